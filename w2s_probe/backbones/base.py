@@ -1,0 +1,95 @@
+"""What a backbone is: items in, one float32 row each out, and a spec that says which rows."""
+
+from __future__ import annotations
+
+import importlib.util
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.errors import BackboneError, MissingExtraError
+from w2s_probe.features import EmbeddingSpec
+
+__all__ = ["Backbone", "BackboneOptions", "Items", "Modality", "require"]
+
+Items = Sequence[str] | NDArray[Any]
+Modality = Literal["text", "image"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneOptions:
+    """How to run a backbone; nothing here changes a number beyond rounding.
+
+    Parameters
+    ----------
+    device : str
+        Torch device, such as ``cpu`` or ``cuda``.
+    threads : int or None
+        Threads of the forward pass; None leaves the choice to the library.
+    batch_size : int
+        Items in one forward pass.
+    """
+
+    device: str = "cpu"
+    threads: int | None = None
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            msg = f"batch size must be at least 1: got {self.batch_size}. Use 32 unless memory is short."
+            raise BackboneError(msg)
+
+
+class Backbone(ABC):
+    """A frozen model, loaded no earlier than its first `encode`.
+
+    Attributes
+    ----------
+    name : str
+        As on the command line, ``KIND:NAME``.
+    modality : {"text", "image"}
+        What it takes.
+    """
+
+    name: str
+    modality: Modality
+
+    @property
+    @abstractmethod
+    def spec(self) -> EmbeddingSpec:
+        """Everything that can change a number, weights by their hash; loads no model."""
+
+    @abstractmethod
+    def encode(self, items: Items) -> NDArray[np.float32]:
+        """Return features of shape (len(items), d), row i for item i, whatever the order."""
+
+    @property
+    def family(self) -> str:
+        """Backbones of one family share a forward pass through `encode_together`."""
+        return self.name
+
+    def encode_together(self, others: Sequence[Backbone], items: Items) -> list[NDArray[np.float32]]:
+        """Return the features of this backbone and of `others` of its family."""
+        return [self.encode(items), *(other.encode(items) for other in others)]
+
+    def truncated(self, items: Items) -> list[int]:
+        """Return the positions of items that do not fit and are cut; none unless overridden."""
+        return []
+
+    def recorded(self) -> Mapping[str, Any]:
+        """Return what is worth knowing later but cannot change a number: versions, device."""
+        return {}
+
+
+def require(package: str, *, extra: str, wanted_by: str) -> None:
+    """Raise `MissingExtraError` with the install line unless `package` can be imported."""
+    if importlib.util.find_spec(package) is None:
+        msg = (
+            f"{wanted_by} needs the Python package {package}: it is not installed. "
+            f"Run: pip install 'w2s-probe[{extra}]'"
+        )
+        raise MissingExtraError(msg)

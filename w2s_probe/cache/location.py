@@ -1,0 +1,20 @@
+"""Where the cache is when nobody says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["default_cache"]
+
+
+def default_cache() -> Path:
+    """Return ``$W2S_PROBE_CACHE``, else ``cache/`` of the checkout, else the user's cache folder."""
+    chosen = os.environ.get("W2S_PROBE_CACHE")
+    if chosen:
+        return Path(chosen)
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "pyproject.toml").is_file() and (checkout / "cache" / "README.md").is_file():
+        return checkout / "cache"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "w2s_probe"

@@ -1,0 +1,172 @@
+"""One shard on disk: a plain .npy of features and a JSON sidecar that vouches for it.
+
+The sidecar is renamed into place last: a shard without one does not exist. It holds the spec in
+readable form, the digests of its items, the SHA-256 of the .npy file and its own checksum, and
+its bytes must be exactly what this module would write, so that a change of any byte shows.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.cache.keys import DIGEST_BYTES, Digests, shard_name
+from w2s_probe.cache.temporary import new_temporary
+from w2s_probe.errors import CacheError
+from w2s_probe.features import EmbeddingSpec
+
+__all__ = ["FORMAT", "DamagedShardError", "Sidecar", "load_rows", "read_sidecar", "write_shard"]
+
+FORMAT = 1
+
+
+class DamagedShardError(CacheError):
+    """A shard whose bytes are not those that were written."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sidecar:
+    """What is known of a shard without opening it.
+
+    Parameters
+    ----------
+    path : Path
+        The JSON file; the features are beside it with suffix ``.npy``.
+    spec : EmbeddingSpec
+        Where the numbers come from.
+    digests : array of shape (rows,)
+        Items in the order of the rows.
+    dim : int
+        Number of features.
+    sha256 : str
+        Of the ``.npy`` file.
+    recorded : mapping
+        What was in use but cannot change a number: device, threads, versions; truncated items.
+    """
+
+    path: Path
+    spec: EmbeddingSpec
+    digests: Digests
+    dim: int
+    sha256: str
+    recorded: Mapping[str, Any]
+
+
+def write_shard(
+    folder: Path, temporary: Path, *, spec: EmbeddingSpec, digests: Digests, X: NDArray[Any], recorded: Mapping[str, Any]
+) -> Sidecar:
+    """Write one shard so that it is there completely or not at all.
+
+    Raises
+    ------
+    CacheError
+        If the disk refuses; what was there before stays valid.
+    """
+    path = folder / f"{shard_name(spec, digests)}.json"
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(X, dtype=spec.dtype), allow_pickle=False)
+    array = buffer.getvalue()
+    fields = {
+        "format": FORMAT,
+        "spec": spec.to_dict(),
+        "rows": len(digests),
+        "dim": int(X.shape[1]),
+        "sha256": hashlib.sha256(array).hexdigest(),
+        "recorded": dict(recorded),
+        "items": base64.b64encode(digests.tobytes()).decode(),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(path.with_suffix(".npy"), array, temporary)
+        _write(path, _sidecar_bytes(fields), temporary)
+    except OSError as error:
+        msg = (
+            f"the feature cache must be writable: {path.parent.parent} said {error.strerror or error}. "
+            "Free some space or choose another place with --cache; what is cached stays valid."
+        )
+        raise CacheError(msg) from error
+    return read_sidecar(path)
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """Return the sidecar at `path`.
+
+    Raises
+    ------
+    DamagedShardError
+        If a byte of it is not as written, or it does not belong where it lies.
+    """
+    raw = path.read_bytes()
+    try:
+        fields = json.loads(raw)
+        checksum = fields.pop("checksum")
+        spec = EmbeddingSpec(**fields["spec"])
+        joined = base64.b64decode(fields["items"], validate=True)
+        digests = np.frombuffer(joined, dtype=f"S{DIGEST_BYTES}")
+        intact = raw == _sidecar_bytes(fields) and checksum == _checksum(fields)
+        at_home = path.stem == shard_name(spec, digests) and path.parent.name == spec.fingerprint()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        intact = at_home = False
+    if not intact or not at_home:
+        msg = f"cache sidecar must be as it was written: {path} is not. Embed the data again to replace it."
+        raise DamagedShardError(msg)
+    return Sidecar(
+        path=path,
+        spec=spec,
+        digests=digests,
+        dim=fields["dim"],
+        sha256=fields["sha256"],
+        recorded=fields["recorded"],
+    )
+
+
+def load_rows(sidecar: Sidecar, *, verify: bool) -> NDArray[np.floating[Any]]:
+    """Return the features of a shard as a read-only memory map.
+
+    Raises
+    ------
+    DamagedShardError
+        If `verify` and a byte of the file is not as written.
+    """
+    path = sidecar.path.with_suffix(".npy")
+    try:
+        if verify and hashlib.sha256(path.read_bytes()).hexdigest() != sidecar.sha256:
+            raise ValueError  # noqa: TRY301  # the same sentence as for a file numpy cannot read
+        X: NDArray[np.floating[Any]] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError) as error:
+        msg = f"cache shard must be as it was written: {path} is not. Embed the data again to replace it."
+        raise DamagedShardError(msg) from error
+    return X
+
+
+def _sidecar_bytes(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps({**fields, "checksum": _checksum(fields)}, ensure_ascii=True).encode() + b"\n"
+
+
+def _checksum(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, ensure_ascii=True).encode()).hexdigest()
+
+
+def _write(path: Path, content: bytes, temporary: Path) -> None:
+    with new_temporary(temporary) as (handle, name):
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+        name.replace(path)
+    with suppress(OSError):  # not every system lets a folder be opened
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,55 @@
+"""Temporary files that a killed process cannot leave behind for long.
+
+A writer holds a lock on its file while it writes; the system drops the lock with the process. So
+whoever gets the lock of a temporary file knows that its writer is gone, and removes it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows: files of dead writers stay until `remove_abandoned` can delete them
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["new_temporary", "remove_abandoned"]
+
+
+@contextmanager
+def new_temporary(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    """Yield an open, locked file of its own name in `folder`; gone afterwards unless renamed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = _locked(folder)
+    try:
+        with handle:
+            yield handle, name
+    finally:
+        name.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Delete the temporary files in `folder` whose writers are gone."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        with suppress(OSError), path.open("rb") as handle:
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+def _locked(folder: Path) -> tuple[IO[bytes], Path]:
+    while True:
+        name = folder / f"{os.getpid()}-{secrets.token_hex(8)}"
+        handle = name.open("xb")
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if name.exists():  # else it was taken for abandoned before the lock was ours
+            return handle, name
+        handle.close()

@@ -1,0 +1,128 @@
+"""``w2s-probe cache``: look after the feature cache."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from w2s_probe.cli.options import json_option
+from w2s_probe.results import SCHEMA
+
+if TYPE_CHECKING:
+    from w2s_probe.cache import Contents
+
+__all__ = ["cache"]
+
+root_option = click.option("--cache", "cache_root", metavar="DIR", help="Feature cache [see: w2s-probe doctor].")
+
+
+@click.group()
+def cache() -> None:
+    """Look after the feature cache.
+
+    \b
+    Example:
+      w2s-probe cache ls
+    """
+
+
+@cache.command()
+@root_option
+@json_option
+def ls(*, cache_root: str | None, as_json: bool) -> None:
+    """List what is cached: one line for each backbone.
+
+    \b
+    Example:
+      w2s-probe cache ls
+    """
+    from w2s_probe.cli.rim import open_store
+    from w2s_probe.report.terminal import columns
+
+    store = open_store(cache_root)
+    contents = store.contents()
+    if as_json:
+        click.echo(json.dumps({"schema": SCHEMA, "features": [_as_dict(entry) for entry in contents]}))
+        return
+    if not contents:
+        click.echo(f"nothing is cached in {store.root}")
+        return
+    rows = [
+        (
+            entry.spec.fingerprint()[:12],
+            entry.spec.backbone,
+            entry.spec.pooling,
+            f"{entry.rows:,}",
+            str(entry.dim),
+            f"{entry.bytes / 1e6:.1f}",
+        )
+        for entry in contents
+    ]
+    click.echo(columns(("fingerprint", "backbone", "pooling", "rows", "dim", "MB"), rows, right=(3, 4, 5)))
+
+
+@cache.command()
+@click.argument("fingerprint")
+@root_option
+@json_option
+def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
+    """Show everything that decided the numbers of one backbone's features.
+
+    FINGERPRINT is the first column of `cache ls`, or its beginning.
+
+    \b
+    Example:
+      w2s-probe cache info 547ef6dd
+    """
+    from w2s_probe.cli.rim import open_store
+    from w2s_probe.errors import CacheError
+
+    found = [entry for entry in open_store(cache_root).contents() if entry.spec.fingerprint().startswith(fingerprint)]
+    if len(found) != 1:
+        msg = f"fingerprint must match one entry of the cache: {fingerprint!r} matches {len(found)}. See: w2s-probe cache ls"
+        raise CacheError(msg)
+    entry = _as_dict(found[0])
+    if as_json:
+        click.echo(json.dumps({"schema": SCHEMA, **entry}))
+        return
+    for key, value in {**entry.pop("spec"), **entry}.items():
+        click.echo(f"{key:14} {value}")
+
+
+@cache.command()
+@root_option
+@json_option
+def verify(*, cache_root: str | None, as_json: bool) -> None:
+    """Check every byte of the cache; exit code 1 if something is damaged.
+
+    Damaged shards are never served: embedding the data again replaces them.
+
+    \b
+    Example:
+      w2s-probe cache verify
+    """
+    from w2s_probe.cli.rim import open_store
+
+    intact, problems = open_store(cache_root).verify()
+    if as_json:
+        click.echo(json.dumps({"schema": SCHEMA, "intact": intact, "damaged": len(problems)}))
+    else:
+        click.echo(f"{intact} shards intact, {len(problems)} damaged")
+    for problem in problems:
+        click.echo(problem, err=True)
+    sys.exit(1 if problems else 0)
+
+
+def _as_dict(entry: Contents) -> dict[str, Any]:
+    return {
+        "fingerprint": entry.spec.fingerprint(),
+        "spec": entry.spec.to_dict(),
+        "rows": entry.rows,
+        "dim": entry.dim,
+        "shards": entry.shards,
+        "bytes": entry.bytes,
+        "truncated": entry.truncated,
+    }

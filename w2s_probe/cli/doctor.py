@@ -1,0 +1,36 @@
+"""``w2s-probe doctor``: check the installation."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from w2s_probe.cli.options import json_option
+from w2s_probe.results import SCHEMA
+
+__all__ = ["doctor"]
+
+
+@click.command()
+@click.option("--cache", "cache_root", metavar="DIR", help="Feature cache to check.")
+@json_option
+def doctor(*, cache_root: str | None, as_json: bool) -> None:
+    """Check Python, packages, linear algebra and the cache; exit code 1 if something is broken.
+
+    \b
+    Example:
+      w2s-probe doctor
+    """
+    from w2s_probe.report.installation import check_installation
+
+    checks = check_installation(cache_root)
+    if as_json:
+        rows = [{"name": check.name, "ok": check.ok, "found": check.found, "mend": check.mend} for check in checks]
+        click.echo(json.dumps({"schema": SCHEMA, "checks": rows}))
+    else:
+        for check in checks:
+            mark = "ok     " if check.ok else "missing" if check.optional else "BROKEN "
+            click.echo(f"{mark} {check.name:22} {check.found}" + (f"\n        {check.mend}" if check.mend else ""))
+    sys.exit(0 if all(check.ok or check.optional for check in checks) else 1)

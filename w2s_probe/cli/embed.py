@@ -1,0 +1,70 @@
+"""``w2s-probe embed``: frozen features into the cache."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from w2s_probe.cli.options import config_option, data_from, data_options, json_option, runtime_options
+from w2s_probe.results import SCHEMA
+
+__all__ = ["embed"]
+
+
+@click.command()
+@data_options
+@click.option(
+    "--backbone",
+    "backbones",
+    required=True,
+    multiple=True,
+    metavar="BACKBONE",
+    help="KIND:NAME; repeat for several. Exits of one model share its pass.",
+)
+@click.option(
+    "--shard-rows",
+    type=click.IntRange(min=1),
+    help="Rows per file of the cache, the most an interruption can lose [512].",
+)
+@runtime_options
+@config_option
+@json_option
+def embed(
+    *,
+    backbones: tuple[str, ...],
+    cache_root: str | None,
+    device: str,
+    threads: int | None,
+    batch_size: int,
+    quiet: bool,
+    as_json: bool,
+    shard_rows: int | None,
+    **values: Any,
+) -> None:
+    """Compute features of DATA and keep them in the cache.
+
+    Interrupt it whenever you like: the next call goes on where this one stopped.
+
+    \b
+    Example:
+      w2s-probe embed table.csv --text text --backbone packaged:minilm-l6
+    """
+    from w2s_probe import pipeline
+    from w2s_probe.backbones import BackboneOptions
+    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars
+
+    with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
+        fetched = pipeline.embed(
+            data_from(values),
+            backbones,
+            store=open_store(cache_root, shard_rows=shard_rows),
+            options=BackboneOptions(device=device, threads=threads, batch_size=batch_size),
+            on_progress=on_progress,
+        )
+    if as_json:
+        click.echo(json.dumps({"schema": SCHEMA, "backbones": [one.to_dict() for one in fetched]}))
+        return
+    for one in fetched:
+        click.echo(fetched_line(one))

@@ -1,0 +1,50 @@
+"""The group of verbs, and what happens when something is wrong."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from w2s_probe import __version__
+from w2s_probe.cli.backbones import backbones
+from w2s_probe.cli.cache import cache
+from w2s_probe.cli.demo import demo
+from w2s_probe.cli.doctor import doctor
+from w2s_probe.cli.embed import embed
+from w2s_probe.cli.run import run
+from w2s_probe.errors import W2SProbeError
+
+__all__ = ["cli", "main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="w2s-probe")
+def cli() -> None:
+    """Find out whether weak-to-strong training will work, before paying for it.
+
+    \b
+    w2s-probe demo                          the whole job on real data
+    w2s-probe run table.csv --text text \\
+        --teacher packaged:wordllama --student packaged:minilm-l6
+    """
+
+
+for verb in (demo, run, embed, cache, backbones, doctor):
+    cli.add_command(verb)
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user is one line on stderr and exit code 1."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted; what is cached stays valid", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except W2SProbeError as error:
+        click.echo("error: " + " ".join(str(error).split()), err=True)
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)

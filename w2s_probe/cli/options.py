@@ -1,0 +1,184 @@
+"""Options that several verbs share; every default is read from its config."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Callable, Iterable
+from functools import reduce
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import click
+
+from w2s_probe.config import DataConfig, W2SConfig
+from w2s_probe.errors import ConfigError
+from w2s_probe.validation import did_you_mean
+
+__all__ = [
+    "config_from",
+    "config_option",
+    "data_options",
+    "experiment_options",
+    "json_option",
+    "runtime_options",
+]
+
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
+
+
+def _all(*decorators: Decorator) -> Decorator:
+    return lambda function: reduce(lambda inner, decorate: decorate(inner), reversed(decorators), function)
+
+
+def _choice(field: str) -> click.Choice[str]:
+    return click.Choice(list(get_args(get_type_hints(W2SConfig)[field])))
+
+
+def _default(config: type[Any], field: str) -> Any:
+    return next(f.default for f in dataclasses.fields(config) if f.name == field)
+
+
+def _experiment(field: str, *names: str, help: str, **kwargs: Any) -> Decorator:  # noqa: A002
+    default = _default(W2SConfig, field)
+    return click.option(*names, field, default=default, show_default=default is not None, help=help, **kwargs)
+
+
+def _column(field: str, name: str, help: str) -> Decorator:  # noqa: A002
+    default = _default(DataConfig, field)
+    return click.option(name, field, default=default, show_default=default is not None, metavar="COLUMN", help=help)
+
+
+data_options = _all(
+    click.argument("data"),
+    _column("text", "--text", "Column of the texts to embed."),
+    _column("id", "--id", "Column of distinct row ids."),
+)
+
+label_options = _all(
+    _column("label", "--label", "Column of the ground truth."),
+    _column("split", "--split", "Column with the values labeled, unlabeled, test; other rows are drawn."),
+    _column("group_split", "--group-split", "Column of sources; the rows of one stay in one part."),
+)
+
+experiment_options = _all(
+    label_options,
+    click.option("--teacher", required=True, metavar="BACKBONE", help="Weak backbone, KIND:NAME or features:FILE."),
+    click.option("--student", required=True, metavar="BACKBONE", help="Strong backbone."),
+    _experiment("task", "--task", type=_choice("task"), help="How labels are read."),
+    _experiment("n_labeled", "-n", "--n-labeled", type=int, help="Labeled rows [a fifth, at most 400]."),
+    _experiment("n_unlabeled", "-N", "--n-unlabeled", type=int, help="Rows of the pool [all that are left]."),
+    _experiment("n_test", "--n-test", type=int, help="Test rows [a third, at most 2000]."),
+    _experiment("seed", "--seed", type=int, help="First seed."),
+    _experiment("seeds", "--seeds", type=int, help="Number of seeds; each redraws all parts."),
+    _experiment("scale", "--scale", type=_choice("scale"), help="Scaling of the features before a head."),
+    _experiment("pseudolabels", "--pseudolabels", type=_choice("pseudolabels"), help="Raw scores, or decisions."),
+    _experiment("ceiling", "--ceiling", type=_choice("ceiling"), help="Rows the ceiling is trained on."),
+    _experiment("level", "--level", type=float, help="Level of the intervals."),
+    click.option(
+        "--strategy",
+        "strategies",
+        multiple=True,
+        metavar="NAME",
+        default=_default(W2SConfig, "strategies"),
+        show_default=True,
+        help="How the student learns; repeat, or separate by commas.",
+    ),
+    click.option("--set", "settings", multiple=True, metavar="STRATEGY.FIELD=VALUE", help="A strategy's own setting."),
+    click.option("--split-file", metavar="FILE", help="Your own splits: a table of seed, id, part."),
+)
+
+runtime_options = _all(
+    click.option("--cache", "cache_root", metavar="DIR", help="Feature cache [see: w2s-probe doctor]."),
+    click.option("--device", default="cpu", show_default=True, help="Torch device of the backbones."),
+    click.option("--threads", type=click.IntRange(min=1), help="Threads of backbones and linear algebra [all]."),
+    click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Items in one pass."),
+    click.option("--quiet", is_flag=True, help="No progress."),
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object.")
+
+
+def config_from(values: dict[str, Any]) -> W2SConfig:
+    """Return the experiment that the options describe."""
+    fields = {field.name for field in dataclasses.fields(W2SConfig)}
+    chosen = {name: value for name, value in values.items() if name in fields}
+    chosen["strategies"] = tuple(_comma_separated(values["strategies"]))
+    chosen["settings"] = dict(_setting(text) for text in values["settings"])
+    return W2SConfig(**chosen)
+
+
+def data_from(values: dict[str, Any]) -> DataConfig:
+    """Return the data that the options describe."""
+    fields = {field.name for field in dataclasses.fields(DataConfig)}
+    return DataConfig(**{name: value for name, value in values.items() if name in fields})
+
+
+def _comma_separated(texts: Iterable[str]) -> list[str]:
+    return [part.strip() for text in texts for part in text.split(",") if part.strip()]
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or "." not in key:
+        msg = f"--set must be STRATEGY.FIELD=VALUE: got {text!r}. Write it as high_confidence.keep=0.6."
+        raise ConfigError(msg)
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value
+
+
+def _read_config(context: click.Context, _: click.Parameter, path: str | None) -> None:
+    """Make the values of a TOML file the defaults of this command: flags still win."""
+    if path is None:
+        return
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"--config must name a TOML file in UTF-8: {path} cannot be read ({error}). Check path and syntax."
+        raise ConfigError(msg) from error
+    known = {_key(option): option for option in context.command.params if option.name != "config_file"}
+    defaults: dict[str, Any] = {}
+    for key, value in values.items():
+        option = known.get(key.replace("_", "-"))
+        if option is None or option.name is None:
+            near = did_you_mean(key.replace("_", "-"), known)
+            msg = f"a key of {Path(path).name} must be an option of this verb: got {key!r}.{near or ' See --help.'}"
+            raise ConfigError(msg)
+        defaults[option.name] = _settings_of(value) if option.name == "settings" else _listed(option, value)
+    context.default_map = {**(context.default_map or {}), **defaults}
+
+
+def _key(parameter: click.Parameter) -> str:
+    long = [name for name in parameter.opts if name.startswith("--")]
+    return long[0][2:] if long else str(parameter.name)
+
+
+def _listed(option: click.Parameter, value: Any) -> Any:
+    multiple = isinstance(option, click.Option) and option.multiple
+    return [value] if multiple and not isinstance(value, list) else value
+
+
+def _settings_of(table: Any) -> list[str]:
+    if not isinstance(table, dict):
+        msg = f"set must be a table of tables, as in [set.high_confidence]: got {table!r}. Write it so."
+        raise ConfigError(msg)
+    pairs = ((f"{name}.{field}", value) for name, fields in table.items() for field, value in dict(fields).items())
+    return [f"{key}={_toml(value)}" for key, value in pairs]
+
+
+def _toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+config_option = click.option(
+    "--config",
+    "config_file",
+    metavar="FILE.toml",
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help="Options from a file; flags beat it.",
+)

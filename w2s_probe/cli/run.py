@@ -1,0 +1,113 @@
+"""``w2s-probe run``: measure weak-to-strong where ground truth exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from w2s_probe.cli.options import (
+    config_from,
+    config_option,
+    data_from,
+    data_options,
+    experiment_options,
+    json_option,
+    runtime_options,
+)
+from w2s_probe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from w2s_probe.pipeline import Run
+
+__all__ = ["execute", "run"]
+
+
+@click.command()
+@data_options
+@experiment_options
+@runtime_options
+@click.option("--group", metavar="COLUMN", help="Column of a group value, kept in the saved predictions.")
+@click.option("--out", metavar="DIR", help="Write result.json, results.parquet and report.html there.")
+@click.option("--save-predictions", is_flag=True, help="Also write predictions.parquet into --out.")
+@click.option("--save-split", metavar="FILE", help="Write the parts of all seeds: seed, id, part.")
+@config_option
+@json_option
+def run(**values: Any) -> None:
+    """Measure weak-to-strong on labeled DATA: teacher, student, baseline and ceiling.
+
+    DATA is a CSV, Parquet or NDJSON table, or builtin:NAME. Features that the cache lacks are
+    computed first. What is covered by the intervals: the expected score over training draws of
+    these sizes and test rows from the population; one seed covers the test rows only. If n + N +
+    n-test nearly exhausts DATA, the interval of a single accuracy is too narrow.
+
+    \b
+    Example:
+      w2s-probe run builtin:vader-movie --teacher packaged:wordllama \\
+          --student packaged:minilm-l6 -n 400 -N 3000
+    """
+    execute(**values)
+
+
+def execute(
+    *,
+    teacher: str,
+    student: str,
+    cache_root: str | None,
+    device: str,
+    threads: int | None,
+    batch_size: int,
+    quiet: bool,
+    out: str | None,
+    as_json: bool,
+    split_file: str | None = None,
+    save_split: str | None = None,
+    save_predictions: bool = False,
+    **values: Any,
+) -> None:
+    """Run one experiment and print or save what came of it."""
+    from w2s_probe import pipeline
+    from w2s_probe.backbones import BackboneOptions
+    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars
+    from w2s_probe.report.terminal import run_text
+
+    if save_predictions and not out:
+        msg = "--save-predictions needs a folder to write to: got no --out. Add --out DIR."
+        raise ConfigError(msg)
+    with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
+        done = pipeline.run(
+            data_from(values),
+            config_from(values),
+            teacher=teacher,
+            student=student,
+            store=open_store(cache_root),
+            options=BackboneOptions(device=device, threads=threads, batch_size=batch_size),
+            split_file=Path(split_file) if split_file else None,
+            on_progress=on_progress,
+        )
+    _save(done, out=out, save_split=save_split, save_predictions=save_predictions)
+    if as_json:
+        click.echo(done.result.to_json())
+        for note in done.result.notes:
+            click.echo(f"note: {note}", err=True)
+        return
+    for fetched in done.fetched:
+        click.echo(fetched_line(fetched))
+    click.echo(run_text(done.result))
+    if out:
+        click.echo(f"wrote {out}/result.json, results.parquet and report.html")
+
+
+def _save(done: Run, *, out: str | None, save_split: str | None, save_predictions: bool) -> None:
+    from w2s_probe.datasets import write_split_file
+    from w2s_probe.report import save_predictions as write_predictions
+    from w2s_probe.report import save_results
+
+    if save_split:
+        splits = [outcome.split for outcome in done.outcomes]
+        write_split_file(Path(save_split), splits, done.table.ids)
+    if out:
+        save_results(done.result, Path(out))
+    if out and save_predictions:
+        write_predictions(done, Path(out))

@@ -1,0 +1,106 @@
+"""Every setting of an experiment and its default, written once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from w2s_probe.errors import ConfigError
+
+__all__ = ["DataConfig", "W2SConfig"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """Which table, and which of its columns mean what.
+
+    Parameters
+    ----------
+    data : str
+        Path of a CSV, Parquet or NDJSON table, or ``builtin:NAME``.
+    text, label, group, id : str or None
+        Columns of the items, the ground truth, the group value and the row ids.
+    split : str or None
+        Column with the values labeled, unlabeled and test; other rows are drawn.
+    group_split : str or None
+        Column of sources whose rows stay in one part.
+    """
+
+    data: str
+    text: str | None = None
+    label: str = "label"
+    group: str | None = None
+    id: str | None = None
+    split: str | None = None
+    group_split: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class W2SConfig:
+    """One weak-to-strong experiment on frozen features.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}
+        How labels are read.
+    n_labeled, n_unlabeled, n_test : int or None
+        Rows in each part; None is resolved by `splits.draw_splits`.
+    seed, seeds : int
+        Seeds ``seed … seed + seeds - 1`` each redraw the parts.
+    head : {"ridge"}
+        Linear head on the frozen features.
+    scale : {"none", "standard"}
+        Scaling of features, fitted on a head's own training rows.
+    pseudolabels : {"soft", "hard"}
+        Teacher's raw scores, or one-hot rows of its decisions.
+    student_alpha : {"gcv"}
+        Rule for the student's ridge strength; reads pseudolabels only.
+    ceiling : {"U", "L+U"}
+        Rows whose true labels the ceiling is trained on.
+    alphas : int
+        Points of the ridge path, from 1e-4 to 1e4 times the mean eigenvalue of the Gram.
+    strategies : tuple of str
+        How students learn; the verdict speaks of the first.
+    settings : mapping
+        ``{"STRATEGY.FIELD": value}`` for the strategies' own configs.
+    level : float
+        Level of every interval, in (0, 1).
+    """
+
+    task: Literal["classification", "regression"] = "classification"
+    n_labeled: int | None = None
+    n_unlabeled: int | None = None
+    n_test: int | None = None
+    seed: int = 0
+    seeds: int = 5
+    head: Literal["ridge"] = "ridge"
+    scale: Literal["none", "standard"] = "none"
+    pseudolabels: Literal["soft", "hard"] = "soft"
+    student_alpha: Literal["gcv"] = "gcv"
+    ceiling: Literal["U", "L+U"] = "U"
+    alphas: int = 33
+    strategies: tuple[str, ...] = ("vanilla",)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        for name, least in {"n_labeled": 2, "n_unlabeled": 2, "n_test": 2, "seeds": 1, "seed": 0, "alphas": 1}.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                msg = f"{name} must be at least {least}: got {value}. Give a larger number."
+                raise ConfigError(msg)
+        if not 0 < self.level < 1:
+            msg = f"level must lie between 0 and 1: got {self.level}. Use 0.95 for 95 % intervals."
+            raise ConfigError(msg)
+        if not self.strategies or len(set(self.strategies)) != len(self.strategies):
+            msg = f"strategies must be distinct and at least one: got {list(self.strategies)}. Name each once."
+            raise ConfigError(msg)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
+        return {**asdict(self), "strategies": list(self.strategies), "settings": dict(self.settings)}

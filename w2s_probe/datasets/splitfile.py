@@ -1,0 +1,81 @@
+"""Splits as a table a user can read, edit and give to a colleague: seed, id, part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.datasets.readers import read_frame
+from w2s_probe.errors import DataError, SplitError
+from w2s_probe.splits import PARTS, Part, Split
+
+__all__ = ["parts_of_column", "read_split_file", "write_split_file"]
+
+
+def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_]) -> None:
+    """Write the parts of all seeds as CSV, Parquet or NDJSON, by the suffix of `path`."""
+    import polars as pl
+
+    rows = [
+        pl.DataFrame({"seed": np.full(len(chosen), split.seed), "id": ids[chosen], "part": [part] * len(chosen)})
+        for split in splits
+        for part, chosen in split.parts().items()
+    ]
+    frame = pl.concat(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        frame.write_parquet(path)
+    elif path.suffix in (".ndjson", ".jsonl"):
+        frame.write_ndjson(path)
+    elif path.suffix == ".csv":
+        frame.write_csv(path)
+    else:
+        msg = f"a split file must end in .csv, .parquet or .ndjson: got {path.name!r}. Rename it."
+        raise DataError(msg)
+
+
+def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
+    """Return the splits in a file that `write_split_file` wrote, or one like it.
+
+    Raises
+    ------
+    SplitError
+        If a column is missing, an id or part is not known, or a seed lacks a part.
+    """
+    frame = read_frame(path)
+    if not {"seed", "id", "part"} <= set(frame.columns):
+        msg = f"{path.name} must have columns seed, id and part: got {', '.join(frame.columns)}. Rename its columns."
+        raise SplitError(msg)
+    row_of = {name: row for row, name in enumerate(ids.tolist())}
+    named = [str(name) for name in frame["id"].to_list()]
+    unknown = [name for name in named if name not in row_of]
+    if unknown:
+        msg = f"{path.name} must name rows of the data: {len(unknown)} ids are not there, the first is {unknown[0]!r}. Check --id."
+        raise SplitError(msg)
+    rows = np.array([row_of[name] for name in named], dtype=np.intp)
+    seeds = frame["seed"].to_numpy()
+    parts = parts_of_column(frame["part"].to_list(), name=path.name)
+    return [_one(seed, {part: rows[at & (seeds == seed)] for part, at in parts.items()}) for seed in np.unique(seeds)]
+
+
+def parts_of_column(column: Sequence[object], *, name: str) -> dict[Part, NDArray[np.bool_]]:
+    """Return which rows each part has in a column of part names; None is a row in no part.
+
+    Raises
+    ------
+    SplitError
+        If a value is not labeled, unlabeled, test or missing.
+    """
+    strange = [value for value in column if value is not None and value not in PARTS]
+    if strange:
+        msg = f"the split of {name} must say {', '.join(PARTS)} or nothing: got {strange[0]!r}. Rename its values."
+        raise SplitError(msg)
+    values = np.array([value or "" for value in column], dtype=np.str_)
+    return {part: values == part for part in PARTS}
+
+
+def _one(seed: int, parts: dict[Part, NDArray[np.intp]]) -> Split:
+    return Split(seed=int(seed), labeled=parts["labeled"], unlabeled=parts["unlabeled"], test=parts["test"])

@@ -1,0 +1,72 @@
+"""Rows as the rest of the package sees them, wherever they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.config import DataConfig
+from w2s_probe.errors import DataError
+
+__all__ = ["Table", "open_data"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Table:
+    """One row for each example.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls it, without folders.
+    ids : array of str, shape (n,)
+        Distinct; positions as text if the data has no id column.
+    named : bool
+        Whether the ids come from the data, so that features can be aligned by them.
+    modality : {"text", "image"} or None
+        What `items` are; None if the table has labels only.
+    items : list of str, array of shape (n, height, width[, channels]), or None
+        What backbones embed.
+    label, group, split, source : list of length n, or None
+        The columns the config names; a missing value is None.
+    license : str
+        Of built-in data; empty for a user's own.
+    """
+
+    name: str
+    ids: NDArray[np.str_]
+    named: bool
+    modality: Literal["text", "image"] | None = None
+    items: Sequence[str] | NDArray[Any] | None = None
+    label: list[Any] | None = None
+    group: list[Any] | None = None
+    split: list[Any] | None = None
+    source: list[Any] | None = None
+    license: str = ""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __post_init__(self) -> None:
+        distinct, counts = np.unique(self.ids, return_counts=True)
+        if len(distinct) < len(self.ids):
+            msg = (
+                f"ids of {self.name} must be distinct: {distinct[counts.argmax()]!r} occurs {counts.max()} times. "
+                "Name another column with --id, or drop the repeated rows."
+            )
+            raise DataError(msg)
+
+
+def open_data(config: DataConfig) -> Table:
+    """Return the built-in data or the file that `config` names."""
+    from w2s_probe.datasets.builtin import load_builtin
+    from w2s_probe.datasets.readers import read_table
+
+    if config.data.startswith("builtin:"):
+        return load_builtin(config)
+    return read_table(Path(config.data), config)

@@ -1,0 +1,54 @@
+"""What can go wrong in a way the user can mend.
+
+Every message says what was expected, what came and what to do, in one line.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BackboneError",
+    "CacheError",
+    "ConfigError",
+    "DataError",
+    "MissingExtraError",
+    "ShapeError",
+    "SplitError",
+    "W2SProbeError",
+    "W2SProbeWarning",
+]
+
+
+class W2SProbeError(Exception):
+    """Base of every error that a user of w2s_probe can fix."""
+
+
+class ShapeError(W2SProbeError, ValueError):
+    """Arrays that do not fit together, or hold what a head cannot use."""
+
+
+class DataError(W2SProbeError, ValueError):
+    """A table, a label column or a file that cannot be read as data."""
+
+
+class SplitError(W2SProbeError, ValueError):
+    """A split that the data cannot supply."""
+
+
+class ConfigError(W2SProbeError, ValueError):
+    """A setting that does not exist or has an impossible value."""
+
+
+class BackboneError(W2SProbeError, RuntimeError):
+    """A backbone that does not exist, does not load or does not fit the data."""
+
+
+class MissingExtraError(BackboneError, ImportError):
+    """A backbone whose packages are not installed."""
+
+
+class CacheError(W2SProbeError, OSError):
+    """A feature cache that cannot be read or written."""
+
+
+class W2SProbeWarning(UserWarning):
+    """Something is right, but surprising enough to say."""

@@ -1,0 +1,22 @@
+"""Linear heads on frozen features, and their scikit-learn shells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from w2s_probe.heads.ridge import LinearHead, fit_ridge, ridge_probabilities
+
+if TYPE_CHECKING:
+    from w2s_probe.heads.estimators import RidgeHead
+
+__all__ = ["LinearHead", "RidgeHead", "fit_ridge", "ridge_probabilities"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the shells, and with them scikit-learn, only when asked for."""
+    if name == "RidgeHead":
+        from w2s_probe.heads.estimators import RidgeHead
+
+        return RidgeHead
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

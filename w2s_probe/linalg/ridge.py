@@ -1,0 +1,179 @@
+r"""Ridge regression for every strength at once, from one eigendecomposition.
+
+Minimizes :math:`\sum_i w_i \lVert y_i - b - W^\top x_i \rVert^2 + \alpha \lVert W \rVert_F^2`
+with an unpenalized intercept :math:`b`; :math:`\alpha` has scikit-learn's meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from w2s_probe.errors import ConfigError, ShapeError
+from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
+from w2s_probe.validation import as_matrix, check_same_rows, check_weights, row_blocks
+
+__all__ = ["RidgePath", "alpha_grid", "ridge_path"]
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RidgePath:
+    """Ridge solutions along `alphas`, before one of them is chosen.
+
+    Parameters
+    ----------
+    alphas : array of shape (A,)
+        Strengths, 0 allowed (minimum-norm least squares).
+    spectrum : Spectrum
+        Axes and eigenvalues of the centered features.
+    loadings : array of shape (r, K)
+        Targets along the axes, ``U.T @ sqrt(w) * (Y - mean)``.
+    target_mean : array of shape (K,)
+        Weighted mean of the targets.
+    total : float
+        Weighted sum of squares of the centered targets, over all columns.
+    """
+
+    alphas: Float
+    spectrum: Spectrum
+    loadings: Float
+    target_mean: Float
+    total: float
+
+    @property
+    def dof(self) -> Float:
+        """Effective degrees of freedom at each alpha, intercept included; shape (A,)."""
+        s = self.spectrum.eigenvalues
+        return 1.0 + (s / (s + self.alphas[:, None])).sum(axis=1)
+
+    @property
+    def gcv(self) -> Float:
+        r"""Generalized cross-validation at each alpha; shape (A,).
+
+        :math:`n^{-1}\mathrm{RSS} / (1 - \mathrm{dof}/n)^2`, summed over targets; NaN where
+        there are no residual degrees of freedom [1]_.
+
+        References
+        ----------
+        .. [1] Golub, Heath and Wahba (1979), Technometrics 21.
+        """
+        s, rank = self.spectrum.eigenvalues, self.spectrum.residual_rank
+        outside = max(self.total - float((self.loadings**2).sum()), 0.0) if rank > 0 else 0.0
+        shrunk = self.alphas[:, None] / (s + self.alphas[:, None])
+        rss = outside + shrunk**2 @ (self.loadings**2).sum(axis=1)
+        free = rank + shrunk.sum(axis=1)
+        n = np.count_nonzero(self.spectrum.weights)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            score = n * rss / free**2
+        return np.where(free > 0, score, np.nan)
+
+    def coefficients(self, index: int) -> tuple[Float, Float]:
+        """Return weights (d, K) and intercept (K,) at ``alphas[index]``."""
+        s = self.spectrum.eigenvalues
+        shrunk = (np.sqrt(s) / (s + self.alphas[index]))[:, None] * self.loadings
+        W = self.spectrum.axes @ shrunk
+        return W, self.target_mean - self.spectrum.mean @ W
+
+
+def ridge_path(
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    alphas: ArrayLike | None = None,
+    points: int = 33,
+    sample_weight: ArrayLike | None = None,
+) -> RidgePath:
+    """Return ridge solutions for all targets and strengths from one eigendecomposition.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        Features; float32 is read by blocks and computed in float64.
+    Y : array of shape (n, K)
+        Targets: one-hot rows, probabilities, scores or numbers.
+    alphas : array of shape (A,), optional
+        Non-negative strengths; by default `alpha_grid` of the features.
+    points : int
+        Length of the default grid.
+    sample_weight : array of shape (n,), optional
+        Non-negative weights.
+
+    Returns
+    -------
+    RidgePath
+        Coefficients, degrees of freedom and GCV at every alpha; see `loo_error` for exact
+        leave-one-out.
+
+    Raises
+    ------
+    ShapeError
+        If arrays do not fit together, or all rows of `X` are equal.
+    ConfigError
+        If an alpha is negative or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> path = ridge_path(X, 2 * X + 1, alphas=[0.0])
+    >>> W, b = path.coefficients(0)
+    >>> float(W.round(12)[0, 0]), float(b.round(12)[0])
+    (2.0, 1.0)
+    """
+    features, targets = as_matrix(X, "features"), as_matrix(Y, "targets").astype(np.float64)
+    check_same_rows("targets", len(targets), "features", len(features))
+    weights = check_weights(sample_weight, len(features))
+    spectrum = centered_spectrum(features, weights)
+    if not len(spectrum.eigenvalues):
+        msg = f"features must differ between rows: all {len(features)} rows are equal. Check how they were made."
+        raise ShapeError(msg)
+    strengths = alpha_grid(spectrum, features.shape[1], points=points) if alphas is None else _check_alphas(alphas)
+    target_mean = weights @ targets / weights.sum()
+    centered = np.sqrt(weights)[:, None] * (targets - target_mean)
+    return RidgePath(
+        alphas=strengths,
+        spectrum=spectrum,
+        loadings=_loadings(features, spectrum, centered),
+        target_mean=target_mean,
+        total=float((centered**2).sum()),
+    )
+
+
+def alpha_grid(spectrum: Spectrum, d: int, *, points: int = 33, decades: float = 4.0) -> Float:
+    """Return strengths spaced evenly in the logarithm around the mean eigenvalue of the Gram.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        Of the centered features.
+    d : int
+        Number of features, over which the eigenvalues are averaged.
+    points : int
+        Length of the grid.
+    decades : float
+        The grid runs from ``10**-decades`` to ``10**decades`` times the mean eigenvalue.
+    """
+    center = spectrum.eigenvalues.sum() / d
+    return center * np.logspace(-decades, decades, points)
+
+
+def _check_alphas(alphas: ArrayLike) -> Float:
+    strengths = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
+    if strengths.ndim != 1 or not np.isfinite(strengths).all() or (strengths < 0).any():
+        msg = f"alphas must be finite and at least 0: got {alphas}. Give a list such as [0.1, 1, 10]."
+        raise ConfigError(msg)
+    return strengths
+
+
+def _loadings(X: NDArray[np.floating[Any]], spectrum: Spectrum, centered: Float) -> Float:
+    """Return ``U.T @ centered`` through the cross-moment, without storing U."""
+    moment = np.zeros((X.shape[1], centered.shape[1]))
+    for rows in row_blocks(len(X)):
+        block = np.sqrt(spectrum.weights[rows])[:, None] * (X[rows] - spectrum.mean)
+        moment += block.T @ centered[rows]
+    return (spectrum.axes / np.sqrt(spectrum.eigenvalues)).T @ moment

@@ -1,0 +1,69 @@
+"""Gain, PGR, OPR and agreement of a student, each as a ratio of means over test rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.metrics.intervals import Draws, ratio_of_means
+from w2s_probe.metrics.scores import RowScore
+from w2s_probe.results import Estimate
+
+__all__ = ["agreement", "difference", "error_imitation", "outperforming_ratio", "performance_gap_recovered"]
+
+Float = NDArray[np.float64]
+
+
+def difference(left: RowScore, right: RowScore, draws: Draws) -> Estimate:
+    """Return left minus right on a score both share, paired by row."""
+    return ratio_of_means(left.numerator - right.numerator, left.denominator, draws)
+
+
+def performance_gap_recovered(*, teacher: RowScore, student: RowScore, ceiling: RowScore, draws: Draws) -> Estimate:
+    """Return (student - teacher) / (ceiling - teacher), a ratio of expectations.
+
+    NaN and unresolved unless the interval of ceiling - teacher lies above 0.
+
+    References
+    ----------
+    .. [1] Burns et al. (2023), Weak-to-Strong Generalization, arXiv 2312.09390, section 3.
+    """
+    gap = ceiling.numerator - teacher.numerator
+    estimate = ratio_of_means(student.numerator - teacher.numerator, gap, draws)
+    resolved = ratio_of_means(gap, ceiling.denominator, draws).low > 0
+    return _resolved(estimate, resolved=resolved)
+
+
+def outperforming_ratio(*, baseline_error: RowScore, student_error: RowScore, draws: Draws) -> Estimate:
+    """Return the baseline's error over the student's; unresolved if the student's may be 0.
+
+    References
+    ----------
+    .. [1] Dong et al. (2025), arXiv 2502.05075.
+    """
+    estimate = ratio_of_means(baseline_error.numerator, student_error.numerator, draws)
+    resolved = ratio_of_means(student_error.numerator, student_error.denominator, draws).low > 0
+    return _resolved(estimate, resolved=resolved)
+
+
+def agreement(same: NDArray[np.bool_], draws: Draws) -> Estimate:
+    """Return the fraction of rows where two systems decide alike; `same` has shape (R,)."""
+    return ratio_of_means(same.astype(np.float64), np.ones(len(same)), draws, bounds=(0, 1))
+
+
+def error_imitation(same: NDArray[np.bool_], teacher_right: NDArray[np.bool_], draws: Draws) -> dict[str, Estimate]:
+    """Return the student's agreement with its teacher where the teacher is right, and where wrong.
+
+    A student that agrees with a wrong teacher has learned its errors.
+    """
+    agree = same.astype(np.float64)
+    return {
+        name: ratio_of_means(agree * rows, rows.astype(np.float64), draws, bounds=(0, 1))
+        for name, rows in {"teacher_right": teacher_right, "teacher_wrong": ~teacher_right}.items()
+    }
+
+
+def _resolved(estimate: Estimate, *, resolved: bool) -> Estimate:
+    if not resolved:
+        return estimate.unresolved()
+    return Estimate(value=estimate.value, low=estimate.low, high=estimate.high, resolved=True)

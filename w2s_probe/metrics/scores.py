@@ -1,0 +1,89 @@
+r"""What one test row contributes to each score.
+
+A score is a ratio of two means over rows, so a row contributes to a numerator and to a
+denominator; for most scores the denominator is 1. :math:`R^2` has
+:math:`(y_i - \bar y)^2 - (y_i - \hat y_i)^2` over :math:`(y_i - \bar y)^2`. The expected
+calibration error over 15 bins is the mean of :math:`\pm(\text{confidence}_i -
+\text{correct}_i)` with the sign of the row's bin, which makes its interval that of a mean; the
+estimate itself is biased upwards in small samples, as it is everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["RowScore", "classification_rows", "regression_rows"]
+
+Float = NDArray[np.float64]
+ECE_BINS = 15
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RowScore:
+    """One score as a ratio of means over rows.
+
+    Parameters
+    ----------
+    numerator, denominator : arrays of shape (m,)
+        What each row adds above and below the line.
+    bounds : tuple of float
+        Smallest and largest possible value of the score.
+    """
+
+    numerator: Float
+    denominator: Float
+    bounds: tuple[float, float]
+
+
+def classification_rows(scores: Float, probabilities: Float, truth: NDArray[np.int64]) -> dict[str, RowScore]:
+    r"""Return accuracy, Brier score, log loss and calibration error by row.
+
+    Parameters
+    ----------
+    scores : array of shape (m, K)
+        Raw scores; the decision is the largest, the lower class in a tie.
+    probabilities : array of shape (m, K)
+        Rows sum to 1.
+    truth : array of shape (m,)
+        Codes of the true classes.
+
+    Returns
+    -------
+    dict
+        ``accuracy`` in [0, 1]; ``brier`` = :math:`\sum_k (p_k - y_k)^2` in [0, 2], Brier's own
+        sum over all classes (scikit-learn halves it for two classes); ``log_loss`` in nats,
+        probabilities clipped at machine epsilon; ``ece`` in [0, 1].
+    """
+    correct = (scores.argmax(axis=1) == truth).astype(np.float64)
+    of_truth = probabilities[np.arange(len(truth)), truth]
+    squares = (probabilities**2).sum(axis=1) - 2 * of_truth + 1
+    log_loss = -np.log(np.maximum(of_truth, np.finfo(np.float64).eps))
+    return {
+        "accuracy": _mean(correct, 0, 1),
+        "brier": _mean(squares, 0, 2),
+        "log_loss": _mean(log_loss, 0, np.inf),
+        "ece": _mean(_calibration_gap(probabilities.max(axis=1), correct), 0, 1),
+    }
+
+
+def regression_rows(predictions: Float, truth: Float) -> dict[str, RowScore]:
+    """Return squared error and R² by row, for arrays of shape (m,)."""
+    errors = (truth - predictions) ** 2
+    spread = (truth - truth.mean()) ** 2
+    return {
+        "r2": RowScore(numerator=spread - errors, denominator=spread, bounds=(-np.inf, 1.0)),
+        "squared_error": _mean(errors, 0, np.inf),
+    }
+
+
+def _mean(values: Float, low: float, high: float) -> RowScore:
+    return RowScore(numerator=values, denominator=np.ones(len(values)), bounds=(float(low), float(high)))
+
+
+def _calibration_gap(confidence: Float, correct: Float) -> Float:
+    bins = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+    gap = confidence - correct
+    return np.sign(np.bincount(bins, weights=gap, minlength=ECE_BINS))[bins] * gap

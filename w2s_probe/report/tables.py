@@ -1,0 +1,84 @@
+"""The rows of the table that terminal and page both show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from w2s_probe.results import Estimate, W2SResult
+
+__all__ = ["METRIC_NAMES", "SystemRow", "comparison_rows", "estimate_text", "headline", "system_rows"]
+
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "brier": "Brier",
+    "log_loss": "log loss",
+    "ece": "ECE",
+    "r2": "R²",
+    "squared_error": "squared error",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemRow:
+    """One system: its name, what it was trained on, its scores."""
+
+    name: str
+    trained_on: str
+    scores: Mapping[str, Estimate]
+
+
+def system_rows(result: W2SResult) -> list[SystemRow]:
+    """Return teacher, students, baseline and ceiling, in this order."""
+    n, N = result.config["n_labeled"], result.config["n_unlabeled"]
+    top = f"{N:,} labels" if result.config["ceiling"] == "U" else f"{n:,} + {N:,} labels"
+    students = [
+        SystemRow(name=f"student {name}", trained_on=f"{student.selection.kept:,.0f} pseudolabels", scores=student.scores)
+        for name, student in result.students.items()
+    ]
+    return [
+        SystemRow(name="teacher", trained_on=f"{n:,} labels", scores=result.systems["teacher"]),
+        *students,
+        SystemRow(name="baseline", trained_on=f"{n:,} labels", scores=result.systems["baseline"]),
+        SystemRow(name="ceiling", trained_on=top, scores=result.systems["ceiling"]),
+    ]
+
+
+def comparison_rows(result: W2SResult) -> list[tuple[str, str, Estimate]]:
+    """Return what is compared, in words, and its estimate, for every student."""
+    rows = []
+    for name, student in result.students.items():
+        of = "" if len(result.students) == 1 else f"{name}: "
+        rows += [
+            (f"{of}gain", "student - teacher", student.gain),
+            (f"{of}student - baseline", "against using the labels directly", student.versus_baseline),
+            (f"{of}PGR", "of the teacher-to-ceiling gap", student.pgr),
+            (f"{of}OPR", "baseline's error / student's", student.opr),
+        ]
+        if student.agreement is not None:
+            rows.append((f"{of}agreement", "with the teacher", student.agreement))
+            for key, said in {"teacher_right": "where it is right", "teacher_wrong": "where it is wrong"}.items():
+                rows.append((f"{of}agreement", said, student.error_imitation[key]))
+    return rows
+
+
+def headline(result: W2SResult) -> list[str]:
+    """Return what was run, as lines of at most 80 characters unless names are long."""
+    config = result.config
+    intervals = f"{result.level:.0%} intervals, {len(result.seeds)} seed{'s' if len(result.seeds) > 1 else ''}"
+    lines = [f"{config['data']}: {config['teacher']} -> {config['student']}"] if "data" in config else []
+    lines.append(
+        f"n = {config['n_labeled']:,} labels, N = {config['n_unlabeled']:,} pseudolabels, "
+        f"{result.n_test:,} test rows, {config['head']} heads"
+    )
+    majority = "" if math.isnan(result.majority_rate) else f"; the largest class has {result.majority_rate:.3f} of the rows"
+    return [*lines, intervals + majority]
+
+
+def estimate_text(estimate: Estimate, *, digits: int = 3, signed: bool = False) -> str:
+    """Return ``0.652 [0.641, 0.663]``, or ``unresolved``."""
+    if estimate.resolved is False or math.isnan(estimate.value):
+        return "unresolved"
+    sign = "+" if signed else ""
+    return f"{estimate.value:{sign}.{digits}f} [{estimate.low:{sign}.{digits}f}, {estimate.high:{sign}.{digits}f}]"

@@ -1,0 +1,237 @@
+"""Who plays which part: labeled rows, unlabeled pool, test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.errors import SplitError
+from w2s_probe.labels import Labels
+
+__all__ = ["PARTS", "Part", "Split", "draw_splits", "same_item_blocks"]
+
+Part = Literal["labeled", "unlabeled", "test"]
+PARTS: tuple[Part, ...] = get_args(Part)
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Split:
+    """Disjoint rows of one table.
+
+    Parameters
+    ----------
+    labeled : array of int, shape (n,)
+        Rows whose true labels teacher and baseline are trained on (L).
+    unlabeled : array of int, shape (N,)
+        Rows the student sees with pseudolabels only (U).
+    test : array of int, shape (m,)
+        Rows every system is scored on (T).
+    seed : int
+        Seed this split was drawn with.
+
+    Raises
+    ------
+    SplitError
+        If a part is empty or a row plays two parts.
+    """
+
+    labeled: Rows
+    unlabeled: Rows
+    test: Rows
+    seed: int
+
+    def __post_init__(self) -> None:
+        for part, rows in self.parts().items():
+            if not len(rows):
+                msg = f"the {part} part must hold at least one row: got none. Ask for a smaller share elsewhere."
+                raise SplitError(msg)
+        everyone = np.concatenate(list(self.parts().values()))
+        if len(np.unique(everyone)) != len(everyone):
+            msg = (
+                "labeled, unlabeled and test must not share rows: "
+                f"{len(everyone) - len(np.unique(everyone))} rows play two parts. Repair the split."
+            )
+            raise SplitError(msg)
+
+    def parts(self) -> dict[Part, Rows]:
+        """Return the rows of each part by its name."""
+        return {"labeled": self.labeled, "unlabeled": self.unlabeled, "test": self.test}
+
+
+def draw_splits(
+    labels: Labels,
+    *,
+    seeds: Sequence[int],
+    n_labeled: int | None = None,
+    n_unlabeled: int | None = None,
+    n_test: int | None = None,
+    blocks: Rows | None = None,
+    fixed: Mapping[Part, Rows] | None = None,
+) -> list[Split]:
+    """Return one split for each seed, stratified by class, identical items on one side.
+
+    With one seed, the labeled rows of a smaller `n_labeled` and the pool of a smaller
+    `n_unlabeled` are the first rows of the larger ones: sizes can be swept without new noise.
+
+    Parameters
+    ----------
+    labels : Labels
+        Ground truth of all rows; every class is represented in every part.
+    seeds : sequence of int
+        One split each. If nothing is left to draw, a single split is returned.
+    n_labeled, n_unlabeled, n_test : int, optional
+        Rows in each part. By default the test part has a third of the rows, at most 2000; the
+        labeled part a fifth of the rest, at most 400; the pool whatever is left.
+    blocks : array of int, shape (n,), optional
+        Rows with one number stay in one part, or in none.
+    fixed : mapping of part to rows, optional
+        Parts the user has chosen; rows of their blocks are not drawn for another part.
+
+    Raises
+    ------
+    SplitError
+        If the data cannot supply the sizes, or a class is too rare to be in every part.
+    """
+    fixed = dict(fixed or {})
+    blocks = np.arange(len(labels)) if blocks is None else blocks
+    free = _outside(blocks, fixed.values())
+    sizes = _sizes(int(free.sum()), fixed, n_labeled=n_labeled, n_unlabeled=n_unlabeled, n_test=n_test)
+    strata = np.zeros(len(labels), dtype=np.int64) if labels.classes is None else labels.values
+    _check_classes(labels, strata[free], drawn=3 - len(fixed))
+    if len(fixed) == len(PARTS):
+        return [Split(seed=seeds[0], **fixed)]
+    return [_draw(seed, strata, blocks, free, sizes, fixed) for seed in seeds]
+
+
+def same_item_blocks(*keys: Sequence[bytes] | NDArray[np.bytes_] | Sequence[str]) -> Rows:
+    """Return a number for each row, equal for rows that share a value of any of the keys.
+
+    Parameters
+    ----------
+    *keys : sequences of length n
+        Content hashes, source names; rows linked through several keys form one block.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    codes = [np.unique(np.asarray(key), return_inverse=True)[1] for key in keys]
+    if len(codes) == 1:
+        return codes[0].astype(np.intp)
+    n = len(codes[0])
+    starts = np.cumsum([n] + [int(code.max()) + 1 for code in codes])
+    rows = np.tile(np.arange(n), len(codes))
+    columns = np.concatenate([code + start for code, start in zip(codes, starts, strict=False)])
+    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(starts[-1], starts[-1]))
+    return connected_components(graph, directed=False)[1][:n].astype(np.intp)
+
+
+def _sizes(
+    rows: int, fixed: Mapping[Part, Rows], *, n_labeled: int | None, n_unlabeled: int | None, n_test: int | None
+) -> dict[Part, int | None]:
+    asked = {"labeled": n_labeled, "unlabeled": n_unlabeled, "test": n_test}
+    for part in fixed:
+        if asked[part] is not None:
+            msg = f"the {part} part must be sized once: the split fixes it, and a size of {asked[part]} is asked. Drop one."
+            raise SplitError(msg)
+    test = 0 if "test" in fixed else min(2000, rows // 3) if n_test is None else n_test
+    labeled = 0 if "labeled" in fixed else min(400, (rows - test) // 5) if n_labeled is None else n_labeled
+    unlabeled = 0 if "unlabeled" in fixed else n_unlabeled
+    total = test + labeled + (1 if unlabeled is None else unlabeled)
+    if total > rows:
+        msg = (
+            f"n + N + n-test must not exceed the {rows} rows to draw from: got {labeled} + "
+            f"{'at least 1' if unlabeled is None else unlabeled} + {test} = {total}. Ask for fewer rows."
+        )
+        raise SplitError(msg)
+    return {"test": test, "labeled": labeled, "unlabeled": unlabeled}
+
+
+def _check_classes(labels: Labels, strata: NDArray[np.int64], *, drawn: int) -> None:
+    if labels.classes is None:
+        return
+    counts = np.bincount(strata, minlength=len(labels.classes))
+    if drawn and counts.min() < drawn:
+        rare = int(counts.argmin())
+        msg = (
+            f"every class must have a row in each of the {drawn} parts to draw: class "
+            f"{labels.classes[rare]!r} has {counts[rare]} rows. Merge or drop this class."
+        )
+        raise SplitError(msg)
+
+
+def _draw(
+    seed: int,
+    strata: NDArray[np.int64],
+    blocks: Rows,
+    free: NDArray[np.bool_],
+    sizes: Mapping[Part, int | None],
+    fixed: Mapping[Part, Rows],
+) -> Split:
+    """Fill test and labeled from the front of one random order of blocks, the pool from its back."""
+    rng = np.random.default_rng(seed)
+    turn = rng.permutation(int(blocks.max()) + 1)[blocks]
+    order = np.lexsort((rng.permutation(len(blocks)), turn))
+    parts = dict(fixed)
+    wanted: tuple[Part, ...] = ("test", "labeled", "unlabeled")
+    for step, part in enumerate(wanted):
+        if part in fixed:
+            continue
+        left = order[free[order]]
+        rows = left[::-1] if part == "unlabeled" else left
+        later = sum(other not in fixed for other in wanted[step + 1 :])
+        parts[part] = _stratified(rows, strata, sizes[part], reserve=later, part=part)
+        free = free & _outside(blocks, [parts[part]])
+    return Split(seed=seed, **parts)
+
+
+def _stratified(rows: Rows, strata: NDArray[np.int64], size: int | None, *, reserve: int, part: str) -> Rows:
+    """Return the first rows of each class, as many as its share of `size`."""
+    if size is None:
+        return rows
+    if size > len(rows):
+        msg = (
+            f"the {part} part needs {size} rows: only {len(rows)} are left, since identical items and rows "
+            "of one source stay on one side. Ask for fewer rows."
+        )
+        raise SplitError(msg)
+    codes = strata[rows]
+    quotas = _shares(size, np.bincount(codes, minlength=int(strata.max()) + 1), reserve=reserve, part=part)
+    by_class = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[by_class], np.arange(len(quotas)))
+    position = np.empty(len(rows), dtype=np.intp)
+    position[by_class] = np.arange(len(rows)) - starts[codes[by_class]]
+    return rows[position < quotas[codes]]
+
+
+def _shares(size: int, counts: NDArray[np.int64], *, reserve: int, part: str) -> NDArray[np.int64]:
+    """Return whole shares of `size` in proportion to `counts`, by largest remainder.
+
+    Each class with rows gets at least one and leaves `reserve` rows for the parts after it.
+    """
+    some = (counts > 0).astype(np.int64)
+    most = np.maximum(counts - reserve, 0)
+    if size < some.sum() or size > most.sum() or (most < some).any():
+        msg = (
+            f"the {part} part must hold every class and leave some of each to the others: {size} rows are asked "
+            f"of {int(counts.sum())} in {int(some.sum())} classes. Change the sizes, or merge rare classes."
+        )
+        raise SplitError(msg)
+    exact = size * counts / counts.sum()
+    shares = np.clip(np.floor(exact).astype(np.int64), some, most)
+    while (missing := size - int(shares.sum())) != 0:
+        room = shares < most if missing > 0 else shares > some
+        urgency = np.where(room, np.sign(missing) * (exact - shares), -np.inf)
+        shares[urgency.argmax()] += np.sign(missing)
+    return shares
+
+
+def _outside(blocks: Rows, parts: Iterable[Rows]) -> NDArray[np.bool_]:
+    used = np.zeros(int(blocks.max()) + 1, dtype=np.bool_)
+    for rows in parts:
+        used[blocks[rows]] = True
+    return ~used[blocks]

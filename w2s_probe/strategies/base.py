@@ -1,0 +1,84 @@
+"""What a strategy may see, and what it must return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Strategy", "Student", "W2SProblem"]
+
+Float = NDArray[np.float64]
+
+
+class Scorer(Protocol):
+    """A fitted head: raw scores for features, and the strength it was fitted with."""
+
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def at_edge(self) -> bool: ...
+    def scores(self, X: NDArray[np.floating[Any]]) -> Float: ...
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class W2SProblem:
+    """Everything a student may learn from; no ground truth on the pool, no test rows.
+
+    Parameters
+    ----------
+    X_labeled : array of shape (n, d)
+        Student features of the labeled rows.
+    Y_labeled : array of shape (n, K)
+        Their true labels: one-hot rows, or numbers (n, 1).
+    X_unlabeled : array of shape (N, d)
+        Student features of the pool.
+    teacher_scores : list of arrays of shape (N, K)
+        Each teacher's raw scores on the pool.
+    pseudolabels : list of arrays of shape (N, K)
+        The same as training targets: soft, or hard if the run says so.
+    fit : callable
+        ``fit(X, targets, sample_weight=None)`` returns a head as the run is set up: its kind,
+        scaling and the rule for its strength, which reads no ground truth.
+    classes : tuple of str, or None
+        Names of the K classes; None for regression.
+    rng : numpy.random.Generator
+        The only source of chance.
+    """
+
+    X_labeled: NDArray[np.floating[Any]]
+    Y_labeled: Float
+    X_unlabeled: NDArray[np.floating[Any]]
+    teacher_scores: list[Float]
+    pseudolabels: list[Float]
+    fit: Callable[..., Scorer]
+    classes: tuple[str, ...] | None
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Student:
+    """A fitted student and the pseudolabels it was trained on.
+
+    Parameters
+    ----------
+    head : Scorer
+        The fitted head.
+    kept : array of bool, shape (N,)
+        Rows of the pool it was trained on.
+    rule : str
+        How they were chosen, in a few words.
+    """
+
+    head: Scorer
+    kept: NDArray[np.bool_]
+    rule: str
+
+
+class Strategy(Protocol):
+    """A function from a problem and its own frozen config to a student."""
+
+    def __call__(self, problem: W2SProblem, config: Any) -> Student: ...

@@ -1,0 +1,27 @@
+"""The plain student: fitted once to all of the teacher's pseudolabels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from w2s_probe.strategies.base import Student, W2SProblem
+
+__all__ = ["VanillaConfig", "vanilla"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VanillaConfig:
+    """Vanilla weak-to-strong has no settings."""
+
+
+def vanilla(problem: W2SProblem, config: VanillaConfig) -> Student:
+    """Return the head fitted to the first teacher's pseudolabels on the whole pool.
+
+    References
+    ----------
+    .. [1] Burns et al. (2023), Weak-to-Strong Generalization, arXiv 2312.09390.
+    """
+    head = problem.fit(problem.X_unlabeled, problem.pseudolabels[0])
+    return Student(head=head, kept=np.ones(len(problem.X_unlabeled), dtype=np.bool_), rule="all pseudolabels")
