@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Literal
 
 import numpy as np
@@ -69,7 +70,7 @@ def read_labels(column: Sequence[Any], *, name: str, task: Task) -> Labels:
     DataError
         If a label is missing, is not a number in regression, or if there is only one class.
     """
-    missing = [i for i, value in enumerate(column) if value is None or value != value]
+    missing = [i for i, value in enumerate(column) if value is None or (isinstance(value, float) and isnan(value))]
     if missing:
         msg = (
             f"column {name!r} must hold a label in every row: {len(missing)} of {len(column)} rows "
@@ -110,10 +111,7 @@ def _classes(column: Sequence[Any], name: str) -> Labels:
     numeric = all(isinstance(value, (int, float)) for value in column)
     classes = sorted(set(named), key=(lambda text: (float(text), text)) if numeric and not _is_bool(column) else None)
     if len(classes) < 2:
-        msg = (
-            f"column {name!r} must hold at least two classes: got only {classes}. "
-            "Name another column with --label."
-        )
+        msg = f"column {name!r} must hold at least two classes: got only {classes}. Name another column with --label."
         raise DataError(msg)
     code = {text: i for i, text in enumerate(classes)}
     return Labels(values=np.array([code[text] for text in named]), classes=tuple(classes))

@@ -309,6 +309,4 @@ def _encode(
     chosen = items[positions] if isinstance(items, np.ndarray) else [items[i] for i in positions]
     features = first.encode_together(others, chosen)
     cut = first.truncated(chosen)
-    return [
-        (X, {**member.recorded(), "truncated": cut}) for X, member in zip(features, (first, *others), strict=True)
-    ]
+    return [(X, {**member.recorded(), "truncated": cut}) for X, member in zip(features, (first, *others), strict=True)]

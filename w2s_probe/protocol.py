@@ -252,7 +252,10 @@ def _selection(name: str, outcomes: Sequence[SeedOutcome], labels: Labels) -> Se
         codes = [outcome.pseudolabels.argmax(axis=1) for outcome in outcomes]
         truth = [labels.values[outcome.split.unlabeled] for outcome in outcomes]
         precision = float(np.mean([(c == t)[k].mean() for c, t, k in zip(codes, truth, kept, strict=True)]))
-        counts = np.mean([np.bincount(c[k], minlength=len(labels.classes)) / k.sum() for c, k in zip(codes, kept, strict=True)], axis=0)
+        counts = np.mean(
+            [np.bincount(c[k], minlength=len(labels.classes)) / k.sum() for c, k in zip(codes, kept, strict=True)],
+            axis=0,
+        )
         mix = dict(zip(labels.classes, counts.tolist(), strict=True))
     return Selection(
         kept=float(np.mean([k.sum() for k in kept])),

@@ -136,7 +136,10 @@ def _sizes(
     asked = {"labeled": n_labeled, "unlabeled": n_unlabeled, "test": n_test}
     for part in fixed:
         if asked[part] is not None:
-            msg = f"the {part} part must be sized once: the split fixes it, and a size of {asked[part]} is asked. Drop one."
+            msg = (
+                f"the {part} part must be sized once: the split fixes it, and a size of {asked[part]} is asked. "
+                "Drop one."
+            )
             raise SplitError(msg)
     test = 0 if "test" in fixed else min(2000, rows // 3) if n_test is None else n_test
     labeled = 0 if "labeled" in fixed else min(400, (rows - test) // 5) if n_labeled is None else n_labeled

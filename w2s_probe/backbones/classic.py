@@ -44,7 +44,9 @@ class Hashing(Backbone):
     def spec(self) -> EmbeddingSpec:
         """Identity by the content of the projection."""
         matrix = self.projection
-        content = b"".join(np.ascontiguousarray(part).tobytes() for part in (matrix.data, matrix.indices, matrix.indptr))
+        content = b"".join(
+            np.ascontiguousarray(part).tobytes() for part in (matrix.data, matrix.indices, matrix.indptr)
+        )
         return EmbeddingSpec(
             backbone=self.name,
             revision=f"sha256:{hashlib.sha256(content).hexdigest()}",

@@ -73,7 +73,9 @@ class MiniLMExit(SentenceTransformerBackbone):
         for start in range(0, len(order), self.options.batch_size):
             rows = order[start : start + self.options.batch_size]
             tokens = self.model.preprocess([items[i] for i in rows])
-            inputs = {name: tensor.to(self.options.device) for name, tensor in tokens.items() if torch.is_tensor(tensor)}
+            inputs = {
+                name: tensor.to(self.options.device) for name, tensor in tokens.items() if torch.is_tensor(tensor)
+            }
             with torch.inference_mode():
                 states = _hidden_states(self.model, inputs, depth=max(exits))
             mask = inputs["attention_mask"].unsqueeze(-1).to(states[0].dtype)
@@ -137,9 +139,7 @@ def packaged(name: str, options: BackboneOptions) -> Backbone:
     exit_layer = re.fullmatch(r"minilm-l6@(\d)", name)
     if exit_layer:
         return MiniLMExit(folder / "model", exit_layer=int(exit_layer[1]), options=options)
-    return SentenceTransformerBackbone(
-        folder / "model", name=wanted_by, identity="packaged:minilm-l6", options=options
-    )
+    return SentenceTransformerBackbone(folder / "model", name=wanted_by, identity="packaged:minilm-l6", options=options)
 
 
 def _hidden_states(model: SentenceTransformer, inputs: Mapping[str, Any], *, depth: int) -> Any:

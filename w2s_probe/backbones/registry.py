@@ -104,7 +104,14 @@ CATALOG = (
 def list_backbones() -> list[Listing]:
     """Return what can be named, installed or not; plug-ins are listed by their kind."""
     plugged = (
-        Listing(name=f"{point.name}:…", takes="text", what=f"plug-in {point.value}", packages=(), extra="", license="its own")
+        Listing(
+            name=f"{point.name}:…",
+            takes="text",
+            what=f"plug-in {point.value}",
+            packages=(),
+            extra="",
+            license="its own",
+        )
         for point in entry_points(group=GROUP)
     )
     return [*CATALOG, *plugged]

@@ -112,8 +112,8 @@ def quiet_transformers() -> None:
     """Keep progress bars and advice of the libraries out of a user's terminal."""
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def _from_hub(repository: str) -> Path:
@@ -124,7 +124,9 @@ def _from_hub(repository: str) -> Path:
     try:
         return Path(snapshot_download(repository, local_files_only=True))
     except HFValidationError:
-        msg = f"sentence-transformers: must be followed by a folder or a model name: got {repository!r}. Check the path."
+        msg = (
+            f"sentence-transformers: must be followed by a folder or a model name: got {repository!r}. Check the path."
+        )
         raise BackboneError(msg) from None
     except LocalEntryNotFoundError:
         return _download(repository)

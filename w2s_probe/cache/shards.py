@@ -64,7 +64,13 @@ class Sidecar:
 
 
 def write_shard(
-    folder: Path, temporary: Path, *, spec: EmbeddingSpec, digests: Digests, X: NDArray[Any], recorded: Mapping[str, Any]
+    folder: Path,
+    temporary: Path,
+    *,
+    spec: EmbeddingSpec,
+    digests: Digests,
+    X: NDArray[Any],
+    recorded: Mapping[str, Any],
 ) -> Sidecar:
     """Write one shard so that it is there completely or not at all.
 
@@ -142,7 +148,7 @@ def load_rows(sidecar: Sidecar, *, verify: bool) -> NDArray[np.floating[Any]]:
     path = sidecar.path.with_suffix(".npy")
     try:
         if verify and hashlib.sha256(path.read_bytes()).hexdigest() != sidecar.sha256:
-            raise ValueError  # noqa: TRY301  # the same sentence as for a file numpy cannot read
+            raise ValueError  # the same sentence as for a file numpy cannot read
         X: NDArray[np.floating[Any]] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError) as error:
         msg = f"cache shard must be as it was written: {path} is not. Embed the data again to replace it."

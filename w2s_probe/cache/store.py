@@ -20,7 +20,7 @@ from w2s_probe.validation import row_blocks
 __all__ = ["SHARD_ROWS", "Contents", "FeatureStore"]
 
 SHARD_ROWS = 512
-Encoded = list[tuple[NDArray[np.floating[Any]], Mapping[str, Any]]]
+Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class FeatureStore:
         self.root = root
         self.shard_rows = shard_rows
         self._verified: set[Path] = set()
-        if root.exists() and not root.is_dir() or any(parent.is_file() for parent in root.parents):
+        if (root.exists() and not root.is_dir()) or any(parent.is_file() for parent in root.parents):
             msg = f"the feature cache must be a folder: {root} is a file or lies below one. Choose another --cache."
             raise CacheError(msg)
 
@@ -86,9 +86,7 @@ class FeatureStore:
             chosen = positions[block]
             for spec, (X, recorded) in zip(specs, encode(chosen), strict=True):
                 folder = self._folder(spec)
-                write_shard(
-                    folder, self._temporary, spec=spec, digests=digests[chosen], X=X, recorded=recorded
-                )
+                write_shard(folder, self._temporary, spec=spec, digests=digests[chosen], X=X, recorded=recorded)
             yield len(chosen)
 
     def read(self, spec: EmbeddingSpec, digests: Digests) -> NDArray[np.floating[Any]]:

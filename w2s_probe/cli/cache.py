@@ -82,7 +82,10 @@ def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
 
     found = [entry for entry in open_store(cache_root).contents() if entry.spec.fingerprint().startswith(fingerprint)]
     if len(found) != 1:
-        msg = f"fingerprint must match one entry of the cache: {fingerprint!r} matches {len(found)}. See: w2s-probe cache ls"
+        msg = (
+            f"fingerprint must match one entry of the cache: {fingerprint!r} matches "
+            f"{len(found)}. See: w2s-probe cache ls"
+        )
         raise CacheError(msg)
     entry = _as_dict(found[0])
     if as_json:

@@ -42,7 +42,9 @@ def table_from_frame(frame: pl.DataFrame, config: DataConfig, *, name: str, lice
         _check_texts(text, config.text or "", name)
     ids = _column(frame, config.id, "--id", name)
     if ids is not None and None in ids:
-        msg = f"column {config.id!r} of {name} must hold an id in every row: row {ids.index(None)} has none. Fill it in."
+        msg = (
+            f"column {config.id!r} of {name} must hold an id in every row: row {ids.index(None)} has none. Fill it in."
+        )
         raise DataError(msg)
     has_label = config.label in frame.columns
     return Table(
@@ -67,7 +69,9 @@ def read_frame(path: Path) -> pl.DataFrame:
         msg = f"data must be a table file or builtin:NAME: there is no file {path}. Check the path."
         raise DataError(msg)
     if path.suffix not in SUFFIXES:
-        msg = f"{path.name} must end in {', '.join(SUFFIXES)}: got {path.suffix or 'no suffix'!r}. Convert or rename it."
+        msg = (
+            f"{path.name} must end in {', '.join(SUFFIXES)}: got {path.suffix or 'no suffix'!r}. Convert or rename it."
+        )
         raise DataError(msg)
     if path.stat().st_size == 0:
         msg = f"{path.name} must hold a table: it is empty (0 bytes). Check the export."

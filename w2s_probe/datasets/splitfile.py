@@ -53,7 +53,10 @@ def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
     named = [str(name) for name in frame["id"].to_list()]
     unknown = [name for name in named if name not in row_of]
     if unknown:
-        msg = f"{path.name} must name rows of the data: {len(unknown)} ids are not there, the first is {unknown[0]!r}. Check --id."
+        msg = (
+            f"{path.name} must name rows of the data: {len(unknown)} ids are not there, "
+            f"the first is {unknown[0]!r}. Check --id."
+        )
         raise SplitError(msg)
     rows = np.array([row_of[name] for name in named], dtype=np.intp)
     seeds = frame["seed"].to_numpy()

@@ -50,7 +50,11 @@ class RidgeHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
     """
 
     def __init__(
-        self, alpha: float | Literal["loo", "gcv"] = "loo", *, scale: Literal["none", "standard"] = "none", points: int = 33
+        self,
+        alpha: float | Literal["loo", "gcv"] = "loo",
+        *,
+        scale: Literal["none", "standard"] = "none",
+        points: int = 33,
     ) -> None:
         self.alpha = alpha
         self.scale = scale
@@ -82,9 +86,7 @@ class RidgeHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
             msg = f"y must hold at least two classes: got one class, {self.classes_[0]!r}. Give rows of another class."
             raise ShapeError(msg)
         chosen: dict[str, Any] = {"rule": self.alpha} if isinstance(self.alpha, str) else {"alpha": float(self.alpha)}
-        head = fit_ridge(
-            features, targets, scale=self.scale, points=self.points, sample_weight=sample_weight, **chosen
-        )
+        head = fit_ridge(features, targets, scale=self.scale, points=self.points, sample_weight=sample_weight, **chosen)
         self.coef_, self.intercept_, self.alpha_ = head.coef.T, head.intercept, head.alpha
         return self
 

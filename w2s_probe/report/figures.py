@@ -23,10 +23,12 @@ def systems_figure(result: W2SResult) -> str:
         figure = Figure(figsize=(7.2, 0.8 + 0.5 * len(rows)), layout="constrained")
         axes = figure.subplots()
         for height, row in enumerate(rows):
-            estimate, color = row.scores[result.score], COLORS[row.name.split()[0]]
+            estimate, color = row.scores[result.score], COLORS[row.system]
             axes.plot([estimate.low, estimate.high], [height, height], color=color, linewidth=3, solid_capstyle="butt")
             axes.plot(estimate.value, height, "o", color=color, markersize=9)
-            axes.annotate(f"{estimate.value:.3f}", (estimate.value, height), (0, 8), textcoords="offset points", ha="center")
+            axes.annotate(
+                f"{estimate.value:.3f}", (estimate.value, height), (0, 8), textcoords="offset points", ha="center"
+            )
         axes.set_yticks(range(len(rows)), [_plain(row.name) for row in rows])
         axes.set_ylim(-0.5, len(rows) - 0.3)
         axes.set_xlabel(f"{METRIC_NAMES[result.score]} on {result.n_test:,} test rows, {result.level:.0%} intervals")

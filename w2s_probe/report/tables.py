@@ -22,8 +22,9 @@ METRIC_NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemRow:
-    """One system: its name, what it was trained on, its scores."""
+    """One row of the table: which system, what it is called here, its training labels, its scores."""
 
+    system: str
     name: str
     trained_on: str
     scores: Mapping[str, Estimate]
@@ -33,16 +34,22 @@ def system_rows(result: W2SResult) -> list[SystemRow]:
     """Return teacher, students, baseline and ceiling, in this order."""
     n, N = result.config["n_labeled"], result.config["n_unlabeled"]
     top = f"{N:,} labels" if result.config["ceiling"] == "U" else f"{n:,} + {N:,} labels"
+    one = len(result.students) == 1
     students = [
-        SystemRow(name=f"student {name}", trained_on=f"{student.selection.kept:,.0f} pseudolabels", scores=student.scores)
+        SystemRow(
+            system="student",
+            name="student" if one else f"student {name}",
+            trained_on=f"{student.selection.kept:,.0f} pseudolabels",
+            scores=student.scores,
+        )
         for name, student in result.students.items()
     ]
-    return [
-        SystemRow(name="teacher", trained_on=f"{n:,} labels", scores=result.systems["teacher"]),
-        *students,
-        SystemRow(name="baseline", trained_on=f"{n:,} labels", scores=result.systems["baseline"]),
-        SystemRow(name="ceiling", trained_on=top, scores=result.systems["ceiling"]),
-    ]
+    trained_on = {"teacher": f"{n:,} labels", "baseline": f"{n:,} labels", "ceiling": top}
+    teacher, baseline, ceiling = (
+        SystemRow(system=system, name=system, trained_on=trained_on[system], scores=scores)
+        for system, scores in result.systems.items()
+    )
+    return [teacher, *students, baseline, ceiling]
 
 
 def comparison_rows(result: W2SResult) -> list[tuple[str, str, Estimate]]:
@@ -72,7 +79,9 @@ def headline(result: W2SResult) -> list[str]:
         f"n = {config['n_labeled']:,} labels, N = {config['n_unlabeled']:,} pseudolabels, "
         f"{result.n_test:,} test rows, {config['head']} heads"
     )
-    majority = "" if math.isnan(result.majority_rate) else f"; the largest class has {result.majority_rate:.3f} of the rows"
+    majority = (
+        "" if math.isnan(result.majority_rate) else f"; the largest class has {result.majority_rate:.3f} of the rows"
+    )
     return [*lines, intervals + majority]
 
 

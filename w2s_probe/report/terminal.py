@@ -45,7 +45,7 @@ def run_text(result: W2SResult) -> str:
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
     """Return a plain table; text is shown as it is, never read as markup."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for i, name in enumerate(header):
         table.add_column(Text(name), justify="right" if i in right else "left", overflow="fold")
     for row in rows:

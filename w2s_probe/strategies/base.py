@@ -81,4 +81,5 @@ class Student:
 class Strategy(Protocol):
     """A function from a problem and its own frozen config to a student."""
 
-    def __call__(self, problem: W2SProblem, config: Any) -> Student: ...
+    def __call__(self, problem: W2SProblem, config: Any) -> Student:
+        """Fit a student; `config` is annotated with the strategy's own frozen dataclass."""

@@ -16,7 +16,7 @@ __all__ = ["BUILT_IN", "load_strategy", "strategy_names"]
 
 GROUP = "w2s_probe.strategies"
 
-# name -> (module:function, module:config)
+# name -> "module:function"
 BUILT_IN: dict[str, str] = {
     "vanilla": "w2s_probe.strategies.vanilla:vanilla",
 }
