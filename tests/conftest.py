@@ -1,0 +1,78 @@
+"""What every tier of tests shares."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from w2s_probe.config import W2SConfig
+from w2s_probe.features import EmbeddingSpec, FeatureSet
+from w2s_probe.labels import Labels
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the cache of the checkout."""
+    monkeypatch.setenv("W2S_PROBE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Run the command line as a user does: a process of its own, in a folder of its own."""
+
+    def run(*arguments: str, env: dict[str, str] | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "w2s_probe", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[Path]:
+    """Write table.csv, t.npy and s.npy: 1,800 rows, two classes, a weak and a strong view of one truth."""
+    rng = np.random.default_rng(7)
+    core = rng.standard_normal((1800, 12))
+    y = (core @ rng.standard_normal(12) + rng.standard_normal(1800) > 0).astype(int)
+    lines = ["y,source", *(f"{label},{i // 3}" for i, label in enumerate(y))]
+    (tmp_path / "table.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    weak = core[:, :6] @ rng.standard_normal((6, 20)) + 2 * rng.standard_normal((1800, 20))
+    strong = core @ rng.standard_normal((12, 40)) + 0.5 * rng.standard_normal((1800, 40))
+    np.save(tmp_path / "t.npy", weak.astype(np.float32))
+    np.save(tmp_path / "s.npy", strong.astype(np.float32))
+    yield tmp_path / "table.csv"
+
+
+def feature_set(X: np.ndarray, name: str = "features") -> FeatureSet:
+    """Return an array as a FeatureSet with row numbers for ids."""
+    spec = EmbeddingSpec(backbone="test", revision=name)
+    return FeatureSet(ids=np.arange(len(X)).astype(np.str_), X=X, spec=spec, name=name)
+
+
+def pair_of_views(n: int, *, seed: int = 0, classes: int = 2) -> tuple[FeatureSet, FeatureSet, Labels]:
+    """Return a weak and a strong view of one truth, and its labels."""
+    rng = np.random.default_rng(seed)
+    core = rng.standard_normal((n, 10))
+    score = core @ rng.standard_normal((10, classes)) + 0.5 * rng.standard_normal((n, classes))
+    weak = core[:, :5] @ rng.standard_normal((5, 15)) + 2 * rng.standard_normal((n, 15))
+    strong = core @ rng.standard_normal((10, 30)) + 0.3 * rng.standard_normal((n, 30))
+    labels = Labels(values=score.argmax(axis=1), classes=tuple("abcdefgh"[:classes]))
+    return feature_set(weak, "teacher features"), feature_set(strong, "student features"), labels
+
+
+DEFAULT = W2SConfig()
