@@ -42,7 +42,7 @@ check-bare:
 	build/bare/venv/bin/python -m build -q --wheel --outdir dist .
 	@echo "Installing the bare wheel: about 0.6 GB and half a minute."
 	build/bare/venv/bin/pip install -q dist/*.whl pytest pytest-xdist hypothesis
-	cp -r tests pyproject.toml README.md build/bare/
+	cp -r tests examples pyproject.toml README.md build/bare/
 	cd build/bare && venv/bin/python -m pytest tests -n 2 -m "not slow and not statistical and not models"
 
 fix: .venv/.dev

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,9 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def cli(tmp_path: Path) -> Cli:
     """Run the command line as a user does: a process of its own, in a folder of its own."""
 
-    def run(*arguments: str, env: dict[str, str] | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, env: dict[str, str] | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "w2s_probe", *arguments],
             cwd=tmp_path,
@@ -44,18 +46,18 @@ def cli(tmp_path: Path) -> Cli:
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Iterator[Path]:
-    """Write table.csv, t.npy and s.npy: 1,800 rows, two classes, a weak and a strong view of one truth."""
+def table(tmp_path: Path) -> Path:
+    """Write table.csv, t.npy and s.npy: 2,400 rows, two classes, a weak and a strong view of one truth."""
     rng = np.random.default_rng(7)
-    core = rng.standard_normal((1800, 12))
-    y = (core @ rng.standard_normal(12) + rng.standard_normal(1800) > 0).astype(int)
+    core = rng.standard_normal((2400, 12))
+    y = (core @ rng.standard_normal(12) + rng.standard_normal(2400) > 0).astype(int)
     lines = ["y,source", *(f"{label},{i // 3}" for i, label in enumerate(y))]
     (tmp_path / "table.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    weak = core[:, :6] @ rng.standard_normal((6, 20)) + 2 * rng.standard_normal((1800, 20))
-    strong = core @ rng.standard_normal((12, 40)) + 0.5 * rng.standard_normal((1800, 40))
+    weak = core[:, :6] @ rng.standard_normal((6, 20)) + 2 * rng.standard_normal((2400, 20))
+    strong = core @ rng.standard_normal((12, 40)) + 0.5 * rng.standard_normal((2400, 40))
     np.save(tmp_path / "t.npy", weak.astype(np.float32))
     np.save(tmp_path / "s.npy", strong.astype(np.float32))
-    yield tmp_path / "table.csv"
+    return tmp_path / "table.csv"
 
 
 def feature_set(X: np.ndarray, name: str = "features") -> FeatureSet:

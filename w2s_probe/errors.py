@@ -5,6 +5,9 @@ Every message says what was expected, what came and what to do, in one line.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 __all__ = [
     "BackboneError",
     "CacheError",
@@ -15,6 +18,7 @@ __all__ = [
     "SplitError",
     "W2SProbeError",
     "W2SProbeWarning",
+    "did_you_mean",
 ]
 
 
@@ -52,3 +56,9 @@ class CacheError(W2SProbeError, OSError):
 
 class W2SProbeWarning(UserWarning):
     """Something is right, but surprising enough to say."""
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """Return ``" Did you mean A or B?"`` for names close to `name`, else an empty string."""
+    near = difflib.get_close_matches(name, list(options), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(near)}?" if near else ""

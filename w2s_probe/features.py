@@ -104,7 +104,7 @@ class FeatureSet:
         known = self.ids[order]
         if len(known) > 1 and (known[1:] == known[:-1]).any():
             twice = known[1:][known[1:] == known[:-1]][0]
-            msg = f"{self.name} must have distinct ids: got {twice!r} twice. Make the ids distinct."
+            msg = f"{self.name} must have distinct ids: got {str(twice)!r} twice. Make the ids distinct."
             raise ShapeError(msg)
         wanted = np.asarray(ids, dtype=np.str_)
         at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
@@ -112,7 +112,7 @@ class FeatureSet:
         if missing.any():
             msg = (
                 f"{self.name} must hold every id of the data: {int(missing.sum())} of {len(wanted)} "
-                f"are missing, the first is {wanted[missing][0]!r}. Embed the missing rows first."
+                f"are missing, the first is {str(wanted[missing][0])!r}. Embed the missing rows first."
             )
             raise DataError(msg)
         return self.take(order[at])

@@ -20,7 +20,7 @@ from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
 from w2s_probe.backbones.files import read_features
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.config import DataConfig, W2SConfig
-from w2s_probe.datasets import Table, open_data, read_split_file
+from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.errors import BackboneError, DataError
 from w2s_probe.features import FeatureSet
@@ -125,8 +125,7 @@ def run(
     """
     table = open_data(data)
     if table.label is None:
-        msg = f"run needs labels: {table.name} has no column {data.label!r}. Name the column with --label."
-        raise DataError(msg)
+        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
     labels = read_labels(table.label, name=data.label, task=config.task)
     for name in config.strategies:
         load_strategy(name, config.settings)

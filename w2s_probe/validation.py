@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.errors import ShapeError
 
-__all__ = ["as_matrix", "check_same_rows", "check_weights", "did_you_mean", "row_blocks"]
+__all__ = ["as_matrix", "check_same_rows", "check_weights", "row_blocks"]
 
 BLOCK_ROWS = 2048
 
@@ -95,12 +94,6 @@ def check_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64]:
         )
         raise ShapeError(msg)
     return w
-
-
-def did_you_mean(name: str, options: Iterable[str]) -> str:
-    """Return ``" Did you mean A or B?"`` for names close to `name`, else an empty string."""
-    near = difflib.get_close_matches(name, list(options), n=3, cutoff=0.5)
-    return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def row_blocks(n: int, size: int = BLOCK_ROWS) -> Iterable[slice]:

@@ -17,13 +17,15 @@ from w2s_probe.features import EmbeddingSpec
 __all__ = ["Hashing", "Pixels", "classic"]
 
 HASHES = 2**18
+ENTRIES = 8  # random signs for each n-gram
 
 
 class Hashing(Backbone):
     """Hashed word 1- and 2-grams, sparsely projected.
 
-    `HashingVectorizer` with 2**18 columns and unit rows, then `SparseRandomProjection` of
-    seed 0; the projection's content is part of the spec, in case a library changes it.
+    `HashingVectorizer` with 2**18 columns and unit rows, then a fixed projection that gives each
+    n-gram eight random signs among the D dimensions. scikit-learn's `SparseRandomProjection`
+    would give it 2**-9 D of them, that is none to two n-grams in three at D = 256.
     """
 
     modality: Modality = "text"
@@ -33,12 +35,15 @@ class Hashing(Backbone):
 
     @cached_property
     def projection(self) -> Any:
-        """Sparse matrix of shape (dim, 2**18)."""
+        """Sparse matrix of shape (2**18, dim): a few random signs in each row."""
         from scipy.sparse import csr_array
-        from sklearn.random_projection import SparseRandomProjection
 
-        shape = csr_array((1, HASHES), dtype=np.float64)
-        return SparseRandomProjection(self.dim, random_state=0).fit(shape).components_.tocsr()
+        rng = np.random.RandomState(0)  # its stream is frozen; default_rng's may change
+        entries = min(ENTRIES, self.dim)
+        columns = rng.randint(self.dim, size=HASHES * entries)
+        signs = rng.choice([-1.0, 1.0], size=HASHES * entries) / np.sqrt(entries)
+        starts = np.arange(HASHES + 1) * entries
+        return csr_array((signs, columns, starts), shape=(HASHES, self.dim))
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
@@ -59,7 +64,7 @@ class Hashing(Backbone):
         from sklearn.feature_extraction.text import HashingVectorizer
 
         counts = HashingVectorizer(n_features=HASHES, ngram_range=(1, 2), norm="l2").transform(items)
-        return np.asarray((counts @ self.projection.T).toarray(), dtype=np.float32)
+        return np.asarray((counts @ self.projection).toarray(), dtype=np.float32)
 
 
 class Pixels(Backbone):

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.identity import hash_file
-from w2s_probe.errors import DataError
+from w2s_probe.errors import DataError, did_you_mean
 from w2s_probe.features import EmbeddingSpec
-from w2s_probe.validation import as_matrix, did_you_mean
+from w2s_probe.validation import as_matrix
 
 __all__ = ["read_features"]
 

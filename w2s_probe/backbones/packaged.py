@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, require
 from w2s_probe.backbones.identity import hash_file
 from w2s_probe.backbones.text import SentenceTransformerBackbone
-from w2s_probe.errors import BackboneError
+from w2s_probe.errors import BackboneError, did_you_mean
 from w2s_probe.features import EmbeddingSpec
-from w2s_probe.validation import did_you_mean
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -69,7 +68,8 @@ class MiniLMExit(SentenceTransformerBackbone):
 
         exits = [exit_.exit_layer for exit_ in (self, *others) if isinstance(exit_, MiniLMExit)]
         order = np.argsort([-len(text) for text in items], kind="stable")
-        pooled = [np.empty((len(items), 384), dtype=np.float32) for _ in exits]
+        width = int(self.model[0].auto_model.config.hidden_size)  # type: ignore[union-attr,arg-type]
+        pooled = [np.empty((len(items), width), dtype=np.float32) for _ in exits]
         for start in range(0, len(order), self.options.batch_size):
             rows = order[start : start + self.options.batch_size]
             tokens = self.model.preprocess([items[i] for i in rows])
@@ -146,7 +146,7 @@ def _hidden_states(model: SentenceTransformer, inputs: Mapping[str, Any], *, dep
     """Return embedding output and hidden states up to `depth`; deeper layers do not run."""
     bert: Any = model[0].auto_model
     layers = bert.encoder.layer
-    bert.encoder.layer = layers[:depth]
+    bert.encoder.layer = layers[: max(depth, 1)]  # states are collected from layers, so one must run
     try:
         return bert(**inputs, output_hidden_states=True).hidden_states
     finally:

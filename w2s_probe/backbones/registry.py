@@ -9,8 +9,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Modality
-from w2s_probe.errors import BackboneError
-from w2s_probe.validation import did_you_mean
+from w2s_probe.errors import BackboneError, did_you_mean
 
 __all__ = ["KINDS", "Listing", "get_backbone", "list_backbones"]
 

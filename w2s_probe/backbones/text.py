@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import version
@@ -133,17 +135,27 @@ def _from_hub(repository: str) -> Path:
 
 
 def _download(repository: str) -> Path:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
 
     try:
-        folder = snapshot_download(repository, etag_timeout=HUB_SECONDS, ignore_patterns=list(NOT_WEIGHTS))
+        if not constants.HF_HUB_OFFLINE:
+            _reach(f"{constants.ENDPOINT}/api/models/{repository}")
+        return Path(snapshot_download(repository, ignore_patterns=list(NOT_WEIGHTS)))
     except (OSError, ValueError) as error:  # the hub's and the network's errors derive from these
         msg = (
             f"sentence-transformers:{repository} must be a model on the hub or a local folder: it is neither on this "
             f"machine nor could it be fetched ({_first_line(error)}). Check the name and the network, or give a folder."
         )
         raise BackboneError(msg) from error
-    return Path(folder)
+
+
+def _reach(url: str) -> None:
+    """Raise `OSError` if nobody answers soon: the hub's own first request has no time limit."""
+    try:
+        with urllib.request.urlopen(url, timeout=HUB_SECONDS):  # noqa: S310  # the hub's endpoint, from its settings
+            pass
+    except urllib.error.HTTPError:
+        return  # somebody answered: what they say is for the hub's client, which has the user's token
 
 
 def _first_line(error: BaseException) -> str:

@@ -12,8 +12,7 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from w2s_probe.config import DataConfig, W2SConfig
-from w2s_probe.errors import ConfigError
-from w2s_probe.validation import did_you_mean
+from w2s_probe.errors import ConfigError, did_you_mean
 
 __all__ = [
     "config_from",

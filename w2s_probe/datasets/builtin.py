@@ -11,8 +11,7 @@ import numpy as np
 from w2s_probe.config import DataConfig
 from w2s_probe.datasets.readers import table_from_frame
 from w2s_probe.datasets.table import Table
-from w2s_probe.errors import DataError
-from w2s_probe.validation import did_you_mean
+from w2s_probe.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     import polars as pl
@@ -81,6 +80,7 @@ def _digits(config: DataConfig) -> Table:
         ids=np.arange(len(digits.target)).astype(np.str_),
         named=True,
         modality="image",
+        columns=("label",),
         items=np.round(digits.images * (255 / 16)).astype(np.uint8),
         label=digits.target.tolist(),
         license="BSD-3-Clause, UCI ML repository",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,12 @@ import numpy as np
 
 from w2s_probe.config import DataConfig
 from w2s_probe.datasets.table import Table
-from w2s_probe.errors import DataError
-from w2s_probe.validation import did_you_mean
+from w2s_probe.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_frame", "read_table", "table_from_frame"]
+__all__ = ["missing_column", "read_frame", "read_table", "table_from_frame"]
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".ndjson", ".jsonl")
 
@@ -53,6 +53,7 @@ def table_from_frame(frame: pl.DataFrame, config: DataConfig, *, name: str, lice
         named=ids is not None,
         modality=None if text is None else "text",
         items=text,
+        columns=tuple(frame.columns),
         label=frame[config.label].to_list() if has_label else None,
         group=_column(frame, config.group, "--group", name),
         split=_column(frame, config.split, "--split", name),
@@ -94,13 +95,15 @@ def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> li
     if column is None:
         return None
     if column not in frame.columns:
-        shown = ", ".join(frame.columns[:8]) + (", …" if len(frame.columns) > 8 else "")
-        msg = (
-            f"{flag} must name a column of {name}: got {column!r}, it has {shown}."
-            f"{did_you_mean(column, frame.columns) or ' Name one of these.'}"
-        )
-        raise DataError(msg)
+        raise missing_column(column, frame.columns, flag=flag, name=name)
     return frame[column].to_list()
+
+
+def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str) -> DataError:
+    """Return the error for a column that the data does not have."""
+    shown = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")
+    near = did_you_mean(column, columns) or " Name one of these."
+    return DataError(f"{flag} must name a column of {name}: got {column!r}, it has {shown}.{near}")
 
 
 def _check_texts(texts: list[Any], column: str, name: str) -> None:

@@ -32,6 +32,8 @@ class Table:
         What `items` are; None if the table has labels only.
     items : list of str, array of shape (n, height, width[, channels]), or None
         What backbones embed.
+    columns : tuple of str
+        Names of all columns of the data.
     label, group, split, source : list of length n, or None
         The columns the config names; a missing value is None.
     license : str
@@ -43,6 +45,7 @@ class Table:
     named: bool
     modality: Literal["text", "image"] | None = None
     items: Sequence[str] | NDArray[Any] | None = None
+    columns: tuple[str, ...] = ()
     label: list[Any] | None = None
     group: list[Any] | None = None
     split: list[Any] | None = None
@@ -56,7 +59,7 @@ class Table:
         distinct, counts = np.unique(self.ids, return_counts=True)
         if len(distinct) < len(self.ids):
             msg = (
-                f"ids of {self.name} must be distinct: {distinct[counts.argmax()]!r} occurs {counts.max()} times. "
+                f"ids of {self.name} must be distinct: {str(distinct[counts.argmax()])!r} occurs {counts.max()} times. "
                 "Name another column with --id, or drop the repeated rows."
             )
             raise DataError(msg)

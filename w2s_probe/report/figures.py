@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 from w2s_probe.report.tables import METRIC_NAMES, estimate_text, system_rows
 from w2s_probe.results import W2SResult
@@ -38,7 +39,7 @@ def systems_figure(result: W2SResult) -> str:
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     svg = out.getvalue()
-    return svg[svg.index("<svg") :]
+    return re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
 
 
 def systems_figure_text(result: W2SResult) -> str:

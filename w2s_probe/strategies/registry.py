@@ -8,9 +8,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from w2s_probe.errors import ConfigError
+from w2s_probe.errors import ConfigError, did_you_mean
 from w2s_probe.strategies.base import Strategy
-from w2s_probe.validation import did_you_mean
 
 __all__ = ["BUILT_IN", "load_strategy", "strategy_names"]
 

@@ -1,0 +1,240 @@
+"""The command line on features made elsewhere: what it prints, writes and repeats. Core install only."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.conftest import Cli
+
+PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")
+RUN = ("run", "table.csv", *PAIR, "-n", "200", "-N", "1000", "--seeds", "5")
+
+
+def is_estimate(value: Any) -> bool:
+    return isinstance(value, dict) and {"value", "low", "high"} <= set(value)
+
+
+def test_json_is_the_designs_and_identical_when_repeated(cli: Cli, table: Path) -> None:
+    first, second = cli(*RUN, "--json"), cli(*RUN, "--json")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == second.stdout
+    assert first.stdout.count("\n") == 1
+    found = json.loads(first.stdout)
+    assert found["schema"] == 1
+    assert found["score"] == "accuracy"
+    assert found["level"] == 0.95
+    assert found["n_test"] == 800
+    assert found["seeds"] == [0, 1, 2, 3, 4]
+    assert found["classes"] == ["0", "1"]
+    for system in ("teacher", "baseline", "ceiling"):
+        assert all(is_estimate(found["systems"][system][m]) for m in ("accuracy", "brier", "log_loss", "ece"))
+    vanilla = found["students"]["vanilla"]
+    assert all(is_estimate(vanilla[key]) for key in ("accuracy", "gain", "pgr", "opr", "versus_baseline", "agreement"))
+    assert vanilla["pgr"]["resolved"] is True
+    assert vanilla["selection"]["fraction"] == 1.0
+    assert found["verdict"]["call"] in {"helps", "hurts", "unresolved"}
+    assert found["verdict"]["recommend"] in {"weak_to_strong", "labels_directly", "unresolved"}
+    assert str(table.parent) not in first.stdout
+
+
+def test_json_does_not_depend_on_the_folder_or_the_threads(cli: Cli, table: Path, tmp_path: Path) -> None:
+    here = json.loads(cli(*RUN, "--json").stdout)
+    far = [part.replace("features:", f"features:{tmp_path}/").replace("table.csv", str(table)) for part in RUN]
+    there = json.loads(cli(*far, "--json", "--threads", "1").stdout)
+    assert there["config"] == here["config"]
+    assert there["fingerprint"] == here["fingerprint"]
+    for system in ("teacher", "baseline", "ceiling"):
+        for metric, estimate in here["systems"][system].items():
+            assert there["systems"][system][metric]["value"] == pytest.approx(estimate["value"], abs=1e-8)
+
+
+def test_the_table_fits_80_columns(cli: Cli, table: Path) -> None:
+    done = cli(*RUN)
+    assert done.returncode == 0
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    for word in ("teacher", "student", "baseline", "ceiling", "gain", "PGR", "OPR"):
+        assert word in done.stdout
+
+
+def test_files_hold_what_was_printed(cli: Cli, table: Path, tmp_path: Path) -> None:
+    printed = json.loads(cli(*RUN, "--json").stdout)
+    done = cli(*RUN, "--out", "out", "--save-predictions", "--save-split", "split.csv", "--group", "source")
+    assert done.returncode == 0
+    saved = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert saved["systems"] == printed["systems"]
+    assert saved["versions"]["numpy"] == np.__version__
+    tidy = pl.read_parquet(tmp_path / "out" / "results.parquet")
+    assert tidy.columns == ["seed", "part", "system", "strategy", "metric", "group", "value", "n"]
+    mean = tidy.filter(system="teacher", metric="accuracy", part="test")["value"].mean()
+    assert mean == pytest.approx(printed["systems"]["teacher"]["accuracy"]["value"])
+    said = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
+    assert said.filter(part="test").height == 5 * 800
+    assert said.filter(part="unlabeled").height == 5 * 1000
+    right = said.filter(part="test").select((pl.col("teacher_class") == pl.col("label")).mean()).item()
+    assert right == pytest.approx(mean)
+    assert set(said["group"]) <= {str(i) for i in range(800)}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<script" not in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert f"{printed['systems']['teacher']['accuracy']['value']:.3f}" in page
+    split = pl.read_csv(tmp_path / "split.csv")
+    assert split.group_by("seed", "part").len().height == 15
+
+
+def test_a_saved_split_gives_the_same_result(cli: Cli, table: Path) -> None:
+    drawn = json.loads(cli(*RUN, "--save-split", "split.parquet", "--json").stdout)
+    given = json.loads(cli("run", "table.csv", *PAIR, "--split-file", "split.parquet", "--json").stdout)
+    assert given["systems"] == drawn["systems"]
+    assert given["students"] == drawn["students"]
+
+
+def test_hostile_names_are_text_in_the_report_and_the_terminal(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=300)
+    hostile = '<script>alert("x")</script>[bold]$x$'
+    frame = pl.DataFrame({hostile: [hostile if label else "b" for label in y]})
+    frame.write_parquet(tmp_path / "a&b.parquet")
+    np.save(tmp_path / "x.npy", y[:, None] + rng.standard_normal((300, 4)))
+    pair = ("--teacher", "features:x.npy", "--student", "features:x.npy")
+    done = cli("run", "a&b.parquet", *pair, "--label", hostile, "-n", "50", "--out", "out")
+    assert done.returncode == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_regression_and_three_classes_run(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 8))
+    y = X[:, 0] + 0.5 * rng.standard_normal(600)
+    pl.DataFrame({"y": y, "k": np.digitize(y, [-0.5, 0.5])}).write_parquet(tmp_path / "d.parquet")
+    np.save(tmp_path / "t.npy", X[:, :4] + rng.standard_normal((600, 4)))
+    np.save(tmp_path / "s.npy", X)
+    pair = ("--teacher", "features:t.npy", "--student", "features:s.npy")
+    numbers = json.loads(cli("run", "d.parquet", *pair, "--task", "regression", "--label", "y", "--json").stdout)
+    assert numbers["score"] == "r2"
+    assert numbers["classes"] is None
+    assert set(numbers["systems"]["teacher"]) == {"r2", "squared_error"}
+    classes = json.loads(cli("run", "d.parquet", *pair, "--label", "k", "--json").stdout)
+    assert classes["classes"] == ["0", "1", "2"]
+    text = cli("run", "d.parquet", *pair, "--task", "regression", "--label", "y", "--out", "o", "--save-predictions")
+    assert "R²" in text.stdout
+    assert "teacher_value" in pl.read_parquet(tmp_path / "o" / "predictions.parquet").columns
+
+
+def test_sources_stay_in_one_part(cli: Cli, table: Path, tmp_path: Path) -> None:
+    assert cli(*RUN, "--group-split", "source", "--save-split", "split.csv", "--json").returncode == 0
+    parts = pl.read_csv(tmp_path / "split.csv").with_columns(source=pl.col("id") // 3)
+    homes = parts.group_by("seed", "source").agg(pl.col("part").n_unique())
+    assert homes["part"].max() == 1
+
+
+def test_a_split_column_is_obeyed(cli: Cli, table: Path, tmp_path: Path) -> None:
+    parts = ["labeled"] * 200 + ["unlabeled"] * 1000 + ["test"] * 1200
+    frame = pl.read_csv(table).with_columns(part=pl.Series(parts))
+    frame.write_csv(tmp_path / "fixed.csv")
+    done = cli("run", "fixed.csv", *PAIR, "--split", "part", "--json")
+    found = json.loads(done.stdout)
+    assert found["seeds"] == [0]
+    assert (found["config"]["n_labeled"], found["config"]["n_unlabeled"], found["n_test"]) == (200, 1000, 1200)
+    assert "One split" in done.stderr
+
+
+def test_features_with_ids_are_aligned_to_the_data(cli: Cli, table: Path, tmp_path: Path) -> None:
+    ids = np.array([f"row {i}" for i in range(2400)])
+    pl.read_csv(table).with_columns(key=pl.Series(ids)).write_csv(tmp_path / "keyed.csv")
+    order = np.random.default_rng(1).permutation(2400)
+    np.savez(tmp_path / "t.npz", X=np.load(tmp_path / "t.npy")[order], ids=ids[order])
+    shuffled = cli(
+        *[part.replace("t.npy", "t.npz").replace("table.csv", "keyed.csv") for part in RUN], "--id", "key", "--json"
+    )
+    plain = json.loads(cli(*RUN, "--json").stdout)
+    assert json.loads(shuffled.stdout)["systems"] == plain["systems"]
+
+
+def test_a_config_file_says_what_flags_say_and_flags_beat_it(cli: Cli, table: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(
+        'data = "table.csv"\nteacher = "features:t.npy"\nstudent = "features:s.npy"\nlabel = "y"\n'
+        'n_labeled = 200\nn-unlabeled = 1000\nseeds = 2\nstrategy = ["vanilla"]\n'
+    )
+    by_file = json.loads(cli("run", "--config", "run.toml", "--seeds", "5", "--json").stdout)
+    by_flags = json.loads(cli(*RUN, "--json").stdout)
+    assert by_file == by_flags
+
+
+def test_a_strategy_plugin_runs_beside_vanilla(cli: Cli, table: Path, tmp_path: Path) -> None:
+    (tmp_path / "halfplug.py").write_text(
+        "from dataclasses import dataclass\n"
+        "import numpy as np\n"
+        "from w2s_probe.strategies import Student, W2SProblem\n"
+        "@dataclass(frozen=True, kw_only=True)\n"
+        "class HalfConfig:\n"
+        "    keep: float = 0.5\n"
+        "def half(problem: W2SProblem, config: HalfConfig) -> Student:\n"
+        "    kept = problem.rng.random(len(problem.X_unlabeled)) < config.keep\n"
+        "    head = problem.fit(problem.X_unlabeled[kept], problem.pseudolabels[0][kept])\n"
+        "    return Student(head=head, kept=kept, rule='a random share')\n"
+    )
+    info = tmp_path / "halfplug-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: halfplug\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[w2s_probe.strategies]\nhalf = halfplug:half\n")
+    env = {"PYTHONPATH": str(tmp_path)}
+    done = cli(*RUN, "--strategy", "vanilla,half", "--set", "half.keep=0.25", "--json", env=env)
+    found = json.loads(done.stdout)
+    assert list(found["students"]) == ["vanilla", "half"]
+    assert found["students"]["half"]["selection"]["fraction"] == pytest.approx(0.25, abs=0.03)
+    wrong = cli(*RUN, "--strategy", "half", "--set", "half.kep=0.25", env=env)
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "Did you mean keep" in wrong.stderr
+
+
+def test_verbs_without_data_answer(cli: Cli) -> None:
+    listed = cli("backbones")
+    assert "packaged:minilm-l6" in listed.stdout
+    assert cli("backbones", "--json").stdout.startswith("{")
+    health = json.loads(cli("doctor", "--json").stdout)
+    assert all(check["ok"] for check in health["checks"] if not check["name"].startswith("extra"))
+    assert "nothing is cached" in cli("cache", "ls").stdout
+    assert cli("cache", "verify", "--json").stdout == '{"schema": 1, "intact": 0, "damaged": 0}\n'
+
+
+def test_embed_and_cache_verbs_tell_one_story(cli: Cli) -> None:
+    first = cli("embed", "builtin:digits", "--backbone", "classic:pixels-4x4", "--backbone", "classic:pixels-2x2")
+    assert first.stdout.count("encoded 1,797 rows") == 2
+    again = json.loads(cli("embed", "builtin:digits", "--backbone", "classic:pixels-4x4", "--json").stdout)
+    assert again["backbones"][0]["encoded"] == 0
+    assert again["backbones"][0]["cached"] == 1797
+    listed = json.loads(cli("cache", "ls", "--json").stdout)["features"]
+    assert sorted(entry["dim"] for entry in listed) == [4, 16]
+    shown = cli("cache", "info", listed[0]["fingerprint"][:8])
+    assert "area average" in shown.stdout
+    assert cli("cache", "verify").returncode == 0
+    ran = cli("run", "builtin:digits", "--teacher", "classic:pixels-2x2", "--student", "classic:pixels-8x8", "--json")
+    assert len(json.loads(ran.stdout)["classes"]) == 10
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    import subprocess
+
+    code = (
+        "import sys, w2s_probe; from w2s_probe.cli.main import cli;"
+        "heavy = {'torch', 'faiss', 'polars', 'matplotlib', 'sklearn', 'numpy', 'scipy'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("verb", [(), ("run",), ("embed",), ("demo",), ("cache",), ("cache", "ls"), ("doctor",)])
+def test_every_verb_has_help_with_an_example(cli: Cli, verb: tuple[str, ...]) -> None:
+    done = cli(*verb, "--help")
+    assert done.returncode == 0
+    assert "w2s-probe" in done.stdout
