@@ -1,6 +1,6 @@
 """Weak-to-strong on arrays you already have: no files, no cache, no command line.
 
-    python examples/own_arrays.py
+python examples/own_arrays.py
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from w2s_probe import EmbeddingSpec, FeatureSet, W2SConfig, draw_splits, read_la
 
 
 def main() -> None:
-    """Let a head on three measurements teach one on all thirty."""
+    """Let a head on the ten mean measurements teach one on all thirty."""
     X, y = load_breast_cancer(return_X_y=True)
     ids = np.arange(len(X)).astype(np.str_)
-    weak = EmbeddingSpec(backbone="first three measurements", revision="1")
+    weak = EmbeddingSpec(backbone="mean measurements", revision="1")
     strong = EmbeddingSpec(backbone="all measurements", revision="1")
     labels = read_labels(y.tolist(), name="malignant", task="classification")
-    config = W2SConfig(n_labeled=30, n_unlabeled=200, n_test=150, seeds=10, scale="standard")
+    config = W2SConfig(n_labeled=30, n_unlabeled=200, n_test=150, seeds=10, scale="standard", pseudolabels="hard")
     splits = draw_splits(labels, seeds=range(10), n_labeled=30, n_unlabeled=200, n_test=150)
     result, _ = run_w2s(
-        FeatureSet(ids=ids, X=X[:, :3], spec=weak, name="teacher features"),
+        FeatureSet(ids=ids, X=X[:, :10], spec=weak, name="teacher features"),
         FeatureSet(ids=ids, X=X, spec=strong, name="student features"),
         labels,
         splits=splits,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
+from w2s_probe.backbones.base import Items
 from w2s_probe.backbones.files import read_features
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.config import DataConfig, W2SConfig
@@ -25,13 +26,14 @@ from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.errors import BackboneError, DataError
 from w2s_probe.features import FeatureSet
 from w2s_probe.labels import Labels, read_labels
-from w2s_probe.protocol import SeedOutcome, run_w2s
+from w2s_probe.outcomes import SeedOutcome
+from w2s_probe.protocol import run_w2s
 from w2s_probe.results import W2SResult
 from w2s_probe.splits import Split, draw_splits, same_item_blocks
 from w2s_probe.strategies import load_strategy
 from w2s_probe.validation import check_same_rows
 
-__all__ = ["Fetched", "Run", "embed", "run", "without_folders"]
+__all__ = ["Fetched", "Run", "embed", "embed_items", "run", "without_folders"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -246,8 +248,9 @@ def _fetch(
     table: Table, sources: Sequence[FeatureSet | Backbone], store: FeatureStore, on_progress: Progress | None
 ) -> tuple[list[FeatureSet], list[Fetched]]:
     backbones = [source for source in sources if isinstance(source, Backbone)]
-    digests = item_digests(table.items) if table.items is not None else np.array([], dtype="S16")
-    encoded = _encode_missing(backbones, table, digests, store, on_progress)
+    items = [] if table.items is None else table.items
+    encoded = embed_items(backbones, items, store=store, on_progress=on_progress)
+    digests = item_digests(items)
     sets, fetched = [], []
     for source in sources:
         if isinstance(source, FeatureSet):
@@ -273,14 +276,28 @@ def _fetch(
     return sets, fetched
 
 
-def _encode_missing(
-    backbones: Sequence[Backbone],
-    table: Table,
-    digests: NDArray[np.bytes_],
-    store: FeatureStore,
-    on_progress: Progress | None,
+def embed_items(
+    backbones: Sequence[Backbone], items: Items, *, store: FeatureStore, on_progress: Progress | None = None
 ) -> dict[str, tuple[int, float]]:
-    """Encode what the cache lacks, one pass for members of a family that lack the same items."""
+    """Bring the features of these items into the cache.
+
+    Backbones of one family that lack the same items share a forward pass.
+
+    Parameters
+    ----------
+    backbones : sequence of Backbone
+        Already made, loaded or not.
+    items : sequence of str, or array of images
+        What to embed; an item that occurs twice is embedded once.
+    store, on_progress
+        As in `run`.
+
+    Returns
+    -------
+    dict
+        For each backbone name, distinct items encoded and seconds spent.
+    """
+    digests = item_digests(items)
     encoded = {backbone.name: (0, 0.0) for backbone in backbones}
     passes: dict[tuple[str, bytes], tuple[NDArray[np.intp], dict[str, Backbone]]] = {}
     for backbone in backbones:
@@ -289,7 +306,7 @@ def _encode_missing(
             passes.setdefault((backbone.family, positions.tobytes()), (positions, {}))[1][backbone.name] = backbone
     for positions, members in passes.values():
         first, *others = members.values()
-        encode = partial(_encode, first, others, table.items)
+        encode = partial(_encode, first, others, items)
         start, done = time.perf_counter(), 0
         if on_progress:
             on_progress(first.name, 0, len(positions))
@@ -303,7 +320,7 @@ def _encode_missing(
 
 
 def _encode(
-    first: Backbone, others: Sequence[Backbone], items: Any, positions: NDArray[np.intp]
+    first: Backbone, others: Sequence[Backbone], items: Items, positions: NDArray[np.intp]
 ) -> list[tuple[NDArray[np.float32], dict[str, Any]]]:
     chosen = items[positions] if isinstance(items, np.ndarray) else [items[i] for i in positions]
     features = first.encode_together(others, chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_four_systems_equal_scikit_learn_on_the_same_rows() -> None:
 
 
 @pytest.mark.parametrize("pseudolabels", ["soft", "hard"])
-def test_only_the_ceiling_reads_the_pools_labels(pseudolabels: str) -> None:
+def test_only_the_ceiling_reads_the_pools_labels(pseudolabels: Literal["soft", "hard"]) -> None:
     teacher, student, labels = pair_of_views(600)
     (split,) = draw_splits(labels, seeds=[0], n_labeled=60, n_unlabeled=300, n_test=200)
     noise = labels.values.copy()
@@ -89,6 +90,7 @@ def test_a_student_with_the_teachers_features_and_no_penalty_to_pay_agrees_with_
     agreement = result.students["vanilla"].agreement
     assert agreement is not None
     assert agreement.value > 0.99
+    assert any("can be copied" in note for note in result.notes)
     assert result.students["vanilla"].gain.value == pytest.approx(0, abs=0.01)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -119,7 +121,7 @@ def test_sources_that_share_an_item_form_one_block() -> None:
         ([40, 40, 40], {"n_labeled": 2}, "must hold every class"),
     ],
 )
-def test_what_the_data_cannot_supply_is_named(counts: list[int], sizes: dict[str, int], said: str) -> None:
+def test_what_the_data_cannot_supply_is_named(counts: list[int], sizes: dict[str, Any], said: str) -> None:
     with pytest.raises(SplitError) as caught:
         draw_splits(labels(counts), seeds=[0], **sizes)
     assert said in str(caught.value)

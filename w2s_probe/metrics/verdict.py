@@ -47,7 +47,7 @@ def decide(*, gain: Estimate, versus_baseline: Estimate, n_labeled: int, score: 
     labels = f"the strong model trained on the {n_labeled} labels directly"
     done = {
         "weak_to_strong": f"It also beats {labels}, by {_size(versus_baseline, score)}: go on with weak-to-strong.",
-        "labels_directly": f"But it does not beat {labels} ({_size(versus_baseline, score)}): do that instead.",
+        "labels_directly": f"It does not beat {labels} ({_size(versus_baseline, score)}): do that instead.",
         "unresolved": f"Whether it beats {labels} is open ({_size(versus_baseline, score)}): more seeds or test rows.",
     }[recommend]
     return Verdict(call=call, recommend=recommend, advice=f"{heard} {done}")

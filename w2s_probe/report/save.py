@@ -18,8 +18,8 @@ from w2s_probe.heads import ridge_probabilities
 from w2s_probe.results import W2SResult
 
 if TYPE_CHECKING:
+    from w2s_probe.outcomes import SeedOutcome
     from w2s_probe.pipeline import Run
-    from w2s_probe.protocol import SeedOutcome
 
 __all__ = ["installed_versions", "save_predictions", "save_results"]
 

@@ -1,0 +1,161 @@
+"""Speed against named peers in the same run: ``make bench``. Prints ratios; asserts equal results, never times."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+
+SENTENCES = 2000
+
+
+def seconds(task: Callable[[], object]) -> float:
+    """Return the wall time of one call."""
+    start = time.perf_counter()
+    task()
+    return time.perf_counter() - start
+
+
+def race(ours: Callable[[], object], peers: dict[str, Callable[[], object]], *, runs: int) -> None:
+    """Print medians of interleaved runs, and the ratio of each peer to ours."""
+    times: dict[str, list[float]] = {name: [] for name in ("ours", *peers)}
+    for _ in range(runs):
+        for name, task in {"ours": ours, **peers}.items():
+            times[name].append(seconds(task))
+    mine = statistics.median(times["ours"])
+    print(f"  ours {mine:.2f} s, median of {runs}")
+    for name in peers:
+        theirs = statistics.median(times[name])
+        print(f"  {name} {theirs:.2f} s: {theirs / mine:.2f} x ours")
+
+
+def ridge_path_and_loo() -> None:
+    """50,000 x 768, 33 alphas, 10 targets: the whole path with exact leave-one-out."""
+    from sklearn.linear_model import RidgeCV
+
+    from w2s_probe.linalg import loo_error, ridge_path
+
+    rng = np.random.default_rng(0)
+    n, d, targets = 50_000, 768, 10
+    X = rng.standard_normal((n, d)) * np.logspace(0, -2, d)
+    Y = X[:, :20] @ rng.standard_normal((20, targets)) + rng.standard_normal((n, targets))
+    path = ridge_path(X, Y)
+    scores = loo_error(path, X, Y)
+    theirs = RidgeCV(alphas=path.alphas, store_cv_results=True, gcv_mode="eigen").fit(X, Y)
+    difference = np.abs(theirs.cv_results_.sum(axis=1).mean(axis=0) / scores - 1).max()
+    assert theirs.alpha_ == path.alphas[scores.argmin()]
+    assert difference < 1e-8
+    print(f"  largest relative difference of scores: {difference:.1e}")
+
+    def ours() -> None:
+        loo_error(ridge_path(X, Y), X, Y)
+
+    def peer(mode: str, threads: int | None) -> Callable[[], object]:
+        def fit() -> None:
+            with threadpool_limits(limits=threads):
+                RidgeCV(alphas=path.alphas, gcv_mode=mode).fit(X, Y)
+
+        return fit
+
+    peers = {
+        "RidgeCV (default mode, default threads)": peer("auto", None),
+        "RidgeCV (eigen mode, default threads)": peer("eigen", None),
+        "RidgeCV (eigen mode, one thread)": peer("eigen", 1),
+    }
+    race(ours, peers, runs=3)
+
+
+def embed_sentences() -> None:
+    """2,000 sentences with MiniLM-L6 into an empty cache, against a bare encode; models loaded."""
+    from w2s_probe.backbones import BackboneOptions, get_backbone
+    from w2s_probe.backbones.text import SentenceTransformerBackbone
+    from w2s_probe.cache import FeatureStore, item_digests
+    from w2s_probe.config import DataConfig
+    from w2s_probe.datasets import open_data
+    from w2s_probe.pipeline import embed_items
+
+    texts = list(open_data(DataConfig(data="builtin:vader-movie")).items or [])[:SENTENCES]
+    backbone = get_backbone("packaged:minilm-l6", BackboneOptions())
+    assert isinstance(backbone, SentenceTransformerBackbone)
+    bare = backbone.model.encode(texts, show_progress_bar=False)
+
+    def ours() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            store = FeatureStore(Path(folder))
+            embed_items([backbone], texts, store=store)
+            cached = store.read(backbone.spec, item_digests(texts))
+        assert np.abs(cached - bare).max() < 1e-5
+
+    race(ours, {"SentenceTransformer.encode": lambda: backbone.model.encode(texts, show_progress_bar=False)}, runs=5)
+
+
+def help_text() -> None:
+    """``w2s-probe --help``, against starting Python and doing nothing."""
+    import subprocess
+
+    def call(*arguments: str) -> Callable[[], object]:
+        return lambda: subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+
+    race(call("-m", "w2s_probe", "--help"), {"python -c pass": call("-c", "pass")}, runs=11)
+
+
+def whole_run() -> None:
+    """Four systems at 10,000 rows x 768/384 features, n = 400, N = 7,600, 5 seeds, against scikit-learn's RidgeCV."""
+    from sklearn.linear_model import RidgeCV
+
+    from w2s_probe.config import W2SConfig
+    from w2s_probe.features import EmbeddingSpec, FeatureSet
+    from w2s_probe.labels import Labels
+    from w2s_probe.linalg import ridge_path
+    from w2s_probe.protocol import run_w2s
+    from w2s_probe.splits import draw_splits
+
+    rng = np.random.default_rng(0)
+    core = rng.standard_normal((10_000, 60))
+    weak = (core[:, :30] @ rng.standard_normal((30, 768)) + 9 * rng.standard_normal((10_000, 768))).astype(np.float32)
+    strong = (core @ rng.standard_normal((60, 384)) + 3 * rng.standard_normal((10_000, 384))).astype(np.float32)
+    labels = Labels(values=(core[:, 0] + core[:, 40] > 0).astype(np.int64), classes=("0", "1"))
+    splits = draw_splits(labels, seeds=range(5), n_labeled=400)
+    spec = EmbeddingSpec(backbone="bench", revision="1")
+    ids = np.arange(10_000).astype(np.str_)
+    teacher, student = (FeatureSet(ids=ids, X=X, spec=spec) for X in (weak, strong))
+    Y = np.eye(2)[labels.values]
+
+    def ours() -> None:
+        run_w2s(teacher, student, labels, splits=splits, config=W2SConfig())
+
+    def theirs() -> None:
+        for split in splits:
+            L, U = split.labeled, split.unlabeled
+            head = RidgeCV(ridge_path(weak[L], Y[L]).alphas).fit(weak[L], Y[L])
+            pseudolabels = head.predict(weak[U])
+            alphas = ridge_path(strong[U], pseudolabels).alphas
+            for rows, targets in ((U, pseudolabels), (L, Y[L]), (U, Y[U])):
+                RidgeCV(alphas).fit(strong[rows], targets).predict(strong[split.test])
+
+    race(ours, {"RidgeCV for each system (default threads)": theirs}, runs=3)
+
+
+def main() -> None:
+    """Run the benchmarks named on the command line, or all."""
+    tasks = {task.__name__: task for task in (ridge_path_and_loo, whole_run, help_text, embed_sentences)}
+    for pool in threadpool_info():
+        print({key: pool[key] for key in ("internal_api", "version", "num_threads", "architecture") if key in pool})
+    for name in sys.argv[1:] or tasks:
+        print(f"{name}: {tasks[name].__doc__}")
+        tasks[name]()
+    print("threads after all imports:")
+    for pool in threadpool_info():
+        print(
+            " ", {key: pool[key] for key in ("internal_api", "version", "num_threads", "architecture") if key in pool}
+        )
+
+
+if __name__ == "__main__":
+    main()
