@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from w2s_probe import datasets
 from w2s_probe.backbones import Backbone, BackboneOptions, check_backbone, get_backbone
 from w2s_probe.backbones.packaged import MINILM_EXITS
 from w2s_probe.cache import FeatureStore
@@ -17,6 +18,7 @@ from w2s_probe.pipeline import embed, run
 pytestmark = pytest.mark.models
 
 MINILM = "packaged:minilm-l6"
+VADER = Path(datasets.__file__).parent / "data" / "vader.csv.gz"
 TEXTS = [
     "A fine film.",
     "",
@@ -58,7 +60,7 @@ def test_cached_rows_equal_sentence_transformers(tmp_path: Path, name: str, batc
     import polars as pl
     from sentence_transformers import SentenceTransformer
 
-    texts = pl.read_csv("w2s_probe/datasets/data/vader.csv.gz")["text"].to_list()[:150] + TEXTS
+    texts = pl.read_csv(VADER)["text"].to_list()[:150] + TEXTS
     pl.DataFrame({"text": texts}).write_parquet(tmp_path / "t.parquet")
     store = FeatureStore(tmp_path / "cache", shard_rows=64)
     options = BackboneOptions(batch_size=batch_size)

@@ -39,7 +39,7 @@ def report_html(result: W2SResult, versions: Mapping[str, str]) -> str:
         figure=systems_figure(result),
         figure_text=systems_figure_text(result),
         estimate_text=estimate_text,
-        config=list(config.items()),
+        config=[(key, value) for key, value in config.items() if value is not None],
         versions=list(versions.items()),
     )
     return page

@@ -1,0 +1,40 @@
+"""What the README says works: its Python blocks run, its commands parse."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = [line for line in re.findall(r"^w2s-probe .*$", README, flags=re.MULTILINE) if "…" not in line]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[f"block {i}" for i in range(len(BLOCKS))])
+def test_a_python_block_runs(block: str, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_api_block_prints_a_resolved_pgr(tmp_path: Path) -> None:
+    block = next(block for block in BLOCKS if "run_w2s(" in block)
+    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "resolved=True" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_flag_of_a_command_exists(command: str) -> None:
+    from w2s_probe.cli.main import cli
+
+    _, verb, *arguments = shlex.split(command)
+    cli.commands[verb].make_context(verb, arguments)
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(BLOCKS) == 3
+    assert len(COMMANDS) >= 3

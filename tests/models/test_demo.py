@@ -1,0 +1,77 @@
+"""The demo on real data: its numbers, its files, and what the README shows of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from w2s_probe import datasets
+
+pytestmark = [pytest.mark.models, pytest.mark.slow]
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+VADER = Path(datasets.__file__).parent / "data" / "vader.csv.gz"
+NUMBER = re.compile(r"[+-]?\d+\.\d+")
+
+
+def w2s_probe(folder: Path, *arguments: str) -> str:
+    env = {**os.environ, "W2S_PROBE_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "w2s_probe", *arguments]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, w2s_probe(folder, "demo"), w2s_probe(folder, "demo")
+
+
+def test_the_four_systems_lie_where_they_should(demo: tuple[Path, str, str]) -> None:
+    folder, _, _ = demo
+    found = json.loads((folder / "out/demo/result.json").read_text())
+    teacher, ceiling = (found["systems"][name]["accuracy"]["value"] for name in ("teacher", "ceiling"))
+    assert 0.60 <= teacher <= 0.69
+    assert 0.73 <= ceiling <= 0.80
+    assert teacher < found["students"]["vanilla"]["accuracy"]["value"] < ceiling
+    assert found["verdict"]["recommend"] == "labels_directly"
+    assert (found["config"]["n_labeled"], found["config"]["n_unlabeled"], len(found["seeds"])) == (400, 3000, 5)
+    assert pl.read_parquet(folder / "out/demo/results.parquet").height > 0
+    assert (folder / "out/demo/report.html").read_text().startswith("<!doctype html>")
+
+
+def test_the_second_time_nothing_is_encoded(demo: tuple[Path, str, str]) -> None:
+    _, first, second = demo
+    assert first.count("encoded 10,309 rows at") == 2
+    assert second.count("encoded 0 rows, 10,309 from the cache") == 2
+    assert first.splitlines()[2:] == second.splitlines()[2:]
+
+
+def test_the_readme_shows_what_the_demo_prints(demo: tuple[Path, str, str]) -> None:
+    _, _, second = demo
+    marker = README.index("<!-- demo output")
+    shown = re.search(r"```\n(.*?)```", README[marker:], flags=re.DOTALL)
+    assert shown is not None
+    words = [NUMBER.sub("#", text) for text in (shown[1], second)]
+    assert words[0] == words[1]
+    for ours, theirs in zip(NUMBER.findall(shown[1]), NUMBER.findall(second), strict=True):
+        assert float(ours) == pytest.approx(float(theirs), abs=0.01)  # another machine may round another way
+
+
+def test_the_readmes_three_commands_work_on_a_users_table(tmp_path: Path) -> None:
+    rows = pl.read_csv(VADER).filter(pl.col("domain") == "product").head(400)
+    rows.select("text", label=pl.col("rating") > 0).write_csv(tmp_path / "reviews.csv")
+    commands = re.findall(r"^w2s-probe (?:embed|run) reviews.csv .*$", README, flags=re.MULTILINE)
+    assert len(commands) == 2
+    outputs = [w2s_probe(tmp_path, *command.split()[1:]) for command in commands]
+    assert "encoded" in outputs[0]
+    assert outputs[1].count("encoded 0 rows") == 2
+    assert (tmp_path / "out/reviews/report.html").is_file()
