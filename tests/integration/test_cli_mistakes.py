@@ -113,6 +113,20 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
         "Drop one",
     ),
     "odd setting": (nothing, (*RUN, "--set", "keep=1"), "STRATEGY.FIELD=VALUE"),
+    "column of digits": (
+        nothing,
+        (
+            "run",
+            "builtin:digits",
+            "--label",
+            "lable",
+            "--teacher",
+            "classic:pixels-2x2",
+            "--student",
+            "classic:pixels-8x8",
+        ),
+        "Did you mean label?",
+    ),
     "level out of range": (nothing, (*RUN, "--level", "95"), "between 0 and 1"),
     "no such fingerprint": (nothing, ("cache", "info", "abc"), "matches 0"),
 }
@@ -128,6 +142,16 @@ def test_one_line_says_what_to_do(cli: Cli, table: Path, mistake: str) -> None:
     assert done.stderr.count("\n") == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert said in done.stderr
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("backbone", ["packaged:wordllama", "packaged:minilm-l6"])
+def test_a_device_that_is_not_there_is_one_line(cli: Cli, table: Path, backbone: str) -> None:
+    pl.DataFrame({"word": ["a", "b"]}).write_csv(table)
+    done = cli("embed", "table.csv", "--text", "word", "--backbone", backbone, "--device", "nonsense")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "--device" in done.stderr
 
 
 @pytest.mark.models

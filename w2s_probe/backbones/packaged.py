@@ -100,17 +100,13 @@ class WordLlama(SentenceTransformerBackbone):
             backbone=self.identity, revision=revision, pooling="mean of token vectors", normalization="none"
         )
 
-    @cached_property
-    def model(self) -> SentenceTransformer:
+    def load(self) -> SentenceTransformer:
         """Read table and tokenizer into a sentence-transformers static embedding."""
-        import torch
         from safetensors.numpy import load_file
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.sentence_transformer.modules import StaticEmbedding
         from tokenizers import Tokenizer
 
-        if self.options.threads:
-            torch.set_num_threads(self.options.threads)
         weights = load_file(self.table)["embedding.weight"].astype(np.float32)
         tokenizer = Tokenizer.from_file(str(self.tokenizer))
         tokenizer.no_truncation()

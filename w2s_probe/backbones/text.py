@@ -21,7 +21,7 @@ from w2s_probe.features import EmbeddingSpec
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["SentenceTransformerBackbone", "quiet_transformers", "sentence_transformers"]
+__all__ = ["SentenceTransformerBackbone", "first_line", "quiet_transformers", "sentence_transformers"]
 
 HUB_SECONDS = 5
 
@@ -55,19 +55,24 @@ class SentenceTransformerBackbone(Backbone):
     def model(self) -> SentenceTransformer:
         """Load the model once."""
         import torch
-        from sentence_transformers import SentenceTransformer
 
         quiet_transformers()
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
         try:
-            return SentenceTransformer(str(self.folder), device=self.options.device, local_files_only=True)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            return self.load()
+        except (OSError, ValueError, RuntimeError, KeyError, AssertionError) as error:  # torch asserts its devices
             msg = (
-                f"{self.name} must load with sentence-transformers: {_first_line(error)}. "
-                "Check the folder or the device."
+                f"{self.name} must load with sentence-transformers on device {self.options.device!r}: "
+                f"{first_line(error)}. Check the model's folder and --device."
             )
             raise BackboneError(msg) from error
+
+    def load(self) -> SentenceTransformer:
+        """Return the model, on its device; errors are put into words by `model`."""
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer(str(self.folder), device=self.options.device, local_files_only=True)
 
     def encode(self, items: Items) -> NDArray[np.float32]:
         """Return what `SentenceTransformer.encode` returns, as float32."""
@@ -144,7 +149,7 @@ def _download(repository: str) -> Path:
     except (OSError, ValueError) as error:  # the hub's and the network's errors derive from these
         msg = (
             f"sentence-transformers:{repository} must be a model on the hub or a local folder: it is neither on this "
-            f"machine nor could it be fetched ({_first_line(error)}). Check the name and the network, or give a folder."
+            f"machine nor could it be fetched ({first_line(error)}). Check the name and the network, or give a folder."
         )
         raise BackboneError(msg) from error
 
@@ -158,5 +163,6 @@ def _reach(url: str) -> None:
         return  # somebody answered: what they say is for the hub's client, which has the user's token
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return what an error says first, without its full stop."""
     return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__

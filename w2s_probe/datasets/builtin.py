@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from w2s_probe.config import DataConfig
-from w2s_probe.datasets.readers import table_from_frame
+from w2s_probe.datasets.readers import missing_column, table_from_frame
 from w2s_probe.datasets.table import Table
 from w2s_probe.errors import DataError, did_you_mean
 
@@ -71,16 +71,19 @@ def _vader(config: DataConfig) -> Table:
 def _digits(config: DataConfig) -> Table:
     from sklearn.datasets import load_digits
 
-    if config.group or config.split or config.group_split:
-        msg = "builtin:digits must be used without --group, --split and --group-split: it has labels only. Drop them."
-        raise DataError(msg)
+    columns = ("label",)
+    for field, flag in {"text": "--text", "group": "--group", "id": "--id", "split": "--split"}.items():
+        if getattr(config, field):
+            raise missing_column(getattr(config, field), columns, flag=flag, name=config.data)
+    if config.label not in columns:
+        raise missing_column(config.label, columns, flag="--label", name=config.data)
     digits = load_digits()
     return Table(
         name=config.data,
         ids=np.arange(len(digits.target)).astype(np.str_),
         named=True,
         modality="image",
-        columns=("label",),
+        columns=columns,
         items=np.round(digits.images * (255 / 16)).astype(np.uint8),
         label=digits.target.tolist(),
         license="BSD-3-Clause, UCI ML repository",
