@@ -48,7 +48,7 @@ def loo_error(path: RidgePath, X: ArrayLike, Y: ArrayLike) -> Float:
     weights = path.spectrum.weights
     total = np.zeros(len(path.alphas))
     for rows, residuals in _blocks(path, X, Y, path.alphas):
-        total += np.einsum("i,iak,iak->a", weights[rows], residuals, residuals)
+        total += weights[rows] @ (residuals**2).sum(axis=2)
     return total / weights.sum()
 
 

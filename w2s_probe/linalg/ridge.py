@@ -7,14 +7,13 @@ with an unpenalized intercept :math:`b`; :math:`\alpha` has scikit-learn's meani
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.errors import ConfigError, ShapeError
 from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
-from w2s_probe.validation import as_matrix, check_same_rows, check_weights, row_blocks
+from w2s_probe.validation import as_matrix, check_same_rows, check_weights
 
 __all__ = ["RidgePath", "alpha_grid", "ridge_path"]
 
@@ -128,17 +127,16 @@ def ridge_path(
     features, targets = as_matrix(X, "features"), as_matrix(Y, "targets").astype(np.float64)
     check_same_rows("targets", len(targets), "features", len(features))
     weights = check_weights(sample_weight, len(features))
-    spectrum = centered_spectrum(features, weights)
+    target_mean = weights @ targets / weights.sum()
+    centered = np.sqrt(weights)[:, None] * (targets - target_mean)
+    spectrum, loadings = centered_spectrum(features, centered, weights)
     if not len(spectrum.eigenvalues):
         msg = f"features must differ between rows: all {len(features)} rows are equal. Check how they were made."
         raise ShapeError(msg)
-    strengths = alpha_grid(spectrum, features.shape[1], points=points) if alphas is None else _check_alphas(alphas)
-    target_mean = weights @ targets / weights.sum()
-    centered = np.sqrt(weights)[:, None] * (targets - target_mean)
     return RidgePath(
-        alphas=strengths,
+        alphas=alpha_grid(spectrum, features.shape[1], points=points) if alphas is None else _check_alphas(alphas),
         spectrum=spectrum,
-        loadings=_loadings(features, spectrum, centered),
+        loadings=loadings,
         target_mean=target_mean,
         total=float((centered**2).sum()),
     )
@@ -168,12 +166,3 @@ def _check_alphas(alphas: ArrayLike) -> Float:
         msg = f"alphas must be finite and at least 0: got {alphas!r}. Give a list such as [0.1, 1, 10]."
         raise ConfigError(msg)
     return strengths
-
-
-def _loadings(X: NDArray[np.floating[Any]], spectrum: Spectrum, centered: Float) -> Float:
-    """Return ``U.T @ centered`` through the cross-moment, without storing U."""
-    moment = np.zeros((X.shape[1], centered.shape[1]))
-    for rows in row_blocks(len(X)):
-        block = np.sqrt(spectrum.weights[rows])[:, None] * (X[rows] - spectrum.mean)
-        moment += block.T @ centered[rows]
-    return (spectrum.axes / np.sqrt(spectrum.eigenvalues)).T @ moment

@@ -44,51 +44,75 @@ class Spectrum:
 
     def whitened(self, X: NDArray[np.floating[Any]], rows: slice) -> Float:
         """Return orthonormal row coordinates U of shape (rows, r), scaled by root weights."""
-        centered = (X[rows] - self.mean) @ (self.axes / np.sqrt(self.eigenvalues))
-        return np.sqrt(self.weights[rows])[:, None] * centered
+        return _centered(X, self.mean, self.weights, rows) @ (self.axes / np.sqrt(self.eigenvalues))
 
 
-def centered_spectrum(X: NDArray[np.floating[Any]], weights: Float) -> Spectrum:
-    r"""Return the spectrum of :math:`\sum_i w_i (x_i - \bar x)(x_i - \bar x)^\top`.
+def centered_spectrum(X: NDArray[np.floating[Any]], Y: Float, weights: Float) -> tuple[Spectrum, Float]:
+    r"""Return the spectrum of :math:`\sum_i w_i (x_i - \bar x)(x_i - \bar x)^\top`, and `Y` along its axes.
 
-    The Gram (d x d) is decomposed if d < n, else the kernel (n x n); never X itself.
-    Directions whose eigenvalue is below ``max(n, d) * eps`` times the largest are dropped.
+    The Gram (d x d) is decomposed if d < n, else the kernel (n x n); never X itself, which is
+    read by blocks and cast to float64. Directions whose eigenvalue is below ``max(n, d) * eps``
+    times the largest are dropped.
 
     Parameters
     ----------
     X : array of shape (n, d)
-        Features; read by blocks and cast to float64.
+        Features.
+    Y : array of shape (n, K)
+        Targets, centered and scaled by root weights.
     weights : array of shape (n,)
         Non-negative weights.
+
+    Returns
+    -------
+    spectrum : Spectrum
+        Axes and eigenvalues.
+    loadings : array of shape (r, K)
+        ``U.T @ Y`` with the row coordinates U of `Spectrum.whitened`.
     """
     n, d = X.shape
     mean = _mean(X, weights)
     if d < n:
-        values, vectors = _eigh(_gram(X, mean, weights))
-        kept = values > max(n, d) * np.finfo(np.float64).eps * values[-1]
-        return Spectrum(mean=mean, eigenvalues=values[kept], axes=vectors[:, kept], weights=weights)
-    rows = np.sqrt(weights)[:, None] * (X - mean)
-    values, vectors = _eigh(rows @ rows.T)
-    kept = values > max(n, d) * np.finfo(np.float64).eps * values[-1]
-    axes = rows.T @ (vectors[:, kept] / np.sqrt(values[kept]))
-    return Spectrum(mean=mean, eigenvalues=values[kept], axes=axes, weights=weights)
+        gram, cross = _moments(X, Y, mean, weights)
+        values, axes = _positive_eigen(gram, size=n, floor=_rounding(mean, weights))
+        loadings = (axes / np.sqrt(values)).T @ cross
+    else:
+        rows = _centered(X, mean, weights, slice(None))
+        values, vectors = _positive_eigen(rows @ rows.T, size=d, floor=_rounding(mean, weights))
+        axes = rows.T @ (vectors / np.sqrt(values))
+        loadings = vectors.T @ Y
+    return Spectrum(mean=mean, eigenvalues=values, axes=axes, weights=weights), loadings
 
 
 def _mean(X: NDArray[np.floating[Any]], weights: Float) -> Float:
     total = np.zeros(X.shape[1])
     for rows in row_blocks(len(X)):
-        total += weights[rows] @ X[rows].astype(np.float64)
+        total += weights[rows] @ X[rows].astype(np.float64, copy=False)
     return total / weights.sum()
 
 
-def _gram(X: NDArray[np.floating[Any]], mean: Float, weights: Float) -> Float:
-    gram = np.zeros((X.shape[1], X.shape[1]))
+def _moments(X: NDArray[np.floating[Any]], Y: Float, mean: Float, weights: Float) -> tuple[Float, Float]:
+    gram, cross = np.zeros((X.shape[1], X.shape[1])), np.zeros((X.shape[1], Y.shape[1]))
     for rows in row_blocks(len(X)):
-        block = np.sqrt(weights[rows])[:, None] * (X[rows] - mean)
+        block = _centered(X, mean, weights, rows)
         gram += block.T @ block
-    return gram
+        cross += block.T @ Y[rows]
+    return gram, cross
 
 
-def _eigh(symmetric: Float) -> tuple[Float, Float]:
+def _centered(X: NDArray[np.floating[Any]], mean: Float, weights: Float, rows: slice) -> Float:
+    block = X[rows] - mean
+    if not (weights[rows] == 1).all():
+        block *= np.sqrt(weights[rows])[:, None]
+    return block
+
+
+def _rounding(mean: Float, weights: Float) -> float:
+    """Return what equal rows leave in the Gram after their mean is subtracted."""
+    return float(weights.sum() * (10 * np.finfo(np.float64).eps) ** 2 * (mean**2).sum())
+
+
+def _positive_eigen(symmetric: Float, *, size: int, floor: float) -> tuple[Float, Float]:
     values, vectors = linalg.eigh(symmetric, driver="evd", overwrite_a=True, check_finite=False)
-    return values, vectors
+    kept = values > max(max(size, len(values)) * np.finfo(np.float64).eps * values[-1], floor)
+    return values[kept], vectors[:, kept]
