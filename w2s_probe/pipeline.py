@@ -171,7 +171,7 @@ def embed(
     """
     table = open_data(data)
     sources = [_open_source(table, name, options) for name in backbones]
-    return _fetch(table, sources, store, on_progress)[1]
+    return _embed_table(table, sources, store, on_progress)
 
 
 def without_folders(name: str) -> str:
@@ -247,33 +247,44 @@ def _item_keys(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArra
 def _fetch(
     table: Table, sources: Sequence[FeatureSet | Backbone], store: FeatureStore, on_progress: Progress | None
 ) -> tuple[list[FeatureSet], list[Fetched]]:
-    backbones = [source for source in sources if isinstance(source, Backbone)]
-    items = [] if table.items is None else table.items
-    encoded = embed_items(backbones, items, store=store, on_progress=on_progress)
-    digests = item_digests(items)
-    sets, fetched = [], []
-    for source in sources:
-        if isinstance(source, FeatureSet):
-            sets.append(source)
-            continue
-        X = store.read(source.spec, digests)
-        sets.append(FeatureSet(ids=table.ids, X=X, spec=source.spec, name=source.name))
-        unique = len(np.unique(digests))
-        count, seconds = encoded[source.name]
-        fetched.append(
-            Fetched(
-                backbone=source.name,
-                rows=len(table),
-                unique=unique,
-                encoded=count,
-                cached=unique - count,
-                truncated=store.truncated(source.spec, digests),
-                seconds=seconds,
-                dim=X.shape[1],
-                fingerprint=source.spec.fingerprint(),
-            )
-        )
+    fetched = _embed_table(table, sources, store, on_progress)
+    digests = _digests(table)
+    sets = [
+        source
+        if isinstance(source, FeatureSet)
+        else FeatureSet(ids=table.ids, X=store.read(source.spec, digests), spec=source.spec, name=source.name)
+        for source in sources
+    ]
     return sets, fetched
+
+
+def _embed_table(
+    table: Table, sources: Sequence[FeatureSet | Backbone], store: FeatureStore, on_progress: Progress | None
+) -> list[Fetched]:
+    backbones = [source for source in sources if isinstance(source, Backbone)]
+    if not backbones or table.items is None:
+        return []
+    encoded = embed_items(backbones, table.items, store=store, on_progress=on_progress)
+    digests = _digests(table)
+    unique = len(np.unique(digests))
+    return [
+        Fetched(
+            backbone=backbone.name,
+            rows=len(table),
+            unique=unique,
+            encoded=encoded[backbone.name][0],
+            cached=unique - encoded[backbone.name][0],
+            truncated=store.truncated(backbone.spec, digests),
+            seconds=encoded[backbone.name][1],
+            dim=store.width(backbone.spec, digests),
+            fingerprint=backbone.spec.fingerprint(),
+        )
+        for backbone in backbones
+    ]
+
+
+def _digests(table: Table) -> NDArray[np.bytes_]:
+    return item_digests([] if table.items is None else table.items)
 
 
 def embed_items(

@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,17 +22,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.cache.keys import DIGEST_BYTES, Digests, shard_name
-from w2s_probe.cache.temporary import new_temporary
+from w2s_probe.cache.temporary import new_temporary, sole_writer
 from w2s_probe.errors import CacheError
 from w2s_probe.features import EmbeddingSpec
 
-__all__ = ["FORMAT", "DamagedShardError", "Sidecar", "load_rows", "read_sidecar", "write_shard"]
+__all__ = ["FORMAT", "DamagedShardError", "Sidecar", "discard_damaged", "load_rows", "read_sidecar", "write_shard"]
 
 FORMAT = 1
 
 
 class DamagedShardError(CacheError):
     """A shard whose bytes are not those that were written."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,8 +98,10 @@ def write_shard(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(path.with_suffix(".npy"), array, temporary)
-        _write(path, _sidecar_bytes(fields), temporary)
+        with sole_writer(folder):
+            if not _intact(path):  # else another process was faster, and its numbers may round differently
+                _write(path.with_suffix(".npy"), array, temporary)
+                _write(path, _sidecar_bytes(fields), temporary)
     except OSError as error:
         msg = (
             f"the feature cache must be writable: {path.parent.parent} said {error.strerror or error}. "
@@ -113,20 +119,22 @@ def read_sidecar(path: Path) -> Sidecar:
     DamagedShardError
         If a byte of it is not as written, or it does not belong where it lies.
     """
-    raw = path.read_bytes()
     try:
+        raw = path.read_bytes()
         fields = json.loads(raw)
-        checksum = fields.pop("checksum")
+        del fields["checksum"]  # `_sidecar_bytes` computes it again
         spec = EmbeddingSpec(**fields["spec"])
         joined = base64.b64decode(fields["items"], validate=True)
         digests = np.frombuffer(joined, dtype=f"S{DIGEST_BYTES}")
-        intact = raw == _sidecar_bytes(fields) and checksum == _checksum(fields)
+        intact = raw == _sidecar_bytes(fields)
         at_home = path.stem == shard_name(spec, digests) and path.parent.name == spec.fingerprint()
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         intact = at_home = False
     if not intact or not at_home:
         msg = f"cache sidecar must be as it was written: {path} is not. Embed the data again to replace it."
-        raise DamagedShardError(msg)
+        raise DamagedShardError(msg, path)
     return Sidecar(
         path=path,
         spec=spec,
@@ -135,6 +143,15 @@ def read_sidecar(path: Path) -> Sidecar:
         sha256=fields["sha256"],
         recorded=fields["recorded"],
     )
+
+
+def discard_damaged(paths: Iterable[Path]) -> None:
+    """Delete the shards of these sidecars that are damaged still, so that whatever replaces them need not fit."""
+    for path in paths:
+        with suppress(OSError), sole_writer(path.parent):
+            if not _intact(path):
+                path.unlink(missing_ok=True)
+                path.with_suffix(".npy").unlink(missing_ok=True)
 
 
 def load_rows(sidecar: Sidecar, *, verify: bool) -> NDArray[np.floating[Any]]:
@@ -152,8 +169,16 @@ def load_rows(sidecar: Sidecar, *, verify: bool) -> NDArray[np.floating[Any]]:
         X: NDArray[np.floating[Any]] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError) as error:
         msg = f"cache shard must be as it was written: {path} is not. Embed the data again to replace it."
-        raise DamagedShardError(msg) from error
+        raise DamagedShardError(msg, path) from error
     return X
+
+
+def _intact(path: Path) -> bool:
+    try:
+        load_rows(read_sidecar(path), verify=True)
+    except (DamagedShardError, FileNotFoundError):
+        return False
+    return True
 
 
 def _sidecar_bytes(fields: Mapping[str, Any]) -> bytes:

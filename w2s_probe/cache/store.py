@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.cache.keys import Digests
-from w2s_probe.cache.shards import DamagedShardError, Sidecar, load_rows, read_sidecar, write_shard
+from w2s_probe.cache.shards import DamagedShardError, Sidecar, discard_damaged, load_rows, read_sidecar, write_shard
 from w2s_probe.cache.temporary import remove_abandoned
 from w2s_probe.errors import CacheError
 from w2s_probe.features import EmbeddingSpec
-from w2s_probe.validation import row_blocks
+from w2s_probe.validation import as_matrix, check_same_rows, row_blocks
 
 __all__ = ["SHARD_ROWS", "Contents", "FeatureStore"]
 
@@ -50,7 +50,13 @@ class FeatureStore:
         self.root = root
         self.shard_rows = shard_rows
         self._verified: set[Path] = set()
-        if (root.exists() and not root.is_dir()) or any(parent.is_file() for parent in root.parents):
+        self._damaged: set[Path] = set()
+        try:
+            usable = root.is_dir() or not (root.exists() or any(parent.is_file() for parent in root.parents))
+        except OSError as error:
+            msg = f"the feature cache must be a folder: {root} said {error.strerror or error}. Choose another --cache."
+            raise CacheError(msg) from error
+        if not usable:
             msg = f"the feature cache must be a folder: {root} is a file or lies below one. Choose another --cache."
             raise CacheError(msg)
 
@@ -80,11 +86,21 @@ class FeatureStore:
             From positions to one (features, what to record) for each spec.
         positions : array of int
             From `missing`; each is encoded once.
+
+        Raises
+        ------
+        ShapeError
+            If an embedding is not finite or has not one row for each item; nothing of it is stored.
+        CacheError
+            If the disk refuses; what is stored stays valid.
         """
         remove_abandoned(self._temporary)
+        discard_damaged(self._damaged)
         for block in row_blocks(len(positions), self.shard_rows):
             chosen = positions[block]
-            for spec, (X, recorded) in zip(specs, encode(chosen), strict=True):
+            for spec, (found, recorded) in zip(specs, encode(chosen), strict=True):
+                X = as_matrix(found, f"features of {spec.backbone}")
+                check_same_rows(f"features of {spec.backbone}", len(X), "their items", len(chosen))
                 folder = self._folder(spec)
                 write_shard(folder, self._temporary, spec=spec, digests=digests[chosen], X=X, recorded=recorded)
             yield len(chosen)
@@ -110,6 +126,11 @@ class FeatureStore:
             rows = shard_of[found] == number
             X[rows] = load_rows(sidecar, verify=False)[found[rows] - start]
         return X
+
+    def width(self, spec: EmbeddingSpec, digests: Digests) -> int:
+        """Return the number of features of these items; 0 if none is here."""
+        _, at = self._index(spec, digests)
+        return at[0][0].dim if at else 0
 
     def truncated(self, spec: EmbeddingSpec, digests: Digests) -> int:
         """Return how many of these items the backbone cut, each counted once."""
@@ -163,7 +184,12 @@ class FeatureStore:
 
     def _index(self, spec: EmbeddingSpec, wanted: Digests) -> tuple[Digests, list[tuple[Sidecar, int]]]:
         """Return digests of all intact shards that hold a wanted item, and where each starts."""
-        sidecars = [sidecar for sidecar in _sidecars(self._folder(spec)) if isinstance(sidecar, Sidecar)]
+        sidecars = []
+        for sidecar in _sidecars(self._folder(spec)):
+            if isinstance(sidecar, Sidecar):
+                sidecars.append(sidecar)
+            else:
+                self._damaged.add(sidecar.path)
         if not sidecars:
             return wanted[:0], []
         owner = np.repeat(np.arange(len(sidecars)), [len(sidecar.digests) for sidecar in sidecars])
@@ -178,6 +204,7 @@ class FeatureStore:
             try:
                 load_rows(sidecar, verify=True)
             except DamagedShardError:
+                self._damaged.add(sidecar.path)
                 return False
             self._verified.add(sidecar.path)
         return True

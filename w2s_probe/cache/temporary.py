@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -18,7 +18,7 @@ try:
 except ImportError:  # Windows: files of dead writers stay until `remove_abandoned` can delete them
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["new_temporary", "remove_abandoned"]
+__all__ = ["new_temporary", "remove_abandoned", "sole_writer"]
 
 
 @contextmanager
@@ -42,6 +42,17 @@ def remove_abandoned(folder: Path) -> None:
             if fcntl is not None:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, so that no two processes change a shard in it at once."""
+    with ExitStack() as held:
+        if fcntl is not None:
+            handle = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _locked(folder: Path) -> tuple[IO[bytes], Path]:
