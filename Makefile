@@ -15,11 +15,15 @@ help:
 demo: .venv/.demo
 	$(BIN)/w2s-probe demo --out out/demo
 
+# Two workers of one thread each: on two cores libraries that start two threads a process get in each
+# other's way.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
 test: .venv/.dev
-	$(BIN)/python -m pytest -n 2 -m "not slow and not statistical and not models and not bare"
+	$(PYTEST) -m "not slow and not statistical and not models and not bare"
 
 test-slow: .venv/.dev
-	$(BIN)/python -m pytest -n 2 -m "(slow or statistical or models) and not bare"
+	$(PYTEST) --durations=15 -m "(slow or statistical or models) and not bare"
 
 check: lint types contracts test test-slow
 
