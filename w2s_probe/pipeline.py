@@ -23,7 +23,7 @@ from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.config import DataConfig, W2SConfig
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
-from w2s_probe.errors import BackboneError, DataError
+from w2s_probe.errors import BackboneError, ConfigError, DataError
 from w2s_probe.features import FeatureSet
 from w2s_probe.labels import Labels, read_labels
 from w2s_probe.outcomes import SeedOutcome
@@ -216,6 +216,9 @@ def _splits(
     split_file: Path | None,
 ) -> list[Split]:
     if split_file is not None:
+        if table.split or any((config.n_labeled, config.n_unlabeled, config.n_test)):
+            msg = "--split-file fixes all parts: got also --split, -n, -N or --n-test. Drop one or the other."
+            raise ConfigError(msg)
         return read_split_file(split_file, table.ids)
     fixed = {}
     if table.split is not None:

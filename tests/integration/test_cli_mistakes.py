@@ -112,6 +112,7 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
         (*RUN, "--split", "part", "--n-test", "20"),
         "Drop one",
     ),
+    "size and split file": (nothing, (*RUN, "--split-file", "s.csv", "-n", "20"), "fixes all parts"),
     "odd setting": (nothing, (*RUN, "--set", "keep=1"), "STRATEGY.FIELD=VALUE"),
     "column of digits": (
         nothing,
