@@ -8,7 +8,7 @@ for PGR the ratio of expectations.
 With fresh data the labeled part is small, so that training rows matter as much as test rows: an
 interval that counted test rows only would hold the student's accuracy in .75 of the experiments.
 With re-splits it is larger. Seeds that re-split one table share training rows, whose choice no
-interval from that table can see; it cancels in gain and PGR, but at n = 60 and 20 seeds the
+interval from that table can see: it mostly cancels in gain and PGR, but at n = 60 and 20 seeds the
 student's accuracy would be held in .88 only. An interval from the seeds' means alone: .76.
 """
 
