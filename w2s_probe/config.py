@@ -40,6 +40,12 @@ class DataConfig:
         return asdict(self)
 
 
+_BY_HEAD: dict[str, dict[str, Any]] = {
+    "ridge": {"scale": "none", "student_alpha": "gcv", "alphas": 33},
+    "softmax": {"scale": "standard", "student_alpha": "cv", "alphas": 13},
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class W2SConfig:
     """One weak-to-strong experiment on frozen features.
@@ -52,18 +58,21 @@ class W2SConfig:
         Rows in each part; None is resolved by `splits.draw_splits`.
     seed, seeds : int
         Seeds ``seed … seed + seeds - 1`` each redraw the parts.
-    head : {"ridge"}
+    head : {"ridge", "softmax"}
         Linear head on the frozen features.
     scale : {"none", "standard"}
-        Scaling of features, fitted on a head's own training rows.
+        Scaling of features, fitted on a head's own training rows; by default none for ridge
+        heads, standard for softmax heads.
     pseudolabels : {"soft", "hard"}
         Teacher's raw scores, or one-hot rows of its decisions.
-    student_alpha : {"gcv"}
-        Rule for the student's ridge strength; reads pseudolabels only.
+    student_alpha : {"gcv", "cv"}
+        Rule for the student's strength; reads pseudolabels only. GCV for ridge heads,
+        cross-validation for softmax heads.
     ceiling : {"U", "L+U"}
         Rows whose true labels the ceiling is trained on.
     alphas : int
-        Points of the ridge path, from 1e-4 to 1e4 times the mean eigenvalue of the Gram.
+        Strengths tried, from 1e-4 to 1e4 times the mean eigenvalue of the Gram; by default 33
+        for ridge heads, 13 for softmax heads.
     strategies : tuple of str
         How students learn; the verdict speaks of the first.
     settings : mapping
@@ -78,17 +87,26 @@ class W2SConfig:
     n_test: int | None = None
     seed: int = 0
     seeds: int = 5
-    head: Literal["ridge"] = "ridge"
-    scale: Literal["none", "standard"] = "none"
+    head: Literal["ridge", "softmax"] = "ridge"
+    scale: Literal["none", "standard"] | None = None
     pseudolabels: Literal["soft", "hard"] = "soft"
-    student_alpha: Literal["gcv"] = "gcv"
+    student_alpha: Literal["gcv", "cv"] | None = None
     ceiling: Literal["U", "L+U"] = "U"
-    alphas: int = 33
+    alphas: int | None = None
     strategies: tuple[str, ...] = ("vanilla",)
     settings: Mapping[str, Any] = field(default_factory=dict)
     level: float = 0.95
 
     def __post_init__(self) -> None:
+        for name, value in _BY_HEAD[self.head].items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        if self.head == "softmax" and self.task == "regression":
+            msg = "a softmax head needs classes: got --task regression. Use --head ridge."
+            raise ConfigError(msg)
+        if self.student_alpha != _BY_HEAD[self.head]["student_alpha"]:
+            msg = f"student_alpha {self.student_alpha!r} does not go with a {self.head} head. Leave it out."
+            raise ConfigError(msg)
         for name, least in {"n_labeled": 2, "n_unlabeled": 2, "n_test": 2, "seeds": 1, "seed": 0, "alphas": 1}.items():
             value = getattr(self, name)
             if value is not None and value < least:
@@ -100,6 +118,10 @@ class W2SConfig:
         if not self.strategies or len(set(self.strategies)) != len(self.strategies):
             msg = f"strategies must be distinct and at least one: got {list(self.strategies)}. Name each once."
             raise ConfigError(msg)
+
+    def fit_options(self) -> dict[str, Any]:
+        """Return what every fit of a head is told: scaling, and strengths to try."""
+        return {"scale": self.scale, "points": self.alphas}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from w2s_probe import metrics
 from w2s_probe.config import W2SConfig
-from w2s_probe.heads import LinearHead, ridge_probabilities
+from w2s_probe.heads import LinearHead
 from w2s_probe.labels import Labels
 from w2s_probe.metrics import Draws, RowScore
 from w2s_probe.results import Estimate, Selection, StudentResult, W2SResult
 from w2s_probe.splits import Split
 from w2s_probe.strategies import Student
+from w2s_probe.strategies.base import Scorer
 
 __all__ = ["SYSTEMS", "SeedOutcome", "summarize"]
 
@@ -48,6 +49,10 @@ class SeedOutcome:
     students: Mapping[str, Student]
     test_scores: Mapping[str, Float]
     pseudolabels: Float
+
+    def head(self, name: str) -> Scorer:
+        """Return the fitted head of a system, or of a strategy's student."""
+        return self.students[name].head if name in self.students else self.heads[name]
 
 
 def summarize(
@@ -87,7 +92,7 @@ def _row_scores(outcome: SeedOutcome, labels: Labels) -> dict[str, dict[str, Row
     if labels.classes is None:
         return {name: metrics.regression_rows(raw[:, 0], truth) for name, raw in outcome.test_scores.items()}
     return {
-        name: metrics.classification_rows(raw, ridge_probabilities(raw), truth)
+        name: metrics.classification_rows(raw, outcome.head(name).probabilities(raw), truth)
         for name, raw in outcome.test_scores.items()
     }
 
@@ -185,7 +190,7 @@ def _cells(
                 "strategy": name if is_student else None,
                 "group": None,
             }
-            head = outcome.students[name].head if is_student else outcome.heads[name]
+            head = outcome.head(name)
             fitted = {"ceiling": len(split.unlabeled), "teacher": len(split.labeled), "baseline": len(split.labeled)}
             n_fitted = int(outcome.students[name].kept.sum()) if is_student else fitted[name]
             for metric, row in rows.items():
@@ -200,13 +205,16 @@ def _cells(
 
 def _notes(outcomes: Sequence[SeedOutcome], n_rows: int) -> Iterator[str]:
     for name in outcomes[0].test_scores:
-        heads = [o.students[name].head if name in o.students else o.heads[name] for o in outcomes]
+        heads = [outcome.head(name) for outcome in outcomes]
         edges = [head.alpha for head in heads if head.at_edge]
         if edges:
             yield (
-                f"{name}: the best ridge strength is an end of its grid in {len(edges)} of {len(heads)} seeds "
+                f"{name}: the best strength is an end of its grid in {len(edges)} of {len(heads)} seeds "
                 f"(alpha {edges[0]:.3g}); a better one may lie outside."
             )
+        astray = sum(not head.converged for head in heads)
+        if astray:
+            yield f"{name}: the fit did not reach its minimum in {astray} of {len(heads)} seeds; its scores may be off."
     if len(outcomes) == 1:
         yield "One split: the intervals cover the choice of test rows only, not that of the training rows."
         return

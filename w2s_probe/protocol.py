@@ -9,8 +9,9 @@ baseline   student's         L, true labels
 ceiling    student's         U (or L+U), true labels
 =========  ================  ==========================
 
-The ridge strength of teacher, baseline and ceiling minimizes the exact leave-one-out error on
-their own labels; the student's minimizes GCV on its pseudolabels. None sees the test rows.
+The strength of teacher, baseline and ceiling minimizes the exact leave-one-out error on their own
+labels (ridge) or their cross-validated cross-entropy (softmax); the student's minimizes GCV or
+cross-validated cross-entropy on its pseudolabels. None sees the test rows.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from w2s_probe.config import W2SConfig
 from w2s_probe.errors import SplitError
 from w2s_probe.features import FeatureSet
-from w2s_probe.heads import fit_ridge
+from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax
 from w2s_probe.labels import Labels
 from w2s_probe.outcomes import SeedOutcome, summarize
 from w2s_probe.results import W2SResult
@@ -68,7 +71,9 @@ def run_w2s(
     """
     for features in (teacher, student):
         check_same_rows(features.name, len(features), "the data", len(labels))
-    outcomes = [fit_seed(teacher, student, labels, split=split, config=config) for split in splits]
+    one_thread = 1 if config.head == "softmax" else None  # small products: two BLAS threads are five times slower
+    with threadpool_limits(limits=one_thread, user_api="blas"):
+        outcomes = [fit_seed(teacher, student, labels, split=split, config=config) for split in splits]
     fingerprint = _fingerprint(teacher, student, labels, splits, config)
     return summarize(outcomes, labels, config=config, fingerprint=fingerprint), outcomes
 
@@ -77,7 +82,7 @@ def fit_seed(
     teacher: FeatureSet, student: FeatureSet, labels: Labels, *, split: Split, config: W2SConfig
 ) -> SeedOutcome:
     """Return the four systems fitted on one split."""
-    fit = partial(fit_ridge, scale=config.scale, points=config.alphas)
+    fit = partial(fit_ridge if config.head == "ridge" else fit_softmax, **config.fit_options())
     L, U = split.labeled, split.unlabeled
     top = np.concatenate([L, U]) if config.ceiling == "L+U" else U
     Y = labels.targets(L)
@@ -90,8 +95,9 @@ def fit_seed(
         "ceiling": fit(student.X[top], labels.targets(top)),
     }
     raw = heads["teacher"].scores(teacher.X[U])
-    soft = config.pseudolabels == "soft" or labels.classes is None
-    pseudolabels = raw if soft else np.eye(raw.shape[1])[raw.argmax(axis=1)]
+    pseudolabels = _pseudolabels(
+        heads["teacher"], raw, hard=config.pseudolabels == "hard" and labels.classes is not None
+    )
     students = {}
     for name in config.strategies:
         strategy, settings = load_strategy(name, config.settings)
@@ -117,6 +123,13 @@ def fit_seed(
         },
         pseudolabels=pseudolabels,
     )
+
+
+def _pseudolabels(teacher: LinearHead, raw: NDArray[np.float64], *, hard: bool) -> NDArray[np.float64]:
+    """Return decisions as one-hot rows, or what the teacher's kind of head says: scores, or probabilities."""
+    if hard:
+        return np.eye(raw.shape[1])[raw.argmax(axis=1)]
+    return teacher.probabilities(raw) if teacher.kind == "softmax" else raw
 
 
 def _fingerprint(

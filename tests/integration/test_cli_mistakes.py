@@ -113,6 +113,7 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
         "Drop one",
     ),
     "size and split file": (nothing, (*RUN, "--split-file", "s.csv", "-n", "20"), "fixes all parts"),
+    "softmax regression": (nothing, (*RUN, "--task", "regression", "--head", "softmax"), "Use --head ridge"),
     "odd setting": (nothing, (*RUN, "--set", "keep=1"), "STRATEGY.FIELD=VALUE"),
     "column of digits": (
         nothing,

@@ -129,6 +129,24 @@ def test_regression_and_three_classes_run(cli: Cli, tmp_path: Path) -> None:
     assert "teacher_value" in pl.read_parquet(tmp_path / "o" / "predictions.parquet").columns
 
 
+def test_softmax_heads_run_by_either_name_and_record_what_they_used(cli: Cli, table: Path) -> None:
+    small = ("run", "table.csv", *PAIR, "-n", "100", "-N", "300", "--n-test", "400", "--seeds", "2", "--json")
+    first, second = (json.loads(cli(*small, "--head", name).stdout) for name in ("softmax", "logistic"))
+    assert first == second
+    used = first["config"]
+    assert (used["head"], used["scale"], used["alphas"], used["student_alpha"]) == ("softmax", "standard", 13, "cv")
+    ridge = json.loads(cli(*small).stdout)
+    assert (ridge["config"]["scale"], ridge["config"]["alphas"], ridge["config"]["student_alpha"]) == (
+        "none",
+        33,
+        "gcv",
+    )
+    # heads of both kinds see the same rows, so their accuracies are near each other
+    for system in ("teacher", "baseline", "ceiling"):
+        accuracies = [found["systems"][system]["accuracy"]["value"] for found in (first, ridge)]
+        assert accuracies[0] == pytest.approx(accuracies[1], abs=0.05)
+
+
 def test_sources_stay_in_one_part(cli: Cli, table: Path, tmp_path: Path) -> None:
     assert cli(*RUN, "--group-split", "source", "--save-split", "split.csv", "--json").returncode == 0
     parts = pl.read_csv(tmp_path / "split.csv").with_columns(source=pl.col("id") // 3)

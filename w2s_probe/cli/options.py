@@ -32,7 +32,9 @@ def _all(*decorators: Decorator) -> Decorator:
 
 
 def _choice(field: str) -> click.Choice[str]:
-    return click.Choice(list(get_args(get_type_hints(W2SConfig)[field])))
+    hint = get_type_hints(W2SConfig)[field]
+    names = [arm for arm in get_args(hint) if arm is not type(None)]
+    return click.Choice([name for arm in names for name in (get_args(arm) or (arm,))])
 
 
 def _default(config: type[Any], field: str) -> Any:
@@ -71,7 +73,17 @@ experiment_options = _all(
     _experiment("n_test", "--n-test", type=int, help="Test rows [a third, at most 2000]."),
     _experiment("seed", "--seed", type=int, help="First seed."),
     _experiment("seeds", "--seeds", type=int, help="Number of seeds; each redraws all parts."),
-    _experiment("scale", "--scale", type=_choice("scale"), help="Scaling of the features before a head."),
+    click.option(
+        "--head",
+        type=click.Choice(["ridge", "softmax", "logistic"]),
+        default=_default(W2SConfig, "head"),
+        show_default=True,
+        callback=lambda _context, _option, name: "softmax" if name == "logistic" else name,
+        help="Linear head; logistic is another name of softmax.",
+    ),
+    _experiment(
+        "scale", "--scale", type=_choice("scale"), help="Scaling of features [none for ridge, standard for softmax]."
+    ),
     _experiment("pseudolabels", "--pseudolabels", type=_choice("pseudolabels"), help="Raw scores, or decisions."),
     _experiment("ceiling", "--ceiling", type=_choice("ceiling"), help="Rows the ceiling is trained on."),
     _experiment("level", "--level", type=float, help="Level of the intervals."),

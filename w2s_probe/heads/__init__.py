@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from w2s_probe.heads.ridge import LinearHead, fit_ridge, ridge_probabilities
+from w2s_probe.heads.linear import LinearHead, ridge_probabilities
+from w2s_probe.heads.ridge import fit_ridge
+from w2s_probe.heads.softmax import fit_softmax
 
 if TYPE_CHECKING:
     from w2s_probe.heads.estimators import RidgeHead
 
-__all__ = ["LinearHead", "RidgeHead", "fit_ridge", "ridge_probabilities"]
+__all__ = ["LinearHead", "RidgeHead", "fit_ridge", "fit_softmax", "ridge_probabilities"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from w2s_probe.errors import ShapeError
-from w2s_probe.heads.ridge import fit_ridge, ridge_probabilities
+from w2s_probe.heads.linear import ridge_probabilities
+from w2s_probe.heads.ridge import fit_ridge
 
 __all__ = ["RidgeHead"]
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from w2s_probe import __version__
 from w2s_probe.errors import ConfigError
-from w2s_probe.heads import ridge_probabilities
 from w2s_probe.results import W2SResult
 
 if TYPE_CHECKING:
     from w2s_probe.outcomes import SeedOutcome
     from w2s_probe.pipeline import Run
+    from w2s_probe.strategies.base import Scorer
 
 __all__ = ["installed_versions", "save_predictions", "save_results"]
 
@@ -94,7 +94,7 @@ def _predictions(run: Run, outcome: SeedOutcome) -> Iterator[Mapping[str, Any]]:
         }
         for name, head in {**outcome.heads, **{n: s.head for n, s in outcome.students.items()}}.items():
             features = run.teacher if name == "teacher" else run.student
-            columns |= _said(name, head.scores(features.X[rows]), run.labels.classes)
+            columns |= _said(name, head, head.scores(features.X[rows]), run.labels.classes)
         of_pool = part == "unlabeled"
         columns["pseudolabel"] = _decided(outcome.pseudolabels, run.labels.classes) if of_pool else [None] * len(rows)
         for name, student in outcome.students.items():
@@ -102,12 +102,12 @@ def _predictions(run: Run, outcome: SeedOutcome) -> Iterator[Mapping[str, Any]]:
         yield columns
 
 
-def _said(name: str, scores: NDArray[np.float64], classes: tuple[str, ...] | None) -> dict[str, Any]:
+def _said(name: str, head: Scorer, scores: NDArray[np.float64], classes: tuple[str, ...] | None) -> dict[str, Any]:
     if classes is None:
         return {f"{name}_value": scores[:, 0]}
     return {
         f"{name}_class": _decided(scores, classes),
-        f"{name}_probability": ridge_probabilities(scores).max(axis=1),
+        f"{name}_probability": head.probabilities(scores).max(axis=1),
     }
 
 

@@ -1,0 +1,93 @@
+"""What every fitted head is: a linear map on frozen features, and how its strength was chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from w2s_probe.validation import row_blocks
+
+__all__ = ["LinearHead", "deviations", "ridge_probabilities"]
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LinearHead:
+    """A fitted head and how its strength was chosen.
+
+    Parameters
+    ----------
+    kind : {"ridge", "softmax"}
+        What its scores mean.
+    coef : array of shape (d, K)
+        Weights on the unscaled features.
+    intercept : array of shape (K,)
+        Intercepts.
+    alpha : float
+        Strength, on the scaled features if there was scaling.
+    rule : str
+        ``"loo"`` (exact leave-one-out squared error), ``"gcv"``, ``"cv"`` or ``"given"``.
+    at_edge : bool
+        Whether the best strength is an end of the grid, so that a better one may lie outside.
+    converged : bool
+        Whether the fit reached its minimum; ridge heads always do.
+    """
+
+    kind: Literal["ridge", "softmax"]
+    coef: Float
+    intercept: Float
+    alpha: float
+    rule: str
+    at_edge: bool
+    converged: bool = True
+
+    def scores(self, X: NDArray[np.floating[Any]]) -> Float:
+        """Return raw scores of shape (m, K) for features of shape (m, d)."""
+        out = np.empty((len(X), len(self.intercept)))
+        for rows in row_blocks(len(X)):
+            out[rows] = X[rows] @ self.coef + self.intercept
+        return out
+
+    def probabilities(self, scores: Float) -> Float:
+        """Return class probabilities of shape (m, K) for raw scores of this head."""
+        return softmax(scores, axis=1) if self.kind == "softmax" else ridge_probabilities(scores)
+
+
+def ridge_probabilities(scores: Float) -> Float:
+    """Return class probabilities from ridge scores: clipped at 0 and normalized.
+
+    Parameters
+    ----------
+    scores : array of shape (m, K)
+        Raw scores of a head fitted to one-hot or probability rows.
+
+    Returns
+    -------
+    array of shape (m, K)
+        Rows sum to 1; a row without a positive score is uniform.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ridge_probabilities(np.array([[1.2, -0.2], [0.3, 0.9], [-1.0, 0.0]]))
+    array([[1.  , 0.  ],
+           [0.25, 0.75],
+           [0.5 , 0.5 ]])
+    """
+    clipped = np.maximum(scores, 0.0)
+    total = clipped.sum(axis=1, keepdims=True)
+    uniform = np.full_like(clipped, 1.0 / clipped.shape[1])
+    return np.divide(clipped, total, out=uniform, where=total > 0)
+
+
+def deviations(X: NDArray[np.floating[Any]], weights: Float) -> Float:
+    """Return the standard deviation of each feature, shape (d,); 1 for a constant one."""
+    mean = np.average(X, axis=0, weights=weights)
+    deviation = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weights))
+    constant = deviation <= 10 * np.finfo(X.dtype).eps * np.abs(mean)
+    return np.where(constant, 1.0, deviation)

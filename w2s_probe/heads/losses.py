@@ -1,0 +1,88 @@
+r"""Losses of a softmax head on soft targets, with their gradients in the logits.
+
+Every loss takes logits F and target rows P, both of shape (n, K), and returns one value for each
+row and the gradient of that value in F. With :math:`q = \mathrm{softmax}(f)`:
+
+==============  ==============================================  ================================
+name            value                                           gradient
+==============  ==============================================  ================================
+``ce``          :math:`-\sum_k p_k \log q_k`                    :math:`q - p`
+``reverse_kl``  :math:`\sum_k q_k (\log q_k - \log p_k)`        :math:`q_j (g_j - \sum_k q_k g_k)`
+                                                                with :math:`g = \log q - \log p`
+``gce``         :math:`\sum_k p_k (1 - q_k^\gamma) / \gamma`    :math:`(\sum_k p_k q_k^\gamma) q_j
+                                                                - p_j q_j^\gamma`
+==============  ==============================================  ================================
+
+``gce`` tends to ``ce`` as :math:`\gamma \to 0` and is :math:`1 - q_y` at 1. Only ``ce`` is convex
+in the logits; fits of the others start from the ``ce`` head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from w2s_probe.errors import ConfigError
+
+__all__ = ["LOG_FLOOR", "Loss", "LossName", "cross_entropy", "gce", "get_loss", "reverse_kl"]
+
+Float = NDArray[np.float64]
+LossName = Literal["ce", "reverse_kl", "gce"]
+Loss = Callable[[Float, Float], tuple[Float, Float]]
+LOG_FLOOR = 1e-6  # smallest target probability that `reverse_kl` sees
+
+
+def cross_entropy(F: Float, P: Float) -> tuple[Float, Float]:
+    """Return cross-entropy by row, shape (n,), and its gradient in the logits, shape (n, K)."""
+    log_q = log_softmax(F, axis=1)
+    return -(P * log_q).sum(axis=1), P.sum(axis=1, keepdims=True) * np.exp(log_q) - P
+
+
+def reverse_kl(F: Float, P: Float) -> tuple[Float, Float]:
+    """Return KL(q || p) by row and its gradient; targets are clipped below at `LOG_FLOOR`.
+
+    References
+    ----------
+    .. [1] Yao et al. (2025), reverse KL for weak-to-strong generalization.
+    """
+    log_q = log_softmax(F, axis=1)
+    q = np.exp(log_q)
+    g = log_q - np.log(np.maximum(P, LOG_FLOOR))
+    value = (q * g).sum(axis=1)
+    return value, q * (g - value[:, None])
+
+
+def gce(F: Float, P: Float, *, exponent: float) -> tuple[Float, Float]:
+    """Return generalized cross-entropy by row and its gradient; `exponent` in (0, 1].
+
+    References
+    ----------
+    .. [1] Zhang and Sabuncu (2018), arXiv 1805.07836.
+    """
+    log_q = log_softmax(F, axis=1)
+    value = -(P * np.expm1(exponent * log_q)).sum(axis=1) / exponent
+    pull = P * np.exp(exponent * log_q)
+    return value, pull.sum(axis=1, keepdims=True) * np.exp(log_q) - pull
+
+
+def get_loss(name: LossName, *, exponent: float = 0.2) -> Loss:
+    """Return the loss called `name`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such loss, or the exponent of ``gce`` is not in (0, 1].
+    """
+    if name == "gce" and not 0 < exponent <= 1:
+        msg = f"the exponent of gce must lie in (0, 1]: got {exponent}. Use 0.2; ce is its limit at 0."
+        raise ConfigError(msg)
+    losses: dict[str, Loss] = {"ce": cross_entropy, "reverse_kl": reverse_kl, "gce": partial(gce, exponent=exponent)}
+    if name not in losses:
+        msg = f"loss must be one of {', '.join(losses)}: got {name!r}. Name one of these."
+        raise ConfigError(msg)
+    return losses[name]
