@@ -16,8 +16,7 @@ from w2s_probe.labels import Labels
 from w2s_probe.metrics import Draws, RowScore
 from w2s_probe.results import Estimate, Selection, StudentResult, W2SResult
 from w2s_probe.splits import Split
-from w2s_probe.strategies import Student
-from w2s_probe.strategies.base import Scorer
+from w2s_probe.strategies import Scorer, Student
 
 __all__ = ["SYSTEMS", "SeedOutcome", "summarize"]
 

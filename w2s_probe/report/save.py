@@ -19,7 +19,7 @@ from w2s_probe.results import W2SResult
 if TYPE_CHECKING:
     from w2s_probe.outcomes import SeedOutcome
     from w2s_probe.pipeline import Run
-    from w2s_probe.strategies.base import Scorer
+    from w2s_probe.strategies import Scorer
 
 __all__ = ["installed_versions", "save_predictions", "save_results"]
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Strategy", "Student", "W2SProblem"]
+__all__ = ["Scorer", "Strategy", "Student", "W2SProblem"]
 
 Float = NDArray[np.float64]
 
