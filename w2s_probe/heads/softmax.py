@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from w2s_probe.errors import ShapeError
+from w2s_probe.errors import ConfigError, ShapeError
 from w2s_probe.heads.linear import LinearHead, deviations
 from w2s_probe.heads.losses import Loss, LossName, cross_entropy, get_loss
 from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
@@ -140,6 +140,8 @@ def softmax_path(
     ------
     ShapeError
         If arrays do not fit together or targets are not probabilities.
+    ConfigError
+        If a strength is not above 0, or there is no such loss.
     """
     features, targets = as_matrix(X, "features"), check_targets(P)
     check_same_rows("targets", len(targets), "features", len(features))
@@ -152,6 +154,9 @@ def softmax_path(
     convex = _Problem(spectrum=spectrum, Z=Z, P=targets, weights=weights, loss=get_loss("ce"))
     wanted = _Problem(spectrum=spectrum, Z=Z, P=targets, weights=weights, loss=get_loss(loss, exponent=exponent))
     strengths = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
+    if not np.isfinite(strengths).all() or (strengths <= 0).any():
+        msg = f"alphas must be finite and above 0: got {strengths.tolist()}. Without a penalty there may be no minimum."
+        raise ConfigError(msg)
     W, b = np.zeros((Z.shape[1], convex.free)), np.zeros(convex.free)
     fits: dict[int, SoftmaxFit] = {}
     for index in np.argsort(-strengths):

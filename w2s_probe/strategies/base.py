@@ -15,16 +15,25 @@ Float = NDArray[np.float64]
 
 
 class Scorer(Protocol):
-    """A fitted head: raw scores for features, and the strength it was fitted with."""
+    """What a fitted head must offer; `w2s_probe.heads.LinearHead` does."""
 
     @property
-    def alpha(self) -> float: ...
+    def alpha(self) -> float:
+        """Strength it was fitted with."""
+
     @property
-    def at_edge(self) -> bool: ...
+    def at_edge(self) -> bool:
+        """Whether the strength is an end of its grid."""
+
     @property
-    def converged(self) -> bool: ...
-    def probabilities(self, scores: Float) -> Float: ...
-    def scores(self, X: NDArray[np.floating[Any]]) -> Float: ...
+    def converged(self) -> bool:
+        """Whether the fit reached its minimum."""
+
+    def scores(self, X: NDArray[np.floating[Any]]) -> Float:
+        """Return raw scores of shape (m, K)."""
+
+    def probabilities(self, scores: Float) -> Float:
+        """Return class probabilities of shape (m, K) for raw scores."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

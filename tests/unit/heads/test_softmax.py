@@ -170,5 +170,7 @@ def test_targets_that_are_no_probabilities_are_refused(P: Array, said: str) -> N
 def test_unknown_losses_and_exponents_are_refused() -> None:
     with pytest.raises(ConfigError, match="one of ce, reverse_kl, gce"):
         get_loss("hinge")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="above 0"):
+        softmax_path(features("n < d"), one_hot(60, 2)[0], alphas=[0.0])
     with pytest.raises(ConfigError, match=r"\(0, 1\]"):
         get_loss("gce", exponent=0.0)
