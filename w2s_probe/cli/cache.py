@@ -92,7 +92,8 @@ def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
         click.echo(json.dumps({"schema": SCHEMA, **entry}))
         return
     for key, value in {**entry.pop("spec"), **entry}.items():
-        click.echo(f"{key:14} {value}")
+        if value != "":  # what a model's own files decide is in its revision
+            click.echo(f"{key:14} {value}")
 
 
 @cache.command()

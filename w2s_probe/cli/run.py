@@ -39,8 +39,9 @@ def run(**values: Any) -> None:
 
     DATA is a CSV, Parquet or NDJSON table, or builtin:NAME. Features that the cache lacks are
     computed first. What is covered by the intervals: the expected score over training draws of
-    these sizes and test rows from the population; one seed covers the test rows only. If n + N +
-    n-test nearly exhausts DATA, the interval of a single accuracy is too narrow.
+    these sizes and test rows from the population; one seed covers the test rows only. The interval of a
+    single accuracy (not of gain and PGR) is too narrow when n is small, and when n + N + n-test
+    nearly exhausts DATA.
 
     \b
     Example:
