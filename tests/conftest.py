@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from w2s_probe.config import W2SConfig
 from w2s_probe.features import EmbeddingSpec, FeatureSet
 from w2s_probe.labels import Labels
 
@@ -75,6 +74,3 @@ def pair_of_views(n: int, *, seed: int = 0, classes: int = 2) -> tuple[FeatureSe
     strong = core @ rng.standard_normal((10, 30)) + 0.3 * rng.standard_normal((n, 30))
     labels = Labels(values=score.argmax(axis=1), classes=tuple("abcdefgh"[:classes]))
     return feature_set(weak, "teacher features"), feature_set(strong, "student features"), labels
-
-
-DEFAULT = W2SConfig()

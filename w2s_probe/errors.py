@@ -17,7 +17,6 @@ __all__ = [
     "ShapeError",
     "SplitError",
     "W2SProbeError",
-    "W2SProbeWarning",
     "did_you_mean",
 ]
 
@@ -52,10 +51,6 @@ class MissingExtraError(BackboneError, ImportError):
 
 class CacheError(W2SProbeError, OSError):
     """A feature cache that cannot be read or written."""
-
-
-class W2SProbeWarning(UserWarning):
-    """Something is right, but surprising enough to say."""
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:
