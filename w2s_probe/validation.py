@@ -87,11 +87,14 @@ def check_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64]:
     if w.shape != (n,):
         msg = f"sample_weight must have shape ({n},): got {w.shape}. Give one weight a row."
         raise ShapeError(msg)
-    if not np.isfinite(w).all() or (w < 0).any() or not (w > 0).any():
+    if not np.isfinite(w).all() or (w < 0).any():
         msg = (
-            "sample_weight must be finite and non-negative with at least one positive value: "
+            "sample_weight must be finite and non-negative: "
             f"got values from {w.min()} to {w.max()}. Repair the weights first."
         )
+        raise ShapeError(msg)
+    if not w.any():
+        msg = "sample_weight must leave some row: got a weight of zero for every row. Give one of them a weight."
         raise ShapeError(msg)
     return w
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -64,6 +65,84 @@ def ridge_path_and_loo() -> None:
         "RidgeCV (eigen mode, default threads)": peer("eigen"),
     }
     race(ours, peers, runs=3)
+
+
+def decaying_features(n: int, d: int) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.random.Generator]:
+    """Return features whose spectrum falls like that of real embeddings, in a random basis."""
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.standard_normal((d, d)))[0]
+    return 3 * (rng.standard_normal((n, d)) * np.arange(1, d + 1) ** -0.7) @ basis, rng
+
+
+def softmax_grid() -> None:
+    """13 strengths of a softmax head, 10 classes, 10,000 x 768, power-law spectrum, at equal objective."""
+    from scipy.special import log_softmax
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    from w2s_probe.heads.softmax import softmax_path
+
+    X, rng = decaying_features(10_000, 768)
+    F = X @ rng.standard_normal((768, 10))
+    y = (2 * F / F.std() + rng.gumbel(size=F.shape)).argmax(axis=1)
+    P, alphas = np.eye(10)[y], ((X - X.mean(axis=0)) ** 2).sum() / 768 * np.logspace(-4, 4, 13)
+    above: list[float] = []
+
+    def objective(W: np.ndarray[Any, Any], b: np.ndarray[Any, Any], alpha: float) -> float:
+        return float(-(P * log_softmax(X @ W + b, axis=1)).sum() + alpha / 2 * (W**2).sum())
+
+    def ours(threads: int) -> Callable[[], object]:
+        def fit() -> None:
+            with threadpool_limits(threads, user_api="blas"):
+                above.extend(fit.gap / fit.objective for fit in softmax_path(X, P, alphas=alphas))
+
+        return fit
+
+    def theirs(threads: int) -> Callable[[], object]:
+        def fit() -> None:
+            with threadpool_limits(threads, user_api="blas"):
+                for alpha in alphas:
+                    LogisticRegression(C=1 / alpha, tol=1e-4, max_iter=10_000).fit(X, y)
+
+        return fit
+
+    peers = {f"LogisticRegression, tol 1e-4 (its default), {t} BLAS threads": theirs(t) for t in (1, 2)}
+    race(ours(1), {"ours, 2 BLAS threads": ours(2), **peers}, runs=3)
+    worst = []
+    for alpha, fit in zip(alphas, softmax_path(X, P, alphas=alphas), strict=True):
+        head = LogisticRegression(C=1 / alpha, tol=1e-4, max_iter=10_000).fit(X, y)
+        worst.append(objective(head.coef_.T, head.intercept_, alpha) / fit.objective - 1)
+    print(f"  above the minimum: ours at most {max(above):.0e} by duality, theirs up to {max(worst):.0e}")
+    assert min(worst) > -1e-8
+
+
+def softmax_seeds() -> None:
+    """20 draws of noisy labels x 5 strengths at once, 2 and 10 classes, 10,000 x 768, power-law spectrum."""
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    from w2s_probe.heads.softmax import softmax_paths
+
+    for classes in (2, 10):
+        X, rng = decaying_features(10_000, 768)
+        F = X @ rng.standard_normal((768, classes))
+        labels = [(2 * F / F.std() + rng.gumbel(size=F.shape)).argmax(axis=1) for _ in range(20)]
+        Ps = [np.eye(classes)[y] for y in labels]
+        alphas = ((X - X.mean(axis=0)) ** 2).sum() / 768 * np.logspace(-3, 1, 5)
+
+        def ours(X: Any = X, Ps: Any = Ps, alphas: Any = alphas) -> None:
+            with threadpool_limits(2, user_api="blas"):
+                fits = softmax_paths(X, Ps, alphas=alphas)
+            assert all(fit.converged for path in fits for fit in path)
+
+        def theirs(X: Any = X, labels: Any = labels, alphas: Any = alphas) -> None:
+            with threadpool_limits(1, user_api="blas"):
+                for y in labels:
+                    for alpha in alphas:
+                        LogisticRegression(C=1 / alpha, tol=1e-4, max_iter=10_000).fit(X, y)
+
+        print(f"  {classes} classes")
+        race(ours, {"LogisticRegression one by one, tol 1e-4 (its default), 1 BLAS thread": theirs}, runs=1)
 
 
 def embed_sentences() -> None:
@@ -137,9 +216,12 @@ def whole_run() -> None:
     race(ours, {"RidgeCV for each system (default threads)": theirs}, runs=3)
 
 
+TASKS = (ridge_path_and_loo, whole_run, softmax_grid, softmax_seeds, help_text, embed_sentences)
+
+
 def main() -> None:
     """Run the benchmarks named on the command line, or all."""
-    tasks = {task.__name__: task for task in (ridge_path_and_loo, whole_run, help_text, embed_sentences)}
+    tasks = {task.__name__: task for task in TASKS}
     for pool in threadpool_info():
         print({key: pool[key] for key in ("internal_api", "version", "num_threads", "architecture") if key in pool})
     for name in sys.argv[1:] or tasks:

@@ -9,16 +9,16 @@ from w2s_probe.heads.ridge import fit_ridge
 from w2s_probe.heads.softmax import fit_softmax
 
 if TYPE_CHECKING:
-    from w2s_probe.heads.estimators import RidgeHead
+    from w2s_probe.heads.estimators import RidgeHead, SoftmaxHead
 
-__all__ = ["LinearHead", "RidgeHead", "fit_ridge", "fit_softmax", "ridge_probabilities"]
+__all__ = ["LinearHead", "RidgeHead", "SoftmaxHead", "fit_ridge", "fit_softmax", "ridge_probabilities"]
 
 
 def __getattr__(name: str) -> Any:
     """Import the shells, and with them scikit-learn, only when asked for."""
-    if name == "RidgeHead":
-        from w2s_probe.heads.estimators import RidgeHead
+    if name in ("RidgeHead", "SoftmaxHead"):
+        from w2s_probe.heads import estimators
 
-        return RidgeHead
+        return getattr(estimators, name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

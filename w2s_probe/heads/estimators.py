@@ -11,13 +11,78 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from w2s_probe.errors import ShapeError
-from w2s_probe.heads.linear import ridge_probabilities
+from w2s_probe.heads.linear import LinearHead
+from w2s_probe.heads.losses import LossName
 from w2s_probe.heads.ridge import fit_ridge
+from w2s_probe.heads.softmax import fit_softmax
+from w2s_probe.validation import check_weights
 
-__all__ = ["RidgeHead"]
+__all__ = ["RidgeHead", "SoftmaxHead"]
 
 
-class RidgeHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+class _Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """What both shells share: labels or target rows in, a `LinearHead` inside."""
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to labels of shape (n,), or to target rows of shape (n, K).
+
+        Parameters
+        ----------
+        X : array of shape (n, d)
+            Features.
+        y : array of shape (n,) or (n, K)
+            Class labels, or one row of target probabilities for each example.
+        sample_weight : array of shape (n,), optional
+            Non-negative weights.
+
+        Returns
+        -------
+        self
+            Fitted.
+        """
+        labels: Any = y if hasattr(y, "__array__") else np.asarray(y)
+        soft = getattr(labels, "ndim", 1) == 2 and labels.shape[1] > 1
+        features, labels = validate_data(self, X, labels, dtype=[np.float64, np.float32], multi_output=soft)
+        if soft:
+            self.classes_ = np.arange(labels.shape[1])
+            targets = labels.astype(np.float64)
+        else:
+            check_classification_targets(labels)
+            self.classes_, codes = np.unique(labels, return_inverse=True)
+            targets = np.eye(len(self.classes_))[codes]
+        weights = check_weights(sample_weight, len(features))
+        if np.count_nonzero(weights @ np.abs(targets)) < 2:
+            msg = "y must hold at least two classes with weight: got one class. Give rows of another class."
+            raise ShapeError(msg)
+        self.head_ = self._fitted(features, targets, weights)
+        self.coef_, self.intercept_, self.alpha_ = self.head_.coef.T, self.head_.intercept, self.head_.alpha
+        return self
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return raw scores: shape (m, K), or (m,) for two classes as scikit-learn expects."""
+        scores = self._scores(X)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return probabilities of shape (m, K)."""
+        scores = self._scores(X)
+        return self.head_.probabilities(scores)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the class with the largest score for each row, shape (m,)."""
+        decided = self._scores(X).argmax(axis=1)
+        return self.classes_[decided]
+
+    def _scores(self, X: ArrayLike) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        features = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return self.head_.scores(features)
+
+    def _fitted(self, X: NDArray[Any], Y: NDArray[np.float64], weights: NDArray[np.float64]) -> LinearHead:
+        raise NotImplementedError
+
+
+class RidgeHead(_Head):
     """Classifier by ridge regression on one-hot or soft targets.
 
     Parameters
@@ -39,6 +104,8 @@ class RidgeHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         Intercepts.
     alpha_ : float
         Strength in use.
+    head_ : LinearHead
+        The head itself.
     n_features_in_ : int
         Number of features d.
 
@@ -61,50 +128,83 @@ class RidgeHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         self.scale = scale
         self.points = points
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to labels of shape (n,), or to target rows of shape (n, K).
-
-        Parameters
-        ----------
-        X : array of shape (n, d)
-            Features.
-        y : array of shape (n,) or (n, K)
-            Class labels, or one row of probabilities or scores for each example.
-        sample_weight : array of shape (n,), optional
-            Non-negative weights.
-        """
-        labels = np.asarray(y)
-        soft = labels.ndim == 2 and labels.shape[1] > 1
-        features, labels = validate_data(self, X, labels, dtype=[np.float64, np.float32], multi_output=soft)
-        if soft:
-            self.classes_ = np.arange(labels.shape[1])
-            targets = labels.astype(np.float64)
-        else:
-            check_classification_targets(labels)
-            self.classes_, codes = np.unique(labels, return_inverse=True)
-            targets = np.eye(len(self.classes_))[codes]
-        if len(self.classes_) < 2:
-            msg = f"y must hold at least two classes: got one class, {self.classes_[0]!r}. Give rows of another class."
-            raise ShapeError(msg)
+    def _fitted(self, X: NDArray[Any], Y: NDArray[np.float64], weights: NDArray[np.float64]) -> LinearHead:
         chosen: dict[str, Any] = {"rule": self.alpha} if isinstance(self.alpha, str) else {"alpha": float(self.alpha)}
-        head = fit_ridge(features, targets, scale=self.scale, points=self.points, sample_weight=sample_weight, **chosen)
-        self.coef_, self.intercept_, self.alpha_ = head.coef.T, head.intercept, head.alpha
-        return self
+        return fit_ridge(X, Y, scale=self.scale, points=self.points, sample_weight=weights, **chosen)
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return raw scores: shape (m, K), or (m,) for two classes as scikit-learn expects."""
-        scores = self._scores(X)
-        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return probabilities of shape (m, K): scores clipped at 0 and normalized."""
-        return ridge_probabilities(self._scores(X))
+class SoftmaxHead(_Head):
+    """Classifier by a softmax head on labels or soft targets, under a loss of choice.
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the class with the largest score for each row, shape (m,)."""
-        return self.classes_[self._scores(X).argmax(axis=1)]
+    Parameters
+    ----------
+    alpha : float or {"cv"}
+        Strength, 1/C of scikit-learn's `LogisticRegression`, or ``"cv"`` to choose it by
+        cross-validation on the training rows.
+    loss : {"ce", "reverse_kl", "gce", "confidence"}
+        See `w2s_probe.heads.losses`.
+    exponent : float
+        Of ``gce``, in (0, 1].
+    confidence : float
+        Of ``confidence``: weight of the head's own decisions, in [0, 1].
+    scale : {"none", "standard"}
+        Scaling of the features, fitted on the training rows.
+    points : int
+        Length of the grid of strengths for ``"cv"``.
 
-    def _scores(self, X: ArrayLike) -> NDArray[np.float64]:
-        check_is_fitted(self)
-        features = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        return features @ self.coef_.T + self.intercept_
+    Attributes
+    ----------
+    classes_ : array of shape (K,)
+        Class labels; 0 … K-1 when fitted to target rows.
+    coef_ : array of shape (K, d)
+        Weights.
+    intercept_ : array of shape (K,)
+        Intercepts.
+    alpha_ : float
+        Strength in use.
+    converged_ : bool
+        Whether the minimum was reached; see `SoftmaxFit`.
+    head_ : LinearHead
+        The head itself.
+    n_features_in_ : int
+        Number of features d.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> SoftmaxHead(alpha=0.1, loss="gce").fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        alpha: float | Literal["cv"] = 1.0,
+        loss: LossName = "ce",
+        *,
+        exponent: float = 0.2,
+        confidence: float = 0.5,
+        scale: Literal["none", "standard"] = "none",
+        points: int = 13,
+    ) -> None:
+        self.alpha = alpha
+        self.loss = loss
+        self.exponent = exponent
+        self.confidence = confidence
+        self.scale = scale
+        self.points = points
+
+    def _fitted(self, X: NDArray[Any], Y: NDArray[np.float64], weights: NDArray[np.float64]) -> LinearHead:
+        head = fit_softmax(
+            X,
+            Y,
+            alpha=None if self.alpha == "cv" else float(self.alpha),
+            points=self.points,
+            scale=self.scale,
+            loss=self.loss,
+            exponent=self.exponent,
+            confidence=self.confidence,
+            sample_weight=weights,
+        )
+        self.converged_ = head.converged
+        return head

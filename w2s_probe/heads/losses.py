@@ -11,10 +11,13 @@ name            value                                           gradient
                                                                 with :math:`g = \log q - \log p`
 ``gce``         :math:`\sum_k p_k (1 - q_k^\gamma) / \gamma`    :math:`(\sum_k p_k q_k^\gamma) q_j
                                                                 - p_j q_j^\gamma`
+``confidence``  ``ce`` on :math:`(1-a) p + a \hat h`: see      :math:`q - (1-a) p - a \hat h`
+                `w2s_probe.heads.confidence`
 ==============  ==============================================  ================================
 
 ``gce`` tends to ``ce`` as :math:`\gamma \to 0` and is :math:`1 - q_y` at 1. Only ``ce`` is convex
-in the logits; fits of the others start from the ``ce`` head.
+in the logits; fits of the others start from the ``ce`` head. The decisions of ``confidence`` are
+made for all rows together, so that its value for one row depends on the others.
 """
 
 from __future__ import annotations
@@ -28,11 +31,12 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from w2s_probe.errors import ConfigError
+from w2s_probe.heads.confidence import check_confidence, confidence_targets
 
-__all__ = ["LOG_FLOOR", "Loss", "LossName", "cross_entropy", "gce", "get_loss", "reverse_kl"]
+__all__ = ["LOG_FLOOR", "Loss", "LossName", "confidence_loss", "cross_entropy", "gce", "get_loss", "reverse_kl"]
 
 Float = NDArray[np.float64]
-LossName = Literal["ce", "reverse_kl", "gce"]
+LossName = Literal["ce", "reverse_kl", "gce", "confidence"]
 Loss = Callable[[Float, Float], tuple[Float, Float]]
 LOG_FLOOR = 1e-6  # smallest target probability that `reverse_kl` sees
 
@@ -70,18 +74,44 @@ def gce(F: Float, P: Float, *, exponent: float) -> tuple[Float, Float]:
     return value, pull.sum(axis=1, keepdims=True) * np.exp(log_q) - pull
 
 
-def get_loss(name: LossName, *, exponent: float = 0.2) -> Loss:
+def confidence_loss(F: Float, P: Float, *, confidence: float) -> tuple[Float, Float]:
+    """Return cross-entropy to teacher and own decisions by row, and its gradient with the decisions held.
+
+    References
+    ----------
+    .. [1] Burns et al. (2023), arXiv 2312.09390.
+    """
+    return cross_entropy(F, confidence_targets(F, P, confidence=confidence))
+
+
+def get_loss(name: LossName, *, exponent: float = 0.2, confidence: float = 0.5) -> Loss:
     """Return the loss called `name`.
+
+    Parameters
+    ----------
+    name : {"ce", "reverse_kl", "gce", "confidence"}
+        See the module.
+    exponent : float
+        Of ``gce``, in (0, 1].
+    confidence : float
+        Of ``confidence``: weight of the student's own decisions, in [0, 1].
 
     Raises
     ------
     ConfigError
-        If there is no such loss, or the exponent of ``gce`` is not in (0, 1].
+        If there is no such loss, or its parameter is out of range.
     """
     if name == "gce" and not 0 < exponent <= 1:
         msg = f"the exponent of gce must lie in (0, 1]: got {exponent}. Use 0.2; ce is its limit at 0."
         raise ConfigError(msg)
-    losses: dict[str, Loss] = {"ce": cross_entropy, "reverse_kl": reverse_kl, "gce": partial(gce, exponent=exponent)}
+    if name == "confidence":
+        check_confidence(confidence)
+    losses: dict[str, Loss] = {
+        "ce": cross_entropy,
+        "reverse_kl": reverse_kl,
+        "gce": partial(gce, exponent=exponent),
+        "confidence": partial(confidence_loss, confidence=confidence),
+    }
     if name not in losses:
         msg = f"loss must be one of {', '.join(losses)}: got {name!r}. Name one of these."
         raise ConfigError(msg)

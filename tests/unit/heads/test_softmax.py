@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from w2s_probe.errors import ConfigError, ShapeError
 from w2s_probe.heads import fit_softmax
 from w2s_probe.heads.losses import cross_entropy, gce, get_loss, reverse_kl
-from w2s_probe.heads.softmax import softmax_path
+from w2s_probe.heads.softmax import softmax_path, softmax_paths
 
 Array = NDArray[np.float64]
 SHAPES = {"n > d": (300, 20), "n < d": (60, 150)}
@@ -89,8 +89,41 @@ def test_separable_data_stay_finite_and_say_whether_they_converged() -> None:
     for fit in softmax_path(X, P, alphas=[1e-8, 1e-2, 1e6]):
         assert np.isfinite(fit.coef).all()
         assert fit.converged == (fit.gap <= 1e-8 * max(fit.objective, 1.0))
+        assert fit.converged
     (short,) = softmax_path(features("n < d"), one_hot(60, 20)[0], alphas=[1e-6], max_iter=2)
     assert not short.converged
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_several_targets_at_once_equal_one_after_the_other(classes: int) -> None:
+    X, alphas = features("n < d"), [1e-3, 1.0, 50.0]
+    rng = np.random.default_rng(5)
+    Ps = [rng.dirichlet(np.ones(classes), size=len(X)) for _ in range(3)]
+    weights = [rng.integers(0, 3, size=len(X)).astype(float) for _ in range(3)]
+    for P, w, fits in zip(Ps, weights, softmax_paths(X, Ps, alphas=alphas, weights=weights), strict=True):
+        for ours, alone in zip(fits, softmax_path(X, P, alphas=alphas, sample_weight=w), strict=True):
+            assert ours.objective == pytest.approx(alone.objective, rel=1e-7)
+            assert ours.converged
+            assert ours.objective == pytest.approx(objective(X, P, ours.coef, ours.intercept, ours.alpha, w), rel=1e-12)
+
+
+def test_more_problems_than_fit_in_one_product_are_all_solved() -> None:
+    X, P = features("n > d"), one_hot(300, 20)[0]
+    alphas = np.logspace(-3, 3, 23)[::-1].copy()
+    fits = softmax_path(X, P, alphas=alphas)
+    assert [fit.alpha for fit in fits] == alphas.tolist()
+    assert all(fit.converged for fit in fits)
+    (alone,) = softmax_path(X, P, alphas=alphas[-1:])
+    assert fits[-1].objective == pytest.approx(alone.objective, rel=1e-7)
+
+
+def test_the_gap_bounds_how_far_an_early_stop_is_from_the_minimum() -> None:
+    X, P = features("n > d"), one_hot(300, 3)[0]
+    (best,) = softmax_path(X, P, alphas=[0.01])
+    for steps in range(6):
+        (early,) = softmax_path(X, P, alphas=[0.01], max_iter=steps)
+        assert early.objective - best.objective <= early.gap * (1 + 1e-9) + best.gap
+        assert early.converged == (early.gap <= 1e-8 * max(early.objective, 1.0))
 
 
 def test_real_digits_are_certified_at_every_strength() -> None:
@@ -103,17 +136,19 @@ def test_real_digits_are_certified_at_every_strength() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), classes=st.integers(2, 5), exponent=st.floats(0.05, 1))
-@pytest.mark.parametrize("name", ["ce", "reverse_kl", "gce"])
+@pytest.mark.parametrize("name", ["ce", "reverse_kl", "gce", "confidence"])
 def test_gradients_equal_finite_differences(name: str, seed: int, classes: int, exponent: float) -> None:
     rng = np.random.default_rng(seed)
     F, P = 2 * rng.standard_normal((3, classes)), rng.dirichlet(np.ones(classes), size=3)
-    loss = get_loss(name, exponent=exponent)  # type: ignore[arg-type]
+    loss = get_loss(name, exponent=exponent, confidence=exponent)  # type: ignore[arg-type]
     _, gradient = loss(F, P)
     step = 1e-6
-    for k in range(classes):
-        shift = step * np.eye(classes)[k]
-        slope = (loss(F + shift, P)[0] - loss(F - shift, P)[0]) / (2 * step)
-        np.testing.assert_allclose(gradient[:, k], slope, atol=1e-7)
+    for i, k in np.ndindex(F.shape):
+        shift = np.zeros_like(F)
+        shift[i, k] = step
+        # summed: the decisions of `confidence` are made for all rows together
+        slope = (loss(F + shift, P)[0].sum() - loss(F - shift, P)[0].sum()) / (2 * step)
+        assert gradient[i, k] == pytest.approx(slope, abs=1e-7)
 
 
 def test_limits_of_generalized_cross_entropy() -> None:

@@ -1,0 +1,57 @@
+"""Features along the axes of their centered Gram, where every softmax solver works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.errors import ShapeError
+from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
+
+__all__ = ["Coordinates", "eigen_coordinates", "free_columns", "with_both_classes"]
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Coordinates:
+    """Centered features in the eigenbasis of their Gram.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        Mean, axes and eigenvalues s of the weighted features.
+    Z : array of shape (n, r)
+        ``(X - mean) @ axes``; columns have the sums of squares s where all weights are 1.
+    """
+
+    spectrum: Spectrum
+    Z: Float
+
+    def to_features(self, W: Float, b: Float) -> tuple[Float, Float]:
+        """Return weights (d, K) and intercept (K,) on the features, for W (r, f) and b (f,) in eigencoordinates."""
+        coef = self.spectrum.axes @ W
+        intercept = b - self.spectrum.mean @ coef
+        return (coef, intercept) if len(b) > 1 else (with_both_classes(coef), with_both_classes(intercept[None])[0])
+
+
+def eigen_coordinates(X: NDArray[np.floating[Any]], weights: Float) -> Coordinates:
+    """Return the eigencoordinates of features of shape (n, d), or raise `ShapeError` if all rows are equal."""
+    spectrum, _ = centered_spectrum(X, np.zeros((len(X), 1)), weights)
+    if not len(spectrum.eigenvalues):
+        msg = f"features must differ between rows: all {len(X)} rows are equal. Check how they were made."
+        raise ShapeError(msg)
+    return Coordinates(spectrum=spectrum, Z=(X - spectrum.mean) @ spectrum.axes)
+
+
+def free_columns(K: int) -> int:
+    """Return how many weight columns K classes have: one of log-odds for two classes, as scikit-learn counts."""
+    return 1 if K == 2 else K
+
+
+def with_both_classes(log_odds: Float) -> Float:
+    """Return logits of two classes, shape (…, 2), for log-odds of the second, shape (…, 1)."""
+    return np.concatenate([-log_odds / 2, log_odds / 2], axis=-1)

@@ -1,0 +1,72 @@
+"""Heads under losses that are not convex in the logits: L-BFGS from the cross-entropy head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from w2s_probe.heads.coordinates import Coordinates, with_both_classes
+from w2s_probe.heads.losses import Loss
+from w2s_probe.heads.newton import TOLERANCE, Solution
+
+__all__ = ["descend"]
+
+Float = NDArray[np.float64]
+
+
+def descend(
+    coordinates: Coordinates, P: Float, weights: Float, *, loss: Loss, alpha: float, start: Solution, max_iter: int
+) -> tuple[Solution, bool]:
+    """Return a stationary head under `loss` that is no worse than the one it starts from, and whether it arrived.
+
+    Each direction of the eigenbasis is scaled by the inverse root of its curvature under
+    cross-entropy at uniform predictions, which makes the number of steps independent of the spectrum.
+
+    Parameters
+    ----------
+    coordinates : Coordinates
+        Features, Z of shape (n, r).
+    P : array of shape (n, K)
+        Target rows.
+    weights : array of shape (n,)
+        Weights of the rows.
+    loss : Loss
+        Value and gradient by row.
+    alpha : float
+        Strength.
+    start : Solution
+        Usually the cross-entropy head of the same strength.
+    max_iter : int
+        Most steps.
+    """
+    Z, K = coordinates.Z, P.shape[1]
+    curvature = (1 - 1 / K) / K
+    scale = 1 / np.sqrt(curvature * coordinates.spectrum.eigenvalues + alpha)[:, None]
+    scale_b = 1 / np.sqrt(curvature * weights.sum())
+
+    def unpack(theta: Float) -> tuple[Float, Float]:
+        return scale * theta[: start.W.size].reshape(start.W.shape), scale_b * theta[start.W.size :]
+
+    def value_and_gradient(theta: Float) -> tuple[float, Float]:
+        W, b = unpack(theta)
+        F = Z @ W + b
+        value, slope = loss(with_both_classes(F) if K == 2 else F, P)
+        slope = weights[:, None] * ((slope[:, 1:] - slope[:, :1]) / 2 if K == 2 else slope)
+        total = float(weights @ value + 0.5 * alpha * (W**2).sum())
+        return total, np.concatenate([(scale * (Z.T @ slope + alpha * W)).ravel(), scale_b * slope.sum(axis=0)])
+
+    found: Any = minimize(
+        value_and_gradient,
+        np.concatenate([(start.W / scale).ravel(), start.b / scale_b]),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": max_iter, "maxfun": 2 * max_iter, "maxcor": 20, "ftol": 0.0, "gtol": 1e-7},
+    )
+    W, b = unpack(found.x)
+    value, gradient = value_and_gradient(found.x)
+    norm = float(np.linalg.norm(gradient))
+    end = Solution(W=W, b=b, objective=value, gap=np.nan, gradient_norm=norm, iterations=int(found.nit))
+    return end, 0.5 * norm**2 <= TOLERANCE * max(abs(value), 1.0)
