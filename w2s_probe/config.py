@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -65,9 +66,12 @@ class W2SConfig:
         heads, standard for softmax heads.
     pseudolabels : {"soft", "hard"}
         Teacher's raw scores, or one-hot rows of its decisions.
-    student_alpha : {"gcv", "cv"}
-        Rule for the student's strength; reads pseudolabels only. GCV for ridge heads,
-        cross-validation for softmax heads.
+    teacher_alpha : float or None
+        A strength of the teacher's head; None chooses it.
+    student_alpha : {"gcv", "cv"} or float
+        Rule for the student's strength, which reads pseudolabels only: GCV for ridge heads,
+        cross-validation for softmax heads. A number is the strength of student, baseline and
+        ceiling.
     ceiling : {"U", "L+U"}
         Rows whose true labels the ceiling is trained on.
     alphas : int
@@ -90,7 +94,8 @@ class W2SConfig:
     head: Literal["ridge", "softmax"] = "ridge"
     scale: Literal["none", "standard"] | None = None
     pseudolabels: Literal["soft", "hard"] = "soft"
-    student_alpha: Literal["gcv", "cv"] | None = None
+    teacher_alpha: float | None = None
+    student_alpha: Literal["gcv", "cv"] | float | None = None
     ceiling: Literal["U", "L+U"] = "U"
     alphas: int | None = None
     strategies: tuple[str, ...] = ("vanilla",)
@@ -104,9 +109,7 @@ class W2SConfig:
         if self.head == "softmax" and self.task == "regression":
             msg = "a softmax head needs classes: got --task regression. Use --head ridge."
             raise ConfigError(msg)
-        if self.student_alpha != _BY_HEAD[self.head]["student_alpha"]:
-            msg = f"student_alpha {self.student_alpha!r} does not go with a {self.head} head. Leave it out."
-            raise ConfigError(msg)
+        self._check_strengths()
         for name, least in {"n_labeled": 2, "n_unlabeled": 2, "n_test": 2, "seeds": 1, "seed": 0, "alphas": 1}.items():
             value = getattr(self, name)
             if value is not None and value < least:
@@ -119,9 +122,24 @@ class W2SConfig:
             msg = f"strategies must be distinct and at least one: got {list(self.strategies)}. Name each once."
             raise ConfigError(msg)
 
-    def fit_options(self) -> dict[str, Any]:
-        """Return what every fit of a head is told: scaling, and strengths to try."""
-        return {"scale": self.scale, "points": self.alphas}
+    def _check_strengths(self) -> None:
+        rule = _BY_HEAD[self.head]["student_alpha"]
+        if isinstance(self.student_alpha, str) and self.student_alpha != rule:
+            msg = f"student_alpha must be {rule!r} or a number for {self.head} heads: got {self.student_alpha!r}."
+            raise ConfigError(msg)
+        for name in ("teacher_alpha", "student_alpha"):
+            value = getattr(self, name)
+            if isinstance(value, float) and not 0 < value < math.inf:
+                msg = f"{name} must be finite and above 0: got {value}. Leave it out to have it chosen."
+                raise ConfigError(msg)
+
+    def fit_options(self, system: Literal["teacher", "student", "baseline", "ceiling"]) -> dict[str, Any]:
+        """Return what the fit of a system's head is told: scaling, and its strength or how to choose it."""
+        given = self.teacher_alpha if system == "teacher" else self.student_alpha
+        common = {"scale": self.scale, "points": self.alphas}
+        if isinstance(given, float):
+            return {**common, "alpha": given}
+        return {**common, "rule": given} if system == "student" else common
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""

@@ -11,14 +11,15 @@ ceiling    student's         U (or L+U), true labels
 
 The strength of teacher, baseline and ceiling minimizes the exact leave-one-out error on their own
 labels (ridge) or their cross-validated cross-entropy (softmax); the student's minimizes GCV or
-cross-validated cross-entropy on its pseudolabels. None sees the test rows.
+cross-validated cross-entropy on its pseudolabels. None sees the test rows. A strength that is given
+is used as it is.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -82,7 +83,7 @@ def fit_seed(
     teacher: FeatureSet, student: FeatureSet, labels: Labels, *, split: Split, config: W2SConfig
 ) -> SeedOutcome:
     """Return the four systems fitted on one split."""
-    fit = partial(fit_ridge if config.head == "ridge" else fit_softmax, **config.fit_options())
+    fit: Callable[..., LinearHead] = fit_ridge if config.head == "ridge" else fit_softmax
     L, U = split.labeled, split.unlabeled
     top = np.concatenate([L, U]) if config.ceiling == "L+U" else U
     Y = labels.targets(L)
@@ -90,9 +91,9 @@ def fit_seed(
         msg = f"the labeled part of seed {split.seed} must hold two classes: got one. Choose other labeled rows."
         raise SplitError(msg)
     heads = {
-        "teacher": fit(teacher.X[L], Y),
-        "baseline": fit(student.X[L], Y),
-        "ceiling": fit(student.X[top], labels.targets(top)),
+        "teacher": fit(teacher.X[L], Y, **config.fit_options("teacher")),
+        "baseline": fit(student.X[L], Y, **config.fit_options("baseline")),
+        "ceiling": fit(student.X[top], labels.targets(top), **config.fit_options("ceiling")),
     }
     raw = heads["teacher"].scores(teacher.X[U])
     pseudolabels = _pseudolabels(
@@ -107,7 +108,7 @@ def fit_seed(
             X_unlabeled=student.X[U],
             teacher_scores=[raw],
             pseudolabels=[pseudolabels],
-            fit=partial(fit, rule=config.student_alpha),
+            fit=partial(fit, **config.fit_options("student")),
             classes=labels.classes,
             rng=np.random.default_rng([split.seed, 1]),
         )

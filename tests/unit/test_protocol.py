@@ -7,7 +7,9 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge, RidgeCV
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from tests.conftest import feature_set, pair_of_views
 from w2s_probe.config import W2SConfig
@@ -42,6 +44,31 @@ def test_four_systems_equal_scikit_learn_on_the_same_rows() -> None:
     }
     for system, scores in expected.items():
         np.testing.assert_allclose(outcome.test_scores[system], scores, atol=1e-8)
+
+
+def test_given_strengths_are_those_of_scikit_learn_pipelines_on_the_same_rows() -> None:
+    teacher, student, labels = pair_of_views(800)
+    (split,) = draw_splits(labels, seeds=[0], n_labeled=80, n_unlabeled=300, n_test=200)
+    config = W2SConfig(head="softmax", pseudolabels="hard", teacher_alpha=100.0, student_alpha=1000.0)
+    outcome = fit_seed(teacher, student, labels, split=split, config=config)
+    L, U, T, y = split.labeled, split.unlabeled, split.test, labels.values
+
+    def fitted(X: np.ndarray, rows: np.ndarray, targets: np.ndarray, C: float) -> Pipeline:
+        head = LogisticRegression(C=C, tol=1e-10, max_iter=1000)
+        return make_pipeline(StandardScaler(), head).fit(X[rows].astype(float), targets)
+
+    weak = fitted(teacher.X, L, y[L], 1e-2)
+    expected = {
+        "vanilla": fitted(student.X, U, weak.predict(teacher.X[U].astype(float)), 1e-3),
+        "baseline": fitted(student.X, L, y[L], 1e-3),
+        "ceiling": fitted(student.X, U, y[U], 1e-3),
+    }
+    for system, theirs in expected.items():
+        scores = outcome.test_scores[system]
+        log_odds = theirs.decision_function(student.X[T].astype(float))
+        np.testing.assert_allclose(scores[:, 1] - scores[:, 0], log_odds, atol=1e-4)
+    assert outcome.heads["teacher"].alpha == 100
+    assert outcome.students["vanilla"].head.alpha == 1000
 
 
 @pytest.mark.parametrize("pseudolabels", ["soft", "hard"])

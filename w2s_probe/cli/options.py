@@ -85,6 +85,13 @@ experiment_options = _all(
         "scale", "--scale", type=_choice("scale"), help="Scaling of features [none for ridge, standard for softmax]."
     ),
     _experiment("pseudolabels", "--pseudolabels", type=_choice("pseudolabels"), help="Raw scores, or decisions."),
+    _experiment("teacher_alpha", "--teacher-alpha", type=float, help="Strength of the teacher's head [chosen on L]."),
+    _experiment(
+        "student_alpha",
+        "--student-alpha",
+        type=float,
+        help="Strength of student, baseline and ceiling [each chosen on its own targets].",
+    ),
     _experiment("ceiling", "--ceiling", type=_choice("ceiling"), help="Rows the ceiling is trained on."),
     _experiment("level", "--level", type=float, help="Level of the intervals."),
     click.option(
