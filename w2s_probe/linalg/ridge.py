@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.errors import ConfigError, ShapeError
-from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
+from w2s_probe.linalg.spectra import Spectrum, centered_spectrum, spectrum_of_gram
 from w2s_probe.validation import as_matrix, check_same_rows, check_weights
 
-__all__ = ["RidgePath", "alpha_grid", "ridge_path"]
+__all__ = ["RidgePath", "alpha_grid", "path_of_gram", "ridge_path"]
 
 Float = NDArray[np.float64]
 
@@ -139,6 +139,50 @@ def ridge_path(
         loadings=loadings,
         target_mean=target_mean,
         total=float((centered**2).sum()),
+    )
+
+
+def path_of_gram(
+    gram: Float,
+    cross: Float,
+    *,
+    n: int,
+    mean: Float,
+    target_mean: Float,
+    total: float,
+    alphas: ArrayLike | None = None,
+    points: int = 33,
+    spectrum: Spectrum | None = None,
+) -> RidgePath:
+    """Return ridge solutions from sufficient statistics: no row is read.
+
+    Parameters
+    ----------
+    gram : array of shape (d, d)
+        Centered Gram of the features.
+    cross : array of shape (d, K)
+        Centered products of features and targets.
+    n : int
+        Rows behind them.
+    mean, target_mean : arrays of shape (d,) and (K,)
+        Means of features and targets.
+    total : float
+        Sum of squares of the centered targets, over all columns.
+    alphas, points
+        As in `ridge_path`.
+    spectrum : Spectrum, optional
+        Of `gram`, if it is known already.
+    """
+    known = spectrum if spectrum is not None else spectrum_of_gram(gram, n=n, mean=mean)
+    if not len(known.eigenvalues):
+        msg = f"features must differ between rows: all {n} rows are equal. Check how they were made."
+        raise ShapeError(msg)
+    return RidgePath(
+        alphas=alpha_grid(known, len(mean), points=points) if alphas is None else _check_alphas(alphas),
+        spectrum=known,
+        loadings=(known.axes / np.sqrt(known.eigenvalues)).T @ cross,
+        target_mean=target_mean,
+        total=total,
     )
 
 

@@ -11,7 +11,7 @@ from scipy import linalg
 
 from w2s_probe.validation import row_blocks
 
-__all__ = ["Spectrum", "centered_spectrum"]
+__all__ = ["Spectrum", "centered_spectrum", "spectrum_of_gram"]
 
 Float = NDArray[np.float64]
 
@@ -82,6 +82,13 @@ def centered_spectrum(X: NDArray[np.floating[Any]], Y: Float, weights: Float) ->
         axes = rows.T @ (vectors / np.sqrt(values))
         loadings = vectors.T @ Y
     return Spectrum(mean=mean, eigenvalues=values, axes=axes, weights=weights), loadings
+
+
+def spectrum_of_gram(gram: Float, *, n: int, mean: Float) -> Spectrum:
+    """Return the spectrum of n unweighted rows from their centered Gram, shape (d, d), and mean, shape (d,)."""
+    weights = np.broadcast_to(np.float64(1), (n,))  # takes no memory
+    values, axes = _positive_eigen(gram.copy(), size=n, floor=_rounding(mean, weights))
+    return Spectrum(mean=mean, eigenvalues=values[-(n - 1) :], axes=axes[:, -(n - 1) :], weights=weights)
 
 
 def _mean(X: NDArray[np.floating[Any]], weights: Float) -> Float:
