@@ -221,7 +221,8 @@ class FeatureStore:
             starts = np.cumsum([0, *(len(sidecar.digests) for sidecar in sidecars)])
             at = find(wanted, known)
             shard = np.where(at < 0, -1, np.searchsorted(starts, at, side="right") - 1)
-            bad = {number for number in np.unique(shard[at >= 0]).tolist() if not self._intact(sidecars[number])}
+            held = np.flatnonzero(np.bincount(shard[at >= 0]))
+            bad = {number for number in held.tolist() if not self._intact(sidecars[number])}
             if not bad:
                 return _Found(sidecars=sidecars, shard=shard, row=at - starts[shard])
             sidecars = [sidecar for number, sidecar in enumerate(sidecars) if number not in bad]
