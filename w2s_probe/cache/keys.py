@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.features import EmbeddingSpec
 
-__all__ = ["DIGEST_BYTES", "Digests", "find", "item_digests", "shard_name"]
+__all__ = ["DIGEST_BYTES", "Digests", "find", "item_digests", "label_digests", "shard_name"]
 
 DIGEST_BYTES = 16  # 128 bits: a clash among 1e9 items has probability 1e-21
 Digests = NDArray[np.bytes_]
@@ -33,15 +33,23 @@ def item_digests(items: Sequence[str] | NDArray[Any]) -> Digests:
     if isinstance(items, np.ndarray):
         kind = f"image {items.dtype.str} {items.shape[1:]}\0".encode()
         parts = (kind + np.ascontiguousarray(image).tobytes() for image in items)
-    else:
-        parts = (b"text\0" + text.encode("utf-8", "surrogatepass") for text in items)
-    joined = b"".join(hashlib.sha256(part).digest()[:DIGEST_BYTES] for part in parts)
-    return np.frombuffer(joined, dtype=f"S{DIGEST_BYTES}")
+        return _digests(parts)
+    return label_digests("text", items)
+
+
+def label_digests(kind: Literal["text", "id", "row"], labels: Iterable[str]) -> Digests:
+    """Return digests of texts, or of what stands for items that are not known: their ids or row numbers."""
+    return _digests(f"{kind}\0".encode() + label.encode("utf-8", "surrogatepass") for label in labels)
 
 
 def shard_name(spec: EmbeddingSpec, digests: Digests) -> str:
     """Return the SHA-256 of a spec and the items of one shard, in order, in hexadecimal."""
     return hashlib.sha256(spec.fingerprint().encode() + digests.tobytes()).hexdigest()
+
+
+def _digests(parts: Iterable[bytes]) -> Digests:
+    joined = b"".join(hashlib.sha256(part).digest()[:DIGEST_BYTES] for part in parts)
+    return np.frombuffer(joined, dtype=f"S{DIGEST_BYTES}")
 
 
 def find(wanted: Digests, known: Digests) -> NDArray[np.intp]:

@@ -19,7 +19,7 @@ from w2s_probe.errors import CacheError, ShapeError
 from w2s_probe.features import EmbeddingSpec
 from w2s_probe.validation import as_matrix, check_same_rows, row_blocks
 
-__all__ = ["SHARD_ROWS", "Contents", "FeatureStore"]
+__all__ = ["SHARD_ROWS", "Contents", "FeatureStore", "storable"]
 
 SHARD_ROWS = 512
 Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]
@@ -113,7 +113,7 @@ class FeatureStore:
         for block in row_blocks(len(positions), self.shard_rows):
             chosen = positions[block]
             stored = [
-                (spec, _storable(found, spec, rows=len(chosen)), recorded)
+                (spec, storable(found, spec, rows=len(chosen)), recorded)
                 for spec, (found, recorded) in zip(specs, encode(chosen), strict=True)
             ]
             for spec, X, recorded in stored:
@@ -172,7 +172,7 @@ class FeatureStore:
         return found
 
     def items(self, spec: EmbeddingSpec) -> tuple[Digests, list[Mapping[str, Any]]]:
-        """Return the distinct items that are here, in the order of their digests, and what is recorded of each shard."""
+        """Return the distinct items that are here, in the order of digests, and what is recorded of each shard."""
         sidecars = list(self._intact_sidecars(self._folder(spec)))
         held = [sidecar.digests for sidecar in sidecars] or [np.empty(0, dtype=f"S{DIGEST_BYTES}")]
         return np.unique(np.concatenate(held)), [sidecar.recorded for sidecar in sidecars]
@@ -280,7 +280,7 @@ def _listing(folder: Path) -> list[tuple[Path, State]]:
     return sorted(found)
 
 
-def _storable(found: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> NDArray[np.floating[Any]]:
+def storable(found: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> NDArray[np.floating[Any]]:
     """Return features in the type of their spec, or raise `ShapeError` if they do not fit it."""
     name = f"features of {spec.backbone}"
     X = as_matrix(found, name)
