@@ -174,18 +174,22 @@ def remove_shard(path: Path) -> None:
 
 
 def load_rows(sidecar: Sidecar, *, verify: bool) -> NDArray[np.floating[Any]]:
-    """Return the features of a shard as a read-only memory map.
+    """Return the features of a shard: a read-only memory map, or an array if every byte is to be checked.
 
     Raises
     ------
     DamagedShardError
-        If `verify` and a byte of the file is not as written.
+        If `verify` and a byte of the file is not as written, or it is not what the sidecar says.
     """
     path = sidecar.path.with_suffix(".npy")
     try:
-        if verify and hashlib.sha256(path.read_bytes()).hexdigest() != sidecar.sha256:
-            raise ValueError  # the same sentence as for a file numpy cannot read
-        X: NDArray[np.floating[Any]] = np.load(path, mmap_mode="r", allow_pickle=False)
+        if verify:
+            raw = path.read_bytes()
+            if hashlib.sha256(raw).hexdigest() != sidecar.sha256:
+                raise ValueError  # the same sentence as for a file numpy cannot read
+            X: NDArray[np.floating[Any]] = np.load(io.BytesIO(raw), allow_pickle=False)
+        else:
+            X = np.load(path, mmap_mode="r", allow_pickle=False)
         if X.shape != (len(sidecar.digests), sidecar.dim) or X.dtype != sidecar.spec.dtype:
             raise ValueError
     except (ValueError, TypeError, OSError) as error:

@@ -41,8 +41,8 @@ def gc(
 ) -> None:
     """Remove what is of no use: abandoned temporary files, damaged shards, duplicates.
 
-    Other processes may use the cache meanwhile. Imported features go only with --remove: nothing
-    could compute them again.
+    Other processes may use the cache meanwhile. What has a name goes only with --remove: nothing
+    could compute it again.
 
     \b
     Example:
