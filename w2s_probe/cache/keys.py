@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.features import EmbeddingSpec
 
-__all__ = ["DIGEST_BYTES", "Digests", "find", "item_digests", "label_digests", "shard_name"]
+__all__ = ["DIGEST_BYTES", "Digests", "find", "fingerprint", "item_digests", "label_digests", "shard_name"]
 
 DIGEST_BYTES = 16  # 128 bits: a clash among 1e9 items has probability 1e-21
 Digests = NDArray[np.bytes_]
@@ -44,7 +45,13 @@ def label_digests(kind: Literal["text", "id", "row"], labels: Iterable[str]) -> 
 
 def shard_name(spec: EmbeddingSpec, digests: Digests) -> str:
     """Return the SHA-256 of a spec and the items of one shard, in order, in hexadecimal."""
-    return hashlib.sha256(spec.fingerprint().encode() + digests.tobytes()).hexdigest()
+    return hashlib.sha256(fingerprint(spec).encode() + digests.tobytes()).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def fingerprint(spec: EmbeddingSpec) -> str:
+    """Return the fingerprint of a spec, computed once: thousands of shards share it."""
+    return spec.fingerprint()
 
 
 def _digests(parts: Iterable[bytes]) -> Digests:

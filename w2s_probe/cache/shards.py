@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.cache.keys import DIGEST_BYTES, Digests, shard_name
+from w2s_probe.cache.keys import DIGEST_BYTES, Digests, fingerprint, shard_name
 from w2s_probe.cache.temporary import sole_writer, write_file
 from w2s_probe.errors import CacheError
 from w2s_probe.features import EmbeddingSpec
@@ -140,7 +140,7 @@ def read_sidecar(path: Path) -> Sidecar:
         spec = EmbeddingSpec(**fields["spec"])
         joined = base64.b64decode(fields["items"], validate=True)
         digests = np.frombuffer(joined, dtype=f"S{DIGEST_BYTES}")
-        at_home = path.stem == shard_name(spec, digests) and path.parent.name == spec.fingerprint()
+        at_home = path.stem == shard_name(spec, digests) and path.parent.name == fingerprint(spec)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
