@@ -158,6 +158,10 @@ def test_a_cache_from_another_machine_serves_everything_and_may_be_read_only(cli
     assert json.loads(done.stdout) == here
 
 
+def test_the_kind_is_listed_among_the_backbones(cli: Cli) -> None:
+    assert "\ncached:NAME\n" in cli("backbones").stdout
+
+
 def test_gc_says_what_would_go_and_then_what_went(cli: Cli, tmp_path: Path, made: np.ndarray) -> None:
     told(cli, "cache", "import", "X.npy", "--name", "mine", "--json")
     told(cli, "embed", "table.csv", "--text", "text", "--backbone", "classic:hashing-8", "--json")

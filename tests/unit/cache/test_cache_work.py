@@ -80,3 +80,13 @@ def test_a_sidecar_that_another_process_wrote_since_is_seen(filled: Path, tmp_pa
     (reader_folder,) = (tmp_path / "features").iterdir()
     min(reader_folder.glob("*.json")).unlink()
     assert reader.contents()[0].rows == 2
+
+
+def test_a_sidecar_that_changes_after_it_was_read_is_read_again(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path, shard_rows=2)
+    list(store.add([SPEC], DIGESTS, lambda rows: [(X[rows], {})], positions=np.arange(4)))
+    assert store.contents()[0].rows == 4
+    path = min((tmp_path / "features").rglob("*.json"))
+    path.write_bytes(path.read_bytes() + b" ")
+    assert store.contents()[0].rows == 2
+    assert len(store.missing(SPEC, DIGESTS[:4])) == 2
