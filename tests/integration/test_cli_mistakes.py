@@ -149,7 +149,6 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
     "no such fingerprint": (nothing, ("cache", "info", "abc"), "matches 0"),
     "no such name": (nothing, (*RUN, "--teacher", "cached:movies"), "See: w2s-probe cache ls"),
     "near name": (named(), (*RUN, "--teacher", "cached:mina"), "Did you mean mine?"),
-    "near kind": (nothing, (*RUN, "--teacher", "cachd:mine"), "Did you mean cached?"),
     "path for a name": (nothing, (*IMPORT, "--name", "../t"), "got '../t'"),
     "name that is taken": (named(), ("cache", "import", "s.npy", "--name", "mine"), "add --replace"),
     "import of nothing": (nothing, ("cache", "import", "x.npy", "--name", "x"), "there is none at x.npy"),
