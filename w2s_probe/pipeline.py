@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
 from w2s_probe.backbones.base import Items
-from w2s_probe.backbones.files import read_features
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.config import DataConfig, W2SConfig
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.errors import BackboneError, ConfigError, DataError
+from w2s_probe.exchange import from_cache, from_file
 from w2s_probe.features import FeatureSet
 from w2s_probe.labels import Labels, read_labels
 from w2s_probe.outcomes import SeedOutcome
@@ -31,7 +31,6 @@ from w2s_probe.protocol import run_w2s
 from w2s_probe.results import W2SResult
 from w2s_probe.splits import Split, draw_splits, same_item_blocks
 from w2s_probe.strategies import load_strategy
-from w2s_probe.validation import check_same_rows
 
 __all__ = ["Fetched", "Run", "embed", "embed_items", "run", "without_folders"]
 
@@ -110,7 +109,7 @@ def run(
     config : W2SConfig
         The experiment.
     teacher, student : str
-        Backbones, ``KIND:NAME`` or ``features:FILE``.
+        Backbones, ``KIND:NAME``, ``features:FILE`` or ``cached:NAME``.
     store : FeatureStore
         Where features are kept.
     options : BackboneOptions
@@ -131,14 +130,15 @@ def run(
     labels = read_labels(table.label, name=data.label, task=config.task)
     for name in config.strategies:
         load_strategy(name, config.settings)
-    sources = [_open_source(table, name, options) for name in (teacher, student)]
+    sources = [_open_source(table, name, options, store) for name in (teacher, student)]
     splits = _splits(table, labels, config, sources, split_file)
     sets, fetched = _fetch(table, sources, store, on_progress)
     weak, strong = replace(sets[0], name="teacher features"), replace(sets[1], name="student features")
     result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config)
     asked = {"data": data.data, "teacher": teacher, "student": student}
+    kept = {"dtype": options.dtype} if options.dtype else {}
     columns = {key: value for key, value in data.to_dict().items() if key != "data"}
-    shown = {**{key: without_folders(name) for key, name in asked.items()}, **columns, **result.config}
+    shown = {**{key: without_folders(name) for key, name in asked.items()}, **columns, **kept, **result.config}
     return Run(
         result=replace(result, config=shown),
         outcomes=outcomes,
@@ -170,7 +170,7 @@ def embed(
         As in `run`.
     """
     table = open_data(data)
-    sources = [_open_source(table, name, options) for name in backbones]
+    sources = [_open_source(table, name, options, store) for name in backbones]
     return _embed_table(table, sources, store, on_progress)
 
 
@@ -182,10 +182,12 @@ def without_folders(name: str) -> str:
     return f"{kind}:{Path(rest).name}" if kind in ("features", "sentence-transformers") else name
 
 
-def _open_source(table: Table, name: str, options: BackboneOptions) -> FeatureSet | Backbone:
-    """Return features read from a file, or a backbone that fits the table's items."""
+def _open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore) -> FeatureSet | Backbone:
+    """Return features read from a file or the cache, or a backbone that fits the table's items."""
     if name.startswith("features:"):
-        return _from_file(table, Path(name.partition(":")[2]))
+        return from_file(table, Path(name.partition(":")[2]))
+    if name.startswith("cached:"):
+        return from_cache(table, name.partition(":")[2], store)
     backbone = get_backbone(name, options)
     if table.modality is None:
         msg = f"{name} needs items to embed: {table.name} was read without any. Name the column of texts with --text."
@@ -194,18 +196,6 @@ def _open_source(table: Table, name: str, options: BackboneOptions) -> FeatureSe
         msg = f"{name} takes {backbone.modality}s: {table.name} holds {table.modality}s. See: w2s-probe backbones"
         raise BackboneError(msg)
     return backbone
-
-
-def _from_file(table: Table, path: Path) -> FeatureSet:
-    X, ids, spec = read_features(path)
-    name = f"features:{path.name}"
-    if ids is None:
-        check_same_rows(name, len(X), table.name, len(table))
-        return FeatureSet(ids=table.ids, X=X, spec=spec, name=name)
-    if not table.named:
-        msg = f"{name} has ids, so the data must have them too: {table.name} was read without. Name a column with --id."
-        raise DataError(msg)
-    return FeatureSet(ids=np.array(ids, dtype=np.str_), X=X, spec=spec, name=name).align(table.ids)
 
 
 def _splits(
@@ -255,7 +245,7 @@ def _fetch(
     sets = [
         source
         if isinstance(source, FeatureSet)
-        else FeatureSet(ids=table.ids, X=store.read(source.spec, digests), spec=source.spec, name=source.name)
+        else FeatureSet(ids=table.ids, X=store.read(source.stored, digests), spec=source.stored, name=source.name)
         for source in sources
     ]
     return sets, fetched
@@ -265,25 +255,41 @@ def _embed_table(
     table: Table, sources: Sequence[FeatureSet | Backbone], store: FeatureStore, on_progress: Progress | None
 ) -> list[Fetched]:
     backbones = [source for source in sources if isinstance(source, Backbone)]
-    if not backbones or table.items is None:
-        return []
-    encoded = embed_items(backbones, table.items, store=store, on_progress=on_progress)
+    named = [source for source in sources if isinstance(source, FeatureSet) and source.name.startswith("cached:")]
     digests = _digests(table)
-    unique = len(np.unique(digests))
-    return [
+    unique = len(np.unique(digests)) or len(table)
+    held = [_held(source, unique) for source in named]
+    if not backbones or table.items is None:
+        return held
+    encoded = embed_items(backbones, table.items, store=store, on_progress=on_progress)
+    return held + [
         Fetched(
             backbone=backbone.name,
             rows=len(table),
             unique=unique,
             encoded=encoded[backbone.name][0],
             cached=unique - encoded[backbone.name][0],
-            truncated=store.truncated(backbone.spec, digests),
+            truncated=store.truncated(backbone.stored, digests),
             seconds=encoded[backbone.name][1],
-            dim=store.width(backbone.spec, digests),
-            fingerprint=backbone.spec.fingerprint(),
+            dim=store.width(backbone.stored, digests),
+            fingerprint=backbone.stored.fingerprint(),
         )
         for backbone in backbones
     ]
+
+
+def _held(source: FeatureSet, unique: int) -> Fetched:
+    return Fetched(
+        backbone=source.name,
+        rows=len(source),
+        unique=unique,
+        encoded=0,
+        cached=unique,
+        truncated=0,
+        seconds=0.0,
+        dim=source.X.shape[1],
+        fingerprint=source.spec.fingerprint(),
+    )
 
 
 def _digests(table: Table) -> NDArray[np.bytes_]:
@@ -315,7 +321,7 @@ def embed_items(
     encoded = {backbone.name: (0, 0.0) for backbone in backbones}
     passes: dict[tuple[str, bytes], tuple[NDArray[np.intp], dict[str, Backbone]]] = {}
     for backbone in backbones:
-        positions = store.missing(backbone.spec, digests)
+        positions = store.missing(backbone.stored, digests)
         if len(positions):
             passes.setdefault((backbone.family, positions.tobytes()), (positions, {}))[1][backbone.name] = backbone
     for positions, members in passes.values():
@@ -324,7 +330,7 @@ def embed_items(
         start, done = time.perf_counter(), 0
         if on_progress:
             on_progress(first.name, 0, len(positions))
-        for rows in store.add([member.spec for member in members.values()], digests, encode, positions=positions):
+        for rows in store.add([member.stored for member in members.values()], digests, encode, positions=positions):
             done += rows
             if on_progress:
                 on_progress(first.name, done, len(positions))

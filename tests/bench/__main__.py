@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +218,46 @@ def whole_run() -> None:
     race(ours, {"RidgeCV for each system (default threads)": theirs}, runs=3)
 
 
-TASKS = (ridge_path_and_loo, whole_run, softmax_grid, softmax_seeds, help_text, embed_sentences)
+def million_rows() -> None:
+    """A cache of 1,000,000 rows x 64 in float16: list it, open 2,000 rows of it; from a warm page cache."""
+    from w2s_probe.cache import FeatureStore
+    from w2s_probe.features import EmbeddingSpec
+
+    n = 1_000_000
+    rng = np.random.default_rng(0)
+    digests = np.frombuffer(rng.bytes(16 * n), dtype="S16")
+    X = rng.standard_normal((n, 64), dtype=np.float32).astype(np.float16)
+    spec = EmbeddingSpec(backbone="bench", revision="1", dtype="float16")
+    together, scattered = np.arange(100_000, 102_000), rng.choice(n, 2000, replace=False)
+    with tempfile.TemporaryDirectory() as folder:
+        root, whole = Path(folder) / "cache", Path(folder) / "whole.npy"
+        shards = FeatureStore(root).add([spec], digests, lambda rows: [(X[rows], {})], positions=np.arange(n))
+        print(f"  written in {seconds(lambda: list(shards)):.1f} s")
+        np.save(whole, X)
+        sidecars = sorted((root / "features").rglob("*.json"))
+
+        def listed() -> None:
+            assert FeatureStore(root).contents()[0].rows == n
+
+        def opened(rows: np.ndarray) -> None:
+            store = FeatureStore(root)
+            assert len(store.missing(spec, digests[rows])) == 0
+            np.testing.assert_array_equal(store.read(spec, digests[rows]), X[rows])
+
+        def verb() -> None:
+            command = [sys.executable, "-m", "w2s_probe", "cache", "ls", "--json", "--cache", str(root)]
+            subprocess.run(command, check=True, capture_output=True)  # our own command
+
+        print("  list:")
+        race(listed, {"reading all sidecars as bytes": lambda: [path.read_bytes() for path in sidecars]}, runs=3)
+        print("  cache ls, a process of its own:")
+        race(verb, {"python -c pass": lambda: subprocess.run([sys.executable, "-c", "pass"], check=True)}, runs=3)
+        for name, rows in (("2,000 rows in a row", together), ("2,000 rows anywhere", scattered)):
+            print(f"  open and read {name}:")
+            race(partial(opened, rows), {"np.load of one .npy": lambda: np.load(whole).max()}, runs=3)
+
+
+TASKS = (ridge_path_and_loo, whole_run, softmax_grid, softmax_seeds, help_text, embed_sentences, million_rows)
 
 
 def main() -> None:

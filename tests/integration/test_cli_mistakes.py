@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -12,10 +13,13 @@ import polars as pl
 import pytest
 
 from tests.conftest import Cli
+from w2s_probe.cache import FeatureStore
+from w2s_probe.exchange import import_features
 
 Prepare = Callable[[Path], object]
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")
 RUN = ("run", "table.csv", *PAIR)
+IMPORT = ("cache", "import", "t.npy")
 
 
 def nothing(_: Path) -> None:
@@ -46,6 +50,18 @@ def rare_class(folder: Path) -> None:
 
 def repeated_ids(folder: Path) -> None:
     pl.read_csv(folder / "table.csv").write_csv(folder / "table.csv")  # column source repeats
+
+
+def named(*, ids: list[object] | None = None) -> Prepare:
+    """Import t.npy, or features with these ids, as cached:mine."""
+
+    def prepare(folder: Path) -> None:
+        file = folder / ("t.npz" if ids else "t.npy")
+        if ids:
+            np.savez(file, X=np.ones((len(ids), 2)), ids=np.array(ids))
+        import_features(file, name="mine", store=FeatureStore(folder / "cache"))
+
+    return prepare
 
 
 def hide_packages(folder: Path) -> None:
@@ -131,6 +147,58 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
     ),
     "level out of range": (nothing, (*RUN, "--level", "95"), "between 0 and 1"),
     "no such fingerprint": (nothing, ("cache", "info", "abc"), "matches 0"),
+    "no such name": (nothing, (*RUN, "--teacher", "cached:movies"), "See: w2s-probe cache ls"),
+    "near name": (named(), (*RUN, "--teacher", "cached:mina"), "Did you mean mine?"),
+    "path for a name": (nothing, (*IMPORT, "--name", "../t"), "got '../t'"),
+    "name that is taken": (named(), ("cache", "import", "s.npy", "--name", "mine"), "add --replace"),
+    "import of nothing": (nothing, ("cache", "import", "x.npy", "--name", "x"), "there is none at x.npy"),
+    "import for other rows": (
+        lambda f: np.save(f / "t.npy", np.ones((7, 3))),
+        (*IMPORT, "--name", "x", "--data", "builtin:digits"),
+        "got 7 rows and 1797",
+    ),
+    "import for no items": (nothing, (*IMPORT, "--name", "x", "--data", "table.csv"), "--text"),
+    "columns of no data": (nothing, (*IMPORT, "--name", "x", "--text", "text"), "Add --data"),
+    "one item, two rows": (
+        lambda f: pl.DataFrame({"text": ["a", "b"] * 1200}).write_csv(f / "table.csv"),
+        (*IMPORT, "--name", "x", "--data", "table.csv", "--text", "text"),
+        "rows 0 and 2 of the data are the same item",
+    ),
+    "repeated ids of features": (
+        lambda f: np.savez(f / "t.npz", X=np.ones((3, 2)), ids=[1, 2, 1]),
+        ("cache", "import", "t.npz", "--name", "x"),
+        "got '1' 2 times",
+    ),
+    "too large for float16": (with_value(70000), (*IMPORT, "--name", "x", "--dtype", "float16"), "beyond 65504"),
+    "too large for float32": (
+        lambda f: np.save(f / "t.npy", np.full((3, 2), 1e300)),
+        (*IMPORT, "--name", "x"),
+        "must fit into float32",
+    ),
+    "rows the cache lacks": (
+        lambda f: (named()(f), frame({"y": ["a", "b"] * 1201})(f)),
+        (*RUN, "--teacher", "cached:mine"),
+        "2 of 2402 distinct rows are missing, the first is row 2400",
+    ),
+    "fewer rows than imported": (
+        lambda f: (named()(f), frame({"y": ["a", "b"] * 100})(f)),
+        (*RUN, "--teacher", "cached:mine"),
+        "it has 2400, table.csv has 200",
+    ),
+    "ids wanted": (
+        named(ids=[1, 2, 3]),
+        (*RUN, "--teacher", "cached:mine"),
+        "Name a column with --id",
+    ),
+    "export over a file": (named(), ("cache", "export", "mine", "t.npy"), "add --force"),
+    "export of an odd suffix": (named(), ("cache", "export", "mine", "t.csv"), "got '.csv'"),
+    "export below a file": (named(), ("cache", "export", "mine", "table.csv/x.npy"), "Choose another place"),
+    "export without ids": (
+        named(ids=["a", "b", "c"]),
+        ("cache", "export", "mine", "out.safetensors"),
+        "Write .npz or .parquet",
+    ),
+    "removal of nothing": (nothing, ("cache", "gc", "--remove", "abc"), "matches 0"),
 }
 
 
@@ -138,7 +206,8 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
 def test_one_line_says_what_to_do(cli: Cli, table: Path, mistake: str) -> None:
     prepare, arguments, said = MISTAKES[mistake]
     prepare(table.parent)
-    done = cli(*arguments, env={"PYTHONPATH": str(table.parent)})
+    path = os.pathsep.join([str(table.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = cli(*arguments, env={"PYTHONPATH": path})
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1, done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +22,7 @@ Modality = Literal["text", "image"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneOptions:
-    """How to run a backbone; nothing here changes a number beyond rounding.
+    """How to run a backbone and keep its features; nothing here changes a number beyond rounding.
 
     Parameters
     ----------
@@ -32,11 +32,14 @@ class BackboneOptions:
         Threads of the forward pass; None leaves the choice to the library.
     batch_size : int
         Items in one forward pass.
+    dtype : {"float32", "float16"}, optional
+        Type in which features are kept, part of their identity; left out, what the backbone's spec says.
     """
 
     device: str = "cpu"
     threads: int | None = None
     batch_size: int = 32
+    dtype: Literal["float32", "float16"] | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -53,15 +56,23 @@ class Backbone(ABC):
         As on the command line, ``KIND:NAME``.
     modality : {"text", "image"}
         What it takes.
+    dtype : {"float32", "float16"} or None
+        Type in which its features are kept; None leaves it to `spec`.
     """
 
     name: str
     modality: Modality
+    dtype: Literal["float32", "float16"] | None = None
 
     @property
     @abstractmethod
     def spec(self) -> EmbeddingSpec:
         """Everything that can change a number, weights by their hash; loads no model."""
+
+    @property
+    def stored(self) -> EmbeddingSpec:
+        """The spec of the features as they are kept: `spec`, in the type asked for."""
+        return replace(self.spec, dtype=self.dtype) if self.dtype else self.spec
 
     @abstractmethod
     def encode(self, items: Items) -> NDArray[np.float32]:

@@ -136,7 +136,7 @@ def get_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:
     kind, colon, rest = name.partition(":")
     factories = {point.name: point for point in entry_points(group=GROUP)}
     if not colon or not rest or (kind not in KINDS and kind not in factories):
-        kinds = [*KINDS, *factories, "features"]
+        kinds = [*KINDS, *factories, "features", "cached"]
         near = did_you_mean(name, [listing.name for listing in CATALOG]) or did_you_mean(kind, kinds)
         msg = (
             f"a backbone must be KIND:NAME with a kind of {', '.join(kinds)}: got {name!r}."
@@ -148,4 +148,7 @@ def get_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:
     else:
         module, _, attribute = KINDS[kind].partition(":")
         factory = getattr(import_module(module), attribute)
-    return factory(rest, options or BackboneOptions())
+    options = options or BackboneOptions()
+    backbone = factory(rest, options)
+    backbone.dtype = options.dtype
+    return backbone

@@ -1,7 +1,25 @@
 """The feature cache: the only place where embedding and analysis meet."""
 
-from w2s_probe.cache.keys import item_digests, shard_name
+from w2s_probe.cache.cleaning import REASONS, Freed, clean
+from w2s_probe.cache.keys import Digests, item_digests, label_digests, shard_name
 from w2s_probe.cache.location import default_cache
-from w2s_probe.cache.store import SHARD_ROWS, Contents, FeatureStore
+from w2s_probe.cache.names import check_name, names, point
+from w2s_probe.cache.store import SHARD_ROWS, Contents, FeatureStore, storable
 
-__all__ = ["SHARD_ROWS", "Contents", "FeatureStore", "default_cache", "item_digests", "shard_name"]
+__all__ = [
+    "REASONS",
+    "SHARD_ROWS",
+    "Contents",
+    "Digests",
+    "FeatureStore",
+    "Freed",
+    "check_name",
+    "clean",
+    "default_cache",
+    "item_digests",
+    "label_digests",
+    "names",
+    "point",
+    "shard_name",
+    "storable",
+]

@@ -2,7 +2,7 @@
 
 The sidecar is renamed into place last: a shard without one does not exist. It holds the spec in
 readable form, the digests of its items, the SHA-256 of the .npy file and its own checksum, and
-its bytes must be exactly what this module would write, so that a change of any byte shows.
+its checksum covers every byte before it, blanks included, so that a change of any byte shows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import base64
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,14 +20,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.cache.keys import DIGEST_BYTES, Digests, shard_name
-from w2s_probe.cache.temporary import new_temporary, sole_writer
+from w2s_probe.cache.keys import DIGEST_BYTES, Digests, fingerprint, shard_name
+from w2s_probe.cache.temporary import sole_writer, write_file
 from w2s_probe.errors import CacheError
 from w2s_probe.features import EmbeddingSpec
 
-__all__ = ["FORMAT", "DamagedShardError", "Sidecar", "discard_damaged", "load_rows", "read_sidecar", "write_shard"]
+__all__ = [
+    "FORMAT",
+    "DamagedShardError",
+    "Sidecar",
+    "discard_damaged",
+    "is_intact",
+    "load_rows",
+    "read_sidecar",
+    "remove_shard",
+    "write_shard",
+]
 
 FORMAT = 1
+SEAL_BYTES = len(', "checksum": ""}\n') + 64
 
 
 class DamagedShardError(CacheError):
@@ -57,6 +67,8 @@ class Sidecar:
         Of the ``.npy`` file.
     recorded : mapping
         What was in use but cannot change a number: device, threads, versions; truncated items.
+    bytes : int
+        Of the sidecar itself.
     """
 
     path: Path
@@ -65,6 +77,7 @@ class Sidecar:
     dim: int
     sha256: str
     recorded: Mapping[str, Any]
+    bytes: int
 
 
 def write_shard(
@@ -99,9 +112,9 @@ def write_shard(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with sole_writer(folder):
-            if not _intact(path):  # else another process was faster, and its numbers may round differently
-                _write(path.with_suffix(".npy"), array, temporary)
-                _write(path, _sidecar_bytes(fields), temporary)
+            if not is_intact(path):  # else another process was faster, and its numbers may round differently
+                write_file(path.with_suffix(".npy"), array, temporary)
+                write_file(path, _sidecar_bytes(fields), temporary)
     except OSError as error:
         msg = (
             f"the feature cache must be writable: {path.parent.parent} said {error.strerror or error}. "
@@ -121,13 +134,13 @@ def read_sidecar(path: Path) -> Sidecar:
     """
     try:
         raw = path.read_bytes()
-        fields = json.loads(raw)
-        del fields["checksum"]  # `_sidecar_bytes` computes it again
+        text = raw[:-SEAL_BYTES] + b"}"
+        intact = raw[-SEAL_BYTES:] == _seal(text)
+        fields = json.loads(text)
         spec = EmbeddingSpec(**fields["spec"])
         joined = base64.b64decode(fields["items"], validate=True)
         digests = np.frombuffer(joined, dtype=f"S{DIGEST_BYTES}")
-        intact = raw == _sidecar_bytes(fields)
-        at_home = path.stem == shard_name(spec, digests) and path.parent.name == spec.fingerprint()
+        at_home = path.stem == shard_name(spec, digests) and path.parent.name == fingerprint(spec)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -142,6 +155,7 @@ def read_sidecar(path: Path) -> Sidecar:
         dim=fields["dim"],
         sha256=fields["sha256"],
         recorded=fields["recorded"],
+        bytes=len(raw),
     )
 
 
@@ -149,31 +163,43 @@ def discard_damaged(paths: Iterable[Path]) -> None:
     """Delete the shards of these sidecars that are damaged still, so that whatever replaces them need not fit."""
     for path in paths:
         with suppress(OSError), sole_writer(path.parent):
-            if not _intact(path):
-                path.unlink(missing_ok=True)
-                path.with_suffix(".npy").unlink(missing_ok=True)
+            if not is_intact(path):
+                remove_shard(path)
+
+
+def remove_shard(path: Path) -> None:
+    """Delete a shard, its sidecar first: half of it is none."""
+    path.unlink(missing_ok=True)
+    path.with_suffix(".npy").unlink(missing_ok=True)
 
 
 def load_rows(sidecar: Sidecar, *, verify: bool) -> NDArray[np.floating[Any]]:
-    """Return the features of a shard as a read-only memory map.
+    """Return the features of a shard: a read-only memory map, or an array if every byte is to be checked.
 
     Raises
     ------
     DamagedShardError
-        If `verify` and a byte of the file is not as written.
+        If `verify` and a byte of the file is not as written, or it is not what the sidecar says.
     """
     path = sidecar.path.with_suffix(".npy")
     try:
-        if verify and hashlib.sha256(path.read_bytes()).hexdigest() != sidecar.sha256:
-            raise ValueError  # the same sentence as for a file numpy cannot read
-        X: NDArray[np.floating[Any]] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError) as error:
+        if verify:
+            raw = path.read_bytes()
+            if hashlib.sha256(raw).hexdigest() != sidecar.sha256:
+                raise ValueError  # the same sentence as for a file numpy cannot read
+            X: NDArray[np.floating[Any]] = np.load(io.BytesIO(raw), allow_pickle=False)
+        else:
+            X = np.load(path, mmap_mode="r", allow_pickle=False)
+        if X.shape != (len(sidecar.digests), sidecar.dim) or X.dtype != sidecar.spec.dtype:
+            raise ValueError
+    except (ValueError, TypeError, OSError) as error:
         msg = f"cache shard must be as it was written: {path} is not. Embed the data again to replace it."
         raise DamagedShardError(msg, path) from error
     return X
 
 
-def _intact(path: Path) -> bool:
+def is_intact(path: Path) -> bool:
+    """Return whether every byte of the shard with this sidecar is as written."""
     try:
         load_rows(read_sidecar(path), verify=True)
     except (DamagedShardError, FileNotFoundError):
@@ -182,22 +208,10 @@ def _intact(path: Path) -> bool:
 
 
 def _sidecar_bytes(fields: Mapping[str, Any]) -> bytes:
-    return json.dumps({**fields, "checksum": _checksum(fields)}, ensure_ascii=True).encode() + b"\n"
+    text = json.dumps(fields, ensure_ascii=True).encode()
+    return text[:-1] + _seal(text)
 
 
-def _checksum(fields: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(fields, ensure_ascii=True).encode()).hexdigest()
-
-
-def _write(path: Path, content: bytes, temporary: Path) -> None:
-    with new_temporary(temporary) as (handle, name):
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-        name.replace(path)
-    with suppress(OSError):  # not every system lets a folder be opened
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+def _seal(text: bytes) -> bytes:
+    """Return the end of a sidecar, from its last comma on; `text` is the JSON without it."""
+    return f', "checksum": "{hashlib.sha256(text).hexdigest()}"}}\n'.encode()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,17 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.cache.keys import Digests
+from w2s_probe.cache.keys import DIGEST_BYTES, Digests, find
 from w2s_probe.cache.shards import DamagedShardError, Sidecar, discard_damaged, load_rows, read_sidecar, write_shard
 from w2s_probe.cache.temporary import remove_abandoned
-from w2s_probe.errors import CacheError
+from w2s_probe.errors import CacheError, ShapeError
 from w2s_probe.features import EmbeddingSpec
 from w2s_probe.validation import as_matrix, check_same_rows, row_blocks
 
-__all__ = ["SHARD_ROWS", "Contents", "FeatureStore"]
+__all__ = ["SHARD_ROWS", "Contents", "FeatureStore", "storable"]
 
 SHARD_ROWS = 512
 Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]
+State = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,16 @@ class Contents:
     dim: int
     bytes: int
     truncated: int
+    recorded: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Found:
+    """Where items are: shard number among `sidecars`, or -1, and row in it."""
+
+    sidecars: list[Sidecar]
+    shard: NDArray[np.intp]
+    row: NDArray[np.intp]
 
 
 class FeatureStore:
@@ -49,6 +62,7 @@ class FeatureStore:
     def __init__(self, root: Path, *, shard_rows: int = SHARD_ROWS) -> None:
         self.root = root
         self.shard_rows = shard_rows
+        self._read: dict[Path, tuple[State, Sidecar]] = {}
         self._verified: set[Path] = set()
         self._damaged: set[Path] = set()
         try:
@@ -62,9 +76,8 @@ class FeatureStore:
 
     def missing(self, spec: EmbeddingSpec, digests: Digests) -> NDArray[np.intp]:
         """Return the first positions of the distinct items that are not here, in order."""
-        known, _ = self._index(spec, digests)
         first = np.sort(np.unique(digests, return_index=True)[1])
-        return first[~np.isin(digests[first], known)]
+        return first[self._locate(spec, digests[first]).shard < 0]
 
     def add(
         self,
@@ -90,7 +103,8 @@ class FeatureStore:
         Raises
         ------
         ShapeError
-            If an embedding is not finite or has not one row for each item; nothing of it is stored.
+            If an embedding is not finite, also in the type of its spec, or has not one row for each item; nothing
+            of its shard is stored.
         CacheError
             If the disk refuses; what is stored stays valid.
         """
@@ -98,70 +112,76 @@ class FeatureStore:
         discard_damaged(self._damaged)
         for block in row_blocks(len(positions), self.shard_rows):
             chosen = positions[block]
-            for spec, (found, recorded) in zip(specs, encode(chosen), strict=True):
-                X = as_matrix(found, f"features of {spec.backbone}")
-                check_same_rows(f"features of {spec.backbone}", len(X), "their items", len(chosen))
+            stored = [
+                (spec, storable(found, spec, rows=len(chosen)), recorded)
+                for spec, (found, recorded) in zip(specs, encode(chosen), strict=True)
+            ]
+            for spec, X, recorded in stored:
                 folder = self._folder(spec)
                 write_shard(folder, self._temporary, spec=spec, digests=digests[chosen], X=X, recorded=recorded)
             yield len(chosen)
 
     def read(self, spec: EmbeddingSpec, digests: Digests) -> NDArray[np.floating[Any]]:
-        """Return the features of these items, shape (n, d), in their order.
+        """Return the features of these items, shape (n, d), in their order and in the type they are stored in.
 
         Raises
         ------
         CacheError
             If an item is not in the cache.
         """
-        known, at = self._index(spec, digests)
-        order = np.argsort(known)
-        found = order[np.minimum(np.searchsorted(known[order], digests), len(known) - 1)] if len(known) else None
-        if found is None or (known[found] != digests).any():
-            msg = f"the cache must hold every item: some are missing in {self.root}. Embed the data first."
-            raise CacheError(msg)
-        X = np.empty((len(digests), at[0][0].dim), dtype=spec.dtype)
-        shard_of = np.repeat(np.arange(len(at)), [len(sidecar.digests) for sidecar, _ in at])
-        for number in np.unique(shard_of[found]):
-            sidecar, start = at[number]
-            rows = shard_of[found] == number
-            X[rows] = load_rows(sidecar, verify=False)[found[rows] - start]
+        try:
+            X = self._gather(spec, digests)
+        except DamagedShardError:  # it was intact a moment ago: somebody cleans up, and the rows may be elsewhere
+            self._verified.clear()
+            X = self._gather(spec, digests)
+        with suppress(OSError):  # a cache that may only be read
+            os.utime(self._folder(spec))  # when it was last of use, for `clean`
         return X
 
     def width(self, spec: EmbeddingSpec, digests: Digests) -> int:
         """Return the number of features of these items; 0 if none is here."""
-        _, at = self._index(spec, digests)
-        return at[0][0].dim if at else 0
+        found = self._locate(spec, digests)
+        held = found.shard[found.shard >= 0]
+        return found.sidecars[held[0]].dim if len(held) else 0
 
     def truncated(self, spec: EmbeddingSpec, digests: Digests) -> int:
         """Return how many of these items the backbone cut, each counted once."""
-        _, at = self._index(spec, digests)
-        cut = [sidecar.digests[sidecar.recorded.get("truncated", [])] for sidecar, _ in at]
-        return int(np.isin(np.unique(digests), np.concatenate(cut)).sum()) if cut else 0
+        found = self._locate(spec, digests)
+        held = set(zip(found.shard.tolist(), found.row.tolist(), strict=True))
+        cut = {number: set(found.sidecars[number].recorded.get("truncated", [])) for number, _ in held if number >= 0}
+        return sum(row in cut[number] for number, row in held if number >= 0)
 
-    def contents(self) -> list[Contents]:
-        """Return what the cache holds, one entry for each spec."""
+    def contents(self, prefix: str = "") -> list[Contents]:
+        """Return what the cache holds, one entry for each spec whose fingerprint begins with `prefix`."""
         found = []
         for folder in self._folders():
-            sidecars = [sidecar for sidecar in _sidecars(folder) if isinstance(sidecar, Sidecar)]
+            sidecars = list(self._intact_sidecars(folder)) if folder.name.startswith(prefix) else []
             if sidecars:
-                files = [file for s in sidecars for file in (s.path, s.path.with_suffix(".npy"))]
+                arrays = [s.path.with_suffix(".npy") for s in sidecars]
                 found.append(
                     Contents(
                         spec=sidecars[0].spec,
                         shards=len(sidecars),
                         rows=sum(len(s.digests) for s in sidecars),
                         dim=sidecars[0].dim,
-                        bytes=sum(file.stat().st_size for file in files if file.exists()),
+                        bytes=sum(s.bytes for s in sidecars) + sum(a.stat().st_size for a in arrays if a.exists()),
                         truncated=sum(len(s.recorded.get("truncated", [])) for s in sidecars),
+                        recorded=sidecars[0].recorded,
                     )
                 )
         return found
+
+    def items(self, spec: EmbeddingSpec) -> tuple[Digests, list[Mapping[str, Any]]]:
+        """Return the distinct items that are here, in the order of digests, and what is recorded of each shard."""
+        sidecars = list(self._intact_sidecars(self._folder(spec)))
+        held = [sidecar.digests for sidecar in sidecars] or [np.empty(0, dtype=f"S{DIGEST_BYTES}")]
+        return np.unique(np.concatenate(held)), [sidecar.recorded for sidecar in sidecars]
 
     def verify(self) -> tuple[int, list[str]]:
         """Return the number of intact shards, and one sentence for each damaged one."""
         intact, problems = 0, []
         for folder in self._folders():
-            for sidecar in _sidecars(folder):
+            for sidecar in self._sidecars(folder):
                 try:
                     if isinstance(sidecar, DamagedShardError):
                         raise sidecar
@@ -182,22 +202,54 @@ class FeatureStore:
     def _folder(self, spec: EmbeddingSpec) -> Path:
         return self.root / "features" / spec.fingerprint()
 
-    def _index(self, spec: EmbeddingSpec, wanted: Digests) -> tuple[Digests, list[tuple[Sidecar, int]]]:
-        """Return digests of all intact shards that hold a wanted item, and where each starts."""
-        sidecars = []
-        for sidecar in _sidecars(self._folder(spec)):
+    def _gather(self, spec: EmbeddingSpec, digests: Digests) -> NDArray[np.floating[Any]]:
+        found = self._locate(spec, digests)
+        if not len(digests) or (found.shard < 0).any():
+            msg = f"the cache must hold every item: some are missing in {self.root}. Embed the data first."
+            raise CacheError(msg)
+        X = np.empty((len(digests), found.sidecars[found.shard[0]].dim), dtype=spec.dtype)
+        by_shard = np.argsort(found.shard, kind="stable")
+        for rows in np.split(by_shard, np.flatnonzero(np.diff(found.shard[by_shard])) + 1):
+            X[rows] = load_rows(found.sidecars[found.shard[rows[0]]], verify=False)[found.row[rows]]
+        return X
+
+    def _locate(self, spec: EmbeddingSpec, wanted: Digests) -> _Found:
+        """Return where each wanted item is, in shards every byte of which has been checked."""
+        sidecars = list(self._intact_sidecars(self._folder(spec)))
+        while sidecars:
+            known = np.concatenate([sidecar.digests for sidecar in sidecars])
+            starts = np.cumsum([0, *(len(sidecar.digests) for sidecar in sidecars)])
+            at = find(wanted, known)
+            shard = np.where(at < 0, -1, np.searchsorted(starts, at, side="right") - 1)
+            held = np.flatnonzero(np.bincount(shard[at >= 0]))
+            bad = {number for number in held.tolist() if not self._intact(sidecars[number])}
+            if not bad:
+                return _Found(sidecars=sidecars, shard=shard, row=at - starts[shard])
+            sidecars = [sidecar for number, sidecar in enumerate(sidecars) if number not in bad]
+        nowhere = np.full(len(wanted), -1)
+        return _Found(sidecars=[], shard=nowhere, row=nowhere)
+
+    def _intact_sidecars(self, folder: Path) -> Iterator[Sidecar]:
+        for sidecar in self._sidecars(folder):
             if isinstance(sidecar, Sidecar):
-                sidecars.append(sidecar)
+                yield sidecar
             else:
                 self._damaged.add(sidecar.path)
-        if not sidecars:
-            return wanted[:0], []
-        owner = np.repeat(np.arange(len(sidecars)), [len(sidecar.digests) for sidecar in sidecars])
-        hits = np.isin(np.concatenate([sidecar.digests for sidecar in sidecars]), wanted)
-        useful = [sidecars[number] for number in np.unique(owner[hits]) if self._intact(sidecars[number])]
-        starts = np.cumsum([0, *(len(sidecar.digests) for sidecar in useful)])
-        known = np.concatenate([sidecar.digests for sidecar in useful]) if useful else wanted[:0]
-        return known, list(zip(useful, starts.tolist(), strict=False))
+
+    def _sidecars(self, folder: Path) -> Iterator[Sidecar | DamagedShardError]:
+        """Yield all sidecars by name, each read and checked once as long as its file stays the same."""
+        for path, state in _listing(folder):
+            known = self._read.get(path)
+            if known is None or known[0] != state:
+                try:
+                    known = state, read_sidecar(path)
+                except DamagedShardError as error:
+                    yield error
+                    continue
+                except FileNotFoundError:  # removed by another process since the listing
+                    continue
+                self._read[path] = known
+            yield known[1]
 
     def _intact(self, sidecar: Sidecar) -> bool:
         if sidecar.path not in self._verified:
@@ -210,11 +262,36 @@ class FeatureStore:
         return True
 
 
-def _sidecars(folder: Path) -> Iterator[Sidecar | DamagedShardError]:
-    for path in sorted(folder.glob("*.json")):
-        try:
-            yield read_sidecar(path)
-        except DamagedShardError as error:
-            yield error
-        except FileNotFoundError:  # removed by another process since the listing
-            continue
+def _listing(folder: Path) -> list[tuple[Path, State]]:
+    """Return the sidecars in a folder by name, and by what one can tell whether they have changed."""
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(".json"):
+                    with suppress(FileNotFoundError):
+                        stat = entry.stat()
+                        found.append((folder / entry.name, (stat.st_ino, stat.st_size, stat.st_mtime_ns)))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        msg = f"the feature cache must be readable: {folder} said {error.strerror or error}. Choose another --cache."
+        raise CacheError(msg) from error
+    return sorted(found)
+
+
+def storable(found: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> NDArray[np.floating[Any]]:
+    """Return features in the type of their spec, or raise `ShapeError` if they do not fit it."""
+    name = f"features of {spec.backbone}"
+    X = as_matrix(found, name)
+    check_same_rows(name, len(X), "their items", rows)
+    with np.errstate(over="ignore"):
+        stored = X.astype(spec.dtype, copy=False)
+    if not np.isfinite(stored).all():
+        i, j = np.argwhere(~np.isfinite(stored))[0]
+        msg = (
+            f"{name} must fit into {spec.dtype}: {X[i, j]:.6g} in column {j} is beyond "
+            f"{np.finfo(spec.dtype).max:.6g}. Store a wider type, or scale the features first."
+        )
+        raise ShapeError(msg)
+    return stored

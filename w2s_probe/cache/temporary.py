@@ -18,7 +18,7 @@ try:
 except ImportError:  # Windows: files of dead writers stay until `remove_abandoned` can delete them
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["new_temporary", "remove_abandoned", "sole_writer"]
+__all__ = ["abandoned", "new_temporary", "remove_abandoned", "sole_writer", "write_file"]
 
 
 @contextmanager
@@ -33,14 +33,36 @@ def new_temporary(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
         name.unlink(missing_ok=True)
 
 
-def remove_abandoned(folder: Path) -> None:
-    """Delete the temporary files in `folder` whose writers are gone."""
+def write_file(path: Path, content: bytes, temporary: Path) -> None:
+    """Write a file that is there completely or not at all, even if the power fails."""
+    with new_temporary(temporary) as (handle, name):
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+        name.replace(path)
+    with suppress(OSError):  # not every system lets a folder be opened
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def abandoned(folder: Path) -> Iterator[Path]:
+    """Yield the temporary files in `folder` whose writers are gone, each locked while it is looked at."""
     if not folder.is_dir():
         return
-    for path in folder.iterdir():
+    for path in sorted(folder.iterdir()):
         with suppress(OSError), path.open("rb") as handle:
             if fcntl is not None:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield path
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Delete the temporary files in `folder` whose writers are gone."""
+    for path in abandoned(folder):
+        with suppress(OSError):
             path.unlink()
 
 

@@ -32,4 +32,7 @@ def backbones(*, as_json: bool) -> None:
     for one in listings:
         click.echo(f"{one.name}  ({one.takes}; {one.license})\n    {one.what}")
         click.echo(f"    {'installed' if one.installed else one.install}")
+    click.echo(
+        "cached:NAME\n    features of the cache, by the name of `cache import` or by the beginning of a fingerprint"
+    )
     click.echo("features:FILE\n    features computed elsewhere: .npy, .npz, .safetensors, .parquet")

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from w2s_probe.cli.options import json_option
+from w2s_probe.cli.cache_exchange import export_, import_
+from w2s_probe.cli.cache_gc import gc
+from w2s_probe.cli.options import cache_option, json_option
 from w2s_probe.results import SCHEMA
 
 if TYPE_CHECKING:
     from w2s_probe.cache import Contents
 
 __all__ = ["cache"]
-
-root_option = click.option("--cache", "cache_root", metavar="DIR", help="Feature cache [see: w2s-probe doctor].")
 
 
 @click.group()
@@ -30,7 +30,7 @@ def cache() -> None:
 
 
 @cache.command()
-@root_option
+@cache_option
 @json_option
 def ls(*, cache_root: str | None, as_json: bool) -> None:
     """List what is cached: one line for each backbone.
@@ -39,13 +39,16 @@ def ls(*, cache_root: str | None, as_json: bool) -> None:
     Example:
       w2s-probe cache ls
     """
+    from w2s_probe.cache import names
     from w2s_probe.cli.rim import open_store
     from w2s_probe.report.terminal import columns
 
     store = open_store(cache_root)
     contents = store.contents()
+    named = {fingerprint: name for name, fingerprint in names(store.root).items()}
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, "features": [_as_dict(entry) for entry in contents]}))
+        entries = [{**_as_dict(entry), "name": named.get(entry.spec.fingerprint())} for entry in contents]
+        click.echo(json.dumps({"schema": SCHEMA, "features": entries}))
         return
     if not contents:
         click.echo(f"nothing is cached in {store.root}")
@@ -53,41 +56,38 @@ def ls(*, cache_root: str | None, as_json: bool) -> None:
     rows = [
         (
             entry.spec.fingerprint()[:12],
+            named.get(entry.spec.fingerprint(), ""),
             entry.spec.backbone,
             entry.spec.pooling,
+            entry.spec.dtype,
             f"{entry.rows:,}",
             str(entry.dim),
             f"{entry.bytes / 1e6:.1f}",
         )
         for entry in contents
     ]
-    click.echo(columns(("fingerprint", "backbone", "pooling", "rows", "dim", "MB"), rows, right=(3, 4, 5)))
+    click.echo(
+        columns(("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB"), rows, right=(5, 6, 7))
+    )
 
 
 @cache.command()
 @click.argument("fingerprint")
-@root_option
+@cache_option
 @json_option
 def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
     """Show everything that decided the numbers of one backbone's features.
 
-    FINGERPRINT is the first column of `cache ls`, or its beginning.
+    FINGERPRINT is the first column of `cache ls`, or its beginning, or the name of an import.
 
     \b
     Example:
       w2s-probe cache info 547ef6dd
     """
     from w2s_probe.cli.rim import open_store
-    from w2s_probe.errors import CacheError
+    from w2s_probe.exchange import resolve
 
-    found = [entry for entry in open_store(cache_root).contents() if entry.spec.fingerprint().startswith(fingerprint)]
-    if len(found) != 1:
-        msg = (
-            f"fingerprint must match one entry of the cache: {fingerprint!r} matches "
-            f"{len(found)}. See: w2s-probe cache ls"
-        )
-        raise CacheError(msg)
-    entry = _as_dict(found[0])
+    entry = _as_dict(resolve(open_store(cache_root), fingerprint))
     if as_json:
         click.echo(json.dumps({"schema": SCHEMA, **entry}))
         return
@@ -97,7 +97,7 @@ def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
 
 
 @cache.command()
-@root_option
+@cache_option
 @json_option
 def verify(*, cache_root: str | None, as_json: bool) -> None:
     """Check every byte of the cache; exit code 1 if something is damaged.
@@ -118,6 +118,10 @@ def verify(*, cache_root: str | None, as_json: bool) -> None:
     for problem in problems:
         click.echo(problem, err=True)
     sys.exit(1 if problems else 0)
+
+
+for verb in (import_, export_, gc):
+    cache.add_command(verb)
 
 
 def _as_dict(entry: Contents) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -38,6 +38,7 @@ def embed(
     device: str,
     threads: int | None,
     batch_size: int,
+    dtype: Literal["float32", "float16"] | None,
     quiet: bool,
     as_json: bool,
     shard_rows: int | None,
@@ -60,7 +61,7 @@ def embed(
             data_from(values),
             backbones,
             store=open_store(cache_root, shard_rows=shard_rows),
-            options=BackboneOptions(device=device, threads=threads, batch_size=batch_size),
+            options=BackboneOptions(device=device, threads=threads, batch_size=batch_size, dtype=dtype),
             on_progress=on_progress,
         )
     if as_json:

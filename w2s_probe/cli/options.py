@@ -15,11 +15,14 @@ from w2s_probe.config import DataConfig, W2SConfig
 from w2s_probe.errors import ConfigError, did_you_mean
 
 __all__ = [
+    "cache_option",
     "config_from",
     "config_option",
     "data_options",
+    "dtype_option",
     "experiment_options",
     "json_option",
+    "matched_options",
     "runtime_options",
 ]
 
@@ -107,11 +110,26 @@ experiment_options = _all(
     click.option("--split-file", metavar="FILE", help="Your own splits: a table of seed, id, part."),
 )
 
+matched_options = _all(
+    click.option("--data", metavar="DATA", help="Table or builtin:NAME whose rows they are."),
+    _column("text", "--text", "Column of DATA's texts."),
+    _column("id", "--id", "Column of DATA's distinct row ids."),
+)
+
+cache_option = click.option("--cache", "cache_root", metavar="DIR", help="Feature cache [see: w2s-probe doctor].")
+
+dtype_option = click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float16"]),
+    help="Type features are kept in; float16 halves the cache and is read back as float32 [float32].",
+)
+
 runtime_options = _all(
-    click.option("--cache", "cache_root", metavar="DIR", help="Feature cache [see: w2s-probe doctor]."),
+    cache_option,
     click.option("--device", default="cpu", show_default=True, help="Torch device of the backbones."),
     click.option("--threads", type=click.IntRange(min=1), help="Threads of backbones and linear algebra [all]."),
     click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Items in one pass."),
+    dtype_option,
     click.option("--quiet", is_flag=True, help="No progress."),
 )
 

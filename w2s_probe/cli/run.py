@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -59,6 +59,7 @@ def execute(
     device: str,
     threads: int | None,
     batch_size: int,
+    dtype: Literal["float32", "float16"] | None,
     quiet: bool,
     out: str | None,
     as_json: bool,
@@ -83,7 +84,7 @@ def execute(
             teacher=teacher,
             student=student,
             store=open_store(cache_root),
-            options=BackboneOptions(device=device, threads=threads, batch_size=batch_size),
+            options=BackboneOptions(device=device, threads=threads, batch_size=batch_size, dtype=dtype),
             split_file=Path(split_file) if split_file else None,
             on_progress=on_progress,
         )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import itertools
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_probe.cache import item_digests, shard_name
+from w2s_probe.cache import item_digests, label_digests, shard_name
+from w2s_probe.cache.keys import find
 from w2s_probe.features import EmbeddingSpec
 
 SPEC = EmbeddingSpec(backbone="test:one", revision="sha256:00")
@@ -120,3 +121,20 @@ def test_a_shard_is_named_by_its_spec_and_its_items_in_order() -> None:
     }
     assert len(names) == 4 + len(FIELDS)
     assert shard_name(replace(SPEC), item_digests(["a", "b", "c"])) in names
+
+
+@given(
+    known=st.lists(st.sampled_from([bytes([a] * 8 + [b] * 8) for a in range(4) for b in range(4)]), max_size=30),
+    wanted=st.lists(st.sampled_from([bytes([a] * 8 + [b] * 8) for a in range(5) for b in range(4)]), max_size=30),
+)
+def test_digests_are_found_by_all_their_bytes_where_they_first_occur(known: list[bytes], wanted: list[bytes]) -> None:
+    expected = [known.index(one) if one in known else -1 for one in wanted]
+    arrays = (np.frombuffer(b"".join(digests), dtype="S16") for digests in (wanted, known))
+    assert find(*arrays).tolist() == expected
+
+
+@given(label=surrogates_too)
+def test_a_text_an_id_and_a_row_number_never_stand_for_each_other(label: str) -> None:
+    kinds: tuple[Literal["text", "id", "row"], ...] = ("text", "id", "row")
+    assert len({label_digests(kind, [label]).tobytes() for kind in kinds}) == 3
+    assert label_digests("text", [label]) == item_digests([label])

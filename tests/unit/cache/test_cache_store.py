@@ -121,7 +121,7 @@ def test_missing_are_the_first_positions_of_the_items_that_are_not_there(filled:
     assert FeatureStore(filled).missing(SPEC, item_digests(texts)).tolist() == expected
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)  # files are synced to a disk that others use
 @given(tables=st.lists(st.lists(st.integers(0, 12), max_size=12), max_size=4), shard_rows=st.integers(1, 5))
 def test_no_item_is_encoded_twice_whatever_came_before(
     tmp_path_factory: pytest.TempPathFactory, tables: list[list[int]], shard_rows: int

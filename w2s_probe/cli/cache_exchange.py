@@ -1,0 +1,116 @@
+"""``w2s-probe cache import`` and ``cache export``: features in and out of the cache."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from w2s_probe.cli.options import cache_option, dtype_option, json_option, matched_options
+from w2s_probe.results import SCHEMA
+
+if TYPE_CHECKING:
+    from w2s_probe.config import DataConfig
+
+__all__ = ["export_", "import_"]
+
+
+@click.command(name="import")
+@click.argument("file")
+@click.option("--name", required=True, help="What cached:NAME will call them: letters, digits, . _ -")
+@matched_options
+@dtype_option
+@click.option("--replace", is_flag=True, help="Let a NAME that is taken mean these features instead.")
+@cache_option
+@json_option
+def import_(
+    *,
+    file: str,
+    name: str,
+    data: str | None,
+    text: str | None,
+    id: str | None,  # noqa: A002
+    dtype: str | None,
+    replace: bool,
+    cache_root: str | None,
+    as_json: bool,
+) -> None:
+    """Bring features made elsewhere into the cache, as the backbone cached:NAME.
+
+    FILE is .npy, .npz, .safetensors or .parquet, as features:FILE takes it. With --data its rows
+    belong to the items of DATA, in DATA's order or by ids, and serve every table of these items.
+    Without, they are found by the ids in FILE, or else by the order of the rows.
+
+    \b
+    Example:
+      w2s-probe cache import clip.npz --name clip --data table.csv --text text --id id
+    """
+    from w2s_probe import exchange
+    from w2s_probe.cli.rim import open_store
+
+    done = exchange.import_features(
+        Path(file),
+        name=name,
+        store=open_store(cache_root),
+        data=_data(data, text, id),
+        dtype=dtype,
+        replace=replace,
+    )
+    if as_json:
+        click.echo(json.dumps({"schema": SCHEMA, **done.to_dict()}))
+        return
+    click.echo(f"cached:{name}: {done.rows:,} rows, {done.dim} dimensions, matched by {done.matched_by}")
+    if done.replaced:
+        click.echo(f"the features it named before stay: w2s-probe cache gc --remove {done.replaced[:12]}")
+
+
+@click.command(name="export")
+@click.argument("name")
+@click.argument("file")
+@matched_options
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@cache_option
+@json_option
+def export_(
+    *,
+    name: str,
+    file: str,
+    data: str | None,
+    text: str | None,
+    id: str | None,  # noqa: A002
+    force: bool,
+    cache_root: str | None,
+    as_json: bool,
+) -> None:
+    """Write features of the cache to FILE, which features:FILE reads.
+
+    NAME is that of an import, or the beginning of a fingerprint of `cache ls`. With --data: the
+    rows of DATA in its order, with its ids. Without: everything, in the order of the items'
+    SHA-256, which are its ids; imports by id keep their ids, imports by row their order.
+
+    \b
+    Example:
+      w2s-probe cache export 547ef6dd minilm.parquet --data table.csv --text text --id id
+    """
+    from w2s_probe import exchange
+    from w2s_probe.cli.rim import open_store
+
+    done = exchange.export_features(
+        name, Path(file), store=open_store(cache_root), data=_data(data, text, id), force=force
+    )
+    if as_json:
+        click.echo(json.dumps({"schema": SCHEMA, **done.to_dict()}))
+        return
+    click.echo(f"wrote {done.rows:,} rows, {done.dim} dimensions to {file}")
+
+
+def _data(data: str | None, text: str | None, id: str | None) -> DataConfig | None:  # noqa: A002
+    from w2s_probe.config import DataConfig
+    from w2s_probe.errors import ConfigError
+
+    if data is None and (text or id):
+        msg = "--text and --id name columns of a table: got no --data. Add --data DATA."
+        raise ConfigError(msg)
+    return None if data is None else DataConfig(data=data, text=text, id=id)

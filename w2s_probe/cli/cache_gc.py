@@ -1,0 +1,66 @@
+"""``w2s-probe cache gc``: make space."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from w2s_probe.cli.options import cache_option, json_option
+from w2s_probe.results import SCHEMA
+
+__all__ = ["gc"]
+
+WORDS = {
+    "temporary": "abandoned temporary files",
+    "damaged": "damaged shards",
+    "incomplete": "shards that were never finished",
+    "duplicate": "shards all rows of which are in others",
+    "unused": "shards not used for so long",
+    "requested": "shards as requested",
+}
+
+
+@click.command()
+@click.option(
+    "--older-than", metavar="DAYS", type=click.FloatRange(min=0), help="Also what was neither written nor read since."
+)
+@click.option("--keep", multiple=True, metavar="FINGERPRINT", help="Spare this one from --older-than; repeat.")
+@click.option("--remove", multiple=True, metavar="FINGERPRINT", help="All features of one entry, or NAME; repeat.")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and delete nothing.")
+@cache_option
+@json_option
+def gc(
+    *,
+    older_than: float | None,
+    keep: tuple[str, ...],
+    remove: tuple[str, ...],
+    dry_run: bool,
+    cache_root: str | None,
+    as_json: bool,
+) -> None:
+    """Remove what is of no use: abandoned temporary files, damaged shards, duplicates.
+
+    Other processes may use the cache meanwhile. What has a name goes only with --remove: nothing
+    could compute it again.
+
+    \b
+    Example:
+      w2s-probe cache gc --older-than 90 --dry-run
+    """
+    from w2s_probe.cache import REASONS, clean
+    from w2s_probe.cli.rim import open_store
+    from w2s_probe.exchange import resolve
+
+    store = open_store(cache_root)
+    chosen, spared = ([resolve(store, name).spec.fingerprint() for name in names] for names in (remove, keep))
+    freed = clean(store.root, remove=chosen, keep=spared, older_than=older_than, dry_run=dry_run)
+    total = sum(one.bytes for one in freed)
+    counts = {reason: sum(one.reason == reason for one in freed) for reason in REASONS}
+    if as_json:
+        click.echo(json.dumps({"schema": SCHEMA, "dry_run": dry_run, "removed": counts, "freed_bytes": total}))
+        return
+    for reason in REASONS:
+        if counts[reason]:
+            click.echo(f"{counts[reason]:,} {WORDS[reason]}")
+    click.echo(f"{'would free' if dry_run else 'freed'} {total / 1e6:.1f} MB")
