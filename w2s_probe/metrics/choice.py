@@ -1,0 +1,126 @@
+r"""What held-out predictions say about labels nobody has: a calibrated model with two or three numbers.
+
+Classification: the conditional logit :math:`P(y = k) \propto \exp(\sum_p \beta_p f_{pk})` on the scores
+:math:`f_p` of the systems. Regression: :math:`E[y] = \beta_0 + \sum_p \beta_p f_p`. Fitted where labels
+are known, on held-out scores, and averaged over rows where they are not: smoother than counting, at the
+price of a bias when the model is wrong.
+
+Each estimate comes with the influence of every labeled row, so that estimates can be combined and given
+one standard error: the sum of squared influences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+__all__ = ["ChoiceModel", "fit_choice", "fit_line"]
+
+Float = NDArray[np.float64]
+PRIOR = 0.04  # precision of the coefficients of scores scaled to unit spread: a standard deviation of 5
+STEPS = 50
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ChoiceModel:
+    """A fitted model of the label given the systems' scores.
+
+    Parameters
+    ----------
+    beta : array of shape (p,)
+        Coefficients of the scaled scores (and of the constant, for regression).
+    scale : array of shape (P,)
+        What each system's scores are divided by.
+    influence : array of shape (n, p)
+        How much each labeled row moved the coefficients.
+    classes : bool
+        Whether labels are classes.
+    """
+
+    beta: Float
+    scale: Float
+    influence: Float
+    classes: bool
+
+    def expect(self, scores: list[Float], values: Float) -> tuple[float, Float, Float]:
+        """Return the expected mean of a quantity that is linear in the label, over rows without labels.
+
+        Parameters
+        ----------
+        scores : list of P arrays of shape (N, K)
+            Scores of the systems.
+        values : array of shape (N, K)
+            The quantity if the label is class k; for regression, shape (N, 2): constant and slope in y.
+
+        Returns
+        -------
+        mean : float
+            Over the rows.
+        influence : array of shape (n,)
+            Of each labeled row on it.
+        rows : array of shape (N,)
+            Expected quantity of each row.
+        """
+        F = _stacked(scores, self.scale)
+        if self.classes:
+            p = softmax(F @ self.beta, axis=1)
+            rows = (p * values).sum(axis=1)
+            slope = np.einsum("nk,nk,nkp->p", p, values - rows[:, None], F) / len(F)
+        else:
+            design = np.column_stack([np.ones(len(F)), F[:, 0]])
+            rows = values[:, 0] + values[:, 1] * (design @ self.beta)
+            slope = values[:, 1] @ design / len(F)
+        return float(rows.mean()), self.influence @ slope, rows
+
+
+def fit_choice(scores: list[Float], Y: Float) -> ChoiceModel:
+    """Return the conditional logit of one-hot labels on held-out scores.
+
+    Parameters
+    ----------
+    scores : list of P arrays of shape (n, K)
+        Held-out scores of the systems.
+    Y : array of shape (n, K)
+        One-hot labels.
+
+    References
+    ----------
+    .. [1] McFadden (1974), Conditional logit analysis of qualitative choice behavior.
+    """
+    scale = _spreads(scores)
+    F = _stacked(scores, scale)
+    beta = np.zeros(F.shape[2])
+    for _ in range(STEPS):
+        p = softmax(F @ beta, axis=1)
+        slopes = np.einsum("nk,nkp->np", Y - p, F)
+        centered = F - np.einsum("nk,nkp->np", p, F)[:, None]
+        curvature = np.einsum("nk,nkp,nkq->pq", p, centered, centered) + PRIOR * np.eye(len(beta))
+        step = np.linalg.solve(curvature, slopes.sum(axis=0) - PRIOR * beta)
+        beta = beta + step
+        if np.abs(step).max() < 1e-9:
+            break
+    return ChoiceModel(beta=beta, scale=scale, influence=np.linalg.solve(curvature, slopes.T).T, classes=True)
+
+
+def fit_line(scores: list[Float], Y: Float) -> ChoiceModel:
+    """Return the regression of numbers, shape (n, 1), on held-out scores."""
+    scale = _spreads(scores)
+    F = _stacked(scores, scale)[:, 0]
+    design = np.column_stack([np.ones(len(F)), F])
+    curvature = design.T @ design + np.diag([0.0, *[PRIOR] * F.shape[1]])
+    beta = np.linalg.solve(curvature, design.T @ Y[:, 0])
+    slopes = design * (Y[:, 0] - design @ beta)[:, None]
+    return ChoiceModel(beta=beta, scale=scale, influence=np.linalg.solve(curvature, slopes.T).T, classes=False)
+
+
+def _spreads(scores: list[Float]) -> Float:
+    """Return the spread of each system's scores, across classes within a row for several columns."""
+    centered = [S - S.mean(axis=1 if S.shape[1] > 1 else 0, keepdims=True) for S in scores]
+    return np.array([float(np.sqrt((C**2).mean())) or 1.0 for C in centered])
+
+
+def _stacked(scores: list[Float], scale: Float) -> Float:
+    return np.stack([S / s for S, s in zip(scores, scale, strict=True)], axis=2)
