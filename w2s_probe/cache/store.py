@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +25,32 @@ Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What the cache holds for one spec."""
+    """What the cache holds for one spec.
 
+    Parameters
+    ----------
+    spec : EmbeddingSpec
+        Everything that decided the numbers.
+    rows, dim : int
+        Distinct items, and features of each.
+    shards, bytes : int
+        Files of rows, and their size with their sidecars.
+    truncated : int
+        Items that were too long for the backbone and were cut.
+    """
+
+    also_shown: ClassVar = ("fingerprint",)
     spec: EmbeddingSpec
-    shards: int
     rows: int
     dim: int
+    shards: int
     bytes: int
     truncated: int
+
+    @property
+    def fingerprint(self) -> str:
+        """The spec's fingerprint, which names the folder of the shards."""
+        return self.spec.fingerprint()
 
 
 class FeatureStore:

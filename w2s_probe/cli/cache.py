@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from w2s_probe.cli.options import json_option
-from w2s_probe.results import SCHEMA
-
-if TYPE_CHECKING:
-    from w2s_probe.cache import Contents
+from w2s_probe.plain import plain
+from w2s_probe.results import to_json
 
 __all__ = ["cache"]
 
@@ -39,20 +35,21 @@ def ls(*, cache_root: str | None, as_json: bool) -> None:
     Example:
       w2s-probe cache ls
     """
+    from w2s_probe.cli.outputs import CacheListing
     from w2s_probe.cli.rim import open_store
     from w2s_probe.report.terminal import columns
 
     store = open_store(cache_root)
     contents = store.contents()
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, "features": [_as_dict(entry) for entry in contents]}))
+        click.echo(to_json(CacheListing(features=tuple(contents))))
         return
     if not contents:
         click.echo(f"nothing is cached in {store.root}")
         return
     rows = [
         (
-            entry.spec.fingerprint()[:12],
+            entry.fingerprint[:12],
             entry.spec.backbone,
             entry.spec.pooling,
             f"{entry.rows:,}",
@@ -80,17 +77,17 @@ def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
     from w2s_probe.cli.rim import open_store
     from w2s_probe.errors import CacheError
 
-    found = [entry for entry in open_store(cache_root).contents() if entry.spec.fingerprint().startswith(fingerprint)]
+    found = [entry for entry in open_store(cache_root).contents() if entry.fingerprint.startswith(fingerprint)]
     if len(found) != 1:
         msg = (
             f"fingerprint must match one entry of the cache: {fingerprint!r} matches "
             f"{len(found)}. See: w2s-probe cache ls"
         )
         raise CacheError(msg)
-    entry = _as_dict(found[0])
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, **entry}))
+        click.echo(to_json(found[0]))
         return
+    entry = plain(found[0])
     for key, value in {**entry.pop("spec"), **entry}.items():
         if value != "":  # what a model's own files decide is in its revision
             click.echo(f"{key:14} {value}")
@@ -108,25 +105,14 @@ def verify(*, cache_root: str | None, as_json: bool) -> None:
     Example:
       w2s-probe cache verify
     """
+    from w2s_probe.cli.outputs import Verified
     from w2s_probe.cli.rim import open_store
 
     intact, problems = open_store(cache_root).verify()
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, "intact": intact, "damaged": len(problems)}))
+        click.echo(to_json(Verified(intact=intact, damaged=len(problems))))
     else:
         click.echo(f"{intact} shards intact, {len(problems)} damaged")
     for problem in problems:
         click.echo(problem, err=True)
     sys.exit(1 if problems else 0)
-
-
-def _as_dict(entry: Contents) -> dict[str, Any]:
-    return {
-        "fingerprint": entry.spec.fingerprint(),
-        "spec": entry.spec.to_dict(),
-        "rows": entry.rows,
-        "dim": entry.dim,
-        "shards": entry.shards,
-        "bytes": entry.bytes,
-        "truncated": entry.truncated,
-    }
