@@ -24,7 +24,7 @@ class Labels:
     Parameters
     ----------
     values : array of shape (n,)
-        int64 positions in `classes`, or float64 numbers for regression.
+        Positions in `classes` (int64), or numbers (float64) for regression.
     classes : tuple of str, or None
         Names of the classes, sorted; None for regression.
     """
@@ -41,13 +41,25 @@ class Labels:
         return "regression" if self.classes is None else "classification"
 
     def targets(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return what a head is fitted to: one-hot rows (m, K), or numbers (m, 1)."""
+        """Return what a head is fitted to: one-hot rows (m, K), or numbers (m, 1).
+
+        Parameters
+        ----------
+        rows : array of int, shape (m,)
+            Positions.
+        """
         if self.classes is None:
             return self.values[rows, None].astype(np.float64)
         return np.eye(len(self.classes))[self.values[rows]]
 
     def names(self, rows: NDArray[np.intp]) -> list[str] | list[float]:
-        """Return the labels of these rows as the user wrote them."""
+        """Return the labels of these rows as the user wrote them.
+
+        Parameters
+        ----------
+        rows : array of int, shape (m,)
+            Positions.
+        """
         if self.classes is None:
             return [float(value) for value in self.values[rows]]
         return [self.classes[code] for code in self.values[rows]]

@@ -40,5 +40,13 @@ def item_digests(items: Sequence[str] | NDArray[Any]) -> Digests:
 
 
 def shard_name(spec: EmbeddingSpec, digests: Digests) -> str:
-    """Return the SHA-256 of a spec and the items of one shard, in order, in hexadecimal."""
+    """Return the SHA-256 of a spec and the items of one shard, in order, in hexadecimal.
+
+    Parameters
+    ----------
+    spec : EmbeddingSpec
+        The embedding.
+    digests : array of shape (m,)
+        Of the shard's items, as `item_digests` returns them.
+    """
     return hashlib.sha256(spec.fingerprint().encode() + digests.tobytes()).hexdigest()

@@ -79,7 +79,15 @@ class FeatureStore:
             raise CacheError(msg)
 
     def missing(self, spec: EmbeddingSpec, digests: Digests) -> NDArray[np.intp]:
-        """Return the first positions of the distinct items that are not here, in order."""
+        """Return the first positions of the distinct items that are not here, in order.
+
+        Parameters
+        ----------
+        spec : EmbeddingSpec
+            The embedding.
+        digests : array of shape (n,)
+            Of the items, as `item_digests` returns them.
+        """
         known, _ = self._index(spec, digests)
         first = np.sort(np.unique(digests, return_index=True)[1])
         return first[~np.isin(digests[first], known)]
@@ -126,6 +134,13 @@ class FeatureStore:
     def read(self, spec: EmbeddingSpec, digests: Digests) -> NDArray[np.floating[Any]]:
         """Return the features of these items, shape (n, d), in their order.
 
+        Parameters
+        ----------
+        spec : EmbeddingSpec
+            The embedding.
+        digests : array of shape (n,)
+            Of the items, as `item_digests` returns them.
+
         Raises
         ------
         CacheError
@@ -146,12 +161,28 @@ class FeatureStore:
         return X
 
     def width(self, spec: EmbeddingSpec, digests: Digests) -> int:
-        """Return the number of features of these items; 0 if none is here."""
+        """Return the number of features of these items; 0 if none is here.
+
+        Parameters
+        ----------
+        spec : EmbeddingSpec
+            The embedding.
+        digests : array of shape (n,)
+            Of the items, as `item_digests` returns them.
+        """
         _, at = self._index(spec, digests)
         return at[0][0].dim if at else 0
 
     def truncated(self, spec: EmbeddingSpec, digests: Digests) -> int:
-        """Return how many of these items the backbone cut, each counted once."""
+        """Return how many of these items the backbone cut, each counted once.
+
+        Parameters
+        ----------
+        spec : EmbeddingSpec
+            The embedding.
+        digests : array of shape (n,)
+            Of the items, as `item_digests` returns them.
+        """
         _, at = self._index(spec, digests)
         cut = [sidecar.digests[sidecar.recorded.get("truncated", [])] for sidecar, _ in at]
         return int(np.isin(np.unique(digests), np.concatenate(cut)).sum()) if cut else 0

@@ -92,16 +92,34 @@ class RidgeHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return raw scores: shape (m, K), or (m,) for two classes as scikit-learn expects."""
+        """Return raw scores: shape (m, K), or (m,) for two classes as scikit-learn expects.
+
+        Parameters
+        ----------
+        X : array of shape (m, d)
+            Features.
+        """
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return probabilities of shape (m, K): scores clipped at 0 and normalized."""
+        """Return probabilities of shape (m, K): scores clipped at 0 and normalized.
+
+        Parameters
+        ----------
+        X : array of shape (m, d)
+            Features.
+        """
         return ridge_probabilities(self._scores(X))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the class with the largest score for each row, shape (m,)."""
+        """Return the class with the largest score for each row, shape (m,).
+
+        Parameters
+        ----------
+        X : array of shape (m, d)
+            Features.
+        """
         return self.classes_[self._scores(X).argmax(axis=1)]
 
     def _scores(self, X: ArrayLike) -> NDArray[np.float64]:

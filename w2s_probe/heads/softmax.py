@@ -198,8 +198,12 @@ def fit_softmax(
         Folds of the cross-validation; rows are dealt by a fixed permutation.
     scale : {"none", "standard"}
         ``"standard"`` divides each feature by its standard deviation on these rows.
-    loss, exponent, sample_weight
+    loss : {"ce", "reverse_kl", "gce"}
         As in `softmax_path`; the strength is chosen for ``ce``.
+    exponent : float
+        Of ``gce``, as in `softmax_path`.
+    sample_weight : array of shape (n,), optional
+        Non-negative weights of the rows.
     """
     features, targets = as_matrix(X, "features"), check_targets(P)
     weights = check_weights(sample_weight, len(features))

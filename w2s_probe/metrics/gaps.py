@@ -15,7 +15,15 @@ Float = NDArray[np.float64]
 
 
 def difference(left: RowScore, right: RowScore, draws: Draws) -> Estimate:
-    """Return left minus right on a score both share, paired by row."""
+    """Return left minus right on a score both share, paired by row.
+
+    Parameters
+    ----------
+    left, right : RowScore
+        Contributions of the R results; the score's denominators are the same.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
+    """
     return ratio_of_means(left.numerator - right.numerator, left.denominator, draws)
 
 
@@ -23,6 +31,13 @@ def performance_gap_recovered(*, teacher: RowScore, student: RowScore, ceiling: 
     """Return (student - teacher) / (ceiling - teacher), a ratio of expectations.
 
     NaN and unresolved unless the interval of ceiling - teacher lies above 0.
+
+    Parameters
+    ----------
+    teacher, student, ceiling : RowScore
+        Contributions of the R results to the main score; higher is better.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
 
     References
     ----------
@@ -37,6 +52,13 @@ def performance_gap_recovered(*, teacher: RowScore, student: RowScore, ceiling: 
 def outperforming_ratio(*, baseline_error: RowScore, student_error: RowScore, draws: Draws) -> Estimate:
     """Return the baseline's error over the student's; unresolved if the student's may be 0.
 
+    Parameters
+    ----------
+    baseline_error, student_error : RowScore
+        Contributions of the R results to the error: 1 - accuracy, or squared error.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
+
     References
     ----------
     .. [1] Dong et al. (2025), arXiv 2502.05075.
@@ -47,7 +69,15 @@ def outperforming_ratio(*, baseline_error: RowScore, student_error: RowScore, dr
 
 
 def agreement(same: NDArray[np.bool_], draws: Draws) -> Estimate:
-    """Return the fraction of rows where two systems decide alike; `same` has shape (R,)."""
+    """Return the fraction of rows where two systems decide alike.
+
+    Parameters
+    ----------
+    same : array of bool, shape (R,)
+        Whether both systems decide alike.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
+    """
     return ratio_of_means(same.astype(np.float64), np.ones(len(same)), draws, bounds=(0, 1))
 
 
@@ -55,6 +85,15 @@ def error_imitation(same: NDArray[np.bool_], teacher_right: NDArray[np.bool_], d
     """Return the student's agreement with its teacher where the teacher is right, and where wrong.
 
     A student that agrees with a wrong teacher has learned its errors.
+
+    Parameters
+    ----------
+    same : array of bool, shape (R,)
+        Whether the student decides as its teacher.
+    teacher_right : array of bool, shape (R,)
+        Whether the teacher's decision is true.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
     """
     agree = same.astype(np.float64)
     return {
