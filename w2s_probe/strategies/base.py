@@ -14,6 +14,7 @@ __all__ = ["Scorer", "Strategy", "Student", "W2SProblem"]
 Float = NDArray[np.float64]
 
 
+# The signature that numpydoc sees of a protocol is not the protocol's.
 class Scorer(Protocol):  # numpydoc ignore=PR01
     """What a fitted head must offer; `w2s_probe.heads.LinearHead` does."""
 
@@ -102,6 +103,7 @@ class Student:
     rule: str
 
 
+# As above.
 class Strategy(Protocol):  # numpydoc ignore=PR01
     """A function from a problem and its own frozen config to a student."""
 
