@@ -104,6 +104,9 @@ class W2SConfig:
         if self.head == "softmax" and self.task == "regression":
             msg = "a softmax head needs classes: got --task regression. Use --head ridge."
             raise ConfigError(msg)
+        if self.pseudolabels == "hard" and self.task == "regression":
+            msg = "hard pseudolabels need classes: got --task regression. Use --pseudolabels soft."
+            raise ConfigError(msg)
         if self.student_alpha != _BY_HEAD[self.head]["student_alpha"]:
             msg = f"student_alpha {self.student_alpha!r} does not go with a {self.head} head. Leave it out."
             raise ConfigError(msg)

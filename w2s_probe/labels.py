@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
@@ -14,6 +15,7 @@ from w2s_probe.errors import DataError
 
 __all__ = ["Labels", "Task", "read_labels"]
 
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # "2" comes before "10", whether it was read as a number or as text
 Task = Literal["classification", "regression"]
 
 
@@ -26,7 +28,7 @@ class Labels:
     values : array of shape (n,)
         Positions in `classes` (int64), or numbers (float64) for regression.
     classes : tuple of str, or None
-        Names of the classes, sorted; None for regression.
+        Names of the classes, sorted, as numbers if all are; None for regression.
     """
 
     values: NDArray[Any]
@@ -120,8 +122,8 @@ def _classes(column: Sequence[Any], name: str) -> Labels:
         )
         raise DataError(msg)
     named = [_class_name(value) for value in column]
-    numeric = all(isinstance(value, (int, float)) for value in column)
-    classes = sorted(set(named), key=(lambda text: (float(text), text)) if numeric and not _is_bool(column) else None)
+    numeric = all(NUMBER.fullmatch(text) for text in set(named))
+    classes = sorted(set(named), key=(lambda text: (float(text), text)) if numeric else None)
     if len(classes) < 2:
         msg = f"column {name!r} must hold at least two classes: got only {classes}. Name another column with --label."
         raise DataError(msg)
@@ -133,7 +135,3 @@ def _class_name(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) else str(value)
-
-
-def _is_bool(column: Sequence[Any]) -> bool:
-    return any(isinstance(value, bool) for value in column)

@@ -90,10 +90,12 @@ class StudentResult:
         Baseline's error over the student's; above 1 weak-to-strong beats using the labels directly.
     versus_baseline : Estimate
         Student minus baseline on the main score.
-    agreement : Estimate or None
-        Fraction of rows where student and teacher decide alike; None for regression.
+    agreement : Estimate
+        Fraction of rows where student and teacher decide alike; for regression the R² of the student's
+        predictions around the teacher's.
     error_imitation : mapping of str to Estimate
-        The same among rows where the teacher is right, and where it is wrong.
+        The same among rows where the teacher is right, and where it is wrong; for regression, under
+        ``teacher_error``, the slope of the student's errors on the teacher's.
     selection : Selection
         The pseudolabels it was trained on.
     """
@@ -103,8 +105,8 @@ class StudentResult:
     pgr: Estimate
     opr: Estimate
     versus_baseline: Estimate
-    agreement: Estimate | None
-    error_imitation: Annotated[Mapping[str, Estimate], Keys("teacher_right", "teacher_wrong")]
+    agreement: Estimate
+    error_imitation: Annotated[Mapping[str, Estimate], Keys("teacher_right", "teacher_wrong", "teacher_error")]
     selection: Selection
 
 

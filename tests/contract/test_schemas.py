@@ -53,7 +53,7 @@ def test_regression_prints_what_its_schema_says(cli: Cli, table: Path, tmp_path:
     numbers = np.load(tmp_path / "s.npy")[:, 0].astype(float)
     pl.DataFrame({"y": numbers}).write_csv(tmp_path / "table.csv")
     found = check("run", cli(*RUN, "--task", "regression", "--json").stdout)
-    assert found["students"]["vanilla"]["agreement"] is None
+    assert set(found["students"]["vanilla"]["error_imitation"]) == {"teacher_error"}
     assert found["majority_rate"] is None
 
 

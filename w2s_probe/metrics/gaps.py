@@ -9,7 +9,15 @@ from w2s_probe.metrics.intervals import Draws, ratio_of_means
 from w2s_probe.metrics.scores import RowScore
 from w2s_probe.results import Estimate
 
-__all__ = ["agreement", "difference", "error_imitation", "outperforming_ratio", "performance_gap_recovered"]
+__all__ = [
+    "agreement",
+    "agreement_of_values",
+    "difference",
+    "error_imitation",
+    "outperforming_ratio",
+    "performance_gap_recovered",
+    "repeated_error",
+]
 
 Float = NDArray[np.float64]
 
@@ -100,6 +108,39 @@ def error_imitation(same: NDArray[np.bool_], teacher_right: NDArray[np.bool_], d
         name: ratio_of_means(agree * rows, rows.astype(np.float64), draws, bounds=(0, 1))
         for name, rows in {"teacher_right": teacher_right, "teacher_wrong": ~teacher_right}.items()
     }
+
+
+def agreement_of_values(student: Float, teacher: Float, draws: Draws) -> Estimate:
+    r"""Return the R² of the student's predictions around its teacher's.
+
+    :math:`1 - \sum_i (s_i - t_i)^2 / \sum_i (t_i - \bar t)^2`: 1 for a copy, 0 for a student that is no
+    nearer to its teacher than the teacher's mean.
+
+    Parameters
+    ----------
+    student, teacher : arrays of shape (R,)
+        Predictions of the R results, in the units of the label.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
+    """
+    spread = (teacher - teacher.mean()) ** 2
+    return ratio_of_means(spread - (student - teacher) ** 2, spread, draws, bounds=(-np.inf, 1))
+
+
+def repeated_error(student_error: Float, teacher_error: Float, draws: Draws) -> Estimate:
+    r"""Return the share of its teacher's error that a student repeats.
+
+    The slope :math:`\sum_i e^s_i e^t_i / \sum_i (e^t_i)^2` of the student's signed errors on the teacher's:
+    1 for a copy, 0 where the errors have nothing in common.
+
+    Parameters
+    ----------
+    student_error, teacher_error : arrays of shape (R,)
+        Prediction minus label of the R results, in the units of the label.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
+    """
+    return ratio_of_means(student_error * teacher_error, teacher_error**2, draws)
 
 
 def _resolved(estimate: Estimate, *, resolved: bool) -> Estimate:
