@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -139,7 +140,7 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
 def test_one_line_says_what_to_do(cli: Cli, table: Path, mistake: str) -> None:
     prepare, arguments, said = MISTAKES[mistake]
     prepare(table.parent)
-    done = cli(*arguments, env={"PYTHONPATH": str(table.parent)})
+    done = cli(*arguments, env={"PYTHONPATH": os.pathsep.join([str(table.parent), os.environ.get("PYTHONPATH", "")])})
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1, done.stderr
