@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from w2s_probe.exchange import from_cache, from_file
 from w2s_probe.features import FeatureSet
 from w2s_probe.labels import Labels, read_labels
 from w2s_probe.outcomes import SeedOutcome
+from w2s_probe.plain import Mark
 from w2s_probe.protocol import run_w2s
 from w2s_probe.results import W2SResult
 from w2s_probe.splits import Split, draw_splits, same_item_blocks
@@ -65,13 +66,9 @@ class Fetched:
     encoded: int
     cached: int
     truncated: int
-    seconds: float
+    seconds: Annotated[float, Mark.HIDDEN]
     dim: int
     fingerprint: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything but the time it took."""
-        return {name: value for name, value in asdict(self).items() if name != "seconds"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

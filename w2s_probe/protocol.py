@@ -96,9 +96,7 @@ def fit_seed(
         "ceiling": fit(student.X[top], labels.targets(top), **config.fit_options("ceiling")),
     }
     raw = heads["teacher"].scores(teacher.X[U])
-    pseudolabels = _pseudolabels(
-        heads["teacher"], raw, hard=config.pseudolabels == "hard" and labels.classes is not None
-    )
+    pseudolabels = _pseudolabels(heads["teacher"], raw, hard=config.pseudolabels == "hard")
     students = {}
     for name in config.strategies:
         strategy, settings = load_strategy(name, config.settings)

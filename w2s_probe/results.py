@@ -6,7 +6,10 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from w2s_probe.config import DataConfig, W2SConfig
+from w2s_probe.plain import Keys, Mark, plain
 
 __all__ = [
     "SCHEMA",
@@ -15,7 +18,7 @@ __all__ = [
     "StudentResult",
     "Verdict",
     "W2SResult",
-    "plain",
+    "to_json",
 ]
 
 SCHEMA = 1
@@ -23,21 +26,27 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A number with the limits of its interval; NaN where it is undefined."""
+    """A number with the limits of its interval; NaN where it is undefined.
+
+    Parameters
+    ----------
+    value, low, high : float
+        The estimate and the limits of its interval, in the units of what is estimated.
+    resolved : bool or None
+        Whether there is an answer; None where that is no question.
+    """
 
     value: float
     low: float
     high: float
-    resolved: bool | None = None
+    resolved: Annotated[bool | None, Mark.UNLESS_NONE] = None
 
     def unresolved(self) -> Estimate:
         """Return the same question with NaN for an answer."""
         return Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return value, low, high and, where it is a question, resolved."""
-        numbers: dict[str, Any] = {"value": self.value, "low": self.low, "high": self.high}
-        return numbers if self.resolved is None else {**numbers, "resolved": self.resolved}
+
+Scores = Annotated[Mapping[str, Estimate], Keys("accuracy", "brier", "log_loss", "ece", "r2", "squared_error")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,21 +90,23 @@ class StudentResult:
         Baseline's error over the student's; above 1 weak-to-strong beats using the labels directly.
     versus_baseline : Estimate
         Student minus baseline on the main score.
-    agreement : Estimate or None
-        Fraction of rows where student and teacher decide alike; None for regression.
+    agreement : Estimate
+        Fraction of rows where student and teacher decide alike; for regression the R² of the student's
+        predictions around the teacher's.
     error_imitation : mapping of str to Estimate
-        The same among rows where the teacher is right, and where it is wrong.
+        The same among rows where the teacher is right, and where it is wrong; for regression, under
+        ``teacher_error``, the slope of the student's errors on the teacher's.
     selection : Selection
         The pseudolabels it was trained on.
     """
 
-    scores: Mapping[str, Estimate]
+    scores: Annotated[Scores, Mark.INLINE]
     gain: Estimate
     pgr: Estimate
     opr: Estimate
     versus_baseline: Estimate
-    agreement: Estimate | None
-    error_imitation: Mapping[str, Estimate]
+    agreement: Estimate
+    error_imitation: Annotated[Mapping[str, Estimate], Keys("teacher_right", "teacher_wrong", "teacher_error")]
     selection: Selection
 
 
@@ -152,7 +163,7 @@ class W2SResult:
         What is right but surprising, one sentence each.
     """
 
-    config: Mapping[str, Any]
+    config: Annotated[Mapping[str, Any], Keys("teacher", "student", DataConfig, W2SConfig)]
     fingerprint: str
     score: str
     level: float
@@ -160,54 +171,25 @@ class W2SResult:
     seeds: tuple[int, ...]
     classes: tuple[str, ...] | None
     majority_rate: float
-    systems: Mapping[str, Mapping[str, Estimate]]
+    systems: Annotated[Mapping[str, Scores], Keys("teacher", "baseline", "ceiling", required=True)]
     students: Mapping[str, StudentResult]
     verdict: Verdict
-    cells: tuple[dict[str, Any], ...] = field(repr=False)
+    cells: Annotated[tuple[dict[str, Any], ...], Mark.HIDDEN] = field(repr=False)
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object that ``--json`` prints."""
-        return {
-            "schema": SCHEMA,
-            "config": plain(self.config),
-            "fingerprint": self.fingerprint,
-            "score": self.score,
-            "level": self.level,
-            "n_test": self.n_test,
-            "seeds": list(self.seeds),
-            "classes": plain(self.classes),
-            "majority_rate": plain(self.majority_rate),
-            "systems": plain(self.systems),
-            "students": {name: _student(student) for name, student in self.students.items()},
-            "verdict": plain(self.verdict),
-            "notes": list(self.notes),
-        }
+        return {"schema": SCHEMA, **plain(self)}
 
     def to_json(self) -> str:
         """Return `to_dict` as one line of JSON, NaN written as null."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        return to_json(self)
 
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield the tidy rows of ``results.parquet``."""
         yield from self.cells
 
 
-def plain(value: Any) -> Any:
-    """Return a result as dicts, lists, strings and finite numbers; NaN becomes None."""
-    if isinstance(value, Estimate):
-        return plain(value.to_dict())
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    return value
-
-
-def _student(student: StudentResult) -> dict[str, Any]:
-    rest = plain(student)
-    return {**rest.pop("scores"), **rest}
+def to_json(found: Any) -> str:
+    """Return what a verb found, a dataclass, as one line of JSON that begins with the schema's number."""
+    return json.dumps({"schema": SCHEMA, **plain(found)}, ensure_ascii=False, allow_nan=False)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-
 import click
 
 from w2s_probe.cli.options import json_option
-from w2s_probe.results import SCHEMA
+from w2s_probe.results import to_json
 
 __all__ = ["backbones"]
 
@@ -23,11 +20,11 @@ def backbones(*, as_json: bool) -> None:
       w2s-probe backbones
     """
     from w2s_probe.backbones import list_backbones
+    from w2s_probe.cli.outputs import Catalog
 
     listings = list_backbones()
     if as_json:
-        rows = [{**dataclasses.asdict(one), "installed": one.installed, "install": one.install} for one in listings]
-        click.echo(json.dumps({"schema": SCHEMA, "backbones": rows}))
+        click.echo(to_json(Catalog(backbones=tuple(listings))))
         return
     for one in listings:
         click.echo(f"{one.name}  ({one.takes}; {one.license})\n    {one.what}")

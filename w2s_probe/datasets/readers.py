@@ -23,6 +23,13 @@ SUFFIXES = (".csv", ".tsv", ".parquet", ".ndjson", ".jsonl")
 def read_table(path: Path, config: DataConfig) -> Table:
     """Return the table at `path` with the columns that `config` names.
 
+    Parameters
+    ----------
+    path : Path
+        A .csv, .tsv, .parquet, .ndjson or .jsonl file.
+    config : DataConfig
+        Names of its columns.
+
     Raises
     ------
     DataError
@@ -100,7 +107,19 @@ def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> li
 
 
 def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str) -> DataError:
-    """Return the error for a column that the data does not have."""
+    """Return the error for a column that the data does not have.
+
+    Parameters
+    ----------
+    column : str
+        What the user named.
+    columns : sequence of str
+        What there is.
+    flag : str
+        Where it was named, as in ``--label``.
+    name : str
+        What the user calls the data.
+    """
     shown = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")
     near = did_you_mean(column, columns) or " Name one of these."
     return DataError(f"{flag} must name a column of {name}: got {column!r}, it has {shown}.{near}")

@@ -16,7 +16,17 @@ __all__ = ["parts_of_column", "read_split_file", "write_split_file"]
 
 
 def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_]) -> None:
-    """Write the parts of all seeds as CSV, Parquet or NDJSON, by the suffix of `path`."""
+    """Write the parts of all seeds as CSV, Parquet or NDJSON, by the suffix of `path`.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; its folder is made.
+    splits : sequence of Split
+        One for each seed.
+    ids : array of str, shape (n,)
+        Of all rows of the data.
+    """
     import polars as pl
 
     rows = [
@@ -39,6 +49,13 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
 
 def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
     """Return the splits in a file that `write_split_file` wrote, or one like it.
+
+    Parameters
+    ----------
+    path : Path
+        Table with columns seed, id and part.
+    ids : array of str, shape (n,)
+        Of all rows of the data.
 
     Raises
     ------

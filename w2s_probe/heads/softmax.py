@@ -209,8 +209,14 @@ def fit_softmax(
         Strengths tried, around the mean eigenvalue of the centered Gram as for ridge heads.
     scale : {"none", "standard"}
         ``"standard"`` divides each feature by its standard deviation on these rows.
-    loss, exponent, confidence, sample_weight
+    loss : {"ce", "reverse_kl", "gce", "confidence"}
         As in `softmax_path`; the strength is chosen for ``ce``.
+    exponent : float
+        Of ``gce``, as in `softmax_path`.
+    confidence : float
+        Of ``confidence``, as in `softmax_path`.
+    sample_weight : array of shape (n,), optional
+        Non-negative weights of the rows.
     """
     features, targets = as_matrix(X, "features"), check_targets(P)
     weights = check_weights(sample_weight, len(features))

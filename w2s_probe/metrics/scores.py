@@ -70,7 +70,15 @@ def classification_rows(scores: Float, probabilities: Float, truth: NDArray[np.i
 
 
 def regression_rows(predictions: Float, truth: Float) -> dict[str, RowScore]:
-    """Return squared error and R² by row, for arrays of shape (m,)."""
+    """Return squared error and R² by row, for arrays of shape (m,).
+
+    Parameters
+    ----------
+    predictions : array of shape (m,)
+        In the units of the label.
+    truth : array of shape (m,)
+        The labels.
+    """
     errors = (truth - predictions) ** 2
     spread = (truth - truth.mean()) ** 2
     return {

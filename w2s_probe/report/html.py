@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from w2s_probe.report.figures import systems_figure, systems_figure_text
-from w2s_probe.report.tables import METRIC_NAMES, comparison_rows, estimate_text, headline, system_rows
+from w2s_probe.report.tables import METRIC_NAMES, comparison_rows, estimate_text, headline, score_text, system_rows
 from w2s_probe.results import W2SResult
 
 __all__ = ["report_html"]
@@ -39,6 +39,7 @@ def report_html(result: W2SResult, versions: Mapping[str, str]) -> str:
         figure=systems_figure(result),
         figure_text=systems_figure_text(result),
         estimate_text=estimate_text,
+        score_text=score_text,
         config=[(key, value) for key, value in config.items() if value is not None],
         versions=list(versions.items()),
     )

@@ -20,7 +20,21 @@ LOW_SPACE = 1e9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at."""
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    name : str
+        What it is.
+    ok : bool
+        Whether it can be used.
+    found : str
+        What is there: a version, a place, free space.
+    mend : str
+        What to do about it; empty if nothing.
+    optional : bool
+        Whether one can do without it.
+    """
 
     name: str
     ok: bool

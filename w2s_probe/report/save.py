@@ -29,6 +29,13 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-trans
 def save_results(result: W2SResult, folder: Path) -> None:
     """Write ``result.json``, ``results.parquet`` and ``report.html`` into `folder`.
 
+    Parameters
+    ----------
+    result : W2SResult
+        What was found.
+    folder : Path
+        Made if it is not there.
+
     Raises
     ------
     ConfigError
@@ -64,6 +71,13 @@ def save_predictions(run: Run, folder: Path) -> None:
 
     Columns: seed, part, id, label, group; for each system its class and top probability (its
     value in regression); pseudolabel; and for each strategy whether it kept the row.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run with its heads.
+    folder : Path
+        An existing folder.
     """
     import polars as pl
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from w2s_probe.results import Estimate, W2SResult
 
-__all__ = ["METRIC_NAMES", "SystemRow", "comparison_rows", "estimate_text", "headline", "system_rows"]
+__all__ = ["METRIC_NAMES", "SystemRow", "comparison_rows", "estimate_text", "headline", "score_text", "system_rows"]
 
 METRIC_NAMES = {
     "accuracy": "accuracy",
@@ -17,6 +18,11 @@ METRIC_NAMES = {
     "ece": "ECE",
     "r2": "R²",
     "squared_error": "squared error",
+}
+IMITATION = {
+    "teacher_right": ("agreement", "where it is right"),
+    "teacher_wrong": ("agreement", "where it is wrong"),
+    "teacher_error": ("repeated error", "share of the teacher's error"),
 }
 
 
@@ -63,10 +69,8 @@ def comparison_rows(result: W2SResult) -> list[tuple[str, str, Estimate]]:
             (f"{of}PGR", "of the teacher-to-ceiling gap", student.pgr),
             (f"{of}OPR", "baseline's error / student's", student.opr),
         ]
-        if student.agreement is not None:
-            rows.append((f"{of}agreement", "with the teacher", student.agreement))
-            for key, said in {"teacher_right": "where it is right", "teacher_wrong": "where it is wrong"}.items():
-                rows.append((f"{of}agreement", said, student.error_imitation[key]))
+        rows.append((f"{of}agreement", "with the teacher", student.agreement))
+        rows += [(of + IMITATION[key][0], IMITATION[key][1], found) for key, found in student.error_imitation.items()]
     return rows
 
 
@@ -82,7 +86,13 @@ def headline(result: W2SResult) -> list[str]:
     majority = (
         "" if math.isnan(result.majority_rate) else f"; the largest class has {result.majority_rate:.3f} of the rows"
     )
-    return [*lines, intervals + majority]
+    units = f"; squared error in squares of {_label(config)}" if result.score == "r2" else ""
+    return [*lines, intervals + majority + units]
+
+
+def _label(config: Mapping[str, Any]) -> str:
+    name = str(config.get("label", ""))
+    return f"{name}'s units" if 0 < len(name) <= 20 else "the label's units"
 
 
 def estimate_text(estimate: Estimate, *, digits: int = 3, signed: bool = False) -> str:
@@ -91,3 +101,13 @@ def estimate_text(estimate: Estimate, *, digits: int = 3, signed: bool = False) 
         return "unresolved"
     sign = "+" if signed else ""
     return f"{estimate.value:{sign}.{digits}f} [{estimate.low:{sign}.{digits}f}, {estimate.high:{sign}.{digits}f}]"
+
+
+def score_text(metric: str, estimate: Estimate) -> str:
+    """Return one score; a squared error, whose size is that of the label's square, with four digits."""
+    largest = max(abs(estimate.low), abs(estimate.high))
+    if metric != "squared_error" or not 0 < largest < math.inf:
+        return estimate_text(estimate)
+    decimals = 3 - math.floor(math.log10(largest))
+    form = f",.{max(decimals, 0)}f" if -3 <= decimals <= 7 else ".3e"
+    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from w2s_probe.report.tables import METRIC_NAMES, comparison_rows, estimate_text, headline, system_rows
+from w2s_probe.report.tables import METRIC_NAMES, comparison_rows, estimate_text, headline, score_text, system_rows
 from w2s_probe.results import W2SResult
 
 __all__ = ["WIDTH", "columns", "run_text"]
@@ -23,7 +23,7 @@ def run_text(result: W2SResult) -> str:
     """Return one table of the systems, one of the comparisons, and the verdict."""
     error = "brier" if result.score == "accuracy" else "squared_error"
     systems = [
-        (row.name, row.trained_on, estimate_text(row.scores[result.score]), estimate_text(row.scores[error]))
+        (row.name, row.trained_on, estimate_text(row.scores[result.score]), score_text(error, row.scores[error]))
         for row in system_rows(result)
     ]
     compared = [
