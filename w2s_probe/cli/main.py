@@ -17,6 +17,8 @@ from w2s_probe.errors import W2SProbeError
 
 __all__ = ["cli", "main"]
 
+LONGEST = 1000  # characters of a message
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="w2s-probe")
@@ -45,6 +47,13 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except W2SProbeError as error:
-        click.echo("error: " + " ".join(str(error).split()), err=True)
+        click.echo("error: " + _one_line(str(error)), err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _one_line(text: str) -> str:
+    """Return a message that cannot steer a terminal, whatever a file put into it."""
+    line = " ".join(text.split())
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
