@@ -20,7 +20,18 @@ __all__ = ["cli", "main"]
 LONGEST = 1000  # characters of a message
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Verbs(click.Group):
+    """A group that leaves what to say about Ctrl-C to `main`; click would add a blank line."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise click.exceptions.Abort from error
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="w2s-probe")
 def cli() -> None:
     """Find out whether weak-to-strong training will work, before paying for it.
