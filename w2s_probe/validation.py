@@ -38,7 +38,9 @@ def as_matrix(X: ArrayLike, name: str) -> NDArray[np.floating[Any]]:
     """
     array = np.asanyarray(X)
     if array.dtype.kind not in "fiub":
-        msg = f"{name} must be numbers: got an array of dtype {array.dtype!s:.60}. Save a plain float32 or float64 array."
+        msg = (
+            f"{name} must be numbers: got an array of dtype {array.dtype!s:.60}. Save a plain float32 or float64 array."
+        )
         raise ShapeError(msg)
     if array.ndim != 2:
         msg = (

@@ -106,7 +106,9 @@ experiment_options = _all(
 runtime_options = _all(
     click.option("--cache", "cache_root", metavar="DIR", help="Feature cache [see: w2s-probe doctor]."),
     click.option("--device", default="cpu", show_default=True, help="Torch device of the backbones."),
-    click.option("--threads", type=click.IntRange(1, MOST_THREADS), help="Threads of backbones and linear algebra [all]."),
+    click.option(
+        "--threads", type=click.IntRange(1, MOST_THREADS), help="Threads of backbones and linear algebra [all]."
+    ),
     click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Items in one pass."),
     click.option("--quiet", is_flag=True, help="No progress."),
 )
@@ -174,7 +176,9 @@ def _load_toml(path: Path) -> dict[str, Any]:
             raise ValueError(msg)
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        msg = f"--config must name a TOML file in UTF-8: {path} cannot be read ({reason(error)}). Check path and syntax."
+        msg = (
+            f"--config must name a TOML file in UTF-8: {path} cannot be read ({reason(error)}). Check path and syntax."
+        )
         raise ConfigError(msg) from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +39,9 @@ def read_table(path: Path, config: DataConfig) -> Table:
 def table_from_frame(frame: pl.DataFrame, config: DataConfig, *, name: str, license: str = "") -> Table:  # noqa: A002
     """Return a polars frame as a table; see `read_table`."""
     if not len(frame):
-        msg = f"{name} must hold at least one row: it has columns {listed(frame.columns)} and no rows. Check the export."
+        msg = (
+            f"{name} must hold at least one row: it has columns {listed(frame.columns)} and no rows. Check the export."
+        )
         raise DataError(msg)
     text = _column(frame, config.text, "--text", name)
     if text is not None:
@@ -66,8 +70,6 @@ def table_from_frame(frame: pl.DataFrame, config: DataConfig, *, name: str, lice
 
 def read_frame(path: Path) -> pl.DataFrame:
     """Return a whole table file as a polars frame, or raise `DataError` in one sentence."""
-    import polars as pl
-
     if not is_regular_file(path):
         msg = f"data must be a table file or builtin:NAME: there is no file {path}. Check the path."
         raise DataError(msg)
@@ -100,14 +102,15 @@ def _read(path: Path) -> pl.DataFrame:
             _check_cells(path, len(schema))
             return pl.read_ndjson(path, schema=schema)
         separator = "\t" if path.suffix == ".tsv" else ","
-        header = pl.read_csv(path, separator=separator, has_header=False, n_rows=1, infer_schema=False)
-        _check_header(path, [str(name) for name in header.row(0)])
-        _check_cells(path, header.width)
+        _check_header(path, separator)
         return pl.read_csv(path, separator=separator, infer_schema_length=None)
 
 
-def _check_header(path: Path, names: Sequence[str]) -> None:
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1] if len(set(names)) < len(names) else []
+def _check_header(path: Path, separator: str) -> None:
+    with path.open(encoding="utf-8-sig", newline="") as handle:  # polars would parse short rows below to find its end
+        names = next((row for row in csv.reader(handle, delimiter=separator) if row), [])
+    _check_cells(path, len(names))
+    twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         msg = f"columns of {path.name} must have distinct names: got {listed(twice)} more than once. Rename them."
         raise DataError(msg)

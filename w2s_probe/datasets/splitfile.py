@@ -52,7 +52,8 @@ def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
         msg = f"{path.name} must have columns seed, id and part: got {', '.join(frame.columns)}. Rename its columns."
         raise SplitError(msg)
     if not frame["seed"].dtype.is_integer() or frame["seed"].null_count():
-        msg = f"column seed of {path.name} must hold an integer in every row: got {frame['seed'].dtype}. Number the seeds."
+        kind = frame["seed"].dtype
+        msg = f"column seed of {path.name} must hold an integer in every row: got {kind}. Number the seeds."
         raise SplitError(msg)
     row_of = {name: row for row, name in enumerate(ids.tolist())}
     named = [str(name) for name in frame["id"].to_list()]

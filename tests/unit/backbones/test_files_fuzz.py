@@ -39,8 +39,9 @@ def valid(name: str) -> bytes:
     elif name == "columns.parquet":
         pl.DataFrame({"id": ids, "a": X[:, 0], "b": X[:, 1]}).write_parquet(buffer)
     else:
-        how = "uncompressed" if name == "plain.parquet" else "zstd"
-        pl.DataFrame({"id": ids, "features": X.tolist()}).write_parquet(buffer, compression=how)
+        plain = name == "plain.parquet"
+        frame = pl.DataFrame({"id": ids, "features": X.tolist()})
+        frame.write_parquet(buffer, compression="uncompressed" if plain else "zstd")
     return buffer.getvalue()
 
 
