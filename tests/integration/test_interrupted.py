@@ -82,7 +82,7 @@ def interrupted_at(cli: Cli, folder: Path, step: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("step", [2, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [6, pytest.param(None, marks=pytest.mark.slow)])
 def test_a_run_interrupted_while_it_writes_leaves_whole_files_only(
     cli: Cli, table: Path, tmp_path: Path, step: int | None
 ) -> None:

@@ -140,14 +140,14 @@ def test_any_value_of_any_key_is_an_option_or_one_sentence(key: str, value: str)
 
 
 @pytest.mark.slow
-@settings(max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), name=st.sampled_from(IN_PROCESS))
 def test_many_changed_tables(data: st.DataObject, name: str) -> None:
     read_changed(name, data.draw(mutations(valid(name))))
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_many_changed_parquet_tables(data: st.DataObject) -> None:
     read_changed("t.parquet", data.draw(mutations(valid("t.parquet"))))
