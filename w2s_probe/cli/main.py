@@ -17,8 +17,21 @@ from w2s_probe.errors import W2SProbeError
 
 __all__ = ["cli", "main"]
 
+LONGEST = 1000  # characters of a message
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Verbs(click.Group):
+    """A group that leaves what to say about Ctrl-C to `main`; click would add a blank line."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise click.exceptions.Abort from error
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="w2s-probe")
 def cli() -> None:
     """Find out whether weak-to-strong training will work, before paying for it.
@@ -45,6 +58,13 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except W2SProbeError as error:
-        click.echo("error: " + " ".join(str(error).split()), err=True)
+        click.echo("error: " + _one_line(str(error)), err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _one_line(text: str) -> str:
+    """Return a message that cannot steer a terminal, whatever a file put into it."""
+    line = " ".join(text.split())
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"

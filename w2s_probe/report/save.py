@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe import __version__
+from w2s_probe.atomic import replacing
 from w2s_probe.errors import ConfigError
 from w2s_probe.results import W2SResult
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["installed_versions", "save_predictions", "save_results"]
 
+FILES = ("result.json", "results.parquet", "report.html")
 PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-transformers")
 
 
@@ -58,10 +61,11 @@ def save_results(result: W2SResult, folder: Path) -> None:
         "n": pl.Int64,
     }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "result.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        pl.DataFrame(list(result.to_record()), schema=schema).write_parquet(folder / "results.parquet")
-        (folder / "report.html").write_text(report_html(result, versions), encoding="utf-8")
+        with ExitStack() as written:  # all files or none
+            at = {name: written.enter_context(replacing(folder / name)) for name in FILES}
+            at["result.json"].write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            pl.DataFrame(list(result.to_record()), schema=schema).write_parquet(at["results.parquet"])
+            at["report.html"].write_text(report_html(result, versions), encoding="utf-8")
     except OSError as error:
         raise ConfigError(_unwritable(folder, error)) from error
 
@@ -82,7 +86,8 @@ def save_predictions(run: Run, folder: Path) -> None:
     import polars as pl
 
     frames = [pl.DataFrame(columns) for outcome in run.outcomes for columns in _predictions(run, outcome)]
-    pl.concat(frames).write_parquet(folder / "predictions.parquet")
+    with replacing(folder / "predictions.parquet") as path:
+        pl.concat(frames).write_parquet(path)
 
 
 def installed_versions() -> dict[str, str]:
