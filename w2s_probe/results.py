@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
+
+from w2s_probe.errors import DataError
+from w2s_probe.plain import from_plain, plain
+from w2s_probe.text import json_text
 
 __all__ = [
     "SCHEMA",
+    "CurvePoint",
     "Estimate",
+    "ReliabilityBin",
     "Selection",
     "StudentResult",
     "Verdict",
     "W2SResult",
-    "plain",
 ]
 
 SCHEMA = 1
@@ -118,6 +122,52 @@ class Verdict:
     advice: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityBin:
+    """Test rows of all seeds whose top probability lies in one of 15 bins of equal width.
+
+    Parameters
+    ----------
+    bin : int
+        Bin k holds probabilities from k / 15 to (k + 1) / 15.
+    confidence : float
+        Mean top probability of the rows.
+    accuracy : float
+        Fraction of the rows decided rightly.
+    rows : int
+        How many there are, at least 1.
+    """
+
+    bin: int
+    confidence: float
+    accuracy: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """The four systems on the main score at other sizes, the first strategy's student among them.
+
+    Parameters
+    ----------
+    n, N : int
+        Labeled rows, and rows of the pool.
+    teacher, student, baseline, ceiling : Estimate
+        Their main score.
+    gain, versus_baseline : Estimate
+        Student minus teacher, and student minus baseline.
+    """
+
+    n: int
+    N: int
+    teacher: Estimate
+    student: Estimate
+    baseline: Estimate
+    ceiling: Estimate
+    gain: Estimate
+    versus_baseline: Estimate
+
+
 @dataclass(frozen=True, kw_only=True)
 class W2SResult:
     """Everything one run found, ready to print, plot and save.
@@ -146,10 +196,15 @@ class W2SResult:
         In the order asked for.
     verdict : Verdict
         Of the first strategy.
-    cells : tuple of dict
-        Tidy rows (seed, part, system, strategy, metric, group, value, n).
     notes : tuple of str
         What is right but surprising, one sentence each.
+    reliability : mapping of system or strategy to tuple of ReliabilityBin
+        Calibration of each system, bins with rows only; empty for regression.
+    curve : tuple of CurvePoint, or None
+        Smaller sizes, by n and then N, with the run itself; None if they were not asked for.
+    cells : tuple of dict
+        Tidy rows (seed, part, system, strategy, metric, group, value, n, n_labeled, n_unlabeled);
+        they go into their own file and are no part of `to_dict`.
     """
 
     config: Mapping[str, Any]
@@ -163,11 +218,14 @@ class W2SResult:
     systems: Mapping[str, Mapping[str, Estimate]]
     students: Mapping[str, StudentResult]
     verdict: Verdict
-    cells: tuple[dict[str, Any], ...] = field(repr=False)
     notes: tuple[str, ...] = ()
+    reliability: Mapping[str, tuple[ReliabilityBin, ...]] = field(default_factory=dict)
+    curve: tuple[CurvePoint, ...] | None = None
+    cells: tuple[dict[str, Any], ...] = field(default=(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object that ``--json`` prints."""
+        curve = {} if self.curve is None else {"curve": plain(self.curve)}
         return {
             "schema": SCHEMA,
             "config": plain(self.config),
@@ -182,32 +240,77 @@ class W2SResult:
             "students": {name: _student(student) for name, student in self.students.items()},
             "verdict": plain(self.verdict),
             "notes": list(self.notes),
+            "reliability": plain(self.reliability),
+            **curve,
         }
 
     def to_json(self) -> str:
         """Return `to_dict` as one line of JSON, NaN written as null."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        return json_text(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, found: Any) -> W2SResult:
+        """Return the result that `to_dict` described, without its tidy rows.
+
+        Raises
+        ------
+        DataError
+            If it is something else, of a newer schema, or was changed into what cannot be.
+        """
+        if not isinstance(found, dict) or "schema" not in found:
+            msg = "it must be an object with a schema: got something else."
+            raise DataError(msg)
+        if found["schema"] != SCHEMA:
+            msg = f"its schema must be {SCHEMA}: got {str(found['schema'])[:60]}, which another w2s_probe wrote."
+            raise DataError(msg)
+        students = found.get("students")
+        if isinstance(students, dict):
+            found = {**found, "students": {name: _scores_apart(student) for name, student in students.items()}}
+        result: W2SResult = from_plain(cls, found)
+        _check_complete(result)
+        return result
 
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield the tidy rows of ``results.parquet``."""
         yield from self.cells
 
 
-def plain(value: Any) -> Any:
-    """Return a result as dicts, lists, strings and finite numbers; NaN becomes None."""
-    if isinstance(value, Estimate):
-        return plain(value.to_dict())
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    return value
-
-
 def _student(student: StudentResult) -> dict[str, Any]:
     rest = plain(student)
     return {**rest.pop("scores"), **rest}
+
+
+def _scores_apart(student: Any) -> Any:
+    if not isinstance(student, dict):
+        return student
+    own = {field.name for field in fields(StudentResult)} - {"scores"}
+    scores = {name: value for name, value in student.items() if name not in own}
+    return {**{name: value for name, value in student.items() if name in own}, "scores": scores}
+
+
+def _check_complete(result: W2SResult) -> None:
+    """Refuse a result whose parts are well formed but do not belong together."""
+    sizes = {"n_labeled": int, "n_unlabeled": int, "head": str, "ceiling": str}
+    named = {"data", "teacher", "student"}
+    scored = [*result.systems.values(), *(student.scores for student in result.students.values())]
+    agreements = [student for student in result.students.values() if student.agreement is not None]
+    for said, right in {
+        "config must hold n_labeled, n_unlabeled, head and ceiling": all(
+            type(result.config.get(name)) is kind for name, kind in sizes.items()
+        ),
+        "config must name data, teacher and student, or none of them": len(named & result.config.keys()) in (0, 3),
+        "systems must be teacher, baseline and ceiling": list(result.systems) == ["teacher", "baseline", "ceiling"],
+        "students must be at least one": bool(result.students),
+        "seeds must be at least one": bool(result.seeds),
+        "score must be accuracy or r2": result.score in ("accuracy", "r2"),
+        "every system must have the same scores": all(
+            scores.keys() == scored[0].keys() and {result.score, "brier", "squared_error"} & scores.keys()
+            for scores in scored
+        ),
+        "error_imitation must say teacher_right and teacher_wrong": all(
+            student.error_imitation.keys() == {"teacher_right", "teacher_wrong"} for student in agreements
+        ),
+    }.items():
+        if not right:
+            msg = f"{said}: got something else."
+            raise DataError(msg)

@@ -71,7 +71,8 @@ def test_files_hold_what_was_printed(cli: Cli, table: Path, tmp_path: Path) -> N
     assert saved["systems"] == printed["systems"]
     assert saved["versions"]["numpy"] == np.__version__
     tidy = pl.read_parquet(tmp_path / "out" / "results.parquet")
-    assert tidy.columns == ["seed", "part", "system", "strategy", "metric", "group", "value", "n"]
+    assert tidy.columns[:8] == ["seed", "part", "system", "strategy", "metric", "group", "value", "n"]
+    assert tidy.columns[8:] == ["n_labeled", "n_unlabeled"]
     mean = tidy.filter(system="teacher", metric="accuracy", part="test")["value"].mean()
     assert mean == pytest.approx(printed["systems"]["teacher"]["accuracy"]["value"])
     said = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
