@@ -95,7 +95,7 @@ def _refit(
 ) -> SeedOutcome:
     split = smaller_split(outcome.split, labels, n_labeled=n, n_unlabeled=N)
     same_n = n == len(outcome.split.labeled)
-    same_N = N == len(outcome.split.unlabeled)
+    same_N = len(outcome.split.unlabeled) == N
     same = {"teacher": same_n, "baseline": same_n, "ceiling": same_N and (same_n or config.ceiling == "U")}
     if same_n and same_N:
         return outcome

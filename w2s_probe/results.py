@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -269,6 +270,11 @@ class W2SResult:
         result: W2SResult = from_plain(cls, found)
         _check_complete(result)
         return result
+
+    @classmethod
+    def from_json(cls, text: str) -> W2SResult:
+        """Return the result that `to_json` described, as `from_dict` does."""
+        return cls.from_dict(json.loads(text))
 
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield the tidy rows of ``results.parquet``."""

@@ -18,7 +18,7 @@ _HIDDEN = re.compile(
     "\\ud800-\\udfff\\U000e0000-\\U000e007f]"
 )
 _MARKS = re.compile(r"[!-/:-@\[-`{-~]")
-_MARKS_IN_PROSE = re.compile(r"[\\`*_\[\]<>&|#@~$]")
+_MARKS_IN_PROSE = re.compile(r"[\\`*_<>&|#@~$]|\](?=[\[(:])")
 _PLAIN = re.compile(r"[\w.:/+=,()-]+(?: [\w.:/+=,()-]+)*", flags=re.ASCII)
 
 

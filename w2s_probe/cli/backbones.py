@@ -8,6 +8,7 @@ import json
 import click
 
 from w2s_probe.cli.options import json_option
+from w2s_probe.cli.rim import say
 from w2s_probe.results import SCHEMA
 
 __all__ = ["backbones"]
@@ -30,6 +31,6 @@ def backbones(*, as_json: bool) -> None:
         click.echo(json.dumps({"schema": SCHEMA, "backbones": rows}))
         return
     for one in listings:
-        click.echo(f"{one.name}  ({one.takes}; {one.license})\n    {one.what}")
-        click.echo(f"    {'installed' if one.installed else one.install}")
-    click.echo("features:FILE\n    features computed elsewhere: .npy, .npz, .safetensors, .parquet")
+        say(f"{one.name}  ({one.takes}; {one.license})\n    {one.what}")
+        say(f"    {'installed' if one.installed else one.install}")
+    say("features:FILE\n    features computed elsewhere: .npy, .npz, .safetensors, .parquet")

@@ -1,4 +1,4 @@
-"""Files a colleague can open: JSON, Parquet, HTML."""
+"""Files a colleague can open: JSON, Parquet, HTML, Markdown; and the last two again from the first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe import __version__
-from w2s_probe.errors import ConfigError
+from w2s_probe.errors import ConfigError, DataError
+from w2s_probe.plain import from_plain
 from w2s_probe.results import W2SResult
 
 if TYPE_CHECKING:
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     from w2s_probe.pipeline import Run
     from w2s_probe.strategies import Scorer
 
-__all__ = ["installed_versions", "save_predictions", "save_results"]
+__all__ = ["installed_versions", "load_results", "save_predictions", "save_results", "write_report"]
 
+RESULT = "result.json"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-transformers")
 
 
 def save_results(result: W2SResult, folder: Path) -> None:
-    """Write ``result.json``, ``results.parquet`` and ``report.html`` into `folder`.
+    """Write ``result.json``, ``results.parquet``, ``report.html`` and ``report.md`` into `folder`.
 
     Raises
     ------
@@ -36,10 +38,8 @@ def save_results(result: W2SResult, folder: Path) -> None:
     """
     import polars as pl
 
-    from w2s_probe.report.html import report_html
-
     versions = installed_versions()
-    whole = {**result.to_dict(), "versions": versions}
+    whole = json.dumps({**result.to_dict(), "versions": versions}, indent=2, ensure_ascii=False, allow_nan=False)
     schema = {
         "seed": pl.Int64,
         "part": pl.String,
@@ -49,14 +49,64 @@ def save_results(result: W2SResult, folder: Path) -> None:
         "group": pl.String,
         "value": pl.Float64,
         "n": pl.Int64,
+        "n_labeled": pl.Int64,
+        "n_unlabeled": pl.Int64,
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "result.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        # a file name that is not UTF-8 leaves half characters, which JSON can hold as escapes
+        (folder / RESULT).write_text(f"{whole}\n", encoding="utf-8", errors="backslashreplace", newline="\n")
         pl.DataFrame(list(result.to_record()), schema=schema).write_parquet(folder / "results.parquet")
-        (folder / "report.html").write_text(report_html(result, versions), encoding="utf-8")
     except OSError as error:
         raise ConfigError(_unwritable(folder, error)) from error
+    write_report(result, versions, folder)
+
+
+def write_report(result: W2SResult, versions: Mapping[str, str], folder: Path) -> None:
+    """Write ``report.html`` and ``report.md`` into `folder`: the same bytes for the same result.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written to.
+    """
+    from w2s_probe.report.html import report_html
+    from w2s_probe.report.markdown import report_markdown
+
+    pages = {"report.html": report_html(result, versions), "report.md": report_markdown(result, versions)}
+    try:
+        for name, page in pages.items():
+            (folder / name).write_text(page, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ConfigError(_unwritable(folder, error)) from error
+
+
+def load_results(folder: Path) -> tuple[W2SResult, dict[str, str]]:
+    """Return the result in a folder that `save_results` wrote, and the versions it was made with.
+
+    Raises
+    ------
+    DataError
+        If there is no ``result.json``, or it does not hold what `run` wrote.
+    """
+    path = folder / RESULT
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        result = W2SResult.from_dict(found)
+        versions: dict[str, str] = from_plain(Mapping[str, str], found.get("versions"), "versions")
+    except FileNotFoundError as error:
+        msg = f"{folder} must be a folder that run --out wrote: it has no {RESULT}. Check the folder."
+        raise DataError(msg) from error
+    except OSError as error:
+        msg = f"{path} must be a file to read: it said {error.strerror or error}. Check the folder."
+        raise DataError(msg) from error
+    except DataError as error:
+        msg = f"{path} must be as run --out wrote it: {error} Run again with --out."
+        raise DataError(msg) from error
+    except (ValueError, RecursionError) as error:
+        msg = f"{path} must be JSON as run --out wrote it: got {error}. Run again with --out."
+        raise DataError(msg) from error
+    return result, versions
 
 
 def save_predictions(run: Run, folder: Path) -> None:
@@ -119,3 +169,8 @@ def _decided(scores: NDArray[np.float64], classes: tuple[str, ...] | None) -> li
 
 def _unwritable(folder: Path, error: OSError) -> str:
     return f"--out must be a folder to write to: {folder} said {error.strerror or error}. Choose another folder."
+
+
+def _refuse(constant: str) -> float:
+    msg = f"the number {constant}"
+    raise ValueError(msg)
