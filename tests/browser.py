@@ -35,7 +35,9 @@ class Browser:
 
     def open(self, page: Path, *, width: int, scheme: str) -> None:
         """Load a file as a phone or a desktop of this width would, in light or dark."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 600)
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 600
+        )
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.events.clear()
         self.call("Page.navigate", url=page.as_uri())
@@ -82,7 +84,7 @@ def open_browser(folder: Path) -> Iterator[Browser]:
         pytest.fail(f"these tests need a browser, one of {', '.join(NAMES)}. Run: apt-get install chromium")
     ours, theirs = os.pipe(), os.pipe()  # it reads commands from file descriptor 3 and writes to 4
     flags = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe")
-    shell = f"exec 3<&{ours[0]} 4>&{theirs[1]}; exec \"$@\""
+    shell = f'exec 3<&{ours[0]} 4>&{theirs[1]}; exec "$@"'
     process = subprocess.Popen(
         ["bash", "-c", shell, "bash", program, *flags, f"--user-data-dir={folder}"],
         pass_fds=(ours[0], theirs[1]),

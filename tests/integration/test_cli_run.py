@@ -252,7 +252,9 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("verb", [(), ("run",), ("embed",), ("demo",), ("cache",), ("cache", "ls"), ("doctor",)])
+@pytest.mark.parametrize(
+    "verb", [(), ("run",), ("report",), ("embed",), ("demo",), ("cache",), ("cache", "ls"), ("doctor",)]
+)
 def test_every_verb_has_help_with_an_example(cli: Cli, verb: tuple[str, ...]) -> None:
     done = cli(*verb, "--help")
     assert done.returncode == 0

@@ -83,7 +83,7 @@ def _parquet(path: Path) -> Found:
     import polars as pl
 
     try:
-        table = pl.read_parquet(path)
+        table = pl.read_parquet(path, glob=False)
     except pl.exceptions.PolarsError as error:
         raise ValueError(error) from error
     ids = _ids(table["id"].to_numpy()) if "id" in table.columns else None

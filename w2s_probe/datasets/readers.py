@@ -79,10 +79,11 @@ def read_frame(path: Path) -> pl.DataFrame:
         raise DataError(msg)
     try:
         if path.suffix == ".parquet":
-            return pl.read_parquet(path)
+            return pl.read_parquet(path, glob=False)  # a name may hold brackets and stars
         if path.suffix in (".csv", ".tsv"):
-            return pl.read_csv(path, separator="\t" if path.suffix == ".tsv" else ",", infer_schema_length=None)
-        return pl.read_ndjson(path, infer_schema_length=None)
+            separator = "\t" if path.suffix == ".tsv" else ","
+            return pl.read_csv(path, separator=separator, infer_schema_length=None, glob=False)
+        return pl.read_ndjson(path.read_bytes(), infer_schema_length=None)
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         utf8 = "utf-8" in reason.lower() or "utf8" in reason.lower()
