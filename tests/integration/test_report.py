@@ -103,9 +103,14 @@ def test_a_curve_comes_only_when_asked_for(cli: Cli, table: Path, tmp_path: Path
     assert set(tidy.filter(part="test")["n_labeled"]) == {160}
 
 
+def swap_for_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 BREAK: dict[str, tuple[Callable[[Path], object], str]] = {
     "no file": (lambda p: p.unlink(), "it has no result.json"),
-    "a folder": (lambda p: (p.unlink(), p.mkdir()), "must be a file to read"),
+    "a folder": (swap_for_a_folder, "must be a file to read"),
     "no JSON": (lambda p: p.write_text("{"), "must be JSON as run --out wrote it"),
     "not UTF-8": (lambda p: p.write_bytes(b"\xff\xfe"), "must be JSON as run --out wrote it"),
     "foreign": (lambda p: p.write_text("[1, 2]"), "must be an object with a schema"),

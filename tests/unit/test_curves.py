@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,17 +16,20 @@ from w2s_probe.curves import curve_sizes, learning_curve
 from w2s_probe.labels import Labels
 from w2s_probe.protocol import fit_seed, run_w2s
 from w2s_probe.results import CurvePoint
-from w2s_probe.splits import draw_splits, smaller_split
+from w2s_probe.splits import Split, draw_splits, smaller_split
 
 CONFIG = W2SConfig(n_labeled=80, n_unlabeled=320, n_test=200, seeds=2)
-SIZES = {"n_labeled": 80, "n_unlabeled": 320, "n_test": 200}
+
+
+def drawn(labels: Labels, seeds: Sequence[int]) -> list[Split]:
+    return draw_splits(labels, seeds=seeds, n_labeled=80, n_unlabeled=320, n_test=200)
 
 
 @pytest.mark.parametrize("ceiling", ["U", "L+U"])
-def test_a_point_is_the_run_of_its_own_splits(ceiling: str) -> None:
+def test_a_point_is_the_run_of_its_own_splits(ceiling: Literal["U", "L+U"]) -> None:
     teacher, student, labels = pair_of_views(900, classes=3)
     config = replace(CONFIG, ceiling=ceiling)
-    splits = draw_splits(labels, seeds=range(2), **SIZES)
+    splits = drawn(labels, range(2))
     result, outcomes = run_w2s(teacher, student, labels, splits=splits, config=config)
     points, _ = learning_curve(teacher, student, labels, outcomes=outcomes, config=config)
     assert [(p.n, p.N) for p in points] == [(10, 320), (20, 320), (40, 320), (80, 40), (80, 80), (80, 160), (80, 320)]
@@ -47,7 +52,7 @@ def test_a_point_is_the_run_of_its_own_splits(ceiling: str) -> None:
 
 def test_what_is_equal_is_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     teacher, student, labels = pair_of_views(900)
-    splits = draw_splits(labels, seeds=[0], **SIZES)
+    splits = drawn(labels, [0])
     _, outcomes = run_w2s(teacher, student, labels, splits=splits, config=CONFIG)
     seen: dict[tuple[int, int], set[str]] = {}
 
@@ -65,7 +70,7 @@ def test_what_is_equal_is_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_smaller_splits_are_nested_and_keep_the_classes_and_the_test_rows() -> None:
     _, _, labels = pair_of_views(900, classes=3)
-    (split,) = draw_splits(labels, seeds=[4], **SIZES)
+    (split,) = drawn(labels, [4])
     in_order = replace(split, labeled=np.sort(split.labeled), unlabeled=np.sort(split.unlabeled))
     for whole in (split, in_order):
         last = smaller_split(whole, labels, n_labeled=12, n_unlabeled=40)
@@ -73,17 +78,17 @@ def test_smaller_splits_are_nested_and_keep_the_classes_and_the_test_rows() -> N
             more = smaller_split(whole, labels, n_labeled=n, n_unlabeled=N)
             assert set(last.labeled) < set(more.labeled)
             assert set(last.unlabeled) < set(more.unlabeled)
-            shares = [
+            few, all_rows = (
                 np.bincount(labels.values[rows], minlength=3) / len(rows) for rows in (more.labeled, whole.labeled)
-            ]
-            np.testing.assert_allclose(*shares, atol=1 / n)  # whole rows: off by less than one
+            )
+            np.testing.assert_allclose(few, all_rows, atol=1 / n)  # whole rows: off by less than one
             last = more
         np.testing.assert_array_equal(last.test, whole.test)
 
 
 def test_a_part_in_the_tables_order_is_shuffled_before_it_is_cut() -> None:
     _, _, labels = pair_of_views(900)
-    (split,) = draw_splits(labels, seeds=[0], **SIZES)
+    (split,) = drawn(labels, [0])
     in_order = replace(split, labeled=np.sort(split.labeled))
     few = smaller_split(in_order, labels, n_labeled=20, n_unlabeled=320)
     assert few.labeled.max() > np.sort(split.labeled)[40]
@@ -106,7 +111,7 @@ def test_sizes_too_small_to_stratify_are_left_out(size: int, classes: int, sizes
 
 def test_tidy_rows_of_a_curve_are_those_of_the_first_strategy() -> None:
     teacher, student, labels = pair_of_views(900)
-    splits = draw_splits(labels, seeds=range(2), **SIZES)
+    splits = drawn(labels, range(2))
     _, outcomes = run_w2s(teacher, student, labels, splits=splits, config=CONFIG)
     points, rows = learning_curve(teacher, student, labels, outcomes=outcomes, config=CONFIG)
     assert len(rows) == len(points) * 4 * 2
