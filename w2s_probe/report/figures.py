@@ -46,7 +46,7 @@ def agreement_figure(result: W2SResult) -> str:
     rows = [
         _Row(
             system="student",
-            name=f"teacher {where}" if one else f"{visible(name)}, teacher {where}",
+            name=f"teacher {where}" if one else f"{shorten(visible(name), 11)}, teacher {where}",
             estimate=student.error_imitation[f"teacher_{where}"],
             text=estimate_text(student.error_imitation[f"teacher_{where}"]),
         )

@@ -18,6 +18,7 @@ from w2s_probe.text import shorten, visible, width
 __all__ = ["WIDTH", "columns", "run_text"]
 
 WIDTH = 80
+GAP = 2  # cells between columns
 LEAST = 8  # cells that a shortened first column keeps
 
 
@@ -47,7 +48,7 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequ
     """
     shown = [[visible(cell) for cell in row] for row in (header, *rows)]
     others = [max(width(cell) for cell in column) for column in zip(*shown, strict=True)][1:]
-    room = max(WIDTH - sum(others) - len(others), LEAST)
+    room = max(WIDTH - sum(others) - GAP * len(others), LEAST)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     (first, *names), *cells = [[shorten(row[0], room), *row[1:]] for row in shown]
     for i, name in enumerate((first, *names)):
