@@ -111,9 +111,16 @@ def test_sizes_too_small_to_stratify_are_left_out(size: int, classes: int, sizes
 
 def test_tidy_rows_of_a_curve_are_those_of_the_first_strategy() -> None:
     teacher, student, labels = pair_of_views(900)
-    splits = drawn(labels, range(2))
-    _, outcomes = run_w2s(teacher, student, labels, splits=splits, config=CONFIG)
-    points, rows = learning_curve(teacher, student, labels, outcomes=outcomes, config=CONFIG)
+    _, outcomes = run_w2s(teacher, student, labels, splits=drawn(labels, range(2)), config=CONFIG)
+    two = [
+        replace(
+            outcome,
+            students={**outcome.students, "other": outcome.students["vanilla"]},
+            test_scores={**outcome.test_scores, "other": outcome.test_scores["vanilla"]},
+        )
+        for outcome in outcomes
+    ]
+    points, rows = learning_curve(teacher, student, labels, outcomes=two, config=CONFIG)
     assert len(rows) == len(points) * 4 * 2
     assert {row["part"] for row in rows} == {"curve"}
     for point in points:

@@ -106,7 +106,7 @@ def ticks(low: float, high: float, *, most: int = 5) -> list[float]:
     if high <= low:
         return [low]
     power = 10.0 ** math.floor(math.log10((high - low) / most))
-    step = next(power * factor for factor in (1, 2, 5, 10, 20) if (high - low) / (power * factor) < most)
+    step = next(power * factor for factor in (1, 2, 5, 10, 20) if (high - low) / (power * factor) < most - 0.01)
     first = math.ceil(low / step)
     return [round(k * step, 12) for k in range(first, math.floor(high / step) + 1)]
 

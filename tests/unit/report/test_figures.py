@@ -60,7 +60,7 @@ def test_one_size_and_equal_scores_can_be_drawn(result: W2SResult) -> None:
     point = CurvePoint(
         n=9, N=9, teacher=same, student=same, baseline=same, ceiling=same, gain=same, versus_baseline=same
     )
-    systems = {name: {metric: same for metric in scores} for name, scores in result.systems.items()}
+    systems = {name: dict.fromkeys(scores, same) for name, scores in result.systems.items()}
     flat = replace(result, systems=systems, curve=(point,))
     for figure in (*curve_figures(flat), systems_figure(flat)):
         assert "nan" not in figure
