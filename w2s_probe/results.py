@@ -316,6 +316,11 @@ def _check_complete(result: W2SResult) -> None:
         "error_imitation must say teacher_right and teacher_wrong": all(
             student.error_imitation.keys() == {"teacher_right", "teacher_wrong"} for student in agreements
         ),
+        "reliability must hold bins with rows": all(
+            bins and all(each.rows > 0 and 0 <= each.confidence <= 1 and 0 <= each.accuracy <= 1 for each in bins)
+            for bins in result.reliability.values()
+        ),
+        "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in result.curve or ()),
     }.items():
         if not right:
             msg = f"{said}: got something else."

@@ -91,7 +91,7 @@ def test_the_report_opens_offline_and_fits_phone_and_desktop_by_day_and_night(
     given = request.getfixturevalue(data)
     assert cli(*(given if data == "hostile" else (*RUN, "--curve", "--out", "out"))).returncode == 0
     page = tmp_path / "out" / "report.html"
-    for width, scheme in itertools.product((400, 1000), ("light", "dark")):
+    for width, scheme in itertools.product((400, 870, 1000), ("light", "dark")):
         found = look(browser, page, width=width, scheme=scheme)
         assert (found["paper"] < 0.05) == (scheme == "dark")
         assert min(found["text"], found["inside"]) >= 4.5  # WCAG 2 AA for text
@@ -99,6 +99,18 @@ def test_the_report_opens_offline_and_fits_phone_and_desktop_by_day_and_night(
         assert found["smallest"] >= 10
         assert found["cut"] == []
         assert found["overlapping"] == []
+
+
+def test_the_report_prints_dark_on_white_within_the_paper(
+    browser: Browser, cli: Cli, table: Path, tmp_path: Path
+) -> None:
+    assert cli(*RUN, "--curve", "--out", "out").returncode == 0
+    browser.open(tmp_path / "out" / "report.html", width=700, scheme="dark")  # A4 between its margins
+    night = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.call("Emulation.setEmulatedMedia", media="print", features=night)
+    assert browser.evaluate(CONTRAST)["paper"] > 0.9
+    wide = browser.evaluate(UNFOLDED)
+    assert max(wide[:2]) <= wide[2]
 
 
 def test_what_the_browser_would_report_is_seen(browser: Browser, tmp_path: Path) -> None:

@@ -81,6 +81,10 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "half the names": (lambda d: d["config"].update(data="x"), "config must name data, teacher and student"),
     "another score": (lambda d: d.update(score="f1"), "score must be accuracy or r2"),
     "a lost score": (lambda d: d["systems"]["ceiling"].pop("brier"), "every system must have the same scores"),
+    "a bin without rows": (lambda d: d["reliability"]["teacher"][0].update(rows=0), "reliability must hold bins"),
+    "no bins": (lambda d: d["reliability"].update(teacher=[]), "reliability must hold bins"),
+    "a bin of nothing": (lambda d: d["reliability"]["teacher"][0].update(accuracy=None), "reliability must hold bins"),
+    "no labels": (lambda d: d["curve"][0].update(n=0), "sizes of the curve must be above 0"),
     "half an imitation": (
         lambda d: d["students"]["vanilla"]["error_imitation"].pop("teacher_wrong"),
         "error_imitation must say",

@@ -34,7 +34,8 @@ def systems_figure(result: W2SResult) -> str:
         for row in system_rows(result)
         for score in [score_text(result.score, row.scores[result.score])]
     ]
-    bounds = [limit for row in rows for limit in (row.estimate.low, row.estimate.high)]
+    bounds = [limit for row in rows for limit in (row.estimate.low, row.estimate.high) if not math.isnan(limit)]
+    bounds = bounds or [0.0, 1.0]
     margin = 0.08 * (max(bounds) - min(bounds)) or 0.01
     title = f"{METRIC_NAMES[result.score]} on {result.n_test:,} test rows"
     return _intervals("systems", rows, title=title, low=min(bounds) - margin, high=max(bounds) + margin)
@@ -62,13 +63,11 @@ def curve_figures(result: W2SResult) -> list[str]:
     """Return the systems over n at the full N, and over N at the full n."""
     points = result.curve or ()
     n, N = max(point.n for point in points), max(point.N for point in points)
-    estimates = [getattr(point, system) for point in points for system in SYSTEMS]
-    low, high = min(e.low for e in estimates), max(e.high for e in estimates)
-    margin = 0.04 * (high - low) or 0.01
+    low, high = _frame([getattr(point, system) for point in points for system in SYSTEMS])
     main = METRIC_NAMES[result.score]
     return [
         _curve(name, [p for p in points if p.N == N] if name == "n" else [p for p in points if p.n == n],
-               score=main, axis=axis, low=low - margin, high=high + margin)
+               score=main, axis=axis, low=low, high=high)
         for name, axis in {
             "n": f"n labels, at N = {N:,}",
             "N": f"N pseudolabels, at n = {n:,}",
@@ -121,18 +120,31 @@ def _curve(name: str, points: Sequence[CurvePoint], *, score: str, axis: str, lo
     marks += [words(x.at(size), 244, f"{size:,}", anchor="middle") for size in sizes]
     marks.append(words((40 + WIDTH) / 2, 263, axis, anchor="middle", kind="soft"))
     for system in SYSTEMS:
-        estimates = [getattr(point, system) for point in points]
-        places = [x.at(size) for size in sizes]
+        known = [(x.at(getattr(point, name)), getattr(point, system)) for point in points]
+        known = [(at, estimate) for at, estimate in known if not math.isnan(estimate.value)]
         value, upper, lower = (
-            [(at, y.at(getattr(e, limit))) for at, e in zip(places, estimates, strict=True)]
+            [(at, y.at(min(max(getattr(estimate, limit), low), high))) for at, estimate in known]
             for limit in ("value", "high", "low")
         )
-        marks.append(group(system, [band(upper, lower), line(value), *(dot(system, *place) for place in value)]))
+        if known:
+            marks.append(group(system, [band(upper, lower), line(value), *(dot(system, *place) for place in value)]))
     said = "; ".join(
         f"at {size:,}: " + ", ".join(f"{system} {estimate_text(getattr(point, system))}" for system in SYSTEMS)
         for size, point in zip(sizes, points, strict=True)
     )
     return panel(f"curve{name}", size=(WIDTH, 270), title=f"{score} over {axis}", said=f"{said}.", marks=marks)
+
+
+def _frame(estimates: Sequence[Estimate]) -> tuple[float, float]:
+    """Return limits that hold all values, and of the intervals what is not far wider than those."""
+    known = [estimate for estimate in estimates if not math.isnan(estimate.value)]
+    if not known:
+        return 0.0, 1.0
+    least, most = min(e.value for e in known), max(e.value for e in known)
+    span = max(most - least, 0.02)
+    low = max(min(e.low for e in known), least - span)
+    high = min(max(e.high for e in known), most + span)
+    return low - 0.04 * span, high + 0.04 * span
 
 
 def _reliability(name: str, system: str, label: str, bins: Sequence[ReliabilityBin], ece: Estimate) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -65,6 +66,22 @@ def test_one_size_and_equal_scores_can_be_drawn(result: W2SResult) -> None:
     for figure in (*curve_figures(flat), systems_figure(flat)):
         assert "nan" not in figure
         assert "inf" not in figure
+
+
+def test_undefined_scores_are_left_out_of_a_curve(result: W2SResult) -> None:
+    some, never = Estimate(value=0.5, low=-9.0, high=9.0), Estimate(value=math.nan, low=math.nan, high=math.nan)
+    point = CurvePoint(
+        n=9, N=9, teacher=some, student=never, baseline=some, ceiling=some, gain=never, versus_baseline=never
+    )
+    systems = {name: dict.fromkeys(scores, never) for name, scores in result.systems.items()}
+    strange = replace(result, systems=systems, curve=(point, replace(point, n=20, student=some)))
+    over_n, over_N = curve_figures(strange)
+    assert "nan" not in over_n + over_N + systems_figure(strange)
+    assert over_n.count('class="band"') == 4
+    heights = [
+        float(y) for y in re.findall(r",(-?[\d.]+)[LZ\"]", "".join(re.findall(r'class="band" d="[^"]*"', over_n)))
+    ]
+    assert 40 <= min(heights) <= max(heights) <= 230  # an interval far wider than the values stays in the frame
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
