@@ -21,10 +21,10 @@ demo: .venv/.demo
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 test: .venv/.dev
-	$(PYTEST) -m "not slow and not statistical and not models and not bare"
+	$(PYTEST) -m "not slow and not statistical and not models and not browser and not bare"
 
 test-slow: .venv/.dev
-	$(PYTEST) --durations=15 -m "(slow or statistical or models) and not bare"
+	$(PYTEST) --durations=15 -m "(slow or statistical or models or browser) and not bare"
 
 check: lint types contracts test test-slow
 
@@ -52,7 +52,7 @@ check-bare:
 	build/bare/venv/bin/pip install -q dist/*.whl pytest pytest-xdist hypothesis
 	cp -r tests examples pyproject.toml README.md build/bare/
 	cd build/bare && venv/bin/python -m pytest tests -n 2 --ignore tests/contract \
-		-m "not slow and not statistical and not models"
+		-m "not slow and not statistical and not models and not browser"
 
 fix: .venv/.dev
 	$(BIN)/ruff check --fix .

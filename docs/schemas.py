@@ -34,6 +34,7 @@ OUTPUTS: dict[str, type] = {
     "demo": W2SResult,
     "doctor": outputs.Installation,
     "embed": outputs.Embedded,
+    "report": W2SResult,
     "run": W2SResult,
 }
 Schema = dict[str, Any]

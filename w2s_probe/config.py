@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from w2s_probe.errors import ConfigError
 
-__all__ = ["DataConfig", "W2SConfig"]
+__all__ = ["DataConfig", "System", "W2SConfig"]
+
+System = Literal["teacher", "student", "baseline", "ceiling"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,7 @@ class W2SConfig:
                 msg = f"{name} must be finite and above 0: got {value}. Leave it out to have it chosen."
                 raise ConfigError(msg)
 
-    def fit_options(self, system: Literal["teacher", "student", "baseline", "ceiling"]) -> dict[str, Any]:
+    def fit_options(self, system: System) -> dict[str, Any]:
         """Return what the fit of a system's head is told: scaling, and its strength or how to choose it.
 
         Parameters

@@ -14,7 +14,7 @@ from w2s_probe.config import W2SConfig
 from w2s_probe.heads import LinearHead
 from w2s_probe.labels import Labels
 from w2s_probe.metrics import Draws, RowScore
-from w2s_probe.results import Estimate, Selection, StudentResult, W2SResult
+from w2s_probe.results import Estimate, ReliabilityBin, Selection, StudentResult, W2SResult
 from w2s_probe.splits import Split
 from w2s_probe.strategies import Scorer, Student
 
@@ -81,8 +81,9 @@ def summarize(
         verdict=metrics.decide(
             gain=first.gain, versus_baseline=first.versus_baseline, n_labeled=n_labeled, score=score
         ),
-        cells=tuple(_cells(outcomes, by_seed, labels)),
         notes=(*_notes(outcomes, len(labels)), *_copies(students, config)),
+        reliability={name: _reliability(name, outcomes, rows) for name in rows} if labels.classes else {},
+        cells=tuple(_cells(outcomes, by_seed, labels)),
     )
 
 
@@ -105,6 +106,13 @@ def _concatenate(seeds: Sequence[dict[str, RowScore]]) -> dict[str, RowScore]:
         )
         for metric, first in seeds[0].items()
     }
+
+
+def _reliability(
+    name: str, outcomes: Sequence[SeedOutcome], rows: Mapping[str, Mapping[str, RowScore]]
+) -> tuple[ReliabilityBin, ...]:
+    said = [outcome.head(name).probabilities(outcome.test_scores[name]) for outcome in outcomes]
+    return metrics.reliability_bins(np.concatenate(said).max(axis=1), rows[name]["accuracy"].numerator)
 
 
 def _estimates(rows: Mapping[str, RowScore], draws: Draws) -> dict[str, Estimate]:
@@ -200,7 +208,7 @@ def _cells(
                 "seed": split.seed,
                 "system": "student" if is_student else name,
                 "strategy": name if is_student else None,
-                "group": None,
+                **_sizes(split),
             }
             head = outcome.head(name)
             fitted = {"ceiling": len(split.unlabeled), "teacher": len(split.labeled), "baseline": len(split.labeled)}
@@ -209,7 +217,7 @@ def _cells(
                 value = float(row.numerator.mean() / row.denominator.mean())
                 yield {**where, "part": "test", "metric": metric, "value": value, "n": len(row.numerator)}
             yield {**where, "part": "train", "metric": "alpha", "value": float(head.alpha), "n": n_fitted}
-        where = {"seed": split.seed, "system": "teacher", "strategy": None, "group": None, "part": "unlabeled"}
+        where = {"seed": split.seed, "system": "teacher", "strategy": None, **_sizes(split), "part": "unlabeled"}
         yield {**where, **_of_pseudolabels(outcome, labels), "n": len(split.unlabeled)}
 
 
@@ -218,6 +226,10 @@ def _of_pseudolabels(outcome: SeedOutcome, labels: Labels) -> dict[str, Any]:
     if labels.classes:
         return {"metric": "accuracy", "value": float((outcome.pseudolabels.argmax(axis=1) == truth).mean())}
     return {"metric": "r2", "value": float(1 - ((outcome.pseudolabels[:, 0] - truth) ** 2).mean() / truth.var())}
+
+
+def _sizes(split: Split) -> dict[str, Any]:
+    return {"group": None, "n_labeled": len(split.labeled), "n_unlabeled": len(split.unlabeled)}
 
 
 def _notes(outcomes: Sequence[SeedOutcome], n_rows: int) -> Iterator[str]:

@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from w2s_probe.config import DataConfig, W2SConfig
-from w2s_probe.plain import Keys, Mark, plain
+from w2s_probe.errors import DataError
+from w2s_probe.plain import Keys, Mark, from_plain, plain
+from w2s_probe.text import json_text
 
 __all__ = [
     "SCHEMA",
+    "CurvePoint",
     "Estimate",
+    "ReliabilityBin",
     "Selection",
     "StudentResult",
     "Verdict",
@@ -129,6 +133,52 @@ class Verdict:
     advice: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityBin:
+    """Test rows of all seeds whose top probability lies in one of 15 bins of equal width.
+
+    Parameters
+    ----------
+    bin : int
+        Bin k holds probabilities from k / 15 to (k + 1) / 15.
+    confidence : float
+        Mean top probability of the rows.
+    accuracy : float
+        Fraction of the rows decided rightly.
+    rows : int
+        How many there are, at least 1.
+    """
+
+    bin: int
+    confidence: float
+    accuracy: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """The four systems on the main score at other sizes, the first strategy's student among them.
+
+    Parameters
+    ----------
+    n, N : int
+        Labeled rows, and rows of the pool.
+    teacher, student, baseline, ceiling : Estimate
+        Their main score.
+    gain, versus_baseline : Estimate
+        Student minus teacher, and student minus baseline.
+    """
+
+    n: int
+    N: int
+    teacher: Estimate
+    student: Estimate
+    baseline: Estimate
+    ceiling: Estimate
+    gain: Estimate
+    versus_baseline: Estimate
+
+
 @dataclass(frozen=True, kw_only=True)
 class W2SResult:
     """Everything one run found, ready to print, plot and save.
@@ -157,10 +207,15 @@ class W2SResult:
         In the order asked for.
     verdict : Verdict
         Of the first strategy.
-    cells : tuple of dict
-        Tidy rows (seed, part, system, strategy, metric, group, value, n).
     notes : tuple of str
         What is right but surprising, one sentence each.
+    reliability : mapping of system or strategy to tuple of ReliabilityBin
+        Calibration of each system, bins with rows only; empty for regression.
+    curve : tuple of CurvePoint, or None
+        Smaller sizes, by n and then N, with the run itself; None if they were not asked for.
+    cells : tuple of dict
+        Tidy rows (seed, part, system, strategy, metric, group, value, n, n_labeled, n_unlabeled);
+        they go into their own file and are no part of `to_dict`.
     """
 
     config: Annotated[Mapping[str, Any], Keys("teacher", "student", DataConfig, W2SConfig)]
@@ -174,8 +229,10 @@ class W2SResult:
     systems: Annotated[Mapping[str, Scores], Keys("teacher", "baseline", "ceiling", required=True)]
     students: Mapping[str, StudentResult]
     verdict: Verdict
-    cells: Annotated[tuple[dict[str, Any], ...], Mark.HIDDEN] = field(repr=False)
     notes: tuple[str, ...] = ()
+    reliability: Mapping[str, tuple[ReliabilityBin, ...]] = field(default_factory=dict)
+    curve: Annotated[tuple[CurvePoint, ...] | None, Mark.UNLESS_NONE] = None
+    cells: Annotated[tuple[dict[str, Any], ...], Mark.HIDDEN] = field(default=(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object that ``--json`` prints."""
@@ -185,6 +242,41 @@ class W2SResult:
         """Return `to_dict` as one line of JSON, NaN written as null."""
         return to_json(self)
 
+    @classmethod
+    def from_dict(cls, found: Any) -> W2SResult:
+        """Return the result that `to_dict` described, without its tidy rows.
+
+        Parameters
+        ----------
+        found : object
+            What JSON gave.
+
+        Raises
+        ------
+        DataError
+            If it is something else, of a newer schema, or was changed into what cannot be.
+        """
+        if not isinstance(found, dict) or "schema" not in found:
+            msg = "it must be an object with a schema: got something else."
+            raise DataError(msg)
+        if found["schema"] != SCHEMA:
+            msg = f"its schema must be {SCHEMA}: got {str(found['schema'])[:60]}, which another w2s_probe wrote."
+            raise DataError(msg)
+        result: W2SResult = from_plain(cls, found)
+        _check_complete(result)
+        return result
+
+    @classmethod
+    def from_json(cls, text: str) -> W2SResult:
+        """Return the result that `to_json` described, as `from_dict` does.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+        """
+        return cls.from_dict(json.loads(text))
+
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield the tidy rows of ``results.parquet``."""
         yield from self.cells
@@ -192,4 +284,37 @@ class W2SResult:
 
 def to_json(found: Any) -> str:
     """Return what a verb found, a dataclass, as one line of JSON that begins with the schema's number."""
-    return json.dumps({"schema": SCHEMA, **plain(found)}, ensure_ascii=False, allow_nan=False)
+    return json_text({"schema": SCHEMA, **plain(found)})
+
+
+def _check_complete(result: W2SResult) -> None:
+    """Refuse a result whose parts are well formed but do not belong together."""
+    sizes = {"n_labeled": int, "n_unlabeled": int, "head": str, "ceiling": str}
+    named = {"data", "teacher", "student"}
+    scored = [*result.systems.values(), *(student.scores for student in result.students.values())]
+    imitations: dict[str, set[str]] = {"accuracy": {"teacher_right", "teacher_wrong"}, "r2": {"teacher_error"}}
+    for said, right in {
+        "config must hold n_labeled, n_unlabeled, head and ceiling": all(
+            type(result.config.get(name)) is kind for name, kind in sizes.items()
+        ),
+        "config must name data, teacher and student, or none of them": len(named & result.config.keys()) in (0, 3),
+        "systems must be teacher, baseline and ceiling": list(result.systems) == ["teacher", "baseline", "ceiling"],
+        "students must be at least one": bool(result.students),
+        "seeds must be at least one": bool(result.seeds),
+        "score must be accuracy or r2": result.score in ("accuracy", "r2"),
+        "every system must have the same scores": all(
+            scores.keys() == scored[0].keys() and {result.score, "brier", "squared_error"} & scores.keys()
+            for scores in scored
+        ),
+        "error_imitation must say teacher_right and teacher_wrong, or teacher_error": all(
+            set(student.error_imitation) == imitations.get(result.score) for student in result.students.values()
+        ),
+        "reliability must hold bins with rows": all(
+            bins and all(each.rows > 0 and 0 <= each.confidence <= 1 and 0 <= each.accuracy <= 1 for each in bins)
+            for bins in result.reliability.values()
+        ),
+        "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in result.curve or ()),
+    }.items():
+        if not right:
+            msg = f"{said}: got something else."
+            raise DataError(msg)

@@ -88,7 +88,14 @@ def test_a_run_interrupted_while_it_writes_leaves_whole_files_only(
 ) -> None:
     assert cli(*SMALL).returncode == 0
     whole = tree(tmp_path / "out")
-    assert set(whole) == {"result.json", "results.parquet", "report.html", "predictions.parquet", "split.csv"}
+    assert set(whole) == {
+        "result.json",
+        "results.parquet",
+        "report.html",
+        "report.md",
+        "predictions.parquet",
+        "split.csv",
+    }
     for name in whole:
         (tmp_path / "out" / name).write_bytes(b"of an older run")
     old = tree(tmp_path / "out")

@@ -174,7 +174,7 @@ def test_tidy_rows_hold_every_score_of_every_seed() -> None:
     assert [row["seed"] for row in accuracy] == [0, 1, 2]
     mean = np.mean([row["value"] for row in accuracy])
     assert mean == pytest.approx(result.students["vanilla"].scores["accuracy"].value)
-    keys = {"seed", "part", "system", "strategy", "metric", "group", "value", "n"}
+    keys = {"seed", "part", "system", "strategy", "metric", "group", "value", "n", "n_labeled", "n_unlabeled"}
     assert all(set(row) == keys for row in rows)
 
 

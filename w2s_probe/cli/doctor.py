@@ -7,6 +7,7 @@ import sys
 import click
 
 from w2s_probe.cli.options import json_option
+from w2s_probe.cli.rim import say
 from w2s_probe.results import to_json
 
 __all__ = ["doctor"]
@@ -31,5 +32,5 @@ def doctor(*, cache_root: str | None, as_json: bool) -> None:
     else:
         for check in checks:
             mark = "ok     " if check.ok else "missing" if check.optional else "BROKEN "
-            click.echo(f"{mark} {check.name:22} {check.found}" + (f"\n        {check.mend}" if check.mend else ""))
+            say(f"{mark} {check.name:22} {check.found}" + (f"\n        {check.mend}" if check.mend else ""))
     sys.exit(0 if all(check.ok or check.optional for check in checks) else 1)

@@ -54,7 +54,7 @@ def embed(
     from w2s_probe import pipeline
     from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cli.outputs import Embedded
-    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars
+    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
 
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
         fetched = pipeline.embed(
@@ -68,4 +68,4 @@ def embed(
         click.echo(to_json(Embedded(backbones=tuple(fetched))))
         return
     for one in fetched:
-        click.echo(fetched_line(one))
+        say(fetched_line(one))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
@@ -12,6 +13,8 @@ from w2s_probe.cli.cache import cache
 from w2s_probe.cli.demo import demo
 from w2s_probe.cli.doctor import doctor
 from w2s_probe.cli.embed import embed
+from w2s_probe.cli.report import report
+from w2s_probe.cli.rim import say
 from w2s_probe.cli.run import run
 from w2s_probe.errors import W2SProbeError
 
@@ -43,7 +46,7 @@ def cli() -> None:
     """
 
 
-for verb in (demo, run, embed, cache, backbones, doctor):
+for verb in (demo, run, report, embed, cache, backbones, doctor):
     cli.add_command(verb)
 
 
@@ -55,10 +58,12 @@ def main() -> None:
         click.echo("interrupted; what is cached stays valid", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        say(shown.getvalue().rstrip("\n"), err=True)
         sys.exit(error.exit_code)
     except W2SProbeError as error:
-        click.echo("error: " + _one_line(str(error)), err=True)
+        say("error: " + _one_line(str(error)), err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -105,12 +105,13 @@ def _read(path: Path) -> pl.DataFrame:
         return read_parquet(path, name=path.name)
     with native_reader():
         if path.suffix in (".ndjson", ".jsonl"):
-            schema = pl.scan_ndjson(path, infer_schema_length=None).collect_schema()
+            content = path.read_bytes()  # by its bytes: a name may hold brackets and stars
+            schema = pl.scan_ndjson(content, infer_schema_length=None).collect_schema()
             _check_cells(path, len(schema))
-            return pl.read_ndjson(path, schema=schema)
+            return pl.read_ndjson(content, schema=schema)
         separator = "\t" if path.suffix == ".tsv" else ","
         _check_header(path, separator)
-        return pl.read_csv(path, separator=separator, infer_schema_length=None)
+        return pl.read_csv(path, separator=separator, infer_schema_length=None, glob=False)
 
 
 def _check_header(path: Path, separator: str) -> None:

