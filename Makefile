@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: demo test test-slow check lint types contracts check-bare fix bench clean help
+.PHONY: demo test test-slow check lint types contracts check-bare fix docs bench clean help
 
 help:
 	@echo "make demo    install, then run weak-to-strong on real data (about 5 minutes the first time)"
 	@echo "make test    install for development, then run the fast tests"
 	@echo "make check   everything continuous integration runs: lint, types, contracts, all tests"
 	@echo "make fix     format and repair what can be repaired"
+	@echo "make docs    write the command-line reference and the JSON Schemas from the code"
 	@echo "make bench   measure speed against named peers"
 
 demo: .venv/.demo
@@ -20,10 +21,10 @@ demo: .venv/.demo
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 test: .venv/.dev
-	$(PYTEST) -m "not slow and not statistical and not models and not bare"
+	$(PYTEST) -m "not slow and not statistical and not models and not browser and not bare"
 
 test-slow: .venv/.dev
-	$(PYTEST) --durations=15 -m "(slow or statistical or models) and not bare"
+	$(PYTEST) --durations=15 -m "(slow or statistical or models or browser) and not bare"
 
 check: lint types contracts test test-slow
 
@@ -31,6 +32,9 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/codespell
+	$(BIN)/python -m docs.docstrings
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 types: .venv/.dev
 	$(BIN)/mypy
@@ -47,11 +51,15 @@ check-bare:
 	@echo "Installing the bare wheel: about 0.6 GB and half a minute."
 	build/bare/venv/bin/pip install -q dist/*.whl pytest pytest-xdist hypothesis
 	cp -r tests examples pyproject.toml README.md build/bare/
-	cd build/bare && venv/bin/python -m pytest tests -n 2 -m "not slow and not statistical and not models"
+	cd build/bare && venv/bin/python -m pytest tests -n 2 --ignore tests/contract \
+		-m "not slow and not statistical and not models and not browser"
 
 fix: .venv/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/.dev
+	$(BIN)/python -m docs
 
 # Unset: kernels are those that the libraries choose for this processor.
 bench: .venv/.dev

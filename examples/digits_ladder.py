@@ -1,4 +1,4 @@
-"""A ladder of weaker teachers for one student, on scikit-learn's digits.
+"""Ten classes: a ladder of weaker teachers for one student, on scikit-learn's digits.
 
 The student sees 8 x 8 pixels; its teachers see the same images averaged over coarser grids, which
 is a linear map of what the student sees. A linear student of soft pseudolabels therefore copies
@@ -15,34 +15,42 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from w2s_probe import BackboneOptions, DataConfig, FeatureStore, W2SConfig, run
+from w2s_probe import BackboneOptions, DataConfig, FeatureStore, W2SConfig, W2SResult, run
 from w2s_probe.report.tables import estimate_text
+from w2s_probe.report.terminal import columns
+
+CONFIG = W2SConfig(n_labeled=150, n_unlabeled=900, n_test=500, seeds=5)
 
 
 def main() -> None:
-    """Print gain and PGR for each teacher."""
-    config = W2SConfig(n_labeled=150, n_unlabeled=900, n_test=500, seeds=5)
-    print("teacher     labels  teacher  student  baseline  gain                     PGR")
+    """Print what all runs share, then one row for each teacher and kind of pseudolabel."""
+    ladder = list(itertools.product(("2x2", "3x3", "4x4"), ("soft", "hard")))
     with tempfile.TemporaryDirectory() as folder:
-        for grid, kind in itertools.product(("2x2", "3x3", "4x4"), ("soft", "hard")):
-            done = run(
-                DataConfig(data="builtin:digits"),
-                replace(config, pseudolabels=kind),
-                teacher=f"classic:pixels-{grid}",
-                student="classic:pixels-8x8",
-                store=FeatureStore(Path(folder)),
-                options=BackboneOptions(),
-            ).result
-            student = done.students["vanilla"]
-            scores = [
-                done.systems["teacher"]["accuracy"].value,
-                student.scores["accuracy"].value,
-                done.systems["baseline"]["accuracy"].value,
-            ]
-            print(
-                f"pixels {grid}  {kind}    {scores[0]:.3f}    {scores[1]:.3f}    {scores[2]:.3f}     "
-                f"{estimate_text(student.gain, signed=True):23}  {estimate_text(student.pgr)}"
-            )
+        results = [measure(grid, kind, FeatureStore(Path(folder))) for grid, kind in ladder]
+    rows = []
+    for (grid, kind), result in zip(ladder, results, strict=True):
+        student = result.students["vanilla"]
+        accuracies = (result.systems["teacher"]["accuracy"].value, student.scores["accuracy"].value)
+        gaps = (estimate_text(student.gain, signed=True), estimate_text(student.pgr, digits=2))
+        rows.append((grid, kind, *(f"{accuracy:.3f}" for accuracy in accuracies), *gaps))
+    first = results[0]
+    baseline, ceiling = (estimate_text(first.systems[name]["accuracy"]) for name in ("baseline", "ceiling"))
+    print(f"{len(first.classes or ())} classes, the largest has {first.majority_rate:.3f} of the rows")
+    print(f"baseline, 8x8 pixels on {CONFIG.n_labeled} labels: {baseline}")
+    print(f"ceiling, 8x8 pixels on {CONFIG.n_unlabeled} labels:  {ceiling}\n")
+    print(columns(("grid", "labels", "teacher", "student", "gain", "PGR"), rows))
+
+
+def measure(grid: str, kind: str, store: FeatureStore) -> W2SResult:
+    """Return what a student of 8 x 8 pixels makes of a teacher of this grid."""
+    return run(
+        DataConfig(data="builtin:digits"),
+        replace(CONFIG, pseudolabels=kind),
+        teacher=f"classic:pixels-{grid}",
+        student="classic:pixels-8x8",
+        store=store,
+        options=BackboneOptions(),
+    ).result
 
 
 if __name__ == "__main__":

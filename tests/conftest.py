@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from w2s_probe.features import EmbeddingSpec, FeatureSet
 from w2s_probe.labels import Labels
@@ -74,3 +76,20 @@ def pair_of_views(n: int, *, seed: int = 0, classes: int = 2) -> tuple[FeatureSe
     strong = core @ rng.standard_normal((10, 30)) + 0.3 * rng.standard_normal((n, 30))
     labels = Labels(values=score.argmax(axis=1), classes=tuple("abcdefgh"[:classes]))
     return feature_set(weak, "teacher features"), feature_set(strong, "student features"), labels
+
+
+def mutations(content: bytes) -> st.SearchStrategy[bytes]:
+    """Return a strategy of `content` with one to four bytes flipped, put in or left out, or its end cut off."""
+    at = st.integers(0, len(content) - 1)
+    flip = st.tuples(at, st.integers(0, 7)).map(lambda how: lambda b: b[: how[0]] + _flipped(b, *how))
+    insert = st.tuples(at, st.binary(min_size=1, max_size=8)).map(
+        lambda how: lambda b: b[: how[0]] + how[1] + b[how[0] :]
+    )
+    delete = st.tuples(at, st.integers(1, 8)).map(lambda how: lambda b: b[: how[0]] + b[how[0] + how[1] :])
+    cut = at.map(lambda end: lambda b: b[:end])
+    steps = st.lists(st.one_of(flip, flip, insert, delete, cut), min_size=1, max_size=4)
+    return steps.map(lambda chosen: reduce(lambda changed, step: step(changed), chosen, content))
+
+
+def _flipped(content: bytes, at: int, bit: int) -> bytes:
+    return bytes([content[at] ^ (1 << bit)]) + content[at + 1 :] if at < len(content) else b""

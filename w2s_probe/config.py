@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from w2s_probe.errors import ConfigError
 
-__all__ = ["DataConfig", "W2SConfig"]
+__all__ = ["DataConfig", "System", "W2SConfig"]
+
+System = Literal["teacher", "student", "baseline", "ceiling"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,9 @@ class W2SConfig:
         if self.head == "softmax" and self.task == "regression":
             msg = "a softmax head needs classes: got --task regression. Use --head ridge."
             raise ConfigError(msg)
+        if self.pseudolabels == "hard" and self.task == "regression":
+            msg = "hard pseudolabels need classes: got --task regression. Use --pseudolabels soft."
+            raise ConfigError(msg)
         self._check_strengths()
         for name, least in {"n_labeled": 2, "n_unlabeled": 2, "n_test": 2, "seeds": 1, "seed": 0, "alphas": 1}.items():
             value = getattr(self, name)
@@ -133,8 +138,14 @@ class W2SConfig:
                 msg = f"{name} must be finite and above 0: got {value}. Leave it out to have it chosen."
                 raise ConfigError(msg)
 
-    def fit_options(self, system: Literal["teacher", "student", "baseline", "ceiling"]) -> dict[str, Any]:
-        """Return what the fit of a system's head is told: scaling, and its strength or how to choose it."""
+    def fit_options(self, system: System) -> dict[str, Any]:
+        """Return what the fit of a system's head is told: scaling, and its strength or how to choose it.
+
+        Parameters
+        ----------
+        system : {"teacher", "student", "baseline", "ceiling"}
+            Whose head it is.
+        """
         given = self.teacher_alpha if system == "teacher" else self.student_alpha
         common = {"scale": self.scale, "points": self.alphas}
         if isinstance(given, float):

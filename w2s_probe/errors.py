@@ -6,7 +6,7 @@ Every message says what was expected, what came and what to do, in one line.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 __all__ = [
     "BackboneError",
@@ -18,7 +18,11 @@ __all__ = [
     "SplitError",
     "W2SProbeError",
     "did_you_mean",
+    "listed",
 ]
+
+LONGEST = 60  # characters of a name that a message shows
+MOST_COMPARED = 1000  # names, each of which takes a fraction of a millisecond
 
 
 class W2SProbeError(Exception):
@@ -55,5 +59,12 @@ class CacheError(W2SProbeError, OSError):
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:
     """Return ``" Did you mean A or B?"`` for names close to `name`, else an empty string."""
-    near = difflib.get_close_matches(name, list(options), n=3, cutoff=0.5)
+    short = [option for option in options if len(option) <= LONGEST][:MOST_COMPARED]
+    near = difflib.get_close_matches(name[:LONGEST], short, n=3, cutoff=0.5)
     return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names with commas between, short whatever they are."""
+    shown = [name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names[:8]]
+    return ", ".join([*shown, "…"] if len(names) > 8 else shown)

@@ -87,11 +87,22 @@ class FeatureSet:
         return len(self.X)
 
     def take(self, rows: NDArray[np.intp]) -> FeatureSet:
-        """Return the given rows, in the given order, as a copy."""
+        """Return the given rows, in the given order, as a copy.
+
+        Parameters
+        ----------
+        rows : array of int, shape (m,)
+            Positions.
+        """
         return FeatureSet(ids=self.ids[rows], X=self.X[rows], spec=self.spec, name=self.name)
 
     def align(self, ids: Sequence[str] | NDArray[np.str_]) -> FeatureSet:
         """Return the rows with these ids, in this order.
+
+        Parameters
+        ----------
+        ids : sequence of str, length m
+            Wanted rows; each must be here.
 
         Raises
         ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
@@ -14,6 +15,7 @@ from w2s_probe.errors import DataError
 
 __all__ = ["Labels", "Task", "read_labels"]
 
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # "2" comes before "10", whether it was read as a number or as text
 Task = Literal["classification", "regression"]
 
 
@@ -24,9 +26,9 @@ class Labels:
     Parameters
     ----------
     values : array of shape (n,)
-        int64 positions in `classes`, or float64 numbers for regression.
+        Positions in `classes` (int64), or numbers (float64) for regression.
     classes : tuple of str, or None
-        Names of the classes, sorted; None for regression.
+        Names of the classes, sorted, as numbers if all are; None for regression.
     """
 
     values: NDArray[Any]
@@ -41,13 +43,25 @@ class Labels:
         return "regression" if self.classes is None else "classification"
 
     def targets(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return what a head is fitted to: one-hot rows (m, K), or numbers (m, 1)."""
+        """Return what a head is fitted to: one-hot rows (m, K), or numbers (m, 1).
+
+        Parameters
+        ----------
+        rows : array of int, shape (m,)
+            Positions.
+        """
         if self.classes is None:
             return self.values[rows, None].astype(np.float64)
         return np.eye(len(self.classes))[self.values[rows]]
 
     def names(self, rows: NDArray[np.intp]) -> list[str] | list[float]:
-        """Return the labels of these rows as the user wrote them."""
+        """Return the labels of these rows as the user wrote them.
+
+        Parameters
+        ----------
+        rows : array of int, shape (m,)
+            Positions.
+        """
         if self.classes is None:
             return [float(value) for value in self.values[rows]]
         return [self.classes[code] for code in self.values[rows]]
@@ -108,8 +122,8 @@ def _classes(column: Sequence[Any], name: str) -> Labels:
         )
         raise DataError(msg)
     named = [_class_name(value) for value in column]
-    numeric = all(isinstance(value, (int, float)) for value in column)
-    classes = sorted(set(named), key=(lambda text: (float(text), text)) if numeric and not _is_bool(column) else None)
+    numeric = all(NUMBER.fullmatch(text) for text in set(named))
+    classes = sorted(set(named), key=(lambda text: (float(text), text)) if numeric else None)
     if len(classes) < 2:
         msg = f"column {name!r} must hold at least two classes: got only {classes}. Name another column with --label."
         raise DataError(msg)
@@ -121,7 +135,3 @@ def _class_name(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) else str(value)
-
-
-def _is_bool(column: Sequence[Any]) -> bool:
-    return any(isinstance(value, bool) for value in column)

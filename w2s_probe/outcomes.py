@@ -14,7 +14,7 @@ from w2s_probe.config import W2SConfig
 from w2s_probe.heads import LinearHead
 from w2s_probe.labels import Labels
 from w2s_probe.metrics import Draws, RowScore
-from w2s_probe.results import Estimate, Selection, StudentResult, W2SResult
+from w2s_probe.results import Estimate, ReliabilityBin, Selection, StudentResult, W2SResult
 from w2s_probe.splits import Split
 from w2s_probe.strategies import Scorer, Student
 
@@ -81,8 +81,9 @@ def summarize(
         verdict=metrics.decide(
             gain=first.gain, versus_baseline=first.versus_baseline, n_labeled=n_labeled, score=score
         ),
-        cells=tuple(_cells(outcomes, by_seed, labels)),
         notes=(*_notes(outcomes, len(labels)), *_copies(students, config)),
+        reliability={name: _reliability(name, outcomes, rows) for name in rows} if labels.classes else {},
+        cells=tuple(_cells(outcomes, by_seed, labels)),
     )
 
 
@@ -107,6 +108,13 @@ def _concatenate(seeds: Sequence[dict[str, RowScore]]) -> dict[str, RowScore]:
     }
 
 
+def _reliability(
+    name: str, outcomes: Sequence[SeedOutcome], rows: Mapping[str, Mapping[str, RowScore]]
+) -> tuple[ReliabilityBin, ...]:
+    said = [outcome.head(name).probabilities(outcome.test_scores[name]) for outcome in outcomes]
+    return metrics.reliability_bins(np.concatenate(said).max(axis=1), rows[name]["accuracy"].numerator)
+
+
 def _estimates(rows: Mapping[str, RowScore], draws: Draws) -> dict[str, Estimate]:
     return {
         metric: metrics.ratio_of_means(row.numerator, row.denominator, draws, bounds=row.bounds)
@@ -124,15 +132,15 @@ def _student_result(
     main = "accuracy" if labels.classes else "r2"
     student, teacher, baseline, ceiling = (rows[system][main] for system in (name, *SYSTEMS))
     error = {system: _error(rows[system]) for system in (name, "baseline")}
-    same = np.concatenate([_decisions(o, name) == _decisions(o, "teacher") for o in outcomes])
+    agreement, imitation = _likeness(name, outcomes, labels, teacher, draws)
     return StudentResult(
         scores=_estimates(rows[name], draws),
         gain=metrics.difference(student, teacher, draws),
         pgr=metrics.performance_gap_recovered(teacher=teacher, student=student, ceiling=ceiling, draws=draws),
         opr=metrics.outperforming_ratio(baseline_error=error["baseline"], student_error=error[name], draws=draws),
         versus_baseline=metrics.difference(student, baseline, draws),
-        agreement=metrics.agreement(same, draws) if labels.classes else None,
-        error_imitation=metrics.error_imitation(same, teacher.numerator == 1, draws) if labels.classes else {},
+        agreement=agreement,
+        error_imitation=imitation,
         selection=_selection(name, outcomes, labels),
     )
 
@@ -142,6 +150,19 @@ def _error(rows: Mapping[str, RowScore]) -> RowScore:
         return rows["squared_error"]
     accuracy = rows["accuracy"]
     return replace(accuracy, numerator=1 - accuracy.numerator)
+
+
+def _likeness(
+    name: str, outcomes: Sequence[SeedOutcome], labels: Labels, teacher: RowScore, draws: Draws
+) -> tuple[Estimate, Mapping[str, Estimate]]:
+    """Return how far a student decides or predicts as its teacher does, and how far it shares its errors."""
+    if labels.classes:
+        same = np.concatenate([_decisions(o, name) == _decisions(o, "teacher") for o in outcomes])
+        return metrics.agreement(same, draws), metrics.error_imitation(same, teacher.numerator == 1, draws)
+    said, taught = (np.concatenate([o.test_scores[system][:, 0] for o in outcomes]) for system in (name, "teacher"))
+    truth = np.concatenate([labels.values[o.split.test] for o in outcomes])
+    repeated = metrics.repeated_error(said - truth, taught - truth, draws)
+    return metrics.agreement_of_values(said, taught, draws), {"teacher_error": repeated}
 
 
 def _decisions(outcome: SeedOutcome, system: str) -> NDArray[np.intp]:
@@ -187,7 +208,7 @@ def _cells(
                 "seed": split.seed,
                 "system": "student" if is_student else name,
                 "strategy": name if is_student else None,
-                "group": None,
+                **_sizes(split),
             }
             head = outcome.head(name)
             fitted = {"ceiling": len(split.unlabeled), "teacher": len(split.labeled), "baseline": len(split.labeled)}
@@ -196,10 +217,19 @@ def _cells(
                 value = float(row.numerator.mean() / row.denominator.mean())
                 yield {**where, "part": "test", "metric": metric, "value": value, "n": len(row.numerator)}
             yield {**where, "part": "train", "metric": "alpha", "value": float(head.alpha), "n": n_fitted}
-        if labels.classes:
-            right = outcome.pseudolabels.argmax(axis=1) == labels.values[split.unlabeled]
-            where = {"seed": split.seed, "system": "teacher", "strategy": None, "group": None}
-            yield {**where, "part": "unlabeled", "metric": "accuracy", "value": float(right.mean()), "n": len(right)}
+        where = {"seed": split.seed, "system": "teacher", "strategy": None, **_sizes(split), "part": "unlabeled"}
+        yield {**where, **_of_pseudolabels(outcome, labels), "n": len(split.unlabeled)}
+
+
+def _of_pseudolabels(outcome: SeedOutcome, labels: Labels) -> dict[str, Any]:
+    truth = labels.values[outcome.split.unlabeled]
+    if labels.classes:
+        return {"metric": "accuracy", "value": float((outcome.pseudolabels.argmax(axis=1) == truth).mean())}
+    return {"metric": "r2", "value": float(1 - ((outcome.pseudolabels[:, 0] - truth) ** 2).mean() / truth.var())}
+
+
+def _sizes(split: Split) -> dict[str, Any]:
+    return {"group": None, "n_labeled": len(split.labeled), "n_unlabeled": len(split.unlabeled)}
 
 
 def _notes(outcomes: Sequence[SeedOutcome], n_rows: int) -> Iterator[str]:
@@ -227,7 +257,14 @@ def _notes(outcomes: Sequence[SeedOutcome], n_rows: int) -> Iterator[str]:
 
 def _copies(students: Mapping[str, StudentResult], config: W2SConfig) -> Iterator[str]:
     for name, student in students.items():
-        if student.agreement is not None and student.agreement.value > COPY and config.pseudolabels == "soft":
+        if not student.agreement.value > COPY or config.pseudolabels == "hard":  # NaN is no copy
+            continue
+        if config.task == "regression":
+            yield (
+                f"{name}: the student predicts what its teacher predicts (R² {student.agreement.value:.3f} around "
+                "it): its features span the teacher's, so that pseudolabels can be copied. Try another teacher."
+            )
+        else:
             yield (
                 f"{name}: the student decides as its teacher on {student.agreement.value:.1%} of the rows: its "
                 "features span the teacher's, so that soft pseudolabels can be copied. Try --pseudolabels hard."

@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
 from w2s_probe.backbones.base import Items
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.config import DataConfig, W2SConfig
+from w2s_probe.curves import learning_curve
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.errors import BackboneError, ConfigError, DataError
@@ -27,6 +28,7 @@ from w2s_probe.exchange import from_cache, from_file
 from w2s_probe.features import FeatureSet
 from w2s_probe.labels import Labels, read_labels
 from w2s_probe.outcomes import SeedOutcome
+from w2s_probe.plain import Mark
 from w2s_probe.protocol import run_w2s
 from w2s_probe.results import W2SResult
 from w2s_probe.splits import Split, draw_splits, same_item_blocks
@@ -65,13 +67,9 @@ class Fetched:
     encoded: int
     cached: int
     truncated: int
-    seconds: float
+    seconds: Annotated[float, Mark.HIDDEN]
     dim: int
     fingerprint: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything but the time it took."""
-        return {name: value for name, value in asdict(self).items() if name != "seconds"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -96,6 +94,7 @@ def run(
     store: FeatureStore,
     options: BackboneOptions,
     split_file: Path | None = None,
+    curve: bool = False,
     on_progress: Progress | None = None,
 ) -> Run:
     """Read the data, fetch both backbones' features, and measure weak-to-strong on them.
@@ -116,6 +115,8 @@ def run(
         How to run the backbones.
     split_file : Path, optional
         The user's own splits, instead of drawn ones.
+    curve : bool
+        Whether to measure smaller sizes too.
     on_progress : callable, optional
         Called with backbone name, items encoded and items to encode.
 
@@ -135,6 +136,9 @@ def run(
     sets, fetched = _fetch(table, sources, store, on_progress)
     weak, strong = replace(sets[0], name="teacher features"), replace(sets[1], name="student features")
     result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config)
+    if curve:
+        points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, config=config)
+        result = replace(result, curve=points, cells=(*result.cells, *rows))
     asked = {"data": data.data, "teacher": teacher, "student": student}
     kept = {"dtype": options.dtype} if options.dtype else {}
     columns = {key: value for key, value in data.to_dict().items() if key != "data"}

@@ -19,14 +19,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from w2s_probe.config import W2SConfig
+from w2s_probe.config import System, W2SConfig
 from w2s_probe.errors import SplitError
 from w2s_probe.features import FeatureSet
 from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax
@@ -37,7 +37,7 @@ from w2s_probe.splits import Split
 from w2s_probe.strategies import W2SProblem, load_strategy
 from w2s_probe.validation import check_same_rows
 
-__all__ = ["fit_seed", "run_w2s"]
+__all__ = ["fit_seed", "run_w2s", "suitable_threads"]
 
 
 def run_w2s(
@@ -72,33 +72,56 @@ def run_w2s(
     """
     for features in (teacher, student):
         check_same_rows(features.name, len(features), "the data", len(labels))
-    one_thread = 1 if config.head == "softmax" else None  # small products: two BLAS threads are five times slower
-    with threadpool_limits(limits=one_thread, user_api="blas"):
+    with suitable_threads(config):
         outcomes = [fit_seed(teacher, student, labels, split=split, config=config) for split in splits]
     fingerprint = _fingerprint(teacher, student, labels, splits, config)
     return summarize(outcomes, labels, config=config, fingerprint=fingerprint), outcomes
 
 
+def suitable_threads(config: W2SConfig) -> threadpool_limits:
+    """Return a block's limit of BLAS threads that suits the kind of head."""
+    one_thread = 1 if config.head == "softmax" else None  # small products: two BLAS threads are five times slower
+    return threadpool_limits(limits=one_thread, user_api="blas")
+
+
 def fit_seed(
-    teacher: FeatureSet, student: FeatureSet, labels: Labels, *, split: Split, config: W2SConfig
+    teacher: FeatureSet,
+    student: FeatureSet,
+    labels: Labels,
+    *,
+    split: Split,
+    config: W2SConfig,
+    known: Mapping[str, LinearHead] | None = None,
 ) -> SeedOutcome:
-    """Return the four systems fitted on one split."""
+    """Return the four systems fitted on one split.
+
+    Parameters
+    ----------
+    teacher, student, labels, config
+        As in `run_w2s`.
+    split : Split
+        Who plays which part.
+    known : mapping of system to LinearHead, optional
+        Heads already fitted to the same rows; they are not fitted again.
+    """
     fit: Callable[..., LinearHead] = fit_ridge if config.head == "ridge" else fit_softmax
     L, U = split.labeled, split.unlabeled
-    top = np.concatenate([L, U]) if config.ceiling == "L+U" else U
     Y = labels.targets(L)
     if np.ptp(Y, axis=0).max() == 0:
         msg = f"the labeled part of seed {split.seed} must hold two classes: got one. Choose other labeled rows."
         raise SplitError(msg)
-    heads = {
-        "teacher": fit(teacher.X[L], Y, **config.fit_options("teacher")),
-        "baseline": fit(student.X[L], Y, **config.fit_options("baseline")),
-        "ceiling": fit(student.X[top], labels.targets(top), **config.fit_options("ceiling")),
+    top = np.concatenate([L, U]) if config.ceiling == "L+U" else U
+    trained_on: dict[System, tuple[FeatureSet, NDArray[np.intp]]] = {
+        "teacher": (teacher, L),
+        "baseline": (student, L),
+        "ceiling": (student, top),
     }
+    heads = dict(known or {})
+    for system, (features, rows) in trained_on.items():
+        if system not in heads:
+            heads[system] = fit(features.X[rows], labels.targets(rows), **config.fit_options(system))
     raw = heads["teacher"].scores(teacher.X[U])
-    pseudolabels = _pseudolabels(
-        heads["teacher"], raw, hard=config.pseudolabels == "hard" and labels.classes is not None
-    )
+    pseudolabels = _pseudolabels(heads["teacher"], raw, hard=config.pseudolabels == "hard")
     students = {}
     for name in config.strategies:
         strategy, settings = load_strategy(name, config.settings)

@@ -6,16 +6,23 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from w2s_probe.config import DataConfig, W2SConfig
+from w2s_probe.errors import DataError
+from w2s_probe.plain import Keys, Mark, from_plain, plain
+from w2s_probe.text import json_text
 
 __all__ = [
     "SCHEMA",
+    "CurvePoint",
     "Estimate",
+    "ReliabilityBin",
     "Selection",
     "StudentResult",
     "Verdict",
     "W2SResult",
-    "plain",
+    "to_json",
 ]
 
 SCHEMA = 1
@@ -23,21 +30,27 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A number with the limits of its interval; NaN where it is undefined."""
+    """A number with the limits of its interval; NaN where it is undefined.
+
+    Parameters
+    ----------
+    value, low, high : float
+        The estimate and the limits of its interval, in the units of what is estimated.
+    resolved : bool or None
+        Whether there is an answer; None where that is no question.
+    """
 
     value: float
     low: float
     high: float
-    resolved: bool | None = None
+    resolved: Annotated[bool | None, Mark.UNLESS_NONE] = None
 
     def unresolved(self) -> Estimate:
         """Return the same question with NaN for an answer."""
         return Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return value, low, high and, where it is a question, resolved."""
-        numbers: dict[str, Any] = {"value": self.value, "low": self.low, "high": self.high}
-        return numbers if self.resolved is None else {**numbers, "resolved": self.resolved}
+
+Scores = Annotated[Mapping[str, Estimate], Keys("accuracy", "brier", "log_loss", "ece", "r2", "squared_error")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,21 +94,23 @@ class StudentResult:
         Baseline's error over the student's; above 1 weak-to-strong beats using the labels directly.
     versus_baseline : Estimate
         Student minus baseline on the main score.
-    agreement : Estimate or None
-        Fraction of rows where student and teacher decide alike; None for regression.
+    agreement : Estimate
+        Fraction of rows where student and teacher decide alike; for regression the R² of the student's
+        predictions around the teacher's.
     error_imitation : mapping of str to Estimate
-        The same among rows where the teacher is right, and where it is wrong.
+        The same among rows where the teacher is right, and where it is wrong; for regression, under
+        ``teacher_error``, the slope of the student's errors on the teacher's.
     selection : Selection
         The pseudolabels it was trained on.
     """
 
-    scores: Mapping[str, Estimate]
+    scores: Annotated[Scores, Mark.INLINE]
     gain: Estimate
     pgr: Estimate
     opr: Estimate
     versus_baseline: Estimate
-    agreement: Estimate | None
-    error_imitation: Mapping[str, Estimate]
+    agreement: Estimate
+    error_imitation: Annotated[Mapping[str, Estimate], Keys("teacher_right", "teacher_wrong", "teacher_error")]
     selection: Selection
 
 
@@ -116,6 +131,52 @@ class Verdict:
     call: Literal["helps", "hurts", "unresolved"]
     recommend: Literal["weak_to_strong", "labels_directly", "unresolved"]
     advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityBin:
+    """Test rows of all seeds whose top probability lies in one of 15 bins of equal width.
+
+    Parameters
+    ----------
+    bin : int
+        Bin k holds probabilities from k / 15 to (k + 1) / 15.
+    confidence : float
+        Mean top probability of the rows.
+    accuracy : float
+        Fraction of the rows decided rightly.
+    rows : int
+        How many there are, at least 1.
+    """
+
+    bin: int
+    confidence: float
+    accuracy: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """The four systems on the main score at other sizes, the first strategy's student among them.
+
+    Parameters
+    ----------
+    n, N : int
+        Labeled rows, and rows of the pool.
+    teacher, student, baseline, ceiling : Estimate
+        Their main score.
+    gain, versus_baseline : Estimate
+        Student minus teacher, and student minus baseline.
+    """
+
+    n: int
+    N: int
+    teacher: Estimate
+    student: Estimate
+    baseline: Estimate
+    ceiling: Estimate
+    gain: Estimate
+    versus_baseline: Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,13 +207,18 @@ class W2SResult:
         In the order asked for.
     verdict : Verdict
         Of the first strategy.
-    cells : tuple of dict
-        Tidy rows (seed, part, system, strategy, metric, group, value, n).
     notes : tuple of str
         What is right but surprising, one sentence each.
+    reliability : mapping of system or strategy to tuple of ReliabilityBin
+        Calibration of each system, bins with rows only; empty for regression.
+    curve : tuple of CurvePoint, or None
+        Smaller sizes, by n and then N, with the run itself; None if they were not asked for.
+    cells : tuple of dict
+        Tidy rows (seed, part, system, strategy, metric, group, value, n, n_labeled, n_unlabeled);
+        they go into their own file and are no part of `to_dict`.
     """
 
-    config: Mapping[str, Any]
+    config: Annotated[Mapping[str, Any], Keys("teacher", "student", DataConfig, W2SConfig)]
     fingerprint: str
     score: str
     level: float
@@ -160,54 +226,95 @@ class W2SResult:
     seeds: tuple[int, ...]
     classes: tuple[str, ...] | None
     majority_rate: float
-    systems: Mapping[str, Mapping[str, Estimate]]
+    systems: Annotated[Mapping[str, Scores], Keys("teacher", "baseline", "ceiling", required=True)]
     students: Mapping[str, StudentResult]
     verdict: Verdict
-    cells: tuple[dict[str, Any], ...] = field(repr=False)
     notes: tuple[str, ...] = ()
+    reliability: Mapping[str, tuple[ReliabilityBin, ...]] = field(default_factory=dict)
+    curve: Annotated[tuple[CurvePoint, ...] | None, Mark.UNLESS_NONE] = None
+    cells: Annotated[tuple[dict[str, Any], ...], Mark.HIDDEN] = field(default=(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object that ``--json`` prints."""
-        return {
-            "schema": SCHEMA,
-            "config": plain(self.config),
-            "fingerprint": self.fingerprint,
-            "score": self.score,
-            "level": self.level,
-            "n_test": self.n_test,
-            "seeds": list(self.seeds),
-            "classes": plain(self.classes),
-            "majority_rate": plain(self.majority_rate),
-            "systems": plain(self.systems),
-            "students": {name: _student(student) for name, student in self.students.items()},
-            "verdict": plain(self.verdict),
-            "notes": list(self.notes),
-        }
+        return {"schema": SCHEMA, **plain(self)}
 
     def to_json(self) -> str:
         """Return `to_dict` as one line of JSON, NaN written as null."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        return to_json(self)
+
+    @classmethod
+    def from_dict(cls, found: Any) -> W2SResult:
+        """Return the result that `to_dict` described, without its tidy rows.
+
+        Parameters
+        ----------
+        found : object
+            What JSON gave.
+
+        Raises
+        ------
+        DataError
+            If it is something else, of a newer schema, or was changed into what cannot be.
+        """
+        if not isinstance(found, dict) or "schema" not in found:
+            msg = "it must be an object with a schema: got something else."
+            raise DataError(msg)
+        if found["schema"] != SCHEMA:
+            msg = f"its schema must be {SCHEMA}: got {str(found['schema'])[:60]}, which another w2s_probe wrote."
+            raise DataError(msg)
+        result: W2SResult = from_plain(cls, found)
+        _check_complete(result)
+        return result
+
+    @classmethod
+    def from_json(cls, text: str) -> W2SResult:
+        """Return the result that `to_json` described, as `from_dict` does.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+        """
+        return cls.from_dict(json.loads(text))
 
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield the tidy rows of ``results.parquet``."""
         yield from self.cells
 
 
-def plain(value: Any) -> Any:
-    """Return a result as dicts, lists, strings and finite numbers; NaN becomes None."""
-    if isinstance(value, Estimate):
-        return plain(value.to_dict())
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    return value
+def to_json(found: Any) -> str:
+    """Return what a verb found, a dataclass, as one line of JSON that begins with the schema's number."""
+    return json_text({"schema": SCHEMA, **plain(found)})
 
 
-def _student(student: StudentResult) -> dict[str, Any]:
-    rest = plain(student)
-    return {**rest.pop("scores"), **rest}
+def _check_complete(result: W2SResult) -> None:
+    """Refuse a result whose parts are well formed but do not belong together."""
+    sizes = {"n_labeled": int, "n_unlabeled": int, "head": str, "ceiling": str}
+    named = {"data", "teacher", "student"}
+    scored = [*result.systems.values(), *(student.scores for student in result.students.values())]
+    imitations: dict[str, set[str]] = {"accuracy": {"teacher_right", "teacher_wrong"}, "r2": {"teacher_error"}}
+    for said, right in {
+        "config must hold n_labeled, n_unlabeled, head and ceiling": all(
+            type(result.config.get(name)) is kind for name, kind in sizes.items()
+        ),
+        "config must name data, teacher and student, or none of them": len(named & result.config.keys()) in (0, 3),
+        "systems must be teacher, baseline and ceiling": list(result.systems) == ["teacher", "baseline", "ceiling"],
+        "students must be at least one": bool(result.students),
+        "seeds must be at least one": bool(result.seeds),
+        "score must be accuracy or r2": result.score in ("accuracy", "r2"),
+        "every system must have the same scores": all(
+            scores.keys() == scored[0].keys() and {result.score, "brier", "squared_error"} & scores.keys()
+            for scores in scored
+        ),
+        "error_imitation must say teacher_right and teacher_wrong, or teacher_error": all(
+            set(student.error_imitation) == imitations.get(result.score) for student in result.students.values()
+        ),
+        "reliability must hold bins with rows": all(
+            bins and all(each.rows > 0 and 0 <= each.confidence <= 1 and 0 <= each.accuracy <= 1 for each in bins)
+            for bins in result.reliability.values()
+        ),
+        "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in result.curve or ()),
+    }.items():
+        if not right:
+            msg = f"{said}: got something else."
+            raise DataError(msg)

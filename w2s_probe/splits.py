@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from w2s_probe.errors import SplitError
 from w2s_probe.labels import Labels
 
-__all__ = ["PARTS", "Part", "Split", "draw_splits", "same_item_blocks"]
+__all__ = ["PARTS", "Part", "Split", "draw_splits", "same_item_blocks", "smaller_split"]
 
 Part = Literal["labeled", "unlabeled", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -106,6 +106,38 @@ def draw_splits(
     if len(fixed) == len(PARTS):
         return [Split(seed=seeds[0], **fixed)]
     return [_draw(seed, strata, blocks, free, sizes, fixed) for seed in seeds]
+
+
+def smaller_split(split: Split, labels: Labels, *, n_labeled: int, n_unlabeled: int) -> Split:
+    """Return a split of fewer training rows: the first of each class, with the same test rows.
+
+    Drawn parts are in random order. Parts in the table's order, such as a user's own, are
+    shuffled first, by the split's seed.
+
+    Parameters
+    ----------
+    split : Split
+        What to take from.
+    labels : Labels
+        Ground truth of all rows; classes keep their shares.
+    n_labeled, n_unlabeled : int
+        Rows to keep of each part; smaller ones lie inside larger ones.
+
+    Raises
+    ------
+    SplitError
+        If a size is larger than its part, or too small to hold every class.
+    """
+    strata = np.zeros(len(labels), dtype=np.int64) if labels.classes is None else labels.values
+    rng = np.random.default_rng([split.seed, 2])
+    kept = {}
+    wanted: dict[Part, int] = {"labeled": n_labeled, "unlabeled": n_unlabeled}
+    for part, size in wanted.items():
+        rows = split.parts()[part]
+        mixed = rng.permutation(rows) if (np.diff(rows) > 0).all() else rows
+        whole = size == len(rows)
+        kept[part] = rows if whole else _stratified(mixed, strata, size, reserve=0, part=part)
+    return Split(labeled=kept["labeled"], unlabeled=kept["unlabeled"], test=split.test, seed=split.seed)
 
 
 def same_item_blocks(*keys: Sequence[bytes] | NDArray[np.bytes_] | Sequence[str]) -> Rows:

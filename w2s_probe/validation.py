@@ -28,7 +28,7 @@ def as_matrix(X: ArrayLike, name: str) -> NDArray[np.floating[Any]]:
     Returns
     -------
     array of shape (n, d)
-        float32 or float64 as given; integers and booleans become float64.
+        float32 or float64 as given; float16 becomes float32, all else float64.
 
     Raises
     ------
@@ -38,7 +38,9 @@ def as_matrix(X: ArrayLike, name: str) -> NDArray[np.floating[Any]]:
     """
     array = np.asanyarray(X)
     if array.dtype.kind not in "fiub":
-        msg = f"{name} must be numbers: got an array of dtype {array.dtype}. Save a plain float32 or float64 array."
+        msg = (
+            f"{name} must be numbers: got an array of dtype {array.dtype!s:.60}. Save a plain float32 or float64 array."
+        )
         raise ShapeError(msg)
     if array.ndim != 2:
         msg = (
@@ -49,8 +51,10 @@ def as_matrix(X: ArrayLike, name: str) -> NDArray[np.floating[Any]]:
     if 0 in array.shape:
         msg = f"{name} must not be empty: got shape {array.shape}. Check how they were saved."
         raise ShapeError(msg)
-    if array.dtype.kind != "f" or array.dtype.itemsize < 4:
-        array = array.astype(np.float32 if array.dtype.kind == "f" else np.float64)
+    if array.dtype not in (np.float32, np.float64):  # halves, extended and foreign byte orders, integers
+        single = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
+            array = array.astype(np.float32 if single else np.float64)
     for rows in row_blocks(len(array)):
         finite = np.isfinite(array[rows])
         if not finite.all():

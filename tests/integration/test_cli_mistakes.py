@@ -130,6 +130,7 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
     ),
     "size and split file": (nothing, (*RUN, "--split-file", "s.csv", "-n", "20"), "fixes all parts"),
     "softmax regression": (nothing, (*RUN, "--task", "regression", "--head", "softmax"), "Use --head ridge"),
+    "hard regression": (nothing, (*RUN, "--task", "regression", "--pseudolabels", "hard"), "Use --pseudolabels soft"),
     "odd setting": (nothing, (*RUN, "--set", "keep=1"), "STRATEGY.FIELD=VALUE"),
     "column of digits": (
         nothing,

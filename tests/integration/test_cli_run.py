@@ -71,7 +71,8 @@ def test_files_hold_what_was_printed(cli: Cli, table: Path, tmp_path: Path) -> N
     assert saved["systems"] == printed["systems"]
     assert saved["versions"]["numpy"] == np.__version__
     tidy = pl.read_parquet(tmp_path / "out" / "results.parquet")
-    assert tidy.columns == ["seed", "part", "system", "strategy", "metric", "group", "value", "n"]
+    assert tidy.columns[:8] == ["seed", "part", "system", "strategy", "metric", "group", "value", "n"]
+    assert tidy.columns[8:] == ["n_labeled", "n_unlabeled"]
     mean = tidy.filter(system="teacher", metric="accuracy", part="test")["value"].mean()
     assert mean == pytest.approx(printed["systems"]["teacher"]["accuracy"]["value"])
     said = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
@@ -251,7 +252,9 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("verb", [(), ("run",), ("embed",), ("demo",), ("cache",), ("cache", "ls"), ("doctor",)])
+@pytest.mark.parametrize(
+    "verb", [(), ("run",), ("report",), ("embed",), ("demo",), ("cache",), ("cache", "ls"), ("doctor",)]
+)
 def test_every_verb_has_help_with_an_example(cli: Cli, verb: tuple[str, ...]) -> None:
     done = cli(*verb, "--help")
     assert done.returncode == 0

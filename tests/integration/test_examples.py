@@ -1,4 +1,4 @@
-"""Examples run as a reader would run them, on the core install."""
+"""Examples run as a reader would run them; those that need packaged weights carry the marker."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
+WEIGHTS = {"vader_ratings"}
+EXAMPLES = [
+    pytest.param(path, marks=[pytest.mark.models, pytest.mark.slow] if path.stem in WEIGHTS else [], id=path.stem)
+    for path in sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
+]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_runs_and_says_something(example: Path, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, example], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -55,6 +55,15 @@ def test_the_second_time_nothing_is_encoded(demo: tuple[Path, str, str]) -> None
     assert first.splitlines()[2:] == second.splitlines()[2:]
 
 
+def test_its_json_is_what_its_schema_says(demo: tuple[Path, str, str]) -> None:
+    from jsonschema import Draft202012Validator  # not there where the wheel is tested alone
+
+    from docs.schemas import schema_of
+
+    folder, _, _ = demo
+    Draft202012Validator(schema_of("demo")).validate(json.loads(w2s_probe(folder, "demo", "--json")))
+
+
 def test_the_readme_shows_what_the_demo_prints(demo: tuple[Path, str, str]) -> None:
     _, _, second = demo
     marker = README.index("<!-- demo output")

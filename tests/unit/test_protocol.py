@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
+from sklearn.metrics import r2_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -115,10 +116,18 @@ def test_a_student_with_the_teachers_features_and_no_penalty_to_pay_agrees_with_
     splits = draw_splits(labels, seeds=range(3), n_labeled=80, n_unlabeled=500, n_test=200)
     result, _ = run_w2s(teacher, teacher, labels, splits=splits, config=CONFIG)
     agreement = result.students["vanilla"].agreement
-    assert agreement is not None
     assert agreement.value > 0.99
     assert any("can be copied" in note for note in result.notes)
     assert result.students["vanilla"].gain.value == pytest.approx(0, abs=0.01)
+
+
+def test_a_copy_of_the_teacher_is_noticed_in_regression_and_decides_nothing() -> None:
+    teacher, _, _ = pair_of_views(900, seed=4)
+    labels = Labels(values=teacher.X[:, 0] + np.random.default_rng(0).standard_normal(900), classes=None)
+    splits = draw_splits(labels, seeds=range(3), n_labeled=80, n_unlabeled=500, n_test=200)
+    result, _ = run_w2s(teacher, teacher, labels, splits=splits, config=replace(CONFIG, task="regression"))
+    assert any("Try another teacher" in note for note in result.notes)
+    assert (result.verdict.call, result.verdict.recommend) == ("unresolved", "labels_directly")
 
 
 def test_ceiling_on_all_labels_is_fitted_to_both_parts() -> None:
@@ -139,7 +148,11 @@ def test_regression_reports_r2_and_squared_error() -> None:
     result, outcomes = run_w2s(teacher, student, labels, splits=splits, config=replace(CONFIG, task="regression"))
     vanilla = result.students["vanilla"]
     assert result.score == "r2"
-    assert vanilla.agreement is None
+    said, taught = (np.concatenate([o.test_scores[name][:, 0] for o in outcomes]) for name in ("vanilla", "teacher"))
+    assert vanilla.agreement.value == pytest.approx(r2_score(taught, said))
+    assert set(vanilla.error_imitation) == {"teacher_error"}
+    pool = [cell["value"] for cell in result.to_record() if cell["part"] == "unlabeled" and cell["metric"] == "r2"]
+    assert pool == pytest.approx([r2_score(y[o.split.unlabeled], o.pseudolabels[:, 0]) for o in outcomes])
     errors = [
         np.mean((outcome.test_scores[name][:, 0] - y[outcome.split.test]) ** 2)
         for name in ("vanilla", "teacher", "ceiling")
@@ -161,7 +174,7 @@ def test_tidy_rows_hold_every_score_of_every_seed() -> None:
     assert [row["seed"] for row in accuracy] == [0, 1, 2]
     mean = np.mean([row["value"] for row in accuracy])
     assert mean == pytest.approx(result.students["vanilla"].scores["accuracy"].value)
-    keys = {"seed", "part", "system", "strategy", "metric", "group", "value", "n"}
+    keys = {"seed", "part", "system", "strategy", "metric", "group", "value", "n", "n_labeled", "n_unlabeled"}
     assert all(set(row) == keys for row in rows)
 
 

@@ -76,7 +76,13 @@ class Backbone(ABC):
 
     @abstractmethod
     def encode(self, items: Items) -> NDArray[np.float32]:
-        """Return features of shape (len(items), d), row i for item i, whatever the order."""
+        """Return features of shape (len(items), d), row i for item i, whatever the order.
+
+        Parameters
+        ----------
+        items : sequence of str, or array of shape (m, height, width[, channels])
+            Texts, or images of bytes.
+        """
 
     @property
     def family(self) -> str:
@@ -84,11 +90,25 @@ class Backbone(ABC):
         return self.name
 
     def encode_together(self, others: Sequence[Backbone], items: Items) -> list[NDArray[np.float32]]:
-        """Return the features of this backbone and of `others` of its family."""
+        """Return the features of this backbone and of `others` of its family.
+
+        Parameters
+        ----------
+        others : sequence of Backbone
+            Of the same `family`.
+        items : sequence of str, or array of shape (m, height, width[, channels])
+            Texts, or images of bytes.
+        """
         return [self.encode(items), *(other.encode(items) for other in others)]
 
     def truncated(self, items: Items) -> list[int]:
-        """Return the positions of items that do not fit and are cut; none unless overridden."""
+        """Return the positions of items that do not fit and are cut; none unless overridden.
+
+        Parameters
+        ----------
+        items : sequence of str, or array of shape (m, height, width[, channels])
+            Texts, or images of bytes.
+        """
         return []
 
     def recorded(self) -> Mapping[str, Any]:

@@ -1,22 +1,27 @@
-"""Features computed elsewhere: .npy, .npz, .safetensors and Parquet; nothing is unpickled."""
+"""Features computed elsewhere: .npy, .npz, .safetensors and Parquet; nothing is unpickled or extracted."""
 
 from __future__ import annotations
 
 import re
-import secrets
+import warnings
 import zipfile
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.atomic import replacing
 from w2s_probe.backbones.identity import hash_file
-from w2s_probe.errors import DataError, did_you_mean
+from w2s_probe.errors import DataError, W2SProbeError, did_you_mean, listed
 from w2s_probe.features import EmbeddingSpec
+from w2s_probe.parquet import read_parquet
+from w2s_probe.untrusted import check_expansion, is_regular_file, reason
 from w2s_probe.validation import as_matrix
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["holds_ids", "read_features", "write_features"]
 
@@ -44,20 +49,20 @@ def read_features(path: Path) -> tuple[NDArray[np.floating[Any]], list[str] | No
     """
     name = f"features:{path.name}"
     _check_suffix(path, name)
-    if not path.is_file():
+    if not is_regular_file(path):
         msg = f"{name} must be a file: there is none at {path}. Check the path, relative to the working directory."
         raise DataError(msg)
     read = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors, ".parquet": _parquet}[path.suffix]
     try:
-        X, ids = read(path)
-    except DataError:
+        with warnings.catch_warnings(action="ignore"):  # numpy's on headers; a wrong one raises too
+            X, ids = read(path)
+        spec = EmbeddingSpec(backbone="features", revision=f"sha256:{hash_file(path)}")
+        return as_matrix(X, name), ids, spec
+    except W2SProbeError:
         raise
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160].rstrip(".")
-        msg = f"{name} must be a plain numeric {path.suffix} file: it cannot be read ({reason}). Save it again."
+    except Exception as error:  # on crafted bytes, readers raise whatever their innermost line does
+        msg = f"{name} must be a plain numeric {path.suffix} file: it cannot be read ({reason(error)}). Save it again."
         raise DataError(msg) from error
-    spec = EmbeddingSpec(backbone="features", revision=f"sha256:{hash_file(path)}")
-    return as_matrix(X, name), ids, spec
 
 
 def write_features(path: Path, X: NDArray[np.floating[Any]], ids: Sequence[str] | None, *, force: bool = False) -> None:
@@ -89,16 +94,12 @@ def write_features(path: Path, X: NDArray[np.floating[Any]], ids: Sequence[str] 
         msg = f"{path.name} must not be there yet: there is a file at {path}. Choose another name, or add --force."
         raise DataError(msg)
     write = {".npy": _write_npy, ".npz": _write_npz, ".safetensors": _write_safetensors, ".parquet": _write_parquet}
-    name = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")  # numpy would add a suffix that is not there
     try:
-        write[path.suffix](name, X, ids)
-        name.replace(path)
+        with replacing(path) as temporary:
+            write[path.suffix](temporary, X, ids)
     except OSError as error:
         msg = f"{path.name} must be writable: {path.parent} said {error.strerror or error}. Choose another place."
         raise DataError(msg) from error
-    finally:
-        with suppress(OSError):
-            name.unlink(missing_ok=True)
 
 
 def holds_ids(path: Path, ids: Sequence[str]) -> bool:
@@ -142,49 +143,94 @@ def _write_parquet(path: Path, X: NDArray[Any], ids: Sequence[str] | None) -> No
 
 
 def _npy(path: Path) -> Found:
-    return np.load(path, mmap_mode="r", allow_pickle=False), None
+    X = np.lib.format.open_memmap(path, mode="r")
+    promised, there = X.offset + X.nbytes, path.stat().st_size
+    if X.size and promised != there:
+        msg = f"its header says {promised} bytes, it has {there}"
+        raise ValueError(msg)
+    return X, None
 
 
 def _npz(path: Path) -> Found:
-    with np.load(path, allow_pickle=False) as arrays:
-        _check_has_x(path, arrays.files)
-        return arrays["X"], _ids(arrays["ids"]) if "ids" in arrays.files else None
+    with zipfile.ZipFile(path) as archive:
+        names = [name.removesuffix(".npy") for name in archive.namelist()]
+        _check_names(path, names)
+        return _member(path, archive, "X"), _ids(_member(path, archive, "ids")) if "ids" in names else None
+
+
+def _member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """Return one array of an archive, never unpacking more than the archive says it holds."""
+    entry = archive.getinfo(f"{name}.npy")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        msg = f"{entry.filename} is compressed in a way numpy does not use"  # others unpack without a limit
+        raise ValueError(msg)
+    check_expansion(f"features:{path.name}", on_disk=path.stat().st_size, in_memory=entry.file_size)
+    with archive.open(entry) as handle:
+        array: NDArray[Any] = np.lib.format.read_array(handle, allow_pickle=False)
+        if handle.read(1):
+            msg = f"{entry.filename} has more bytes than its header says"
+            raise ValueError(msg)
+    return array
 
 
 def _safetensors(path: Path) -> Found:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors import safe_open
 
-    try:
-        arrays = load_file(path)
-    except SafetensorError as error:
-        raise ValueError(error) from error
-    _check_has_x(path, list(arrays))
-    return arrays["X"], _ids(arrays["ids"]) if "ids" in arrays else None
+    with safe_open(path, framework="numpy") as arrays:
+        names = list(arrays.keys())
+        _check_names(path, names)
+        return arrays.get_tensor("X"), _ids(arrays.get_tensor("ids")) if "ids" in names else None
 
 
 def _parquet(path: Path) -> Found:
-    import polars as pl
-
-    try:
-        table = pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
-        raise ValueError(error) from error
-    ids = _ids(table["id"].to_numpy()) if "id" in table.columns else None
+    table = read_parquet(path, name=f"features:{path.name}")
+    ids = _ids_of_column(table["id"]) if "id" in table.columns else None
     if "features" in table.columns:
-        return np.array(table["features"].to_list(), dtype=np.float32), ids
+        return _of_lists(table["features"]), ids
     numeric = [name for name in table.columns if name != "id" and table[name].dtype.is_numeric()]
     return table.select(numeric).to_numpy(), ids
 
 
-def _check_has_x(path: Path, names: list[str]) -> None:
-    if "X" not in names:
-        msg = (
-            f"features:{path.name} must hold an array named X: it holds {', '.join(names) or 'nothing'}."
-            f"{did_you_mean('X', names)} Save it as X."
-        )
+def _of_lists(column: pl.Series) -> NDArray[np.float32]:
+    import polars as pl
+
+    inner = column.dtype.inner if isinstance(column.dtype, (pl.List, pl.Array)) else None
+    if not isinstance(inner, pl.DataType) or not inner.is_numeric():
+        msg = f"its column features holds {column.dtype}, not lists of numbers"
+        raise TypeError(msg)
+    rows = column.cast(pl.List(pl.Float32), strict=False)
+    widths = rows.list.len()
+    if widths.null_count() or widths.n_unique() > 1:
+        msg = "the lists in its column features differ in length"
+        raise ValueError(msg)
+    flat = rows.explode(empty_as_null=False).to_numpy()
+    return flat.reshape(len(rows), -1) if len(flat) else np.empty((len(rows), 0), dtype=np.float32)
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """Refuse a file without one array X, and names that are made to be extracted somewhere."""
+    if names.count("X") != 1:
+        twice = "X twice" if "X" in names else listed(names) or "nothing"
+        near = "" if "X" in names else did_you_mean("X", names)
+        msg = f"features:{path.name} must hold one array named X: it holds {twice}.{near} Save it as X."
+        raise DataError(msg)
+    climbing = [name for name in names if name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts]
+    if climbing:
+        msg = f"features:{path.name} must name arrays, not paths: it holds {listed(climbing)}. Save it again."
         raise DataError(msg)
 
 
 def _ids(column: NDArray[Any]) -> list[str]:
-    return [str(value) for value in column.tolist()]
+    if column.ndim != 1 or column.dtype.kind not in "USiu":
+        msg = f"its ids have dtype {column.dtype} and shape {column.shape}, not one text or integer for each row"
+        raise TypeError(msg)
+    return [str(value) for value in (np.char.decode(column, "utf-8") if column.dtype.kind == "S" else column).tolist()]
+
+
+def _ids_of_column(column: pl.Series) -> list[str]:
+    import polars as pl
+
+    if column.null_count() or not (column.dtype.is_integer() or column.dtype in (pl.String, pl.Categorical, pl.Enum)):
+        msg = f"its column id holds {column.dtype} with {column.null_count()} missing, not one id for each row"
+        raise TypeError(msg)
+    return [str(value) for value in column.to_list()]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import ClassVar
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Modality
 from w2s_probe.errors import BackboneError, did_you_mean
@@ -26,8 +27,25 @@ KINDS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One line of ``w2s-probe backbones``."""
+    """One line of ``w2s-probe backbones``.
 
+    Parameters
+    ----------
+    name : str
+        As in ``--teacher KIND:NAME``.
+    takes : {"text", "image"}
+        What it embeds.
+    what : str
+        The model in a few words.
+    packages : tuple of str
+        Python packages that must be importable.
+    extra : str
+        Extra of w2s-probe that installs them.
+    license : str
+        Of the weights, or of the method where there are none.
+    """
+
+    also_shown: ClassVar = ("installed", "install")
     name: str
     takes: Modality
     what: str

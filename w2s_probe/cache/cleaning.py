@@ -27,7 +27,17 @@ HASH = re.compile(r"[0-9a-f]{64}")  # nothing else is ours
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freed:
-    """One file, or one shard with its sidecar, that went."""
+    """One file, or one shard with its sidecar, that went.
+
+    Parameters
+    ----------
+    path : Path
+        Where it was.
+    reason : str
+        Why it was of no use, one of `REASONS`.
+    bytes : int
+        Its size.
+    """
 
     path: Path
     reason: Reason

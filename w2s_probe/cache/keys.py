@@ -39,12 +39,28 @@ def item_digests(items: Sequence[str] | NDArray[Any]) -> Digests:
 
 
 def label_digests(kind: Literal["text", "id", "row"], labels: Iterable[str]) -> Digests:
-    """Return digests of texts, or of what stands for items that are not known: their ids or row numbers."""
+    """Return digests of texts, or of what stands for items that are not known: their ids or row numbers.
+
+    Parameters
+    ----------
+    kind : {"text", "id", "row"}
+        What the labels are; equal labels of two kinds have different digests.
+    labels : iterable of str
+        One for each item.
+    """
     return _digests(f"{kind}\0".encode() + label.encode("utf-8", "surrogatepass") for label in labels)
 
 
 def shard_name(spec: EmbeddingSpec, digests: Digests) -> str:
-    """Return the SHA-256 of a spec and the items of one shard, in order, in hexadecimal."""
+    """Return the SHA-256 of a spec and the items of one shard, in order, in hexadecimal.
+
+    Parameters
+    ----------
+    spec : EmbeddingSpec
+        The embedding.
+    digests : array of shape (m,)
+        Of the shard's items, as `item_digests` returns them.
+    """
     return hashlib.sha256(fingerprint(spec).encode() + digests.tobytes()).hexdigest()
 
 

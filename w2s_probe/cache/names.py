@@ -18,7 +18,13 @@ FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 def check_name(name: str) -> str:
-    """Return `name` if it can be the name of a file everywhere, or raise `CacheError`."""
+    """Return `name` if it can be the name of a file everywhere, or raise `CacheError`.
+
+    Parameters
+    ----------
+    name : str
+        As the user wrote it.
+    """
     if not PLAIN.fullmatch(name):
         msg = (
             "a name in the cache must be at most 100 letters, digits and . _ -, the first a letter or digit: "
@@ -29,7 +35,13 @@ def check_name(name: str) -> str:
 
 
 def names(root: Path) -> dict[str, str]:
-    """Return the fingerprint that each name points at; a damaged file names nothing."""
+    """Return the fingerprint that each name points at; a damaged file names nothing.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the cache.
+    """
     found = {}
     folder = root / "names"
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
@@ -44,6 +56,15 @@ def names(root: Path) -> dict[str, str]:
 
 def point(root: Path, name: str, fingerprint: str) -> None:
     """Let `name` point at `fingerprint` from now on.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the cache.
+    name : str
+        A plain name.
+    fingerprint : str
+        Of the spec it stands for.
 
     Raises
     ------

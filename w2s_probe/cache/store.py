@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from w2s_probe.cache.shards import DamagedShardError, Sidecar, discard_damaged, 
 from w2s_probe.cache.temporary import remove_abandoned
 from w2s_probe.errors import CacheError, ShapeError
 from w2s_probe.features import EmbeddingSpec
+from w2s_probe.plain import Mark
 from w2s_probe.validation import as_matrix, check_same_rows, row_blocks
 
 __all__ = ["SHARD_ROWS", "Contents", "FeatureStore", "storable"]
@@ -28,15 +29,35 @@ State = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What the cache holds for one spec."""
+    """What the cache holds for one spec.
 
+    Parameters
+    ----------
+    spec : EmbeddingSpec
+        Everything that decided the numbers.
+    rows, dim : int
+        Distinct items, and features of each.
+    shards, bytes : int
+        Files of rows, and their size with their sidecars.
+    truncated : int
+        Items that were too long for the backbone and were cut.
+    recorded : mapping
+        What was noted when the first shard was written.
+    """
+
+    also_shown: ClassVar = ("fingerprint",)
     spec: EmbeddingSpec
-    shards: int
     rows: int
     dim: int
+    shards: int
     bytes: int
     truncated: int
-    recorded: Mapping[str, Any]
+    recorded: Annotated[Mapping[str, Any], Mark.HIDDEN]
+
+    @property
+    def fingerprint(self) -> str:
+        """The spec's fingerprint, which names the folder of the shards."""
+        return self.spec.fingerprint()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -75,7 +96,15 @@ class FeatureStore:
             raise CacheError(msg)
 
     def missing(self, spec: EmbeddingSpec, digests: Digests) -> NDArray[np.intp]:
-        """Return the first positions of the distinct items that are not here, in order."""
+        """Return the first positions of the distinct items that are not here, in order.
+
+        Parameters
+        ----------
+        spec : EmbeddingSpec
+            The embedding.
+        digests : array of shape (n,)
+            Of the items, as `item_digests` returns them.
+        """
         first = np.sort(np.unique(digests, return_index=True)[1])
         return first[self._locate(spec, digests[first]).shard < 0]
 
@@ -124,6 +153,13 @@ class FeatureStore:
     def read(self, spec: EmbeddingSpec, digests: Digests) -> NDArray[np.floating[Any]]:
         """Return the features of these items, shape (n, d), in their order and in the type they are stored in.
 
+        Parameters
+        ----------
+        spec : EmbeddingSpec
+            The embedding.
+        digests : array of shape (n,)
+            Of the items, as `item_digests` returns them.
+
         Raises
         ------
         CacheError
@@ -139,20 +175,42 @@ class FeatureStore:
         return X
 
     def width(self, spec: EmbeddingSpec, digests: Digests) -> int:
-        """Return the number of features of these items; 0 if none is here."""
+        """Return the number of features of these items; 0 if none is here.
+
+        Parameters
+        ----------
+        spec : EmbeddingSpec
+            The embedding.
+        digests : array of shape (n,)
+            Of the items, as `item_digests` returns them.
+        """
         found = self._locate(spec, digests)
         held = found.shard[found.shard >= 0]
         return found.sidecars[held[0]].dim if len(held) else 0
 
     def truncated(self, spec: EmbeddingSpec, digests: Digests) -> int:
-        """Return how many of these items the backbone cut, each counted once."""
+        """Return how many of these items the backbone cut, each counted once.
+
+        Parameters
+        ----------
+        spec : EmbeddingSpec
+            The embedding.
+        digests : array of shape (n,)
+            Of the items, as `item_digests` returns them.
+        """
         found = self._locate(spec, digests)
         held = set(zip(found.shard.tolist(), found.row.tolist(), strict=True))
         cut = {number: set(found.sidecars[number].recorded.get("truncated", [])) for number, _ in held if number >= 0}
         return sum(row in cut[number] for number, row in held if number >= 0)
 
     def contents(self, prefix: str = "") -> list[Contents]:
-        """Return what the cache holds, one entry for each spec whose fingerprint begins with `prefix`."""
+        """Return what the cache holds, one entry for each spec whose fingerprint begins with `prefix`.
+
+        Parameters
+        ----------
+        prefix : str
+            The beginning of a fingerprint; empty for all.
+        """
         found = []
         for folder in self._folders():
             sidecars = list(self._intact_sidecars(folder)) if folder.name.startswith(prefix) else []
@@ -172,7 +230,13 @@ class FeatureStore:
         return found
 
     def items(self, spec: EmbeddingSpec) -> tuple[Digests, list[Mapping[str, Any]]]:
-        """Return the distinct items that are here, in the order of digests, and what is recorded of each shard."""
+        """Return the distinct items that are here, in the order of digests, and what is recorded of each shard.
+
+        Parameters
+        ----------
+        spec : EmbeddingSpec
+            The embedding.
+        """
         sidecars = list(self._intact_sidecars(self._folder(spec)))
         held = [sidecar.digests for sidecar in sidecars] or [np.empty(0, dtype=f"S{DIGEST_BYTES}")]
         return np.unique(np.concatenate(held)), [sidecar.recorded for sidecar in sidecars]
@@ -281,7 +345,17 @@ def _listing(folder: Path) -> list[tuple[Path, State]]:
 
 
 def storable(found: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> NDArray[np.floating[Any]]:
-    """Return features in the type of their spec, or raise `ShapeError` if they do not fit it."""
+    """Return features in the type of their spec, or raise `ShapeError` if they do not fit it.
+
+    Parameters
+    ----------
+    found : array of shape (m, d)
+        Features as a backbone gave them.
+    spec : EmbeddingSpec
+        Whose type they are stored in.
+    rows : int
+        Items they belong to.
+    """
     name = f"features of {spec.backbone}"
     X = as_matrix(found, name)
     check_same_rows(name, len(X), "their items", rows)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-
 import click
 
 from w2s_probe.cli.options import json_option
-from w2s_probe.results import SCHEMA
+from w2s_probe.cli.rim import say
+from w2s_probe.results import to_json
 
 __all__ = ["backbones"]
 
@@ -23,16 +21,14 @@ def backbones(*, as_json: bool) -> None:
       w2s-probe backbones
     """
     from w2s_probe.backbones import list_backbones
+    from w2s_probe.cli.outputs import Catalog
 
     listings = list_backbones()
     if as_json:
-        rows = [{**dataclasses.asdict(one), "installed": one.installed, "install": one.install} for one in listings]
-        click.echo(json.dumps({"schema": SCHEMA, "backbones": rows}))
+        click.echo(to_json(Catalog(backbones=tuple(listings))))
         return
     for one in listings:
-        click.echo(f"{one.name}  ({one.takes}; {one.license})\n    {one.what}")
-        click.echo(f"    {'installed' if one.installed else one.install}")
-    click.echo(
-        "cached:NAME\n    features of the cache, by the name of `cache import` or by the beginning of a fingerprint"
-    )
-    click.echo("features:FILE\n    features computed elsewhere: .npy, .npz, .safetensors, .parquet")
+        say(f"{one.name}  ({one.takes}; {one.license})\n    {one.what}")
+        say(f"    {'installed' if one.installed else one.install}")
+    say("cached:NAME\n    features of the cache, by the name of `cache import` or by the beginning of a fingerprint")
+    say("features:FILE\n    features computed elsewhere: .npy, .npz, .safetensors, .parquet")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from w2s_probe.cli.cache_exchange import export_, import_
 from w2s_probe.cli.cache_gc import gc
 from w2s_probe.cli.options import cache_option, json_option
-from w2s_probe.results import SCHEMA
-
-if TYPE_CHECKING:
-    from w2s_probe.cache import Contents
+from w2s_probe.plain import plain
+from w2s_probe.results import to_json
 
 __all__ = ["cache"]
 
@@ -40,6 +36,7 @@ def ls(*, cache_root: str | None, as_json: bool) -> None:
       w2s-probe cache ls
     """
     from w2s_probe.cache import names
+    from w2s_probe.cli.outputs import CacheListing, Listed
     from w2s_probe.cli.rim import open_store
     from w2s_probe.report.terminal import columns
 
@@ -47,16 +44,16 @@ def ls(*, cache_root: str | None, as_json: bool) -> None:
     contents = store.contents()
     named = {fingerprint: name for name, fingerprint in names(store.root).items()}
     if as_json:
-        entries = [{**_as_dict(entry), "name": named.get(entry.spec.fingerprint())} for entry in contents]
-        click.echo(json.dumps({"schema": SCHEMA, "features": entries}))
+        listed = (Listed(contents=entry, name=named.get(entry.fingerprint)) for entry in contents)
+        click.echo(to_json(CacheListing(features=tuple(listed))))
         return
     if not contents:
         click.echo(f"nothing is cached in {store.root}")
         return
     rows = [
         (
-            entry.spec.fingerprint()[:12],
-            named.get(entry.spec.fingerprint(), ""),
+            entry.fingerprint[:12],
+            named.get(entry.fingerprint, ""),
             entry.spec.backbone,
             entry.spec.pooling,
             entry.spec.dtype,
@@ -87,10 +84,11 @@ def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
     from w2s_probe.cli.rim import open_store
     from w2s_probe.exchange import resolve
 
-    entry = _as_dict(resolve(open_store(cache_root), fingerprint))
+    found = resolve(open_store(cache_root), fingerprint)
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, **entry}))
+        click.echo(to_json(found))
         return
+    entry = plain(found)
     for key, value in {**entry.pop("spec"), **entry}.items():
         if value != "":  # what a model's own files decide is in its revision
             click.echo(f"{key:14} {value}")
@@ -108,11 +106,12 @@ def verify(*, cache_root: str | None, as_json: bool) -> None:
     Example:
       w2s-probe cache verify
     """
+    from w2s_probe.cli.outputs import Verified
     from w2s_probe.cli.rim import open_store
 
     intact, problems = open_store(cache_root).verify()
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, "intact": intact, "damaged": len(problems)}))
+        click.echo(to_json(Verified(intact=intact, damaged=len(problems))))
     else:
         click.echo(f"{intact} shards intact, {len(problems)} damaged")
     for problem in problems:
@@ -122,15 +121,3 @@ def verify(*, cache_root: str | None, as_json: bool) -> None:
 
 for verb in (import_, export_, gc):
     cache.add_command(verb)
-
-
-def _as_dict(entry: Contents) -> dict[str, Any]:
-    return {
-        "fingerprint": entry.spec.fingerprint(),
-        "spec": entry.spec.to_dict(),
-        "rows": entry.rows,
-        "dim": entry.dim,
-        "shards": entry.shards,
-        "bytes": entry.bytes,
-        "truncated": entry.truncated,
-    }

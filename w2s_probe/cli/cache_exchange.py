@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from w2s_probe.cli.options import cache_option, dtype_option, json_option, matched_options
-from w2s_probe.results import SCHEMA
+from w2s_probe.results import to_json
 
 if TYPE_CHECKING:
     from w2s_probe.config import DataConfig
@@ -59,7 +58,7 @@ def import_(
         replace=replace,
     )
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, **done.to_dict()}))
+        click.echo(to_json(done))
         return
     click.echo(f"cached:{name}: {done.rows:,} rows, {done.dim} dimensions, matched by {done.matched_by}")
     if done.replaced:
@@ -101,7 +100,7 @@ def export_(
         name, Path(file), store=open_store(cache_root), data=_data(data, text, id), force=force
     )
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, **done.to_dict()}))
+        click.echo(to_json(done))
         return
     click.echo(f"wrote {done.rows:,} rows, {done.dim} dimensions to {file}")
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from w2s_probe.cli.options import cache_option, json_option
-from w2s_probe.results import SCHEMA
+from w2s_probe.results import to_json
 
 __all__ = ["gc"]
 
@@ -49,6 +47,7 @@ def gc(
       w2s-probe cache gc --older-than 90 --dry-run
     """
     from w2s_probe.cache import REASONS, clean
+    from w2s_probe.cli.outputs import Cleaned
     from w2s_probe.cli.rim import open_store
     from w2s_probe.exchange import resolve
 
@@ -56,9 +55,9 @@ def gc(
     chosen, spared = ([resolve(store, name).spec.fingerprint() for name in names] for names in (remove, keep))
     freed = clean(store.root, remove=chosen, keep=spared, older_than=older_than, dry_run=dry_run)
     total = sum(one.bytes for one in freed)
-    counts = {reason: sum(one.reason == reason for one in freed) for reason in REASONS}
+    counts: dict[str, int] = {reason: sum(one.reason == reason for one in freed) for reason in REASONS}
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, "dry_run": dry_run, "removed": counts, "freed_bytes": total}))
+        click.echo(to_json(Cleaned(dry_run=dry_run, removed=counts, freed_bytes=total)))
         return
     for reason in REASONS:
         if counts[reason]:

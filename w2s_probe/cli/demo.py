@@ -35,4 +35,4 @@ def demo(**values: Any) -> None:
     """
     from w2s_probe.cli.run import execute
 
-    execute(**{"strategies": ("vanilla",), "settings": (), **DEMO, **values})
+    execute(**{"strategies": ("vanilla",), "settings": (), "curve": bool(values["out"]), **DEMO, **values})

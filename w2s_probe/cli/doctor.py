@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
 
 from w2s_probe.cli.options import json_option
-from w2s_probe.results import SCHEMA
+from w2s_probe.cli.rim import say
+from w2s_probe.results import to_json
 
 __all__ = ["doctor"]
 
@@ -23,14 +23,14 @@ def doctor(*, cache_root: str | None, as_json: bool) -> None:
     Example:
       w2s-probe doctor
     """
+    from w2s_probe.cli.outputs import Installation
     from w2s_probe.report.installation import check_installation
 
     checks = check_installation(cache_root)
     if as_json:
-        rows = [{"name": check.name, "ok": check.ok, "found": check.found, "mend": check.mend} for check in checks]
-        click.echo(json.dumps({"schema": SCHEMA, "checks": rows}))
+        click.echo(to_json(Installation(checks=tuple(checks))))
     else:
         for check in checks:
             mark = "ok     " if check.ok else "missing" if check.optional else "BROKEN "
-            click.echo(f"{mark} {check.name:22} {check.found}" + (f"\n        {check.mend}" if check.mend else ""))
+            say(f"{mark} {check.name:22} {check.found}" + (f"\n        {check.mend}" if check.mend else ""))
     sys.exit(0 if all(check.ok or check.optional for check in checks) else 1)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal
 
 import click
 
 from w2s_probe.cli.options import config_option, data_from, data_options, json_option, runtime_options
-from w2s_probe.results import SCHEMA
+from w2s_probe.results import to_json
 
 __all__ = ["embed"]
 
@@ -54,7 +53,8 @@ def embed(
     """
     from w2s_probe import pipeline
     from w2s_probe.backbones import BackboneOptions
-    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars
+    from w2s_probe.cli.outputs import Embedded
+    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
 
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
         fetched = pipeline.embed(
@@ -65,7 +65,7 @@ def embed(
             on_progress=on_progress,
         )
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, "backbones": [one.to_dict() for one in fetched]}))
+        click.echo(to_json(Embedded(backbones=tuple(fetched))))
         return
     for one in fetched:
-        click.echo(fetched_line(one))
+        say(fetched_line(one))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
@@ -12,13 +13,28 @@ from w2s_probe.cli.cache import cache
 from w2s_probe.cli.demo import demo
 from w2s_probe.cli.doctor import doctor
 from w2s_probe.cli.embed import embed
+from w2s_probe.cli.report import report
+from w2s_probe.cli.rim import say
 from w2s_probe.cli.run import run
 from w2s_probe.errors import W2SProbeError
 
 __all__ = ["cli", "main"]
 
+LONGEST = 1000  # characters of a message
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Verbs(click.Group):
+    """A group that leaves what to say about Ctrl-C to `main`; click would add a blank line."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise click.exceptions.Abort from error
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="w2s-probe")
 def cli() -> None:
     """Find out whether weak-to-strong training will work, before paying for it.
@@ -30,7 +46,7 @@ def cli() -> None:
     """
 
 
-for verb in (demo, run, embed, cache, backbones, doctor):
+for verb in (demo, run, report, embed, cache, backbones, doctor):
     cli.add_command(verb)
 
 
@@ -42,9 +58,18 @@ def main() -> None:
         click.echo("interrupted; what is cached stays valid", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        say(shown.getvalue().rstrip("\n"), err=True)
         sys.exit(error.exit_code)
     except W2SProbeError as error:
-        click.echo("error: " + " ".join(str(error).split()), err=True)
+        say("error: " + _one_line(str(error)), err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _one_line(text: str) -> str:
+    """Return a message that cannot steer a terminal, whatever a file put into it."""
+    line = " ".join(text.split())
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"

@@ -13,6 +13,7 @@ import click
 
 from w2s_probe.config import DataConfig, W2SConfig
 from w2s_probe.errors import ConfigError, did_you_mean
+from w2s_probe.untrusted import is_regular_file, reason
 
 __all__ = [
     "cache_option",
@@ -26,6 +27,8 @@ __all__ = [
     "runtime_options",
 ]
 
+LARGEST_CONFIG = 2**14  # bytes; tomllib takes seconds for a crafted key ten times as long
+MOST_THREADS = 1024
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
@@ -127,7 +130,9 @@ dtype_option = click.option(
 runtime_options = _all(
     cache_option,
     click.option("--device", default="cpu", show_default=True, help="Torch device of the backbones."),
-    click.option("--threads", type=click.IntRange(min=1), help="Threads of backbones and linear algebra [all]."),
+    click.option(
+        "--threads", type=click.IntRange(1, MOST_THREADS), help="Threads of backbones and linear algebra [all]."
+    ),
     click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Items in one pass."),
     dtype_option,
     click.option("--quiet", is_flag=True, help="No progress."),
@@ -162,7 +167,7 @@ def _setting(text: str) -> tuple[str, Any]:
         raise ConfigError(msg)
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return key.strip(), value
 
 
@@ -170,11 +175,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: str | None) -
     """Make the values of a TOML file the defaults of this command: flags still win."""
     if path is None:
         return
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        msg = f"--config must name a TOML file in UTF-8: {path} cannot be read ({error}). Check path and syntax."
-        raise ConfigError(msg) from error
+    values = _load_toml(Path(path))
     known = {_key(option): option for option in context.command.params if option.name != "config_file"}
     defaults: dict[str, Any] = {}
     for key, value in values.items():
@@ -183,8 +184,27 @@ def _read_config(context: click.Context, _: click.Parameter, path: str | None) -
             near = did_you_mean(key.replace("_", "-"), known)
             msg = f"a key of {Path(path).name} must be an option of this verb: got {key!r}.{near or ' See --help.'}"
             raise ConfigError(msg)
-        defaults[option.name] = _settings_of(value) if option.name == "settings" else _listed(option, value)
+        given = _settings_of(value) if option.name == "settings" else _as_typed(option, key, value)
+        try:
+            option.type_cast_value(context, given)
+        except click.BadParameter as error:
+            msg = f"{key} in {Path(path).name} must be what its option takes: {error.message} See --help."
+            raise ConfigError(msg) from error
+        defaults[option.name] = given
     context.default_map = {**(context.default_map or {}), **defaults}
+
+
+def _load_toml(path: Path) -> dict[str, Any]:
+    try:
+        if not is_regular_file(path) or path.stat().st_size > LARGEST_CONFIG:
+            msg = f"it is no file, or has more than {LARGEST_CONFIG:,} bytes"
+            raise ValueError(msg)
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        msg = (
+            f"--config must name a TOML file in UTF-8: {path} cannot be read ({reason(error)}). Check path and syntax."
+        )
+        raise ConfigError(msg) from error
 
 
 def _key(parameter: click.Parameter) -> str:
@@ -192,16 +212,30 @@ def _key(parameter: click.Parameter) -> str:
     return long[0][2:] if long else str(parameter.name)
 
 
-def _listed(option: click.Parameter, value: Any) -> Any:
-    multiple = isinstance(option, click.Option) and option.multiple
-    return [value] if multiple and not isinstance(value, list) else value
+def _as_typed(option: click.Parameter, key: str, value: Any) -> Any:
+    """Return a value of a file as the command line would give it."""
+    if isinstance(option, click.Option) and option.is_flag:
+        fits, wanted, given = isinstance(value, bool), "true or false", value
+    elif isinstance(option, click.Option) and option.multiple:
+        values = value if isinstance(value, list) else [value]
+        fits, wanted, given = all(map(_is_plain, values)), "texts or numbers", [str(one) for one in values]
+    else:
+        fits, wanted, given = _is_plain(value), "a text or a number", str(value)
+    if not fits:
+        msg = f"{key} must be {wanted}: got {value!r:.60}. Write it as on the command line; see --help."
+        raise ConfigError(msg)
+    return given
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
 
 
 def _settings_of(table: Any) -> list[str]:
-    if not isinstance(table, dict):
-        msg = f"set must be a table of tables, as in [set.high_confidence]: got {table!r}. Write it so."
+    if not isinstance(table, dict) or not all(isinstance(fields, dict) for fields in table.values()):
+        msg = f"set must be a table of tables, as in [set.high_confidence]: got {table!r:.60}. Write it so."
         raise ConfigError(msg)
-    pairs = ((f"{name}.{field}", value) for name, fields in table.items() for field, value in dict(fields).items())
+    pairs = ((f"{name}.{field}", value) for name, fields in table.items() for field, value in fields.items())
     return [f"{key}={_toml(value)}" for key, value in pairs]
 
 

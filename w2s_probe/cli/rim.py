@@ -8,11 +8,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from w2s_probe.text import shorten, visible
+
 if TYPE_CHECKING:
     from w2s_probe.cache import FeatureStore
     from w2s_probe.pipeline import Fetched, Progress
 
-__all__ = ["fetched_line", "limited_threads", "open_store", "progress_bars"]
+__all__ = ["fetched_line", "limited_threads", "open_store", "progress_bars", "say"]
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print lines to a person; what would steer the terminal is shown as an escape."""
+    for line in text.split("\n"):
+        click.echo(visible(line), err=err)
 
 
 def open_store(root: str | None, *, shard_rows: int | None = None) -> FeatureStore:
@@ -41,7 +51,7 @@ def progress_bars(*, quiet: bool) -> Iterator[Progress | None]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
@@ -52,7 +62,7 @@ def progress_bars(*, quiet: bool) -> Iterator[Progress | None]:
 
         def show(name: str, done: int, total: int) -> None:
             if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total, rate="")
+                tasks[name] = bars.add_task(shorten(visible(name), 40), total=total, rate="")
             task = next(task for task in bars.tasks if task.id == tasks[name])
             rate = f"{done / task.elapsed:,.0f} items/s" if done and task.elapsed else ""
             bars.update(tasks[name], completed=done, rate=rate)

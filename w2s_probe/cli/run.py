@@ -29,7 +29,8 @@ __all__ = ["execute", "run"]
 @experiment_options
 @runtime_options
 @click.option("--group", metavar="COLUMN", help="Column of a group value, kept in the saved predictions.")
-@click.option("--out", metavar="DIR", help="Write result.json, results.parquet and report.html there.")
+@click.option("--curve", is_flag=True, help="Also measure an eighth, a quarter and half of n, and of N.")
+@click.option("--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md there.")
 @click.option("--save-predictions", is_flag=True, help="Also write predictions.parquet into --out.")
 @click.option("--save-split", metavar="FILE", help="Write the parts of all seeds: seed, id, part.")
 @config_option
@@ -66,12 +67,13 @@ def execute(
     split_file: str | None = None,
     save_split: str | None = None,
     save_predictions: bool = False,
+    curve: bool = False,
     **values: Any,
 ) -> None:
     """Run one experiment and print or save what came of it."""
     from w2s_probe import pipeline
     from w2s_probe.backbones import BackboneOptions
-    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars
+    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
     from w2s_probe.report.terminal import run_text
 
     if save_predictions and not out:
@@ -86,19 +88,20 @@ def execute(
             store=open_store(cache_root),
             options=BackboneOptions(device=device, threads=threads, batch_size=batch_size, dtype=dtype),
             split_file=Path(split_file) if split_file else None,
+            curve=curve,
             on_progress=on_progress,
         )
     _save(done, out=out, save_split=save_split, save_predictions=save_predictions)
     if as_json:
         click.echo(done.result.to_json())
         for note in done.result.notes:
-            click.echo(f"note: {note}", err=True)
+            say(f"note: {note}", err=True)
         return
     for fetched in done.fetched:
-        click.echo(fetched_line(fetched))
-    click.echo(run_text(done.result))
+        say(fetched_line(fetched))
+    say(run_text(done.result))
     if out:
-        click.echo(f"wrote {out}/result.json, results.parquet and report.html")
+        say(f"wrote {out}/result.json, results.parquet, report.html and report.md")
 
 
 def _save(done: Run, *, out: str | None, save_split: str | None, save_predictions: bool) -> None:

@@ -31,6 +31,11 @@ def load_builtin(config: DataConfig) -> Table:
     rating is above 0, else negative). Rows with an absolute rating of at most 0.3 have no clear
     label and are left out. ``digits``: the 1,797 images of 8 x 8 pixels in scikit-learn.
 
+    Parameters
+    ----------
+    config : DataConfig
+        Name of the data and of its columns.
+
     Raises
     ------
     DataError

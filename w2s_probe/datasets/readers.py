@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,9 @@ import numpy as np
 
 from w2s_probe.config import DataConfig
 from w2s_probe.datasets.table import Table
-from w2s_probe.errors import DataError, did_you_mean
+from w2s_probe.errors import DataError, W2SProbeError, did_you_mean, listed
+from w2s_probe.parquet import read_parquet
+from w2s_probe.untrusted import check_expansion, is_regular_file, native_reader, reason
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,6 +26,13 @@ SUFFIXES = (".csv", ".tsv", ".parquet", ".ndjson", ".jsonl")
 
 def read_table(path: Path, config: DataConfig) -> Table:
     """Return the table at `path` with the columns that `config` names.
+
+    Parameters
+    ----------
+    path : Path
+        A .csv, .tsv, .parquet, .ndjson or .jsonl file.
+    config : DataConfig
+        Names of its columns.
 
     Raises
     ------
@@ -35,7 +46,9 @@ def read_table(path: Path, config: DataConfig) -> Table:
 def table_from_frame(frame: pl.DataFrame, config: DataConfig, *, name: str, license: str = "") -> Table:  # noqa: A002
     """Return a polars frame as a table; see `read_table`."""
     if not len(frame):
-        msg = f"{name} must hold at least one row: it has columns {frame.columns} and no rows. Check the export."
+        msg = (
+            f"{name} must hold at least one row: it has columns {listed(frame.columns)} and no rows. Check the export."
+        )
         raise DataError(msg)
     text = _column(frame, config.text, "--text", name)
     if text is not None:
@@ -54,7 +67,7 @@ def table_from_frame(frame: pl.DataFrame, config: DataConfig, *, name: str, lice
         modality=None if text is None else "text",
         items=text,
         columns=tuple(frame.columns),
-        label=frame[config.label].to_list() if has_label else None,
+        label=_column(frame, config.label, "--label", name) if has_label else None,
         group=_column(frame, config.group, "--group", name),
         split=_column(frame, config.split, "--split", name),
         source=_column(frame, config.group_split, "--group-split", name),
@@ -64,9 +77,7 @@ def table_from_frame(frame: pl.DataFrame, config: DataConfig, *, name: str, lice
 
 def read_frame(path: Path) -> pl.DataFrame:
     """Return a whole table file as a polars frame, or raise `DataError` in one sentence."""
-    import polars as pl
-
-    if not path.is_file():
+    if not is_regular_file(path):
         msg = f"data must be a table file or builtin:NAME: there is no file {path}. Check the path."
         raise DataError(msg)
     if path.suffix not in SUFFIXES:
@@ -78,32 +89,78 @@ def read_frame(path: Path) -> pl.DataFrame:
         msg = f"{path.name} must hold a table: it is empty (0 bytes). Check the export."
         raise DataError(msg)
     try:
-        if path.suffix == ".parquet":
-            return pl.read_parquet(path)
-        if path.suffix in (".csv", ".tsv"):
-            return pl.read_csv(path, separator="\t" if path.suffix == ".tsv" else ",", infer_schema_length=None)
-        return pl.read_ndjson(path, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        utf8 = "utf-8" in reason.lower() or "utf8" in reason.lower()
-        why = "some bytes are not UTF-8" if utf8 else reason[:160].rstrip(".")
-        msg = f"{path.name} must be a {path.suffix[1:]} table in UTF-8: it cannot be read ({why}). Convert it first."
+        return _read(path)
+    except W2SProbeError:
+        raise
+    except Exception as error:  # on crafted bytes, readers raise whatever their innermost line does
+        msg = f"{path.name} must be a {path.suffix[1:]} table in UTF-8: it cannot be read ({reason(error)}). "
+        msg += "Convert it first."
         raise DataError(msg) from error
 
 
+def _read(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    if path.suffix == ".parquet":
+        return read_parquet(path, name=path.name)
+    with native_reader():
+        if path.suffix in (".ndjson", ".jsonl"):
+            content = path.read_bytes()  # by its bytes: a name may hold brackets and stars
+            schema = pl.scan_ndjson(content, infer_schema_length=None).collect_schema()
+            _check_cells(path, len(schema))
+            return pl.read_ndjson(content, schema=schema)
+        separator = "\t" if path.suffix == ".tsv" else ","
+        _check_header(path, separator)
+        return pl.read_csv(path, separator=separator, infer_schema_length=None, glob=False)
+
+
+def _check_header(path: Path, separator: str) -> None:
+    with path.open(encoding="utf-8-sig", newline="") as handle:  # polars would parse short rows below to find its end
+        names = next((row for row in csv.reader(handle, delimiter=separator) if row), [])
+    _check_cells(path, len(names))
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        msg = f"columns of {path.name} must have distinct names: got {listed(twice)} more than once. Rename them."
+        raise DataError(msg)
+
+
+def _check_cells(path: Path, columns: int) -> None:
+    """Refuse short rows below a long header, which would be filled up with nulls."""
+    with path.open("rb") as handle:
+        rows = sum(block.count(b"\n") for block in iter(lambda: handle.read(2**20), b""))
+    check_expansion(path.name, on_disk=path.stat().st_size, in_memory=8 * columns * rows)
+
+
 def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> list[Any] | None:
+    import polars as pl
+
     if column is None:
         return None
     if column not in frame.columns:
         raise missing_column(column, frame.columns, flag=flag, name=name)
-    return frame[column].to_list()
+    values = frame[column]
+    if values.dtype == pl.String:  # a dictionary of Parquet holds one copy of what Python holds once a row
+        stored = int(values.unique().str.len_bytes().sum() or 0)
+        check_expansion(name, on_disk=stored, in_memory=int(values.str.len_bytes().sum() or 0))
+    return values.to_list()
 
 
 def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str) -> DataError:
-    """Return the error for a column that the data does not have."""
-    shown = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")
+    """Return the error for a column that the data does not have.
+
+    Parameters
+    ----------
+    column : str
+        What the user named.
+    columns : sequence of str
+        What there is.
+    flag : str
+        Where it was named, as in ``--label``.
+    name : str
+        What the user calls the data.
+    """
     near = did_you_mean(column, columns) or " Name one of these."
-    return DataError(f"{flag} must name a column of {name}: got {column!r}, it has {shown}.{near}")
+    return DataError(f"{flag} must name a column of {name}: got {column!r}, it has {listed(columns)}.{near}")
 
 
 def _check_texts(texts: list[Any], column: str, name: str) -> None:

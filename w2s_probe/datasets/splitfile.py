@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.atomic import replacing
 from w2s_probe.datasets.readers import read_frame
 from w2s_probe.errors import DataError, SplitError
 from w2s_probe.splits import PARTS, Part, Split
@@ -16,7 +17,17 @@ __all__ = ["parts_of_column", "read_split_file", "write_split_file"]
 
 
 def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_]) -> None:
-    """Write the parts of all seeds as CSV, Parquet or NDJSON, by the suffix of `path`."""
+    """Write the parts of all seeds as CSV, Parquet or NDJSON, by the suffix of `path`.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; its folder is made.
+    splits : sequence of Split
+        One for each seed.
+    ids : array of str, shape (n,)
+        Of all rows of the data.
+    """
     import polars as pl
 
     rows = [
@@ -25,20 +36,28 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
         for part, chosen in split.parts().items()
     ]
     frame = pl.concat(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".parquet":
-        frame.write_parquet(path)
-    elif path.suffix in (".ndjson", ".jsonl"):
-        frame.write_ndjson(path)
-    elif path.suffix == ".csv":
-        frame.write_csv(path)
-    else:
+    write: dict[str, Callable[[Path], object]] = {
+        ".csv": frame.write_csv,
+        ".parquet": frame.write_parquet,
+        ".ndjson": frame.write_ndjson,
+        ".jsonl": frame.write_ndjson,
+    }
+    if path.suffix not in write:
         msg = f"a split file must end in .csv, .parquet or .ndjson: got {path.name!r}. Rename it."
         raise DataError(msg)
+    with replacing(path) as temporary:
+        write[path.suffix](temporary)
 
 
 def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
     """Return the splits in a file that `write_split_file` wrote, or one like it.
+
+    Parameters
+    ----------
+    path : Path
+        Table with columns seed, id and part.
+    ids : array of str, shape (n,)
+        Of all rows of the data.
 
     Raises
     ------
@@ -48,6 +67,10 @@ def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
     frame = read_frame(path)
     if not {"seed", "id", "part"} <= set(frame.columns):
         msg = f"{path.name} must have columns seed, id and part: got {', '.join(frame.columns)}. Rename its columns."
+        raise SplitError(msg)
+    if not frame["seed"].dtype.is_integer() or frame["seed"].null_count():
+        kind = frame["seed"].dtype
+        msg = f"column seed of {path.name} must hold an integer in every row: got {kind}. Number the seeds."
         raise SplitError(msg)
     row_of = {name: row for row, name in enumerate(ids.tolist())}
     named = [str(name) for name in frame["id"].to_list()]

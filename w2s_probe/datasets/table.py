@@ -66,7 +66,13 @@ class Table:
 
 
 def open_data(config: DataConfig) -> Table:
-    """Return the built-in data or the file that `config` names."""
+    """Return the built-in data or the file that `config` names.
+
+    Parameters
+    ----------
+    config : DataConfig
+        Where the data is, and which of its columns mean what.
+    """
     from w2s_probe.datasets.builtin import load_builtin
     from w2s_probe.datasets.readers import read_table
 

@@ -47,14 +47,26 @@ class LinearHead:
     converged: bool = True
 
     def scores(self, X: NDArray[np.floating[Any]]) -> Float:
-        """Return raw scores of shape (m, K) for features of shape (m, d)."""
+        """Return raw scores of shape (m, K) for features of shape (m, d).
+
+        Parameters
+        ----------
+        X : array of shape (m, d)
+            Features.
+        """
         out = np.empty((len(X), len(self.intercept)))
         for rows in row_blocks(len(X)):
             out[rows] = X[rows] @ self.coef + self.intercept
         return out
 
     def probabilities(self, scores: Float) -> Float:
-        """Return class probabilities of shape (m, K) for raw scores of this head."""
+        """Return class probabilities of shape (m, K) for raw scores of this head.
+
+        Parameters
+        ----------
+        scores : array of shape (m, K)
+            What `scores` returned.
+        """
         return softmax(scores, axis=1) if self.kind == "softmax" else ridge_probabilities(scores)
 
 

@@ -209,8 +209,14 @@ def fit_softmax(
         Strengths tried, around the mean eigenvalue of the centered Gram as for ridge heads.
     scale : {"none", "standard"}
         ``"standard"`` divides each feature by its standard deviation on these rows.
-    loss, exponent, confidence, sample_weight
+    loss : {"ce", "reverse_kl", "gce", "confidence"}
         As in `softmax_path`; the strength is chosen for ``ce``.
+    exponent : float
+        Of ``gce``, as in `softmax_path`.
+    confidence : float
+        Of ``confidence``, as in `softmax_path`.
+    sample_weight : array of shape (n,), optional
+        Non-negative weights of the rows.
     """
     features, targets = as_matrix(X, "features"), check_targets(P)
     weights = check_weights(sample_weight, len(features))
@@ -293,11 +299,11 @@ def _take_turns(
 ) -> tuple[Solution, bool]:
     """Return the head whose own decisions no longer change it, and whether they came to rest."""
     targets, turns = P, 0
-    for turns in range(TURNS):
+    while turns < TURNS:
         F = coordinates.Z @ solution.W + solution.b
         logits = with_both_classes(F) if F.shape[1] == 1 else F
         decided = confidence_targets(logits, P, confidence=confidence, weights=weights)
-        if turns and np.array_equal(decided, targets):
+        if np.array_equal(decided, targets):
             break
         targets = decided
         (solution,) = solve_cross_entropy(
@@ -309,8 +315,8 @@ def _take_turns(
             start=(solution.W, solution.b),
             max_iter=max_iter,
         )
-    at_rest = turns < TURNS - 1 and solution.converged
-    return replace(solution, iterations=turns), at_rest
+        turns += 1
+    return replace(solution, iterations=turns), turns < TURNS and solution.converged
 
 
 def _fit(coordinates: Coordinates, solution: Solution, alpha: float, *, loss: LossName, converged: bool) -> SoftmaxFit:

@@ -72,7 +72,13 @@ class RidgePath:
         return np.where(free > 0, score, np.nan)
 
     def coefficients(self, index: int) -> tuple[Float, Float]:
-        """Return weights (d, K) and intercept (K,) at ``alphas[index]``."""
+        """Return weights (d, K) and intercept (K,) at ``alphas[index]``.
+
+        Parameters
+        ----------
+        index : int
+            Position of a strength.
+        """
         s = self.spectrum.eigenvalues
         shrunk = (np.sqrt(s) / (s + self.alphas[index]))[:, None] * self.loadings
         W = self.spectrum.axes @ shrunk

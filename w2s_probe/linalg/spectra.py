@@ -43,7 +43,15 @@ class Spectrum:
         return int(np.count_nonzero(self.weights)) - 1 - len(self.eigenvalues)
 
     def whitened(self, X: NDArray[np.floating[Any]], rows: slice) -> Float:
-        """Return orthonormal row coordinates U of shape (rows, r), scaled by root weights."""
+        """Return orthonormal row coordinates U of shape (rows, r), scaled by root weights.
+
+        Parameters
+        ----------
+        X : array of shape (n, d)
+            The features the spectrum was made from.
+        rows : slice
+            Which of them.
+        """
         return _centered(X, self.mean, self.weights, rows) @ (self.axes / np.sqrt(self.eigenvalues))
 
 

@@ -2,19 +2,22 @@
 
 from w2s_probe.metrics.gaps import (
     agreement,
+    agreement_of_values,
     difference,
     error_imitation,
     outperforming_ratio,
     performance_gap_recovered,
+    repeated_error,
 )
 from w2s_probe.metrics.intervals import Draws, ratio_of_means
-from w2s_probe.metrics.scores import RowScore, classification_rows, regression_rows
+from w2s_probe.metrics.scores import RowScore, classification_rows, regression_rows, reliability_bins
 from w2s_probe.metrics.verdict import decide
 
 __all__ = [
     "Draws",
     "RowScore",
     "agreement",
+    "agreement_of_values",
     "classification_rows",
     "decide",
     "difference",
@@ -23,4 +26,6 @@ __all__ = [
     "performance_gap_recovered",
     "ratio_of_means",
     "regression_rows",
+    "reliability_bins",
+    "repeated_error",
 ]

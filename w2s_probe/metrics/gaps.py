@@ -9,13 +9,29 @@ from w2s_probe.metrics.intervals import Draws, ratio_of_means
 from w2s_probe.metrics.scores import RowScore
 from w2s_probe.results import Estimate
 
-__all__ = ["agreement", "difference", "error_imitation", "outperforming_ratio", "performance_gap_recovered"]
+__all__ = [
+    "agreement",
+    "agreement_of_values",
+    "difference",
+    "error_imitation",
+    "outperforming_ratio",
+    "performance_gap_recovered",
+    "repeated_error",
+]
 
 Float = NDArray[np.float64]
 
 
 def difference(left: RowScore, right: RowScore, draws: Draws) -> Estimate:
-    """Return left minus right on a score both share, paired by row."""
+    """Return left minus right on a score both share, paired by row.
+
+    Parameters
+    ----------
+    left, right : RowScore
+        Contributions of the R results; the score's denominators are the same.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
+    """
     return ratio_of_means(left.numerator - right.numerator, left.denominator, draws)
 
 
@@ -23,6 +39,13 @@ def performance_gap_recovered(*, teacher: RowScore, student: RowScore, ceiling: 
     """Return (student - teacher) / (ceiling - teacher), a ratio of expectations.
 
     NaN and unresolved unless the interval of ceiling - teacher lies above 0.
+
+    Parameters
+    ----------
+    teacher, student, ceiling : RowScore
+        Contributions of the R results to the main score; higher is better.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
 
     References
     ----------
@@ -37,6 +60,13 @@ def performance_gap_recovered(*, teacher: RowScore, student: RowScore, ceiling: 
 def outperforming_ratio(*, baseline_error: RowScore, student_error: RowScore, draws: Draws) -> Estimate:
     """Return the baseline's error over the student's; unresolved if the student's may be 0.
 
+    Parameters
+    ----------
+    baseline_error, student_error : RowScore
+        Contributions of the R results to the error: 1 - accuracy, or squared error.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
+
     References
     ----------
     .. [1] Dong et al. (2025), arXiv 2502.05075.
@@ -47,7 +77,15 @@ def outperforming_ratio(*, baseline_error: RowScore, student_error: RowScore, dr
 
 
 def agreement(same: NDArray[np.bool_], draws: Draws) -> Estimate:
-    """Return the fraction of rows where two systems decide alike; `same` has shape (R,)."""
+    """Return the fraction of rows where two systems decide alike.
+
+    Parameters
+    ----------
+    same : array of bool, shape (R,)
+        Whether both systems decide alike.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
+    """
     return ratio_of_means(same.astype(np.float64), np.ones(len(same)), draws, bounds=(0, 1))
 
 
@@ -55,12 +93,54 @@ def error_imitation(same: NDArray[np.bool_], teacher_right: NDArray[np.bool_], d
     """Return the student's agreement with its teacher where the teacher is right, and where wrong.
 
     A student that agrees with a wrong teacher has learned its errors.
+
+    Parameters
+    ----------
+    same : array of bool, shape (R,)
+        Whether the student decides as its teacher.
+    teacher_right : array of bool, shape (R,)
+        Whether the teacher's decision is true.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
     """
     agree = same.astype(np.float64)
     return {
         name: ratio_of_means(agree * rows, rows.astype(np.float64), draws, bounds=(0, 1))
         for name, rows in {"teacher_right": teacher_right, "teacher_wrong": ~teacher_right}.items()
     }
+
+
+def agreement_of_values(student: Float, teacher: Float, draws: Draws) -> Estimate:
+    r"""Return the R² of the student's predictions around its teacher's.
+
+    :math:`1 - \sum_i (s_i - t_i)^2 / \sum_i (t_i - \bar t)^2`: 1 for a copy, 0 for a student that is no
+    nearer to its teacher than the teacher's mean.
+
+    Parameters
+    ----------
+    student, teacher : arrays of shape (R,)
+        Predictions of the R results, in the units of the label.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
+    """
+    spread = (teacher - teacher.mean()) ** 2
+    return ratio_of_means(spread - (student - teacher) ** 2, spread, draws, bounds=(-np.inf, 1))
+
+
+def repeated_error(student_error: Float, teacher_error: Float, draws: Draws) -> Estimate:
+    r"""Return the share of its teacher's error that a student repeats.
+
+    The slope :math:`\sum_i e^s_i e^t_i / \sum_i (e^t_i)^2` of the student's signed errors on the teacher's:
+    1 for a copy, 0 where the errors have nothing in common.
+
+    Parameters
+    ----------
+    student_error, teacher_error : arrays of shape (R,)
+        Prediction minus label of the R results, in the units of the label.
+    draws : Draws
+        Which seed and table row each of the R results belongs to.
+    """
+    return ratio_of_means(student_error * teacher_error, teacher_error**2, draws)
 
 
 def _resolved(estimate: Estimate, *, resolved: bool) -> Estimate:

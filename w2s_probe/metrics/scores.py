@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RowScore", "classification_rows", "regression_rows"]
+from w2s_probe.results import ReliabilityBin
+
+__all__ = ["RowScore", "classification_rows", "regression_rows", "reliability_bins"]
 
 Float = NDArray[np.float64]
 ECE_BINS = 15
@@ -70,7 +72,15 @@ def classification_rows(scores: Float, probabilities: Float, truth: NDArray[np.i
 
 
 def regression_rows(predictions: Float, truth: Float) -> dict[str, RowScore]:
-    """Return squared error and R² by row, for arrays of shape (m,)."""
+    """Return squared error and R² by row, for arrays of shape (m,).
+
+    Parameters
+    ----------
+    predictions : array of shape (m,)
+        In the units of the label.
+    truth : array of shape (m,)
+        The labels.
+    """
     errors = (truth - predictions) ** 2
     spread = (truth - truth.mean()) ** 2
     return {
@@ -79,11 +89,46 @@ def regression_rows(predictions: Float, truth: Float) -> dict[str, RowScore]:
     }
 
 
+def reliability_bins(confidence: Float, correct: Float) -> tuple[ReliabilityBin, ...]:
+    """Return what lies in each bin of the calibration error, bins without rows left out.
+
+    Parameters
+    ----------
+    confidence : array of shape (R,)
+        Top probability of each row.
+    correct : array of shape (R,)
+        1 where the decision is right, else 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> (low, high) = reliability_bins(np.array([0.5, 0.52, 1.0]), np.array([0.0, 1.0, 1.0]))
+    >>> low
+    ReliabilityBin(bin=7, confidence=0.51, accuracy=0.5, rows=2)
+    >>> high.bin
+    14
+    """
+    bins = _bins(confidence)
+    return tuple(
+        ReliabilityBin(
+            bin=int(k),
+            confidence=float(confidence[bins == k].mean()),
+            accuracy=float(correct[bins == k].mean()),
+            rows=int((bins == k).sum()),
+        )
+        for k in np.unique(bins)
+    )
+
+
 def _mean(values: Float, low: float, high: float) -> RowScore:
     return RowScore(numerator=values, denominator=np.ones(len(values)), bounds=(float(low), float(high)))
 
 
 def _calibration_gap(confidence: Float, correct: Float) -> Float:
-    bins = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+    bins = _bins(confidence)
     gap = confidence - correct
     return np.sign(np.bincount(bins, weights=gap, minlength=ECE_BINS))[bins] * gap
+
+
+def _bins(confidence: Float) -> NDArray[np.int64]:
+    return np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)

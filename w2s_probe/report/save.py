@@ -1,10 +1,12 @@
-"""Files a colleague can open: JSON, Parquet, HTML."""
+"""Files a colleague can open: JSON, Parquet, HTML, Markdown; and the last two again from the first."""
 
 from __future__ import annotations
 
+import io
 import json
 import platform
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe import __version__
-from w2s_probe.errors import ConfigError
+from w2s_probe.atomic import replacing
+from w2s_probe.errors import ConfigError, DataError
+from w2s_probe.plain import from_plain
 from w2s_probe.results import W2SResult
 
 if TYPE_CHECKING:
@@ -21,13 +25,21 @@ if TYPE_CHECKING:
     from w2s_probe.pipeline import Run
     from w2s_probe.strategies import Scorer
 
-__all__ = ["installed_versions", "save_predictions", "save_results"]
+__all__ = ["installed_versions", "load_results", "save_predictions", "save_results", "write_report"]
 
+RESULT = "result.json"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-transformers")
 
 
 def save_results(result: W2SResult, folder: Path) -> None:
-    """Write ``result.json``, ``results.parquet`` and ``report.html`` into `folder`.
+    """Write ``result.json``, ``results.parquet``, ``report.html`` and ``report.md`` into `folder`.
+
+    Parameters
+    ----------
+    result : W2SResult
+        What was found.
+    folder : Path
+        Made if it is not there.
 
     Raises
     ------
@@ -36,10 +48,8 @@ def save_results(result: W2SResult, folder: Path) -> None:
     """
     import polars as pl
 
-    from w2s_probe.report.html import report_html
-
     versions = installed_versions()
-    whole = {**result.to_dict(), "versions": versions}
+    whole = json.dumps({**result.to_dict(), "versions": versions}, indent=2, ensure_ascii=False, allow_nan=False)
     schema = {
         "seed": pl.Int64,
         "part": pl.String,
@@ -49,14 +59,87 @@ def save_results(result: W2SResult, folder: Path) -> None:
         "group": pl.String,
         "value": pl.Float64,
         "n": pl.Int64,
+        "n_labeled": pl.Int64,
+        "n_unlabeled": pl.Int64,
     }
+    # a file name that is not UTF-8 leaves half characters, which JSON can hold as escapes
+    content = f"{whole}\n".encode(errors="backslashreplace")
+    rows = io.BytesIO()
+    pl.DataFrame(list(result.to_record()), schema=schema).write_parquet(rows)
+    _write(folder, {RESULT: content, "results.parquet": rows.getvalue(), **_pages(result, versions)})
+
+
+def write_report(result: W2SResult, versions: Mapping[str, str], folder: Path) -> None:
+    """Write ``report.html`` and ``report.md`` into `folder`: the same bytes for the same result.
+
+    Parameters
+    ----------
+    result : W2SResult
+        What was found.
+    versions : mapping of package to version
+        With which it was found.
+    folder : Path
+        Made if it is not there.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written to.
+    """
+    _write(folder, _pages(result, versions))
+
+
+def _pages(result: W2SResult, versions: Mapping[str, str]) -> dict[str, bytes]:
+    from w2s_probe.report.html import report_html
+    from w2s_probe.report.markdown import report_markdown
+
+    return {
+        "report.html": report_html(result, versions).encode(),
+        "report.md": report_markdown(result, versions).encode(),
+    }
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files or none."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "result.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        pl.DataFrame(list(result.to_record()), schema=schema).write_parquet(folder / "results.parquet")
-        (folder / "report.html").write_text(report_html(result, versions), encoding="utf-8")
+        with ExitStack() as written:
+            for name, content in files.items():
+                written.enter_context(replacing(folder / name)).write_bytes(content)
     except OSError as error:
         raise ConfigError(_unwritable(folder, error)) from error
+
+
+def load_results(folder: Path) -> tuple[W2SResult, dict[str, str]]:
+    """Return the result in a folder that `save_results` wrote, and the versions it was made with.
+
+    Parameters
+    ----------
+    folder : Path
+        Given as ``--out``.
+
+    Raises
+    ------
+    DataError
+        If there is no ``result.json``, or it does not hold what `run` wrote.
+    """
+    path = folder / RESULT
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        result = W2SResult.from_dict(found)
+        versions: dict[str, str] = from_plain(Mapping[str, str], found.get("versions"), "versions")
+    except FileNotFoundError as error:
+        msg = f"{folder} must be a folder that run --out wrote: it has no {RESULT}. Check the folder."
+        raise DataError(msg) from error
+    except OSError as error:
+        msg = f"{path} must be a file to read: it said {error.strerror or error}. Check the folder."
+        raise DataError(msg) from error
+    except DataError as error:
+        msg = f"{path} must be as run --out wrote it: {error} Run again with --out."
+        raise DataError(msg) from error
+    except (ValueError, RecursionError) as error:
+        msg = f"{path} must be JSON as run --out wrote it: got {error}. Run again with --out."
+        raise DataError(msg) from error
+    return result, versions
 
 
 def save_predictions(run: Run, folder: Path) -> None:
@@ -64,11 +147,19 @@ def save_predictions(run: Run, folder: Path) -> None:
 
     Columns: seed, part, id, label, group; for each system its class and top probability (its
     value in regression); pseudolabel; and for each strategy whether it kept the row.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run with its heads.
+    folder : Path
+        An existing folder.
     """
     import polars as pl
 
     frames = [pl.DataFrame(columns) for outcome in run.outcomes for columns in _predictions(run, outcome)]
-    pl.concat(frames).write_parquet(folder / "predictions.parquet")
+    with replacing(folder / "predictions.parquet") as path:
+        pl.concat(frames).write_parquet(path)
 
 
 def installed_versions() -> dict[str, str]:
@@ -119,3 +210,8 @@ def _decided(scores: NDArray[np.float64], classes: tuple[str, ...] | None) -> li
 
 def _unwritable(folder: Path, error: OSError) -> str:
     return f"--out must be a folder to write to: {folder} said {error.strerror or error}. Choose another folder."
+
+
+def _refuse(constant: str) -> float:
+    msg = f"the number {constant}"
+    raise ValueError(msg)

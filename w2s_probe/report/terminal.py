@@ -11,45 +11,63 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from w2s_probe.report.tables import METRIC_NAMES, comparison_rows, estimate_text, headline, system_rows
+from w2s_probe.report.tables import METRIC_NAMES, comparisons, estimate_text, headline, score_text, system_rows
 from w2s_probe.results import W2SResult
+from w2s_probe.text import shorten, visible, width
 
 __all__ = ["WIDTH", "columns", "run_text"]
 
 WIDTH = 80
+GAP = 2  # cells between columns
+LEAST = 8  # cells that a shortened first column keeps
 
 
 def run_text(result: W2SResult) -> str:
-    """Return one table of the systems, one of the comparisons, and the verdict."""
+    """Return tables of the systems, the comparisons and smaller sizes, the verdict and the notes."""
+    main = METRIC_NAMES[result.score]
     error = "brier" if result.score == "accuracy" else "squared_error"
     systems = [
-        (row.name, row.trained_on, estimate_text(row.scores[result.score]), estimate_text(row.scores[error]))
+        (row.name, row.trained_on, *(score_text(metric, row.scores[metric]) for metric in (result.score, error)))
         for row in system_rows(result)
     ]
-    compared = [
-        (name, said, estimate_text(estimate, signed=name.endswith(("gain", "baseline"))))
-        for name, said, estimate in comparison_rows(result)
-    ]
-    parts = [
-        *headline(result),
-        "",
-        columns(("system", "trained on", METRIC_NAMES[result.score], METRIC_NAMES[error]), systems),
-        "",
-        columns(("", "", f"in {METRIC_NAMES[result.score]}"), compared),
-        "",
-        textwrap.fill(result.verdict.advice, WIDTH),
-        *(textwrap.fill(f"Note: {note}", WIDTH) for note in result.notes),
-    ]
+    parts = [*headline(result), "", columns(("system", "trained on", main, METRIC_NAMES[error]), systems), ""]
+    for name, rows in comparisons(result).items():
+        head = "" if len(result.students) == 1 else name
+        parts += [columns((head, "", f"in {main}"), [(row.name, row.said, row.text) for row in rows]), ""]
+    if result.curve is not None:
+        parts += [_curve(result), ""]
+    parts.append(textwrap.fill(result.verdict.advice, WIDTH))
+    parts += [textwrap.fill(visible(f"Note: {note}"), WIDTH) for note in result.notes]
     return "\n".join(parts)
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Return a plain table; text is shown as it is, never read as markup."""
+    """Return a table of at most 80 columns; text is shown as it is, never read as markup.
+
+    The first column, which holds names, is shortened in the middle to the room the others leave.
+    """
+    shown = [[visible(cell) for cell in row] for row in (header, *rows)]
+    others = [max(width(cell) for cell in column) for column in zip(*shown, strict=True)][1:]
+    room = max(WIDTH - sum(others) - GAP * len(others), LEAST)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for i, name in enumerate(header):
+    (first, *names), *cells = [[shorten(row[0], room), *row[1:]] for row in shown]
+    for i, name in enumerate((first, *names)):
         table.add_column(Text(name), justify="right" if i in right else "left", overflow="fold")
-    for row in rows:
+    for row in cells:
         table.add_row(*(Text(cell) for cell in row))
     out = io.StringIO()
     Console(file=out, width=WIDTH, color_system=None).print(table)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+
+def _curve(result: W2SResult) -> str:
+    points = [
+        (
+            f"{point.n:,}",
+            f"{point.N:,}",
+            *(f"{estimate.value:.3f}" for estimate in (point.teacher, point.student, point.baseline, point.ceiling)),
+            estimate_text(point.gain, signed=True),
+        )
+        for point in result.curve or ()
+    ]
+    return columns(("n", "N", "teacher", "student", "baseline", "ceiling", "gain"), points, right=range(6))

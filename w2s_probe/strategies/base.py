@@ -14,7 +14,8 @@ __all__ = ["Scorer", "Strategy", "Student", "W2SProblem"]
 Float = NDArray[np.float64]
 
 
-class Scorer(Protocol):
+# The signature that numpydoc sees of a protocol is not the protocol's.
+class Scorer(Protocol):  # numpydoc ignore=PR01
     """What a fitted head must offer; `w2s_probe.heads.LinearHead` does."""
 
     @property
@@ -30,10 +31,22 @@ class Scorer(Protocol):
         """Whether the fit reached its minimum."""
 
     def scores(self, X: NDArray[np.floating[Any]]) -> Float:
-        """Return raw scores of shape (m, K)."""
+        """Return raw scores of shape (m, K).
+
+        Parameters
+        ----------
+        X : array of shape (m, d)
+            Features.
+        """
 
     def probabilities(self, scores: Float) -> Float:
-        """Return class probabilities of shape (m, K) for raw scores."""
+        """Return class probabilities of shape (m, K) for raw scores.
+
+        Parameters
+        ----------
+        scores : array of shape (m, K)
+            What `scores` returned.
+        """
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -90,7 +103,8 @@ class Student:
     rule: str
 
 
-class Strategy(Protocol):
+# As above.
+class Strategy(Protocol):  # numpydoc ignore=PR01
     """A function from a problem and its own frozen config to a student."""
 
     def __call__(self, problem: W2SProblem, config: Any) -> Student:

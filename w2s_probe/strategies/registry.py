@@ -31,6 +31,13 @@ def load_strategy(name: str, settings: Mapping[str, Any]) -> tuple[Strategy, Any
 
     The config is the dataclass that annotates the strategy's ``config`` parameter.
 
+    Parameters
+    ----------
+    name : str
+        As in ``--strategy``.
+    settings : mapping of str to value
+        Of all strategies; those of others are left alone.
+
     Raises
     ------
     ConfigError

@@ -5,8 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
 
-from w2s_probe.metrics import Draws, RowScore, decide, outperforming_ratio, performance_gap_recovered, ratio_of_means
+from w2s_probe.metrics import (
+    Draws,
+    RowScore,
+    agreement_of_values,
+    decide,
+    outperforming_ratio,
+    performance_gap_recovered,
+    ratio_of_means,
+    repeated_error,
+)
 from w2s_probe.results import Estimate
 
 
@@ -99,6 +110,8 @@ def estimate(low: float, high: float) -> Estimate:
         ((-0.03, -0.01), (-0.03, 0.01), "hurts", "labels_directly"),
         ((-0.01, 0.02), (-0.02, 0.03), "unresolved", "unresolved"),
         ((0.01, 0.02), (-0.02, 0.02), "helps", "labels_directly"),
+        ((1e-6, 9e-6), (1e-6, 9e-6), "unresolved", "labels_directly"),  # a copy, but for rounding and shrinkage
+        ((-9e-6, -1e-6), (-9e-6, -1e-6), "unresolved", "labels_directly"),
     ],
 )
 def test_verdict_follows_the_intervals(
@@ -107,3 +120,19 @@ def test_verdict_follows_the_intervals(
     verdict = decide(gain=estimate(*gain), versus_baseline=estimate(*versus), n_labeled=400, score="accuracy")
     assert (verdict.call, verdict.recommend) == (call, recommend)
     assert "400 labels" in verdict.advice
+
+
+def test_a_verdict_on_regression_speaks_of_r_squared() -> None:
+    verdict = decide(gain=estimate(0.01, 0.03), versus_baseline=estimate(0.01, 0.02), n_labeled=4, score="r2")
+    assert verdict.advice.count("in R²") == 2
+
+
+def test_likeness_of_values_equals_its_definitions() -> None:
+    rng = np.random.default_rng(3)
+    truth, teacher, student = rng.standard_normal((3, 100))
+    student += 0.5 * teacher
+    like = agreement_of_values(student, teacher, draws(5, 20))
+    assert like.value == pytest.approx(r2_score(teacher, student))
+    assert agreement_of_values(teacher, teacher, draws(5, 20)).value == 1.0
+    slope = LinearRegression(fit_intercept=False).fit((teacher - truth)[:, None], student - truth).coef_[0]
+    assert repeated_error(student - truth, teacher - truth, draws(5, 20)).value == pytest.approx(slope)

@@ -1,0 +1,38 @@
+"""What is written from the code says what the code says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from docs.__main__ import HERE, generated
+from docs.reference import verbs
+from docs.schemas import OUTPUTS
+
+FILES = generated()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_committed_file_is_what_make_docs_writes(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == FILES[path], "run: make docs"
+
+
+def test_no_schema_is_left_of_a_verb_that_is_gone() -> None:
+    assert set((HERE / "schemas").glob("*.json")) == {path for path in FILES if path.suffix == ".json"}
+
+
+def test_every_verb_that_prints_json_has_a_schema() -> None:
+    assert {name for name, verb in verbs() if any("--json" in option.opts for option in verb.params)} == set(OUTPUTS)
+
+
+def test_the_reference_names_every_verb_flag_and_default() -> None:
+    page = FILES[HERE / "cli.md"]
+    for name, verb in verbs():
+        section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        for option in verb.params:
+            if isinstance(option, click.Option):
+                row = next(line for line in section.splitlines() if f"`{option.opts[-1]}`" in line)
+                shown = option.default[0] if isinstance(option.default, tuple) else option.default
+                assert option.show_default is not True or f"`{shown}`" in row

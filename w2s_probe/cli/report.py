@@ -1,0 +1,42 @@
+"""``w2s-probe report``: a report again from its numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from w2s_probe.cli.options import json_option
+
+__all__ = ["report"]
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@click.option("--markdown", is_flag=True, help="Print the Markdown, and write nothing.")
+@json_option
+def report(*, folder: str, markdown: bool, as_json: bool) -> None:
+    """Rebuild report.html and report.md from the result.json in DIR, and print the tables.
+
+    The pages are those that `run --out DIR` wrote, byte for byte, if the same w2s_probe did. With
+    --json nothing is written, and what `run --json` printed is printed.
+
+    \b
+    Example:
+      w2s-probe report out/demo
+      w2s-probe report out/demo --markdown | gh pr comment -F -
+    """
+    from w2s_probe.cli.rim import say
+    from w2s_probe.report import load_results, write_report
+    from w2s_probe.report.markdown import report_markdown
+    from w2s_probe.report.terminal import run_text
+
+    result, versions = load_results(Path(folder))
+    if as_json:
+        click.echo(result.to_json())
+    elif markdown:
+        click.echo(report_markdown(result, versions), nl=False)
+    else:
+        write_report(result, versions, Path(folder))
+        say(run_text(result))
+        say(f"wrote {folder}/report.html and report.md")

@@ -1,0 +1,69 @@
+"""The report as GitHub-flavored Markdown, for pull requests: verdict first, details folded."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+
+from w2s_probe.report import grids
+from w2s_probe.report.grids import Grid
+from w2s_probe.report.tables import config_rows, headline
+from w2s_probe.results import W2SResult
+from w2s_probe.text import markdown_code, markdown_text, shorten, visible
+
+__all__ = ["report_markdown"]
+
+NAME = 200  # cells of a user's text; all of it is in the page
+
+
+def report_markdown(result: W2SResult, versions: Mapping[str, str]) -> str:
+    """Return the Markdown for one run.
+
+    Parameters
+    ----------
+    result : W2SResult
+        What was found.
+    versions : mapping of package to version
+        Shown in the last fold.
+    """
+    verdict = result.verdict
+    compared = grids.comparison_grids(result)
+    parts = [
+        f"### Weak-to-strong: {verdict.call} · {verdict.recommend.replace('_', ' ')}",
+        markdown_text(verdict.advice),
+        _asked(result),
+        _table(grids.systems_grid(result)),
+    ]
+    for name, grid in compared.items():
+        parts += [*([f"**{_user(name)}**"] if len(compared) > 1 else []), _table(grid)]
+    parts += [f"> Note: {markdown_text(note)}" for note in result.notes]
+    if result.curve is not None:
+        parts.append(_folded("Learning curves", grids.curve_grid(result)))
+    parts.append(_folded("Pseudolabels", grids.selection_grid(result)))
+    if result.classes:
+        parts.append(_folded("Classes among them", grids.class_grid(result), code=range(1)))
+    settings = [[key, shorten(visible(value), NAME)] for key, value in [*config_rows(result), *versions.items()]]
+    parts.append(_folded("Configuration and versions", Grid(header=["setting", "value"], rows=settings), code=range(2)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _asked(result: W2SResult) -> str:
+    config, said = result.config, headline(result)
+    if "data" not in config:
+        return f"{'. '.join(said)}."
+    data, teacher, student = (_user(str(config[name])) for name in ("data", "teacher", "student"))
+    return f"{data}: {teacher} → {student}. {'. '.join(said[1:])}."
+
+
+def _folded(name: str, grid: Grid, *, code: Container[int] = ()) -> str:
+    return f"<details><summary>{name}</summary>\n\n{_table(grid, code=code)}\n\n</details>"
+
+
+def _table(grid: Grid, *, code: Container[int] = ()) -> str:
+    """Return rows between pipes; columns whose number is in `code` hold a user's text."""
+    header = [markdown_text(name) for name in grid.header]
+    rows = [[_user(cell) if i in code else markdown_text(cell) for i, cell in enumerate(row)] for row in grid.rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows])
+
+
+def _user(text: str) -> str:
+    return markdown_code(shorten(visible(text), NAME))
