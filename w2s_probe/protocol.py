@@ -30,6 +30,7 @@ from w2s_probe.config import System, W2SConfig
 from w2s_probe.errors import SplitError
 from w2s_probe.features import FeatureSet
 from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax
+from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.labels import Labels
 from w2s_probe.outcomes import SeedOutcome, summarize
 from w2s_probe.results import W2SResult
@@ -121,7 +122,7 @@ def fit_seed(
         if system not in heads:
             heads[system] = fit(features.X[rows], labels.targets(rows), **config.fit_options(system))
     raw = heads["teacher"].scores(teacher.X[U])
-    pseudolabels = _pseudolabels(heads["teacher"], raw, hard=config.pseudolabels == "hard")
+    pseudolabels = pseudolabels_of(heads["teacher"], raw, hard=config.pseudolabels == "hard")
     students = {}
     for name in config.strategies:
         strategy, settings = load_strategy(name, config.settings)
@@ -147,13 +148,6 @@ def fit_seed(
         },
         pseudolabels=pseudolabels,
     )
-
-
-def _pseudolabels(teacher: LinearHead, raw: NDArray[np.float64], *, hard: bool) -> NDArray[np.float64]:
-    """Return decisions as one-hot rows, or what the teacher's kind of head says: scores, or probabilities."""
-    if hard:
-        return np.eye(raw.shape[1])[raw.argmax(axis=1)]
-    return teacher.probabilities(raw) if teacher.kind == "softmax" else raw
 
 
 def _fingerprint(

@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 from w2s_probe.validation import row_blocks
 
-__all__ = ["LinearHead", "deviations", "ridge_probabilities"]
+__all__ = ["LinearHead", "deviations", "pseudolabels_of", "ridge_probabilities"]
 
 Float = NDArray[np.float64]
 
@@ -68,6 +68,23 @@ class LinearHead:
             What `scores` returned.
         """
         return softmax(scores, axis=1) if self.kind == "softmax" else ridge_probabilities(scores)
+
+
+def pseudolabels_of(teacher: LinearHead, raw: Float, *, hard: bool) -> Float:
+    """Return what a student is trained on: the teacher's decisions, or what its kind of head says.
+
+    Parameters
+    ----------
+    teacher : LinearHead
+        The teacher's head.
+    raw : array of shape (N, K)
+        Its scores on the pool.
+    hard : bool
+        Whether decisions are wanted, as one-hot rows; else scores (ridge) or probabilities (softmax).
+    """
+    if hard:
+        return np.eye(raw.shape[1])[raw.argmax(axis=1)]
+    return teacher.probabilities(raw) if teacher.kind == "softmax" else raw
 
 
 def ridge_probabilities(scores: Float) -> Float:

@@ -1,0 +1,123 @@
+r"""What labeled rows say about a mean over rows nobody labeled: counting and smoothing, combined.
+
+Counting averages a quantity over the labeled rows, on predictions by heads that never saw their labels:
+nearly unbiased, noisy. Smoothing averages what a calibrated model expects over the pool: steady, biased if
+the model is wrong. They are combined by inverse variance, the bias of the smooth one counted as a variance.
+Both are sums over the labeled rows to first order, so that the influence of each row on the combination
+gives one standard error, and differences and extrapolations of estimates keep theirs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from w2s_probe.results import Estimate
+
+__all__ = ["Evidence", "combine", "weighted_sum"]
+
+Float = NDArray[np.float64]
+SMOOTH_BIAS = 0.015  # standard deviation of the smooth estimate's bias, in units of the score
+WIDER = 1.1  # by which influences of averaged held-out predictions understate the standard error
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evidence:
+    """An estimate of a mean, and what it rests on.
+
+    Parameters
+    ----------
+    value : float
+        The estimate.
+    influence : array of shape (n,)
+        What each labeled row adds to its error.
+    bias : float
+        Standard deviation of what more labeled rows would not remove.
+    row_variance : float
+        Variance of the quantity from row to row, for what a test set will show.
+    """
+
+    value: float
+    influence: Float
+    bias: float
+    row_variance: float
+
+    @property
+    def error(self) -> float:
+        """Standard error of the estimate."""
+        return math.sqrt(WIDER**2 * float((self.influence**2).sum()) + self.bias**2)
+
+    def estimate(self, level: float) -> Estimate:
+        """Return the estimate with its interval.
+
+        Parameters
+        ----------
+        level : float
+            Level of the interval.
+        """
+        reach = norm.ppf(0.5 + level / 2) * self.error
+        return Estimate(value=self.value, low=self.value - reach, high=self.value + reach)
+
+    def observed(self, level: float, n_test: int) -> tuple[float, float]:
+        """Return the interval of what a test set of `n_test` rows will show.
+
+        Parameters
+        ----------
+        level : float
+            Level of the interval.
+        n_test : int
+            Rows of the test set.
+        """
+        reach = norm.ppf(0.5 + level / 2) * math.sqrt(self.error**2 + self.row_variance / n_test)
+        return self.value - reach, self.value + reach
+
+
+def combine(counted: Float, smooth: tuple[float, Float], *, row_variance: float, unit: float = 1.0) -> Evidence:
+    """Return counting and smoothing combined by inverse variance.
+
+    Parameters
+    ----------
+    counted : array of shape (n,)
+        The quantity on each labeled row, averaged over folds that left it out.
+    smooth : float and array of shape (n,)
+        The model's mean over the pool, and the influence of each labeled row on it.
+    row_variance : float
+        Variance of the quantity from row to row.
+    unit : float
+        Size of the score's unit, in which the bias is stated.
+    """
+    mean = float(counted.mean())
+    own, other = (counted - mean) / len(counted), smooth[1]
+    bias = SMOOTH_BIAS * unit
+    variances = WIDER**2 * float((own**2).sum()), WIDER**2 * float((other**2).sum()) + bias**2
+    share = variances[1] / (variances[0] + variances[1])
+    return Evidence(
+        value=share * mean + (1 - share) * smooth[0],
+        influence=share * own + (1 - share) * other,
+        bias=(1 - share) * bias,
+        row_variance=row_variance,
+    )
+
+
+def weighted_sum(parts: list[Evidence], weights: Float, *, bias: float = 0.0) -> Evidence:
+    """Return a linear combination of estimates from the same labeled rows.
+
+    Parameters
+    ----------
+    parts : list of Evidence
+        The estimates.
+    weights : array
+        One for each of them.
+    bias : float
+        A further standard deviation, of the combination itself.
+    """
+    return Evidence(
+        value=float(sum(w * part.value for w, part in zip(weights, parts, strict=True))),
+        influence=np.sum([w * part.influence for w, part in zip(weights, parts, strict=True)], axis=0),
+        bias=math.hypot(bias, float(sum(w * part.bias for w, part in zip(weights, parts, strict=True)))),
+        row_variance=parts[-1].row_variance,
+    )

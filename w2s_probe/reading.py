@@ -1,0 +1,309 @@
+"""What three systems say about labeled rows they never saw the labels of, and about the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.config import System, W2SConfig
+from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax, ridge_probabilities
+from w2s_probe.heads.linear import pseudolabels_of
+from w2s_probe.labels import Task
+from w2s_probe.linalg.loo import loo_error
+from w2s_probe.linalg.moments import Moments
+from w2s_probe.linalg.pipeline import HeldOut, pipeline_of, student_path
+from w2s_probe.linalg.ridge import RidgePath, ridge_path
+from w2s_probe.metrics.choice import fit_choice, fit_line
+from w2s_probe.metrics.evidence import Evidence, combine
+
+__all__ = ["Reading", "read_pipeline", "stratified_folds"]
+
+Float = NDArray[np.float64]
+Features = NDArray[np.floating[Any]]
+Index = NDArray[np.intp]
+FOLDS = (5, 10)
+SMOOTH_FOLDS = 10  # those whose predictions the calibrated model is fitted on
+REFIT_FOLDS = 5  # where heads must be fitted again
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reading:
+    """Scores of teacher, student and baseline, in this order.
+
+    Parameters
+    ----------
+    held : list of (folds, HeldOut)
+        Held-out scores of all n labeled rows, for each way of dealing them into folds.
+    pool : list of arrays of shape (N, K)
+        Scores on the pool, by heads fitted to all labeled rows in use.
+    Y : array of shape (n, K)
+        Labels: one-hot rows, or numbers.
+    task : {"classification", "regression"}
+        What the labels are.
+    probabilities : callable
+        Raw scores to probabilities.
+    alphas : mapping of system to float
+        Strengths of the heads.
+    """
+
+    held: list[tuple[int, HeldOut]]
+    pool: list[Float]
+    Y: Float
+    task: Task
+    probabilities: Callable[[Float], Float]
+    alphas: dict[str, float]
+
+    def evidence(self, score: str, weights: tuple[float, float, float]) -> Evidence:
+        """Return the expected score of a weighted sum of the systems.
+
+        Parameters
+        ----------
+        score : {"accuracy", "brier", "r2", "squared_error"}
+            What is averaged over rows.
+        weights : tuple of float
+            Of teacher, student and baseline: (0, 1, 0) is the student, (-1, 1, 0) the gain.
+        """
+        counted = np.mean(
+            [self._at_labels(self._values(score, weights, _systems(held))) for _, held in self.held], axis=0
+        )
+        fitted_on = [held for folds, held in self.held if folds == max(folds for folds, _ in self.held)]
+        scores = [np.mean([_systems(held)[j] for held in fitted_on], axis=0) for j in range(3)]
+        values = self._values(score, weights, self.pool)
+        if self.task == "classification":
+            model = fit_choice(scores, self.Y)
+            mean, influence, rows = model.expect(self.pool, values)
+            variance = model.expect(self.pool, values**2)[0] - mean**2
+        else:
+            model = fit_line(scores, self.Y)
+            mean, influence, rows = model.expect(self.pool, values[:, :2])
+            mean += float(values[0, 2] * (self.Y**2).mean())
+            variance = float(counted.var())
+        unit = 1.0 if score != "squared_error" else float(self.Y.var())
+        return combine(counted, (mean, influence), row_variance=max(variance, 0.0), unit=unit)
+
+    def _values(self, score: str, weights: tuple[float, float, float], systems: list[Float]) -> Float:
+        """Return what each row adds: if its class is k, (m, K); or constant, slope and curvature in y, (m, 3)."""
+        used = [(w, F) for w, F in zip(weights, systems, strict=True) if w]
+        return np.sum([w * self._of_one(score, F) for w, F in used], axis=0)
+
+    def _of_one(self, score: str, F: Float) -> Float:
+        if score == "accuracy":
+            return np.eye(F.shape[1])[F.argmax(axis=1)]
+        if score == "brier":
+            q = self.probabilities(F)
+            return (q**2).sum(axis=1, keepdims=True) - 2 * q + 1
+        f = F[:, 0]
+        squares = np.column_stack([f**2, -2 * f, np.ones(len(f))])
+        if score == "squared_error":
+            return squares
+        return np.array([1.0, 0.0, 0.0]) - squares / self.Y.var()
+
+    def _at_labels(self, values: Float) -> Float:
+        if self.task == "classification":
+            return (values * self.Y).sum(axis=1)
+        y = self.Y[:, 0]
+        return values[:, 0] + values[:, 1] * y + values[:, 2] * y**2
+
+
+def read_pipeline(
+    X_teacher: Float,
+    X_student: Float,
+    Y: Float,
+    *,
+    rows: Index,
+    pool: Moments,
+    pool_teacher: Features,
+    pool_student: Features,
+    config: W2SConfig,
+    task: Task,
+    rng: np.random.Generator,
+    repeats: int,
+) -> Reading:
+    """Return what the pipeline trained on some labeled rows says of all of them, and of the pool.
+
+    Parameters
+    ----------
+    X_teacher, X_student : arrays of shape (n, d_t) and (n, d_s)
+        Features of the labeled rows.
+    Y : array of shape (n, K)
+        Their labels.
+    rows : array of int
+        Labeled rows to train on; the others are held out as they are.
+    pool : Moments
+        Of the student's pool, with blocks ``teacher`` and ``student``.
+    pool_teacher, pool_student : arrays of shape (N, d)
+        Features of rows to average over.
+    config : W2SConfig
+        Head, scaling, pseudolabels and strengths.
+    task : {"classification", "regression"}
+        What the labels are.
+    rng : numpy.random.Generator
+        Deals rows into folds.
+    repeats : int
+        Times that they are dealt.
+    """
+    linear = config.head == "ridge" and config.pseudolabels == "soft" and config.scale == "none"
+    T, S, L = X_teacher[rows], X_student[rows], Y[rows]
+    if linear:
+        fitted = _Linear.fit(T, S, L, pool, config)
+    else:
+        fitted = _Refitted.fit(T, S, L, pool_teacher, pool_student, config)
+    elsewhere = np.setdiff1d(np.arange(len(Y)), rows)
+    outside = fitted.scores(X_teacher[elsewhere], X_student[elsewhere])
+    held = []
+    for folds in FOLDS if linear else (REFIT_FOLDS,):
+        for _ in range(repeats if linear else 1):
+            blocks = stratified_folds(L, min(folds, len(rows)), rng)
+            held.append((folds, _merged(fitted.held_out(blocks), outside, rows, elsewhere)))
+    return Reading(
+        held=held,
+        pool=fitted.scores(pool_teacher, pool_student),
+        Y=Y,
+        task=task,
+        probabilities=ridge_probabilities if config.head == "ridge" else partial(_softmax),
+        alphas=fitted.alphas,
+    )
+
+
+def stratified_folds(Y: Float, folds: int, rng: np.random.Generator) -> list[Index]:
+    """Return disjoint sets of rows with like shares of every class, or like spreads of a number.
+
+    Parameters
+    ----------
+    Y : array of shape (n, K)
+        One-hot rows, or numbers.
+    folds : int
+        Number of sets.
+    rng : numpy.random.Generator
+        Deals the rows.
+    """
+    key = Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
+    order = np.lexsort((rng.random(len(Y)), key))
+    dealt = np.concatenate([rng.permutation(folds) for _ in range(-(-len(Y) // folds))])[: len(Y)]
+    return [order[dealt == fold] for fold in range(folds)]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Linear:
+    """Ridge heads on soft pseudolabels: everything is linear in the labels, nothing is fitted again."""
+
+    heads: list[LinearHead]
+    paths: tuple[RidgePath, RidgePath, RidgePath]
+    Y: Float
+    held_out: Callable[[list[Index]], HeldOut]
+
+    @classmethod
+    def fit(cls, T: Float, S: Float, Y: Float, pool: Moments, config: W2SConfig) -> _Linear:
+        """Fit the three heads, their strengths as in `run`."""
+        teacher = ridge_path(T, Y, alphas=_given(config, "teacher"), points=config.alphas or 33)
+        baseline = ridge_path(S, Y, alphas=_given(config, "baseline"), points=config.alphas or 33)
+        a_t, a_b = _last_least(loo_error(teacher, T, Y)), _last_least(loo_error(baseline, S, Y))
+        student = student_path(
+            pool, *teacher.coefficients(a_t), alphas=_given(config, "student"), points=config.alphas or 33
+        )
+        a_s = _last_least(student.gcv)
+        pipeline = pipeline_of(
+            teacher, baseline, student, pool, X_teacher=T, X_student=S, strengths=(a_t, a_s, a_b)
+        )
+        chosen = ((teacher, a_t), (student, a_s), (baseline, a_b))
+        heads = [_ridge_head(path, index) for path, index in chosen]
+        return cls(
+            heads=heads,
+            paths=(teacher, student, baseline),
+            Y=Y,
+            held_out=partial(pipeline.held_out, Y),
+        )
+
+    @property
+    def alphas(self) -> dict[str, float]:
+        return dict(zip(("teacher", "student", "baseline"), (head.alpha for head in self.heads), strict=True))
+
+    def scores(self, T: Features, S: Features) -> list[Float]:
+        """Return the scores of the three heads on other rows."""
+        return [head.scores(X) for head, X in zip(self.heads, (T, S, S), strict=True)]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Refitted:
+    """Any other heads: fitted again without each fold, at the strengths they have on all rows."""
+
+    heads: list[LinearHead]
+    refit: Callable[[Index, dict[str, float]], list[LinearHead]]
+    T: Float
+    S: Float
+
+    @classmethod
+    def fit(
+        cls, T: Float, S: Float, Y: Float, pool_T: Features, pool_S: Features, config: W2SConfig
+    ) -> _Refitted:
+        """Fit the three heads, their strengths as in `run`."""
+        fit: Callable[..., LinearHead] = fit_ridge if config.head == "ridge" else fit_softmax
+
+        def heads(rows: Index, alphas: dict[str, float]) -> list[LinearHead]:
+            def options(system: System) -> dict[str, Any]:
+                return {**config.fit_options(system), **({"alpha": alphas[system]} if alphas else {})}
+
+            teacher = fit(T[rows], Y[rows], **options("teacher"))
+            labels = pseudolabels_of(teacher, teacher.scores(pool_T), hard=config.pseudolabels == "hard")
+            student = fit(pool_S, labels, **options("student"))
+            return [teacher, student, fit(S[rows], Y[rows], **options("baseline"))]
+
+        return cls(heads=heads(np.arange(len(Y)), {}), refit=heads, T=T, S=S)
+
+    @property
+    def alphas(self) -> dict[str, float]:
+        return dict(zip(("teacher", "student", "baseline"), (head.alpha for head in self.heads), strict=True))
+
+    def scores(self, T: Features, S: Features) -> list[Float]:
+        """Return the scores of the three heads on other rows."""
+        return [head.scores(X) for head, X in zip(self.heads, (T, S, S), strict=True)]
+
+    def held_out(self, blocks: list[Index]) -> HeldOut:
+        """Return the scores of each block by heads fitted without it."""
+        out = [np.empty((len(self.T), len(head.intercept))) for head in self.heads]
+        for B in blocks:
+            heads = self.refit(np.setdiff1d(np.arange(len(self.T)), B), self.alphas)
+            for column, head, X in zip(out, heads, (self.T, self.S, self.S), strict=True):
+                column[B] = head.scores(X[B])
+        return HeldOut(teacher=out[0], student=out[1], baseline=out[2])
+
+
+def _given(config: W2SConfig, system: System) -> list[float] | None:
+    alpha = config.fit_options(system).get("alpha")
+    return None if alpha is None else [float(alpha)]
+
+
+def _last_least(score: Float) -> int:
+    return len(score) - 1 - int(np.nanargmin(score[::-1]))
+
+
+def _ridge_head(path: RidgePath, index: int) -> LinearHead:
+    coef, intercept = path.coefficients(index)
+    edge = len(path.alphas) > 1 and index in (0, len(path.alphas) - 1)
+    alpha = float(path.alphas[index])
+    return LinearHead(kind="ridge", coef=coef, intercept=intercept, alpha=alpha, rule="loo", at_edge=edge)
+
+
+def _softmax(scores: Float) -> Float:
+    from scipy.special import softmax
+
+    return softmax(scores, axis=1)
+
+
+def _systems(held: HeldOut) -> list[Float]:
+    return [held.teacher, held.student, held.baseline]
+
+
+def _merged(inside: HeldOut, outside: list[Float], rows: Index, elsewhere: Index) -> HeldOut:
+    """Return scores of all labeled rows: of those trained on, held out by folds; of the others, as they are."""
+    merged = []
+    for own, other in zip(_systems(inside), outside, strict=True):
+        both = np.empty((len(rows) + len(elsewhere), own.shape[1]))
+        both[rows], both[elsewhere] = own, other
+        merged.append(both)
+    return HeldOut(teacher=merged[0], student=merged[1], baseline=merged[2])
