@@ -46,12 +46,12 @@ class CorrelationDimension:
     chance : float
         Its expectation for unrelated features, :math:`d_s d_t / (m - 1)`.
     corrected : float
-        :math:`a - (a - \text{value}) (m - 1) / (m - b - 1)` with a, b the smaller and the larger
-        dimension: adjusted R², 0 on average for unrelated features and a for equal spaces.
+        The x for which ``value`` is what x shared and otherwise unrelated dimensions show,
+        :math:`x + (d_s - x)(d_t - x) / (m - 1 - x)`. Unbiased for unrelated and for nested spaces.
     cross_fitted : float
         Inner product of the whitened cross-covariances of two halves of the rows, whose errors are
-        independent; needs no formula for them. NaN where half the rows are not more than the
-        dimensions.
+        independent; needs no formula for them, but shrinks where half the rows are few. NaN
+        where they are not more than the dimensions.
     d_teacher, d_student : int
         Dimensions kept.
     """
@@ -77,19 +77,19 @@ def correlation_dimension(pair: PairedMoments, *, energy: float = 0.99) -> Corre
     Raises
     ------
     ShapeError
-        If a space is empty, or a kept one has as many dimensions as the centered rows.
+        If a space is empty, or both together have as many dimensions as the centered rows.
     """
     axes = _axes(pair, energy)
     d_teacher, d_student = (len(side.eigenvalues) for side in axes)
-    m, small, large = pair.whole.n, min(d_teacher, d_student), max(d_teacher, d_student)
-    if m - large - 1 <= 0:
-        msg = f"the correlation dimension needs more rows than dimensions: got {m} rows for {large}. Give more rows."
+    m, kept = pair.whole.n, d_teacher + d_student
+    if m - 1 <= kept:
+        msg = f"the correlation dimension needs more rows than dimensions of both spaces: got {m} for {kept}. Add rows."
         raise ShapeError(msg)
     value = float((whitened_cross(pair, *axes) ** 2).sum())
     return CorrelationDimension(
         value=value,
         chance=d_student * d_teacher / (m - 1),
-        corrected=small - (small - value) * (m - 1) / (m - large - 1),
+        corrected=(value * (m - 1) - d_student * d_teacher) / (m - 1 + value - kept),
         cross_fitted=_cross_fitted(pair, *axes),
         d_teacher=d_teacher,
         d_student=d_student,
@@ -97,9 +97,9 @@ def correlation_dimension(pair: PairedMoments, *, energy: float = 0.99) -> Corre
 
 
 def principal_angles(pair: PairedMoments, *, energy: float = 0.99) -> Float:
-    """Return the principal angles in radians, largest first, as `scipy.linalg.subspace_angles` does.
+    r"""Return the principal angles in radians, largest first, as `scipy.linalg.subspace_angles` does.
 
-    From moments an angle is exact to about 1e-8: a smaller one shows as up to that size.
+    From moments :math:`\cos^2\theta` is exact to some 1e-14: an angle below 1e-6 is given as 0.
 
     Parameters
     ----------
@@ -114,7 +114,8 @@ def principal_angles(pair: PairedMoments, *, energy: float = 0.99) -> Float:
         If a space is empty.
     """
     cosines = linalg.svdvals(whitened_cross(pair, *_axes(pair, energy)), check_finite=False)
-    return np.arccos(np.clip(cosines, 0.0, 1.0))[::-1]
+    angles = np.arccos(np.clip(cosines, 0.0, 1.0))[::-1]
+    return np.where(angles > 1e-6, angles, 0.0)
 
 
 def smallest_angle_by_chance(m: int, d_teacher: int, d_student: int) -> float:
