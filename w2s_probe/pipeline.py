@@ -20,12 +20,14 @@ from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
 from w2s_probe.backbones.base import Items
 from w2s_probe.backbones.files import read_features
 from w2s_probe.cache import FeatureStore, item_digests
-from w2s_probe.config import DataConfig, W2SConfig
+from w2s_probe.config import DataConfig, DiagnoseConfig, W2SConfig
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
+from w2s_probe.diagnostics import Diagnosis
+from w2s_probe.diagnostics import diagnose as diagnose_features
 from w2s_probe.errors import BackboneError, ConfigError, DataError
 from w2s_probe.features import FeatureSet
-from w2s_probe.labels import Labels, read_labels
+from w2s_probe.labels import Labels, Task, read_labels
 from w2s_probe.outcomes import SeedOutcome
 from w2s_probe.protocol import run_w2s
 from w2s_probe.results import W2SResult
@@ -33,7 +35,7 @@ from w2s_probe.splits import Split, draw_splits, same_item_blocks
 from w2s_probe.strategies import load_strategy
 from w2s_probe.validation import check_same_rows
 
-__all__ = ["Fetched", "Run", "embed", "embed_items", "run", "without_folders"]
+__all__ = ["Diagnosed", "Fetched", "Run", "diagnose", "embed", "embed_items", "run", "without_folders"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -148,6 +150,69 @@ def run(
         student=strong,
         fetched=fetched,
     )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Diagnosed:
+    """What a finished diagnosis leaves behind."""
+
+    result: Diagnosis
+    fetched: list[Fetched]
+
+
+def diagnose(
+    data: DataConfig,
+    config: DiagnoseConfig,
+    *,
+    teacher: str,
+    student: str,
+    store: FeatureStore,
+    options: BackboneOptions,
+    task: Task = "classification",
+    on_progress: Progress | None = None,
+) -> Diagnosed:
+    """Read the data, fetch both backbones' features, and diagnose the pair.
+
+    Parameters
+    ----------
+    data : DataConfig
+        The table; its label column may hold nulls, or not exist.
+    config : DiagnoseConfig
+        Settings of the measures.
+    teacher, student, store, options, on_progress
+        As in `run`.
+    task : {"classification", "regression"}
+        How labels are read, if there are any.
+
+    Raises
+    ------
+    W2SProbeError
+        With one sentence that says what was expected, what came and what to do.
+    """
+    table = open_data(data)
+    rows, targets = _known_targets(table, data, task)
+    sources = [_open_source(table, name, options) for name in (teacher, student)]
+    (weak, strong), fetched = _fetch(table, sources, store, on_progress)
+    found = diagnose_features(weak.X, strong.X, targets=targets, labeled=rows, config=config)
+    asked = {"data": data.data, "teacher": teacher, "student": student}
+    shown = {key: without_folders(name) for key, name in asked.items()}
+    return Diagnosed(
+        result=replace(found, config={**shown, "label": data.label, "task": task, **found.config}), fetched=fetched
+    )
+
+
+def _known_targets(
+    table: Table, data: DataConfig, task: Task
+) -> tuple[NDArray[np.intp] | None, NDArray[np.float64] | None]:
+    """Return which rows have labels, and their targets; None and None if there are no labels at all."""
+    if table.label is None and data.label != DataConfig(data=data.data).label:
+        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
+    column = table.label or []
+    rows = np.array([i for i, value in enumerate(column) if value is not None and value == value], dtype=np.intp)
+    if not len(rows):
+        return None, None
+    labels = read_labels([column[i] for i in rows], name=data.label, task=task)
+    return rows, labels.targets(np.arange(len(rows)))
 
 
 def embed(

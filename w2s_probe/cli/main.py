@@ -10,6 +10,7 @@ from w2s_probe import __version__
 from w2s_probe.cli.backbones import backbones
 from w2s_probe.cli.cache import cache
 from w2s_probe.cli.demo import demo
+from w2s_probe.cli.diagnose import diagnose
 from w2s_probe.cli.doctor import doctor
 from w2s_probe.cli.embed import embed
 from w2s_probe.cli.run import run
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for verb in (demo, run, embed, cache, backbones, doctor):
+for verb in (demo, run, diagnose, embed, cache, backbones, doctor):
     cli.add_command(verb)
 
 

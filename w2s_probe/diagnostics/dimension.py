@@ -49,7 +49,7 @@ def spectral_dimension(moments: Moments, name: str) -> SpectralDimension:
     """
     s = principal_axes(moments, name).eigenvalues
     mean = moments.mean_of(name)
-    about_zero = linalg.eigvalsh(moments.gram(name) + moments.n * np.outer(mean, mean), check_finite=False)[::-1]
+    about_zero: Float = linalg.eigvalsh(moments.gram(name) + moments.n * np.outer(mean, mean), check_finite=False)[::-1]
     positive = about_zero[about_zero > 0]
     return SpectralDimension(
         centered={round(100 * energy): energy_rank(s, energy) for energy in ENERGIES},

@@ -20,7 +20,7 @@ def twonn_dimension(neighbors: Neighbors, *, discard: float = 0.1) -> float:
 
     The slope through the origin of :math:`-\log(1 - F_i)` on :math:`\log\mu_{(i)}` over the
     smallest ratios [1]_. Convention: :math:`F_i = i/N` with i from 1, as in the paper and in
-    scikit-dimension 0.5; with i from 0 the same data give up to a tenth less.
+    scikit-dimension 0.5; counting i from 0, as some do, gives less, above all on few rows.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from scipy import linalg
 
 from w2s_probe.diagnostics.paired import PairedMoments
 from w2s_probe.errors import ShapeError
-from w2s_probe.linalg.whitening import PrincipalAxes, inverse_root, principal_axes
+from w2s_probe.linalg.whitening import PrincipalAxes, inverse_root
 
 __all__ = [
     "CorrelationDimension",
@@ -133,9 +133,7 @@ def smallest_angle_by_chance(m: int, d_teacher: int, d_student: int) -> float:
     return 0.0 if p + q >= 1 else math.acos(math.sqrt(p * (1 - q)) + math.sqrt(q * (1 - p)))
 
 
-def overlap_uncalibrated(
-    pair: PairedMoments, *, rng: np.random.Generator, energy: float = 0.99
-) -> tuple[float, float]:
+def overlap_uncalibrated(pair: PairedMoments, *, rng: np.random.Generator, energy: float = 0.99) -> tuple[float, float]:
     r"""Return the published estimate of the correlation dimension and its chance level.
 
     :math:`\lVert V_s^\top \Gamma V_t \rVert_F^2` of the feature-space eigenvectors with a random
@@ -168,10 +166,7 @@ def whitened_cross(pair: PairedMoments, teacher: PrincipalAxes, student: Princip
 
 
 def _axes(pair: PairedMoments, energy: float) -> tuple[PrincipalAxes, PrincipalAxes]:
-    return (
-        principal_axes(pair.whole, "teacher").truncated(energy),
-        principal_axes(pair.whole, "student").truncated(energy),
-    )
+    return pair.axes("teacher").truncated(energy), pair.axes("student").truncated(energy)
 
 
 def _cross_fitted(pair: PairedMoments, teacher: PrincipalAxes, student: PrincipalAxes) -> float:

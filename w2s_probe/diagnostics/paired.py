@@ -13,12 +13,14 @@ the same moments without a second pass.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.linalg.moments import Moments, ring_moments
+from w2s_probe.linalg.whitening import PrincipalAxes, principal_axes
 from w2s_probe.validation import as_matrix, check_same_rows, row_blocks
 
 __all__ = ["PairedMoments", "paired_moments"]
@@ -45,6 +47,22 @@ class PairedMoments:
     halves: tuple[Moments, Moments]
     whole: Moments
     origins: dict[str, Float]
+
+    def axes(self, name: str) -> PrincipalAxes:
+        """Return the principal axes of a block on all rows, computed once.
+
+        Raises
+        ------
+        ShapeError
+            If all rows are equal.
+        """
+        if name not in self._axes:
+            self._axes[name] = principal_axes(self.whole, name)
+        return self._axes[name]
+
+    @cached_property
+    def _axes(self) -> dict[str, PrincipalAxes]:
+        return {}
 
     def square_products(self, name: str, other: str) -> float:
         """Return the sum over rows of the products of squared distances from two blocks' means."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import numpy as np
 from scipy import linalg
 
 from w2s_probe.diagnostics.neighbors import Neighbors
 from w2s_probe.diagnostics.paired import PairedMoments
-from w2s_probe.linalg.whitening import principal_axes
 
 __all__ = ["LinearCKA", "linear_cka", "mutual_knn", "procrustes", "procrustes_by_chance"]
 
@@ -52,7 +52,7 @@ def linear_cka(pair: PairedMoments) -> LinearCKA:
     """
     m, names = pair.whole.n, ("teacher", "student")
     for name in names:
-        principal_axes(pair.whole, name)
+        pair.axes(name)
     between = {(x, y): float((pair.whole.gram(x, y) ** 2).sum()) for x in names for y in names}
     traces = {name: float(np.trace(pair.whole.gram(name))) for name in names}
     own = np.sqrt(between["teacher", "teacher"] * between["student", "student"])
@@ -87,7 +87,7 @@ def procrustes(pair: PairedMoments) -> float:
     ----------
     .. [1] Schönemann (1966), Psychometrika 31.
     """
-    total = [principal_axes(pair.whole, name).eigenvalues.sum() for name in ("teacher", "student")]
+    total = [pair.axes(name).eigenvalues.sum() for name in ("teacher", "student")]
     nuclear = linalg.svdvals(pair.whole.gram("teacher", "student"), check_finite=False).sum()
     return float(1 - nuclear**2 / (total[0] * total[1]))
 
@@ -107,7 +107,7 @@ def procrustes_by_chance(pair: PairedMoments, *, rng: np.random.Generator) -> fl
     ShapeError
         If all rows of a space are equal.
     """
-    s, r = (principal_axes(pair.whole, name).eigenvalues for name in ("teacher", "student"))
+    s, r = (pair.axes(name).eigenvalues for name in ("teacher", "student"))
     cross = np.sqrt(s)[:, None] * rng.standard_normal((len(s), len(r))) * np.sqrt(r) / np.sqrt(pair.whole.n - 1)
     return float(1 - linalg.svdvals(cross, check_finite=False).sum() ** 2 / (s.sum() * r.sum()))
 
@@ -129,5 +129,5 @@ def mutual_knn(teacher: Neighbors, student: Neighbors, *, k: int) -> float:
     .. [1] Huh, Cheung, Wang and Isola (2024), ICML.
     """
     row = len(teacher.indices) * np.arange(len(teacher.indices))[:, None]
-    edges = [(row + neighbors.indices[:, :k]).ravel() for neighbors in (teacher, student)]
-    return float(np.isin(*edges, assume_unique=True).mean())
+    mine, theirs = ((row + neighbors.indices[:, :k]).ravel() for neighbors in (teacher, student))
+    return float(np.isin(mine, theirs, assume_unique=True).mean())

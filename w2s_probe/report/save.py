@@ -17,11 +17,12 @@ from w2s_probe.errors import ConfigError
 from w2s_probe.results import W2SResult
 
 if TYPE_CHECKING:
+    from w2s_probe.diagnostics import Diagnosis
     from w2s_probe.outcomes import SeedOutcome
     from w2s_probe.pipeline import Run
     from w2s_probe.strategies import Scorer
 
-__all__ = ["installed_versions", "save_predictions", "save_results"]
+__all__ = ["installed_versions", "save_diagnosis", "save_predictions", "save_results"]
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-transformers")
 
@@ -55,6 +56,25 @@ def save_results(result: W2SResult, folder: Path) -> None:
         (folder / "result.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         pl.DataFrame(list(result.to_record()), schema=schema).write_parquet(folder / "results.parquet")
         (folder / "report.html").write_text(report_html(result, versions), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(_unwritable(folder, error)) from error
+
+
+def save_diagnosis(diagnosis: Diagnosis, folder: Path) -> None:
+    """Write ``result.json`` and ``results.parquet`` (of, measure, value, rows, sample) into `folder`.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written to.
+    """
+    import polars as pl
+
+    whole = {**diagnosis.to_dict(), "versions": installed_versions()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "result.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        pl.DataFrame(list(diagnosis.to_record())).write_parquet(folder / "results.parquet")
     except OSError as error:
         raise ConfigError(_unwritable(folder, error)) from error
 
