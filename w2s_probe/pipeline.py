@@ -6,6 +6,7 @@ The only place where reading, embedding and caching meet the science.
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -208,7 +209,8 @@ def _known_targets(
     if table.label is None and data.label != DataConfig(data=data.data).label:
         raise missing_column(data.label, table.columns, flag="--label", name=table.name)
     column = table.label or []
-    rows = np.array([i for i, value in enumerate(column) if value is not None and value == value], dtype=np.intp)
+    missing = [value is None or (isinstance(value, float) and math.isnan(value)) for value in column]
+    rows = np.flatnonzero(~np.array(missing, dtype=bool))
     if not len(rows):
         return None, None
     labels = read_labels([column[i] for i in rows], name=data.label, task=task)

@@ -49,8 +49,8 @@ def spectral_dimension(moments: Moments, name: str) -> SpectralDimension:
     """
     s = principal_axes(moments, name).eigenvalues
     mean = moments.mean_of(name)
-    about_zero: Float = linalg.eigvalsh(moments.gram(name) + moments.n * np.outer(mean, mean), check_finite=False)[::-1]
-    positive = about_zero[about_zero > 0]
+    about_zero = linalg.eigvalsh(moments.gram(name) + moments.n * np.outer(mean, mean), check_finite=False)[::-1]
+    positive = about_zero[about_zero > 0].astype(np.float64)
     return SpectralDimension(
         centered={round(100 * energy): energy_rank(s, energy) for energy in ENERGIES},
         uncentered={round(100 * energy): energy_rank(positive, energy) for energy in ENERGIES},

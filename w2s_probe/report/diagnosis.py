@@ -40,30 +40,37 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
 def _headline(diagnosis: Diagnosis) -> list[str]:
     config, dropped = diagnosis.config, diagnosis.dropped_duplicates
     lines = [f"{config['data']}: {config['teacher']} -> {config['student']}"] if "data" in config else []
-    without = f" ({dropped:,} duplicates dropped)" if dropped else ""
+    without = f" ({dropped:,} duplicates left out)" if dropped else ""
     return [
         *lines,
         f"{diagnosis.rows:,} rows, {diagnosis.n_labeled:,} labeled",
-        f"neighbors of {diagnosis.sample:,} rows drawn with seed {config['seed']}{without}",
+        f"neighbors: {diagnosis.sample:,} distinct rows, seed {config['seed']}{without}",
     ]
 
 
 def _dimension_rows(teacher: dict[str, Any], student: dict[str, Any]) -> list[tuple[str, str, str]]:
-    rows = [("features", "columns", 0), ("rank, centered", "rank", 0)]
-    rows = [(label, _number(teacher[key], digits), _number(student[key], digits)) for label, key, digits in rows]
-    for percent in (99, 95, 90):
-        for kind in ("centered", "uncentered"):
-            values = (space[f"energy{percent}"][kind] for space in (teacher, student))
-            rows.append((f"{percent} % of energy, {kind}", *(_number(value, 0) for value in values)))
-    for label, key in (
-        ("participation ratio", "participation_ratio"),
-        ("effective rank", "effective_rank"),
-        ("ridge degrees of freedom", "ridge_df"),
-        ("twonn, from neighbors", "twonn"),
-        ("mle, from neighbors", "mle"),
-    ):
-        rows.append((label, _number(teacher[key], 1), _number(student[key], 1)))
-    return rows
+    flat = [{**space, **_energies(space)} for space in (teacher, student)]
+    labels = {
+        "columns": ("features", 0),
+        "rank": ("rank, centered", 0),
+        **{label: (label, 0) for label in _energies(teacher)},
+        "participation_ratio": ("participation ratio", 1),
+        "effective_rank": ("effective rank", 1),
+        "ridge_df": ("ridge degrees of freedom", 1),
+        "twonn": ("twonn, from neighbors", 1),
+        "mle": ("mle, from neighbors", 1),
+    }
+    return [
+        (label, _number(flat[0][key], digits), _number(flat[1][key], digits)) for key, (label, digits) in labels.items()
+    ]
+
+
+def _energies(space: dict[str, Any]) -> dict[str, Any]:
+    return {
+        f"{percent} % of energy, {kind}": space[f"energy{percent}"][kind]
+        for percent in (99, 95, 90)
+        for kind in ("centered", "uncentered")
+    }
 
 
 def _pair_rows(pair: dict[str, Any]) -> list[tuple[str, str, str, str]]:
