@@ -89,7 +89,10 @@ def _held_out(fit: Moments, held: Moments, alpha: float, energy: float) -> tuple
     axes = principal_axes(held, "student").truncated(energy)
     d = len(axes.eigenvalues)
     if held.n - 1 <= d:
-        msg = f"the energy of the teacher's errors needs more than {2 * (d + 1)} labeled rows: got {fit.n + held.n}."
+        msg = (
+            "the energy of the teacher's errors needs half the labeled rows to be more than the student's dimensions "
+            f"plus one: got {held.n} for {d}. Label more rows."
+        )
         raise ShapeError(msg)
     shrunk = fit.gram("teacher") + alpha * np.eye(fit.widths["teacher"])
     W = linalg.solve(shrunk, fit.gram("teacher", "targets"), assume_a="pos", check_finite=False)
