@@ -10,6 +10,8 @@ __version__ = "0.1.0"
 _HOME = {
     "BackboneOptions": "w2s_probe.backbones",
     "DataConfig": "w2s_probe.config",
+    "DiagnoseConfig": "w2s_probe.config",
+    "Diagnosis": "w2s_probe.diagnostics",
     "EmbeddingSpec": "w2s_probe.features",
     "FeatureSet": "w2s_probe.features",
     "FeatureStore": "w2s_probe.cache",
@@ -20,6 +22,7 @@ _HOME = {
     "W2SProbeError": "w2s_probe.errors",
     "W2SResult": "w2s_probe.results",
     "check_backbone": "w2s_probe.backbones",
+    "diagnose": "w2s_probe.diagnostics",
     "draw_splits": "w2s_probe.splits",
     "get_backbone": "w2s_probe.backbones",
     "read_labels": "w2s_probe.labels",

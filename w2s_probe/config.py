@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from w2s_probe.errors import ConfigError
 
-__all__ = ["DataConfig", "System", "W2SConfig"]
+__all__ = ["DataConfig", "DiagnoseConfig", "System", "W2SConfig"]
 
 System = Literal["teacher", "student", "baseline", "ceiling"]
 
@@ -155,3 +155,48 @@ class W2SConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""
         return {**asdict(self), "strategies": list(self.strategies), "settings": dict(self.settings)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnoseConfig:
+    """How a pair of feature spaces is diagnosed.
+
+    Parameters
+    ----------
+    energy : float
+        Fraction of centered energy that a space's kept principal axes hold, in (0, 1], wherever
+        overlap is measured.
+    neighbors : int
+        Neighbors of the maximum-likelihood dimension.
+    mutual_neighbors : int
+        Neighbors of the mutual overlap; at most `neighbors`.
+    sample : int
+        Rows, drawn by seed, for all that needs neighbors or cosines.
+    seed : int
+        Of everything drawn.
+    """
+
+    energy: float = 0.99
+    neighbors: int = 20
+    mutual_neighbors: int = 10
+    sample: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.energy <= 1:
+            msg = f"energy must lie above 0 and be at most 1: got {self.energy}. Use 0.99 for 99 %."
+            raise ConfigError(msg)
+        for name, least in {"neighbors": 2, "mutual_neighbors": 1, "sample": 3, "seed": 0}.items():
+            if getattr(self, name) < least:
+                msg = f"{name} must be at least {least}: got {getattr(self, name)}. Give a larger number."
+                raise ConfigError(msg)
+        if self.mutual_neighbors > self.neighbors:
+            msg = (
+                f"mutual_neighbors must be at most neighbors: got {self.mutual_neighbors} and {self.neighbors}. "
+                "Lower one or raise the other."
+            )
+            raise ConfigError(msg)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
+        return asdict(self)

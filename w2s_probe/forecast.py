@@ -17,19 +17,19 @@ References
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.config import W2SConfig
-from w2s_probe.diagnostics.overlap import representation_gap
+from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.labels import Task
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.metrics.evidence import Evidence, weighted_sum
 from w2s_probe.metrics.verdict import decide
-from w2s_probe.reading import Reading, read_pipeline
-from w2s_probe.results import Estimate, Forecast, ForecastPoint, Misfit, Needed, OtherScore, Outlook
+from w2s_probe.reading import Reading, read_pipeline, stratified_folds
+from w2s_probe.results import Estimate, Forecast, ForecastPoint, Misfit, Needed, OtherScore, Outlook, Verdict
 
 __all__ = ["forecast_pair"]
 
@@ -69,7 +69,6 @@ def forecast_pair(
     pool_teacher: NDArray[np.floating],
     pool_student: NDArray[np.floating],
     config: W2SConfig,
-    task: Task = "classification",
     n_test: int = 2000,
     names: tuple[str, str] = ("teacher features", "student features"),
 ) -> Forecast:
@@ -84,9 +83,7 @@ def forecast_pair(
     pool_teacher, pool_student : arrays of shape (N, d_t) and (N, d_s)
         Features of the pool.
     config : W2SConfig
-        The run that is forecast: head, scaling, pseudolabels, strengths, ceiling, level, seed.
-    task : {"classification", "regression"}
-        What the labels are.
+        The run that is forecast: task, head, scaling, pseudolabels, strengths, ceiling, level, seed.
     n_test : int
         Rows of the test set whose outcome is forecast.
     names : tuple of str
@@ -98,15 +95,15 @@ def forecast_pair(
         Y=Y,
         pool_teacher=pool_teacher,
         pool_student=pool_student,
-        task=task,
+        task=config.task,
     )
     n, N = len(Y), len(pool_teacher)
     pool = moments_of({"teacher": pool_teacher, "student": pool_student})
     rng = np.random.default_rng([config.seed, 3])
     reading = _read(data, config, pool, np.arange(n), rng, repeats=5)
     found = _differences(reading, data.score, config.level, n_test)
-    over_n = _over_n(data, config, pool, reading, rng)
-    over_N = _over_N(data, config, reading, rng)
+    over_n = _over_labels(data, config, pool, reading, rng)
+    over_N = _over_pool(data, config, reading, rng)
     top = n + N if config.ceiling == "L+U" else N
     ceiling = _extrapolate([(m, parts["baseline"]) for (m, _), parts in over_n], top)
     each = {name: reading.evidence(data.score, weights) for name, weights in EACH.items()}
@@ -119,15 +116,19 @@ def forecast_pair(
         n=n,
         N=N,
         n_test=n_test,
-        **found,
-        **{name: part.estimate(config.level) for name, part in {**each, "ceiling": ceiling}.items()},
+        gain=found["gain"],
+        versus_baseline=found["versus_baseline"],
+        teacher=each["teacher"].estimate(config.level),
+        student=each["student"].estimate(config.level),
+        baseline=each["baseline"].estimate(config.level),
+        ceiling=ceiling.estimate(config.level),
         pgr=_pgr(gain, weighted_sum([ceiling, each["teacher"]], np.array([1.0, -1.0])), config.level),
         opr=_opr(each["baseline"], each["student"], config.level),
         others={"brier" if data.score == "accuracy" else "squared_error": _other(reading, config.level)},
         curve=_curve(over_n, over_N, (n, N), config.level),
         needed=_needed(gain, versus, over_n, over_N, config.level),
         misfit=misfit,
-        representation_gap=representation_gap(pool, alpha_teacher=None, alpha_student=None),
+        representation_gap=_representation_gap(pool, n, reading.alphas),
         alphas=reading.alphas,
         verdict=_verdict(found, n, data.score),
         notes=_notes(misfit, gain),
@@ -146,7 +147,203 @@ def _read(
         pool_teacher=data.pool_teacher,
         pool_student=data.pool_student,
         config=config,
-        task=data.task,
         rng=rng,
         repeats=repeats,
     )
+
+
+def _differences(reading: Reading, score: str, level: float, n_test: int) -> dict[str, Outlook]:
+    found = {}
+    for name, weights in SIGNS.items():
+        part = reading.evidence(score, weights)
+        estimate, (low, high) = part.estimate(level), part.observed(level, n_test)
+        found[name] = Outlook(
+            value=estimate.value,
+            low=estimate.low,
+            high=estimate.high,
+            resolved=estimate.low > 0 or estimate.high < 0,
+            low_observed=low,
+            high_observed=high,
+        )
+    return found
+
+
+Point = tuple[tuple[int, int], dict[str, Evidence]]
+
+
+def _over_labels(
+    data: _Data, config: W2SConfig, pool: Moments, reading: Reading, rng: np.random.Generator
+) -> list[Point]:
+    """Return the forecast at fewer labels, each averaged over several parts of them, then at all."""
+    n, N = len(data.Y), len(data.pool_teacher)
+    points = []
+    for size in sorted({n // share for share in SHARES}):
+        if size < max(LEAST, 4 * data.Y.shape[1]):
+            continue
+        tried = []
+        for _ in range(SUBSETS):
+            rows = _stratified_part(data.Y, size, rng)
+            tried.append(_parts(_read(data, config, pool, rows, rng, repeats=1), data.score))
+        mean = np.full(SUBSETS, 1 / SUBSETS)
+        points.append(((size, N), {name: weighted_sum([parts[name] for parts in tried], mean) for name in tried[0]}))
+    return [*points, ((n, N), _parts(reading, data.score))]
+
+
+def _over_pool(data: _Data, config: W2SConfig, reading: Reading, rng: np.random.Generator) -> list[Point]:
+    """Return the forecast with smaller pools, nested, then with all of it."""
+    n, N = len(data.Y), len(data.pool_teacher)
+    order = rng.permutation(N)
+    points = []
+    for size in sorted({N // share for share in SHARES}):
+        if size < LEAST:
+            continue
+        rows = np.sort(order[:size])
+        part = moments_of({"teacher": data.pool_teacher[rows], "student": data.pool_student[rows]})
+        smaller = replace(data, pool_teacher=data.pool_teacher[rows], pool_student=data.pool_student[rows])
+        points.append(((n, size), _parts(_read(smaller, config, part, np.arange(n), rng, repeats=1), data.score)))
+    return [*points, ((n, N), _parts(reading, data.score))]
+
+
+def _parts(reading: Reading, score: str) -> dict[str, Evidence]:
+    return {name: reading.evidence(score, weights) for name, weights in {**EACH, **SIGNS}.items()}
+
+
+def _stratified_part(Y: Float, size: int, rng: np.random.Generator) -> Index:
+    """Return some rows with the classes' shares, the first of a random dealing."""
+    folds = stratified_folds(Y, max(len(Y) // size, 1), rng)
+    return np.sort(rng.permutation(folds[0])[:size])
+
+
+def _extrapolate(points: list[tuple[int, Evidence]], size: int) -> Evidence:
+    r"""Return a score at another size from :math:`a + c\,m^{-1/2}` through the points, larger sizes weighing more.
+
+    A single point stays what it is. The curve's own error is added.
+    """
+    if len(points) == 1:
+        return weighted_sum([points[0][1]], np.ones(1), bias=2 * EXTRAPOLATED)
+    sizes = np.array([m for m, _ in points], dtype=np.float64)
+    design = np.column_stack([np.ones(len(sizes)), sizes**-0.5])
+    at = np.array([1.0, size**-0.5])
+    weights = at @ np.linalg.pinv(np.sqrt(sizes)[:, None] * design) * np.sqrt(sizes)
+    return weighted_sum([part for _, part in points], weights, bias=EXTRAPOLATED)
+
+
+def _pgr(gain: Evidence, gap: Evidence, level: float) -> Estimate:
+    """Return gain over gap, unresolved unless the gap's interval lies above 0."""
+    if not gap.estimate(level).low > 0:
+        return Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
+    ratio = gain.value / gap.value
+    part = weighted_sum([gain, gap], np.array([1.0, -ratio]) / gap.value)
+    return _ratio(ratio, part, level)
+
+
+def _opr(baseline: Evidence, student: Evidence, level: float) -> Estimate:
+    """Return the baseline's error over the student's, unresolved if the student's may be 0."""
+    error = 1 - student.value
+    if not 1 - student.estimate(level).high > 0:
+        return Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
+    ratio = (1 - baseline.value) / error
+    part = weighted_sum([baseline, student], np.array([-1.0, ratio]) / error)
+    return _ratio(ratio, part, level)
+
+
+def _ratio(value: float, part: Evidence, level: float) -> Estimate:
+    around = part.estimate(level)
+    reach = around.high - around.value
+    return Estimate(value=value, low=value - reach, high=value + reach, resolved=True)
+
+
+def _other(reading: Reading, level: float) -> OtherScore:
+    score = "brier" if reading.task == "classification" else "squared_error"
+    return OtherScore(**{name: part.estimate(level) for name, part in _parts(reading, score).items()})
+
+
+def _curve(over_n: list[Point], over_N: list[Point], here: tuple[int, int], level: float) -> tuple[ForecastPoint, ...]:
+    n, N = here
+    points = [*over_n, *_beyond(over_n, 0, here), *over_N[:-1], *_beyond(over_N, 1, here)]
+    return tuple(
+        ForecastPoint(
+            n=size[0],
+            N=size[1],
+            measured=size[0] <= n and size[1] <= N,
+            **{name: parts[name].estimate(level) for name in ("gain", "teacher", "student", "baseline")},
+        )
+        for size, parts in points
+    )
+
+
+def _beyond(points: list[Point], axis: int, here: tuple[int, int]) -> list[Point]:
+    """Return the points at larger sizes of one axis, extrapolated; none from fewer than three."""
+    if len(points) < 3:
+        return []
+    out = []
+    for times in BEYOND:
+        size = (here[0] * times, here[1]) if axis == 0 else (here[0], here[1] * times)
+        parts = {name: _extrapolate([(m[axis], p[name]) for m, p in points], size[axis]) for name in points[0][1]}
+        out.append((size, parts))
+    return out
+
+
+def _needed(gain: Evidence, versus: Evidence, over_n: list[Point], over_N: list[Point], level: float) -> Needed:
+    """Return how many labels or pseudolabels it takes until the answer resolves or changes."""
+    estimate = gain.estimate(level)
+    n = over_n[-1][0][0]
+    if estimate.low <= 0 <= estimate.high:
+        reach = estimate.high - estimate.value
+        bound = (reach / abs(gain.value)) ** 2 if gain.value else math.inf
+        labels = math.ceil(n * bound) if bound <= FURTHEST else None
+    else:
+        labels = _crossing([(size[0], parts["versus_baseline"].value) for size, parts in over_n])
+    return Needed(n=labels, N=_crossing([(size[1], parts["versus_baseline"].value) for size, parts in over_N]))
+
+
+def _crossing(points: list[tuple[int, float]]) -> int | None:
+    r"""Return the larger size at which :math:`a + c\,m^{-1/2}` through the points is 0, if it is near enough."""
+    if len(points) < 3:
+        return None
+    sizes = np.array([m for m, _ in points], dtype=np.float64)
+    root = np.sqrt(sizes)
+    c, a = np.polyfit(sizes**-0.5, [value for _, value in points], 1, w=root**0.5)
+    if a * points[-1][1] >= 0 or a == 0:  # what is approached has the sign of today
+        return None
+    size = math.ceil((c / a) ** 2)
+    return size if sizes[-1] < size <= FURTHEST * sizes[-1] else None
+
+
+def _misfit(reading: Reading, Y: Float) -> Misfit:
+    """Return the gain in squared error and its parts, averaged over the ways of holding out."""
+    parts = []
+    for _, held in reading.held:
+        apart = held.teacher - held.student
+        parts.append(((apart**2).sum(axis=1).mean(), 2 * (apart * (held.student - Y)).sum(axis=1).mean()))
+    misfit, correction = np.mean(parts, axis=0)
+    return Misfit(misfit=float(misfit), correction=float(correction), gain=float(misfit + correction))
+
+
+def _representation_gap(pool: Moments, n: int, alphas: dict[str, float]) -> float:
+    """Return the label-free competitor at the strengths in use, each per row of what it was fitted to."""
+    found = representation_gap(pool, teacher_alpha=alphas["teacher"] * pool.n / n, student_alpha=alphas["student"])
+    return found.value
+
+
+def _notes(misfit: Misfit, gain: Evidence) -> tuple[str, ...]:
+    """Say where the label-free forms would mislead."""
+    notes = []
+    if misfit.misfit > 0 and misfit.gain < 0.5 * misfit.misfit:
+        notes.append(
+            f"The misfit, which needs no label, is {misfit.misfit:.3f}, but the gain in squared error is "
+            f"{misfit.gain:+.3f}: its label-free form does not hold here."
+        )
+    if misfit.gain > 0 > gain.value or misfit.gain < 0 < gain.value:
+        notes.append(
+            f"In squared error the student {'gains' if misfit.gain > 0 else 'loses'} ({misfit.gain:+.3f}), in "
+            f"decisions it {'gains' if gain.value > 0 else 'loses'} ({gain.value:+.3f})."
+        )
+    return tuple(notes)
+
+
+def _verdict(found: dict[str, Outlook], n: int, score: str) -> Verdict:
+    gain, versus = (
+        Estimate(value=one.value, low=one.low, high=one.high) for one in (found["gain"], found["versus_baseline"])
+    )
+    return decide(gain=gain, versus_baseline=versus, n_labeled=n, score=score)

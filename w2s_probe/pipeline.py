@@ -6,6 +6,8 @@ The only place where reading, embedding and caching meet the science.
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,22 +21,37 @@ from numpy.typing import NDArray
 from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
 from w2s_probe.backbones.base import Items
 from w2s_probe.cache import FeatureStore, item_digests
-from w2s_probe.config import DataConfig, W2SConfig
+from w2s_probe.config import DataConfig, DiagnoseConfig, W2SConfig
 from w2s_probe.curves import learning_curve
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
+from w2s_probe.diagnostics import Diagnosis
+from w2s_probe.diagnostics import diagnose as diagnose_features
 from w2s_probe.errors import BackboneError, ConfigError, DataError
 from w2s_probe.exchange import from_cache, from_file
 from w2s_probe.features import FeatureSet
-from w2s_probe.labels import Labels, read_labels
+from w2s_probe.forecast import forecast_pair
+from w2s_probe.labels import Labels, Task, read_labels
 from w2s_probe.outcomes import SeedOutcome
 from w2s_probe.plain import Mark
 from w2s_probe.protocol import run_w2s
-from w2s_probe.results import W2SResult
+from w2s_probe.reading import stratified_folds
+from w2s_probe.results import ForecastResult, W2SResult
 from w2s_probe.splits import Split, draw_splits, same_item_blocks
 from w2s_probe.strategies import load_strategy
 
-__all__ = ["Fetched", "Run", "embed", "embed_items", "run", "without_folders"]
+__all__ = [
+    "Diagnosed",
+    "Fetched",
+    "Forecasted",
+    "Run",
+    "diagnose",
+    "embed",
+    "embed_items",
+    "forecast",
+    "run",
+    "without_folders",
+]
 
 Progress = Callable[[str, int, int], None]
 
@@ -152,6 +169,70 @@ def run(
         student=strong,
         fetched=fetched,
     )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Diagnosed:
+    """What a finished diagnosis leaves behind."""
+
+    result: Diagnosis
+    fetched: list[Fetched]
+
+
+def diagnose(
+    data: DataConfig,
+    config: DiagnoseConfig,
+    *,
+    teacher: str,
+    student: str,
+    store: FeatureStore,
+    options: BackboneOptions,
+    task: Task = "classification",
+    on_progress: Progress | None = None,
+) -> Diagnosed:
+    """Read the data, fetch both backbones' features, and diagnose the pair.
+
+    Parameters
+    ----------
+    data : DataConfig
+        The table; its label column may hold nulls, or not exist.
+    config : DiagnoseConfig
+        Settings of the measures.
+    teacher, student, store, options, on_progress
+        As in `run`.
+    task : {"classification", "regression"}
+        How labels are read, if there are any.
+
+    Raises
+    ------
+    W2SProbeError
+        With one sentence that says what was expected, what came and what to do.
+    """
+    table = open_data(data)
+    rows, targets = _known_targets(table, data, task)
+    sources = [_open_source(table, name, options, store) for name in (teacher, student)]
+    (weak, strong), fetched = _fetch(table, sources, store, on_progress)
+    found = diagnose_features(weak.X, strong.X, targets=targets, labeled=rows, config=config)
+    asked = {"data": data.data, "teacher": teacher, "student": student}
+    shown = {key: without_folders(name) for key, name in asked.items()}
+    return Diagnosed(
+        result=replace(found, config={**shown, "label": data.label, "task": task, **found.config}), fetched=fetched
+    )
+
+
+def _known_targets(
+    table: Table, data: DataConfig, task: Task
+) -> tuple[NDArray[np.intp] | None, NDArray[np.float64] | None]:
+    """Return which rows have labels, and their targets; None and None if there are no labels at all."""
+    if table.label is None and data.label != DataConfig(data=data.data).label:
+        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
+    column = table.label or []
+    missing = [value is None or (isinstance(value, float) and math.isnan(value)) for value in column]
+    rows = np.flatnonzero(~np.array(missing, dtype=bool))
+    if not len(rows):
+        return None, None
+    labels = read_labels([column[i] for i in rows], name=data.label, task=task)
+    return rows, labels.targets(np.arange(len(rows)))
 
 
 def embed(
@@ -350,3 +431,133 @@ def _encode(
     features = first.encode_together(others, chosen)
     cut = first.truncated(chosen)
     return [(X, {**member.recorded(), "truncated": cut}) for X, member in zip(features, (first, *others), strict=True)]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Forecasted:
+    """What a finished forecast leaves behind."""
+
+    result: ForecastResult
+    fetched: list[Fetched]
+
+
+def forecast(
+    data: DataConfig,
+    config: W2SConfig,
+    *,
+    teachers: Sequence[str],
+    students: Sequence[str],
+    store: FeatureStore,
+    options: BackboneOptions,
+    pool: str | None = None,
+    split_file: Path | None = None,
+    on_progress: Progress | None = None,
+) -> Forecasted:
+    """Read the data, fetch the features of all backbones, and forecast every pair.
+
+    Parameters
+    ----------
+    data : DataConfig
+        The table; rows whose label is null are the pool.
+    config : W2SConfig
+        The run that is forecast.
+    teachers, students : sequence of str
+        Backbones; every teacher is paired with every student.
+    store, options, split_file, on_progress
+        As in `run`.
+    pool : str, optional
+        A second table whose rows are the pool too.
+    """
+    table = open_data(data)
+    if table.label is None:
+        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
+    names = list(dict.fromkeys([*teachers, *students]))
+    sources = [_open_source(table, name, options, store) for name in names]
+    L, U = _known_rows(table, config, sources, split_file, data.label, more=pool is not None)
+    labels = read_labels([table.label[row] for row in L], name=data.label, task=config.task)
+    sets, fetched = _fetch(table, sources, store, on_progress)
+    features = {name: [found.X[U]] for name, found in zip(names, sets, strict=True)}
+    if pool is not None:
+        second = open_data(DataConfig(data=pool, text=data.text, id=data.id))
+        others = [_open_source(second, name, options, store) for name in names]
+        more, again = _fetch(second, others, store, on_progress)
+        fetched += again
+        for name, found in zip(names, more, strict=True):
+            features[name].append(np.asarray(found.X))
+    whole = {name: np.concatenate(parts) for name, parts in features.items()}
+    known = {name: found.X[L] for name, found in zip(names, sets, strict=True)}
+    Y = labels.targets(np.arange(len(labels)))
+    n_test = config.n_test or 2000
+    pairs = [
+        forecast_pair(
+            known[teacher],
+            known[student],
+            Y,
+            pool_teacher=whole[teacher],
+            pool_student=whole[student],
+            config=config,
+            n_test=n_test,
+            names=(without_folders(teacher), without_folders(student)),
+        )
+        for teacher in teachers
+        for student in students
+    ]
+    ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
+    asked = {"data": data.data, "teacher": ",".join(teachers), "student": ",".join(students)}
+    columns = {key: value for key, value in data.to_dict().items() if key != "data"}
+    sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": n_test}
+    result = ForecastResult(
+        config={**{key: _shown(name) for key, name in asked.items()}, **columns, **config.to_dict(), **sizes},
+        fingerprint=_question(config, labels, sets, L, U),
+        level=config.level,
+        best=ranked[0],
+        pairs=ranked if len(ranked) > 1 else None,
+    )
+    return Forecasted(result=result, fetched=fetched)
+
+
+def _known_rows(
+    table: Table,
+    config: W2SConfig,
+    sources: Sequence[FeatureSet | Backbone],
+    split_file: Path | None,
+    name: str,
+    *,
+    more: bool,
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the labeled rows and the pool; nothing but the labeled rows' labels is looked at."""
+    column = table.label or []
+    known = np.array([value is not None and value == value for value in column])  # noqa: PLR0124  # NaN is not
+    if split_file is not None or (known.all() and not more):
+        if split_file is None:
+            labels = read_labels(column, name=name, task=config.task)
+        else:
+            labels = Labels(values=np.zeros(len(table)), classes=None)
+        one = replace(config, seeds=1)
+        split = _splits(table, labels, one, sources, split_file)[0]
+        return split.labeled, split.unlabeled
+    rows = np.flatnonzero(known)
+    if not len(rows) or (not more and known.all()):
+        msg = f"{table.name} must have labeled rows and a pool: got {len(rows)} labels in {len(table)} rows. Add some."
+        raise DataError(msg)
+    if config.n_labeled is not None and config.n_labeled < len(rows):
+        labels = read_labels([column[row] for row in rows], name=name, task=config.task)
+        folds = stratified_folds(
+            labels.targets(np.arange(len(rows))), len(rows) // config.n_labeled, np.random.default_rng(config.seed)
+        )
+        rows = np.sort(rows[folds[0][: config.n_labeled]])
+    return rows, np.flatnonzero(~known)
+
+
+def _question(
+    config: W2SConfig, labels: Labels, sets: Sequence[FeatureSet], L: NDArray[np.intp], U: NDArray[np.intp]
+) -> str:
+    question = {"config": config.to_dict(), "features": [found.spec.to_dict() for found in sets]}
+    digest = hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode())
+    for part in (labels.values, L.astype(np.int64), U.astype(np.int64)):
+        digest.update(part.tobytes())
+    return digest.hexdigest()
+
+
+def _shown(names: str) -> str:
+    return ",".join(without_folders(name) for name in names.split(","))

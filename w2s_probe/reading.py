@@ -76,11 +76,11 @@ class Reading:
         values = self._values(score, weights, self.pool)
         if self.task == "classification":
             model = fit_choice(scores, self.Y)
-            mean, influence, rows = model.expect(self.pool, values)
+            mean, influence, _ = model.expect(self.pool, values)
             variance = model.expect(self.pool, values**2)[0] - mean**2
         else:
             model = fit_line(scores, self.Y)
-            mean, influence, rows = model.expect(self.pool, values[:, :2])
+            mean, influence, _ = model.expect(self.pool, values[:, :2])
             mean += float(values[0, 2] * (self.Y**2).mean())
             variance = float(counted.var())
         unit = 1.0 if score != "squared_error" else float(self.Y.var())
@@ -120,7 +120,6 @@ def read_pipeline(
     pool_teacher: Features,
     pool_student: Features,
     config: W2SConfig,
-    task: Task,
     rng: np.random.Generator,
     repeats: int,
 ) -> Reading:
@@ -140,8 +139,6 @@ def read_pipeline(
         Features of rows to average over.
     config : W2SConfig
         Head, scaling, pseudolabels and strengths.
-    task : {"classification", "regression"}
-        What the labels are.
     rng : numpy.random.Generator
         Deals rows into folds.
     repeats : int
@@ -149,10 +146,9 @@ def read_pipeline(
     """
     linear = config.head == "ridge" and config.pseudolabels == "soft" and config.scale == "none"
     T, S, L = X_teacher[rows], X_student[rows], Y[rows]
-    if linear:
-        fitted = _Linear.fit(T, S, L, pool, config)
-    else:
-        fitted = _Refitted.fit(T, S, L, pool_teacher, pool_student, config)
+    fitted: _Linear | _Refitted = (
+        _Linear.fit(T, S, L, pool, config) if linear else _Refitted.fit(T, S, L, pool_teacher, pool_student, config)
+    )
     elsewhere = np.setdiff1d(np.arange(len(Y)), rows)
     outside = fitted.scores(X_teacher[elsewhere], X_student[elsewhere])
     held = []
@@ -164,7 +160,7 @@ def read_pipeline(
         held=held,
         pool=fitted.scores(pool_teacher, pool_student),
         Y=Y,
-        task=task,
+        task=config.task,
         probabilities=ridge_probabilities if config.head == "ridge" else partial(_softmax),
         alphas=fitted.alphas,
     )
@@ -207,9 +203,7 @@ class _Linear:
             pool, *teacher.coefficients(a_t), alphas=_given(config, "student"), points=config.alphas or 33
         )
         a_s = _last_least(student.gcv)
-        pipeline = pipeline_of(
-            teacher, baseline, student, pool, X_teacher=T, X_student=S, strengths=(a_t, a_s, a_b)
-        )
+        pipeline = pipeline_of(teacher, baseline, student, pool, X_teacher=T, X_student=S, strengths=(a_t, a_s, a_b))
         chosen = ((teacher, a_t), (student, a_s), (baseline, a_b))
         heads = [_ridge_head(path, index) for path, index in chosen]
         return cls(
@@ -238,9 +232,7 @@ class _Refitted:
     S: Float
 
     @classmethod
-    def fit(
-        cls, T: Float, S: Float, Y: Float, pool_T: Features, pool_S: Features, config: W2SConfig
-    ) -> _Refitted:
+    def fit(cls, T: Float, S: Float, Y: Float, pool_T: Features, pool_S: Features, config: W2SConfig) -> _Refitted:
         """Fit the three heads, their strengths as in `run`."""
         fit: Callable[..., LinearHead] = fit_ridge if config.head == "ridge" else fit_softmax
 

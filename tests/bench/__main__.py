@@ -257,7 +257,74 @@ def million_rows() -> None:
             race(partial(opened, rows), {"np.load of one .npy": lambda: np.load(whole).max()}, runs=3)
 
 
-TASKS = (ridge_path_and_loo, whole_run, softmax_grid, softmax_seeds, help_text, embed_sentences, million_rows)
+def neighbors() -> None:
+    """TwoNN, MLE and mutual neighbors of two spaces, 10,000 x 768 each, against scikit-dimension's TwoNN and MLE."""
+    import skdim
+
+    from w2s_probe.diagnostics import mle_dimension, mutual_knn, nearest_neighbors, twonn_dimension
+
+    X, rng = decaying_features(10_000, 768)
+    Y = X + 0.1 * rng.standard_normal(X.shape)
+    spaces = [space.astype(np.float32) for space in (X, Y)]
+    graph = nearest_neighbors(spaces[0], k=20)
+    found = np.array([twonn_dimension(graph), mle_dimension(graph)])
+
+    def ours() -> None:
+        graphs = [nearest_neighbors(space, k=20) for space in spaces]
+        for graph in graphs:
+            twonn_dimension(graph)
+            mle_dimension(graph)
+        mutual_knn(graphs[0], graphs[1], k=10)
+
+    def theirs(space: Any) -> list[float]:
+        return [skdim.id.TwoNN().fit(space).dimension_, skdim.id.MLE().fit(space, comb="mle").dimension_]
+
+    def both() -> None:
+        for space in spaces:
+            theirs(space)
+
+    print(f"  largest relative difference: {np.abs(found / theirs(spaces[0]) - 1).max():.1e}")
+    race(ours, {"scikit-dimension, default threads": both}, runs=3)
+
+
+def cka_and_angles() -> None:
+    """Biased and debiased CKA and all principal angles at 50,000 x (768, 384) float32, in one pass, against scipy."""
+    from scipy.linalg import subspace_angles
+
+    from w2s_probe.diagnostics import linear_cka, paired_moments, principal_angles
+
+    rng = np.random.default_rng(0)
+    X = decaying_features(50_000, 768)[0].astype(np.float32)
+    Y = (X @ rng.standard_normal((768, 384)) / 20 + rng.standard_normal((50_000, 384))).astype(np.float32)
+
+    def ours() -> tuple[float, Any]:
+        pair = paired_moments(X, Y, rng=rng)
+        return linear_cka(pair).debiased, principal_angles(pair, energy=1.0)
+
+    def unbiased(A: Any, B: Any) -> float:
+        n, a, b = len(A), (A**2).sum(axis=1), (B**2).sum(axis=1)
+        return float(((A.T @ B) ** 2).sum() - n / (n - 2) * a @ b + a.sum() * b.sum() / ((n - 1) * (n - 2)))
+
+    def theirs() -> tuple[float, Any]:
+        A, B = (F.astype(np.float64) - F.mean(axis=0, dtype=np.float64) for F in (X, Y))
+        return unbiased(A, B) / np.sqrt(unbiased(A, A) * unbiased(B, B)), subspace_angles(A, B)
+
+    (cka, angles), (their_cka, their_angles) = ours(), theirs()
+    print(f"  differences: CKA {abs(cka - their_cka):.0e}, angles {np.abs(angles - their_angles).max():.0e}")
+    race(ours, {"numpy and scipy.linalg.subspace_angles, default threads": theirs}, runs=3)
+
+
+TASKS = (
+    ridge_path_and_loo,
+    whole_run,
+    softmax_grid,
+    softmax_seeds,
+    neighbors,
+    cka_and_angles,
+    help_text,
+    embed_sentences,
+    million_rows,
+)
 
 
 def main() -> None:

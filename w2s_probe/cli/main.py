@@ -11,8 +11,10 @@ from w2s_probe import __version__
 from w2s_probe.cli.backbones import backbones
 from w2s_probe.cli.cache import cache
 from w2s_probe.cli.demo import demo
+from w2s_probe.cli.diagnose import diagnose
 from w2s_probe.cli.doctor import doctor
 from w2s_probe.cli.embed import embed
+from w2s_probe.cli.forecast import forecast
 from w2s_probe.cli.report import report
 from w2s_probe.cli.rim import say
 from w2s_probe.cli.run import run
@@ -46,7 +48,7 @@ def cli() -> None:
     """
 
 
-for verb in (demo, run, report, embed, cache, backbones, doctor):
+for verb in (demo, run, forecast, diagnose, report, embed, cache, backbones, doctor):
     cli.add_command(verb)
 
 

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 
 import click
 
-from w2s_probe.config import DataConfig, W2SConfig
+from w2s_probe.config import DataConfig, DiagnoseConfig, W2SConfig
 from w2s_probe.errors import ConfigError, did_you_mean
 from w2s_probe.untrusted import is_regular_file, reason
 
@@ -20,6 +20,8 @@ __all__ = [
     "config_from",
     "config_option",
     "data_options",
+    "diagnose_config_from",
+    "diagnose_options",
     "dtype_option",
     "experiment_options",
     "json_option",
@@ -52,6 +54,11 @@ def _experiment(field: str, *names: str, help: str, **kwargs: Any) -> Decorator:
     return click.option(*names, field, default=default, show_default=default is not None, help=help, **kwargs)
 
 
+def _diagnosis(field: str, name: str, *, type: type[Any], help: str) -> Decorator:  # noqa: A002
+    default = _default(DiagnoseConfig, field)
+    return click.option(name, field, type=type, default=default, show_default=True, help=help)
+
+
 def _column(field: str, name: str, help: str) -> Decorator:  # noqa: A002
     default = _default(DataConfig, field)
     return click.option(name, field, default=default, show_default=default is not None, metavar="COLUMN", help=help)
@@ -63,6 +70,11 @@ data_options = _all(
     _column("id", "--id", "Column of distinct row ids."),
 )
 
+pair_options = _all(
+    click.option("--teacher", required=True, metavar="BACKBONE", help="Weak backbone, KIND:NAME or features:FILE."),
+    click.option("--student", required=True, metavar="BACKBONE", help="Strong backbone."),
+)
+
 label_options = _all(
     _column("label", "--label", "Column of the ground truth."),
     _column("split", "--split", "Column with the values labeled, unlabeled, test; other rows are drawn."),
@@ -71,8 +83,7 @@ label_options = _all(
 
 experiment_options = _all(
     label_options,
-    click.option("--teacher", required=True, metavar="BACKBONE", help="Weak backbone, KIND:NAME or features:FILE."),
-    click.option("--student", required=True, metavar="BACKBONE", help="Strong backbone."),
+    pair_options,
     _experiment("task", "--task", type=_choice("task"), help="How labels are read."),
     _experiment("n_labeled", "-n", "--n-labeled", type=int, help="Labeled rows [a fifth, at most 400]."),
     _experiment("n_unlabeled", "-N", "--n-unlabeled", type=int, help="Rows of the pool [all that are left]."),
@@ -127,6 +138,17 @@ dtype_option = click.option(
     help="Type features are kept in; float16 halves the cache and is read back as float32 [float32].",
 )
 
+diagnose_options = _all(
+    pair_options,
+    _column("label", "--label", "Column of the ground truth; it may hold nulls or not exist."),
+    _experiment("task", "--task", type=_choice("task"), help="How labels are read."),
+    _diagnosis("energy", "--energy", type=float, help="Energy that a space's kept axes hold."),
+    _diagnosis("neighbors", "--neighbors", type=int, help="Neighbors of the local dimension."),
+    _diagnosis("mutual_neighbors", "--mutual-neighbors", type=int, help="Neighbors of the mutual overlap."),
+    _diagnosis("sample", "--sample", type=int, help="Rows drawn for all that needs neighbors."),
+    _diagnosis("seed", "--seed", type=int, help="Seed of everything drawn."),
+)
+
 runtime_options = _all(
     cache_option,
     click.option("--device", default="cpu", show_default=True, help="Torch device of the backbones."),
@@ -148,6 +170,12 @@ def config_from(values: dict[str, Any]) -> W2SConfig:
     chosen["strategies"] = tuple(_comma_separated(values["strategies"]))
     chosen["settings"] = dict(_setting(text) for text in values["settings"])
     return W2SConfig(**chosen)
+
+
+def diagnose_config_from(values: dict[str, Any]) -> DiagnoseConfig:
+    """Return the settings of a diagnosis that the options describe."""
+    fields = {field.name for field in dataclasses.fields(DiagnoseConfig)}
+    return DiagnoseConfig(**{name: value for name, value in values.items() if name in fields})
 
 
 def data_from(values: dict[str, Any]) -> DataConfig:

@@ -21,11 +21,20 @@ from w2s_probe.plain import from_plain
 from w2s_probe.results import W2SResult
 
 if TYPE_CHECKING:
+    from w2s_probe.diagnostics import Diagnosis
     from w2s_probe.outcomes import SeedOutcome
     from w2s_probe.pipeline import Run
     from w2s_probe.strategies import Scorer
 
-__all__ = ["installed_versions", "load_results", "save_predictions", "save_results", "write_report"]
+__all__ = [
+    "installed_versions",
+    "load_results",
+    "save_diagnosis",
+    "save_predictions",
+    "save_results",
+    "write_files",
+    "write_report",
+]
 
 RESULT = "result.json"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-transformers")
@@ -66,7 +75,7 @@ def save_results(result: W2SResult, folder: Path) -> None:
     content = f"{whole}\n".encode(errors="backslashreplace")
     rows = io.BytesIO()
     pl.DataFrame(list(result.to_record()), schema=schema).write_parquet(rows)
-    _write(folder, {RESULT: content, "results.parquet": rows.getvalue(), **_pages(result, versions)})
+    write_files(folder, {RESULT: content, "results.parquet": rows.getvalue(), **_pages(result, versions)})
 
 
 def write_report(result: W2SResult, versions: Mapping[str, str], folder: Path) -> None:
@@ -86,7 +95,7 @@ def write_report(result: W2SResult, versions: Mapping[str, str], folder: Path) -
     ConfigError
         If the folder cannot be written to.
     """
-    _write(folder, _pages(result, versions))
+    write_files(folder, _pages(result, versions))
 
 
 def _pages(result: W2SResult, versions: Mapping[str, str]) -> dict[str, bytes]:
@@ -99,8 +108,21 @@ def _pages(result: W2SResult, versions: Mapping[str, str]) -> dict[str, bytes]:
     }
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write all files or none."""
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files or none.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    files : mapping of name to bytes
+        Their content.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written to.
+    """
     try:
         with ExitStack() as written:
             for name, content in files.items():
@@ -140,6 +162,25 @@ def load_results(folder: Path) -> tuple[W2SResult, dict[str, str]]:
         msg = f"{path} must be JSON as run --out wrote it: got {error}. Run again with --out."
         raise DataError(msg) from error
     return result, versions
+
+
+def save_diagnosis(diagnosis: Diagnosis, folder: Path) -> None:
+    """Write ``result.json`` and ``results.parquet`` (of, measure, value, rows, sample) into `folder`.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written to.
+    """
+    import polars as pl
+
+    whole = {**diagnosis.to_dict(), "versions": installed_versions()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "result.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        pl.DataFrame(list(diagnosis.to_record())).write_parquet(folder / "results.parquet")
+    except OSError as error:
+        raise ConfigError(_unwritable(folder, error)) from error
 
 
 def save_predictions(run: Run, folder: Path) -> None:

@@ -1,0 +1,84 @@
+"""``diagnose`` on features made elsewhere: what it prints, writes and repeats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.conftest import Cli
+
+DIAGNOSE = ("diagnose", "table.csv", "--teacher", "features:t.npy", "--student", "features:s.npy")
+
+
+def test_json_is_the_designs_and_identical_when_repeated(cli: Cli, table: Path) -> None:
+    first, second = cli(*DIAGNOSE, "--label", "y", "--json"), cli(*DIAGNOSE, "--label", "y", "--json")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == second.stdout
+    assert first.stdout.count("\n") == 1
+    found = json.loads(first.stdout)
+    for name in ("teacher", "student"):
+        space = found[name]["intrinsic_dimension"]
+        assert set(space["energy99"]) == set(space["energy95"]) == {"centered", "uncentered"}
+        for key in ("participation_ratio", "effective_rank", "ridge_df", "twonn", "mle"):
+            assert space[key] > 0
+    pair = found["pair"]
+    shared = pair["correlation_dimension"]
+    assert {"value", "chance", "corrected"} <= set(shared)
+    assert {"biased", "debiased"} <= set(pair["cka"])
+    assert set(pair["mutual_knn"]) == {"value", "chance"}
+    assert len(pair["principal_angles"]) == min(shared["d_teacher"], shared["d_student"])
+    for key in ("procrustes", "representation_gap", "overlap_uncalibrated"):
+        assert isinstance(pair[key], float)
+    assert (found["rows"], found["sample"], found["dropped_duplicates"], found["n_labeled"]) == (2400, 2400, 0, 2400)
+    # the weak view holds 6 of the 12 dimensions of the strong one, under noise
+    assert 1 < shared["corrected"] < 6.5
+    assert str(table.parent) not in first.stdout
+
+
+def test_labels_may_be_null_or_absent(cli: Cli, table: Path) -> None:
+    frame = pl.read_csv(table)
+    frame.with_columns(y=pl.when(pl.int_range(pl.len()) < 600).then("y")).write_csv(table)
+    some = json.loads(cli(*DIAGNOSE, "--label", "y", "--json").stdout)
+    assert some["n_labeled"] == 600
+    assert some["pair"]["overlap_density"]["value"] is not None
+    none = json.loads(cli(*DIAGNOSE, "--json").stdout)
+    assert none["n_labeled"] == 0
+    assert none["pair"]["overlap_density"]["value"] is None
+    assert none["pair"]["correlation_dimension"] == some["pair"]["correlation_dimension"]
+
+
+def test_the_text_fits_80_columns_and_says_why_dimensions_differ(cli: Cli, table: Path) -> None:
+    done = cli(*DIAGNOSE, "--label", "y")
+    assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    said = " ".join(done.stdout.split())
+    assert "Spectral dimensions count directions" in said
+    assert "above about ten they fall short" in said
+
+
+def test_out_holds_the_json_and_tidy_rows(cli: Cli, table: Path, tmp_path: Path) -> None:
+    assert cli(*DIAGNOSE, "--out", "kept").returncode == 0
+    whole = json.loads((tmp_path / "kept" / "result.json").read_text(encoding="utf-8"))
+    rows = pl.read_parquet(tmp_path / "kept" / "results.parquet")
+    told = rows.filter(of="pair", measure="correlation_dimension.corrected")["value"].to_list()
+    assert told == [whole["pair"]["correlation_dimension"]["corrected"]]
+    assert whole["versions"]["numpy"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        (("--label", "lable"), "got 'lable', it has y, source"),
+        (("--energy", "2"), "energy must lie above 0"),
+        (("--mutual-neighbors", "50"), "at most neighbors: got 50 and 20"),
+        (("--out", "table.csv"), "must be a folder to write to"),
+    ],
+)
+def test_mistakes_are_one_line(cli: Cli, table: Path, extra: tuple[str, ...], said: str) -> None:
+    done = cli(*DIAGNOSE, *extra)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr

@@ -1,0 +1,84 @@
+"""``w2s-probe diagnose``: why a teacher-student pair works or does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from w2s_probe.cli.options import (
+    config_option,
+    data_from,
+    data_options,
+    diagnose_config_from,
+    diagnose_options,
+    json_option,
+    runtime_options,
+)
+
+__all__ = ["diagnose"]
+
+
+@click.command()
+@data_options
+@diagnose_options
+@runtime_options
+@click.option("--out", metavar="DIR", help="Write result.json and results.parquet there.")
+@config_option
+@json_option
+def diagnose(
+    *,
+    teacher: str,
+    student: str,
+    cache_root: str | None,
+    device: str,
+    threads: int | None,
+    batch_size: int,
+    quiet: bool,
+    out: str | None,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Compare the feature spaces of teacher and student: dimensions, overlap, similarity.
+
+    DATA is a CSV, Parquet or NDJSON table, or builtin:NAME. Labels are not needed; where there
+    are some, they choose the strengths of ridge heads and add two measures. Every number comes
+    with what unrelated features would show.
+
+    \b
+    Example:
+      w2s-probe diagnose builtin:vader-movie --teacher packaged:wordllama \\
+          --student packaged:minilm-l6
+    """
+    import faiss  # noqa: F401  # the limit on threads reaches only the libraries that are loaded
+
+    from w2s_probe import pipeline
+    from w2s_probe.backbones import BackboneOptions
+    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars
+    from w2s_probe.report import save_diagnosis
+    from w2s_probe.report.diagnosis import diagnosis_text
+
+    with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
+        done = pipeline.diagnose(
+            data_from(values),
+            diagnose_config_from(values),
+            teacher=teacher,
+            student=student,
+            store=open_store(cache_root),
+            options=BackboneOptions(device=device, threads=threads, batch_size=batch_size),
+            task=values["task"],
+            on_progress=on_progress,
+        )
+    if out:
+        save_diagnosis(done.result, Path(out))
+    if as_json:
+        click.echo(done.result.to_json())
+        for note in done.result.notes:
+            click.echo(f"note: {note}", err=True)
+        return
+    for fetched in done.fetched:
+        click.echo(fetched_line(fetched))
+    click.echo(diagnosis_text(done.result))
+    if out:
+        click.echo(f"wrote {out}/result.json and results.parquet")

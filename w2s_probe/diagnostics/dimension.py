@@ -1,0 +1,106 @@
+"""How many dimensions features fill, by the energy along their principal axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from w2s_probe.linalg.moments import Moments
+from w2s_probe.linalg.whitening import energy_rank, principal_axes
+
+__all__ = ["SpectralDimension", "effective_rank", "participation_ratio", "ridge_df", "spectral_dimension"]
+
+Float = NDArray[np.float64]
+ENERGIES = (0.99, 0.95, 0.90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpectralDimension:
+    """Dimensions of one space that follow from its eigenvalues.
+
+    Parameters
+    ----------
+    centered, uncentered : dict of int to int
+        Fewest principal axes that hold 99, 95 and 90 % of the energy, around the mean and around
+        zero; the weak-to-strong literature leaves features uncentered.
+    participation_ratio, effective_rank : float
+        Of the centered eigenvalues.
+    rank : int
+        Number of positive centered eigenvalues, at most the columns, and the rows less 1.
+    """
+
+    centered: dict[int, int]
+    uncentered: dict[int, int]
+    participation_ratio: float
+    effective_rank: float
+    rank: int
+
+
+def spectral_dimension(moments: Moments, name: str) -> SpectralDimension:
+    """Return the spectral dimensions of a block of columns.
+
+    Raises
+    ------
+    ShapeError
+        If all rows are equal.
+    """
+    s = principal_axes(moments, name).eigenvalues
+    mean = moments.mean_of(name)
+    about_zero = linalg.eigvalsh(moments.gram(name) + moments.n * np.outer(mean, mean), check_finite=False)[::-1]
+    positive = about_zero[about_zero > 0].astype(np.float64)
+    return SpectralDimension(
+        centered={round(100 * energy): energy_rank(s, energy) for energy in ENERGIES},
+        uncentered={round(100 * energy): energy_rank(positive, energy) for energy in ENERGIES},
+        participation_ratio=participation_ratio(s),
+        effective_rank=effective_rank(s),
+        rank=len(s),
+    )
+
+
+def participation_ratio(eigenvalues: Float) -> float:
+    r"""Return :math:`(\sum_j s_j)^2 / \sum_j s_j^2`: d for d equal eigenvalues.
+
+    Parameters
+    ----------
+    eigenvalues : array of shape (r,)
+        Positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> participation_ratio(np.array([2.0, 2.0, 2.0]))
+    3.0
+    """
+    return float(eigenvalues.sum() ** 2 / (eigenvalues**2).sum())
+
+
+def effective_rank(eigenvalues: Float) -> float:
+    r"""Return :math:`\exp(-\sum_j p_j \log p_j)`, :math:`p_j = s_j / \sum_k s_k` [1]_.
+
+    Parameters
+    ----------
+    eigenvalues : array of shape (r,)
+        Positive.
+
+    References
+    ----------
+    .. [1] Roy and Vetterli (2007), EUSIPCO.
+    """
+    p = eigenvalues / eigenvalues.sum()
+    return float(np.exp(-(p * np.log(p)).sum()))
+
+
+def ridge_df(eigenvalues: Float, alpha: float) -> float:
+    r"""Return the degrees of freedom of ridge regression, :math:`\sum_j s_j / (s_j + \alpha)`.
+
+    Parameters
+    ----------
+    eigenvalues : array of shape (r,)
+        Of the centered Gram of the rows that a head is fitted to; the intercept is not counted.
+    alpha : float
+        Strength, with scikit-learn's meaning.
+    """
+    return float((eigenvalues / (eigenvalues + alpha)).sum())

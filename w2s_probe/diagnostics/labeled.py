@@ -1,0 +1,88 @@
+"""The ridge heads that labeled rows choose, as far as a diagnosis needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from w2s_probe.errors import ShapeError
+from w2s_probe.linalg.loo import loo_error, loo_residuals
+from w2s_probe.linalg.ridge import RidgePath, ridge_path
+from w2s_probe.validation import as_matrix, check_same_rows
+
+__all__ = ["ChosenHead", "LabeledRows", "choose_head", "labeled_rows"]
+
+Features = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LabeledRows:
+    """Positions of n labeled rows among all, and their one-hot rows or numbers, shape (n, K)."""
+
+    rows: NDArray[np.intp]
+    targets: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ChosenHead:
+    """A ridge path on the labeled rows, and the strength with the least leave-one-out error."""
+
+    labels: LabeledRows
+    path: RidgePath
+    index: int
+
+    @property
+    def alpha(self) -> float:
+        """Return the strength on the labeled rows."""
+        return float(self.path.alphas[self.index])
+
+    def unseen_scores(self, X: Features, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the scores of some of all rows: leave-one-out for labeled ones, else the head's; shape (m, K)."""
+        W, b = self.path.coefficients(self.index)
+        scores = X[rows] @ W + b
+        known, targets = self.labels.rows, self.labels.targets
+        place = np.full(len(X), -1)
+        place[known] = np.arange(len(known))
+        at = place[rows]
+        left_out = targets - loo_residuals(self.path, X[known], targets, index=self.index)
+        return np.where(at[:, None] >= 0, left_out[at], scores)
+
+
+def labeled_rows(targets: ArrayLike, rows: NDArray[np.intp] | None, m: int) -> LabeledRows:
+    """Return checked targets with their positions among m rows, by default all.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one target for each labeled row, or a position does not exist.
+    """
+    Y = as_matrix(targets, "targets").astype(np.float64)
+    positions = np.arange(m) if rows is None else np.asarray(rows, dtype=np.intp)
+    check_same_rows("targets", len(Y), "the labeled rows", len(positions))
+    if len(positions) and not (positions.min() >= 0 and positions.max() < m):
+        msg = f"labeled rows must lie between 0 and {m - 1}: got up to {positions.max()}. Count from 0."
+        raise ShapeError(msg)
+    return LabeledRows(rows=positions, targets=Y)
+
+
+def choose_head(X: Features, labels: LabeledRows) -> ChosenHead:
+    """Return the ridge head that the labeled rows choose; ties go to the larger strength.
+
+    Parameters
+    ----------
+    X : array of shape (m, d)
+        Features of all rows.
+    labels : LabeledRows
+        Targets of some of them.
+
+    Raises
+    ------
+    ShapeError
+        If the features of the labeled rows are all equal.
+    """
+    path = ridge_path(X[labels.rows], labels.targets)
+    score = loo_error(path, X[labels.rows], labels.targets)
+    return ChosenHead(labels=labels, path=path, index=len(score) - 1 - int(np.nanargmin(score[::-1])))

@@ -1,0 +1,95 @@
+"""Principal axes of a Gram, and the coordinates in which it is the identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from w2s_probe.errors import ShapeError
+from w2s_probe.linalg.moments import Moments
+
+__all__ = ["PrincipalAxes", "energy_rank", "inverse_root", "principal_axes"]
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PrincipalAxes:
+    """Positive eigenvalues of a centered Gram, descending, and their axes.
+
+    Parameters
+    ----------
+    eigenvalues : array of shape (r,)
+        Sums over rows, not means.
+    axes : array of shape (d, r)
+        Orthonormal.
+    """
+
+    eigenvalues: Float
+    axes: Float
+
+    @property
+    def whitening(self) -> Float:
+        """Return W of shape (d, r): the centered rows times W are orthonormal columns."""
+        return self.axes / np.sqrt(self.eigenvalues)
+
+    def truncated(self, energy: float) -> PrincipalAxes:
+        """Return the fewest axes that hold this fraction of the energy."""
+        k = energy_rank(self.eigenvalues, energy)
+        return PrincipalAxes(eigenvalues=self.eigenvalues[:k], axes=self.axes[:, :k])
+
+
+def principal_axes(moments: Moments, name: str) -> PrincipalAxes:
+    """Return the principal axes of one block of columns.
+
+    Eigenvalues below ``max(n, d) * eps`` times the largest, or below what rounding leaves of
+    equal rows with this mean, are dropped.
+
+    Raises
+    ------
+    ShapeError
+        If all rows are equal.
+    """
+    gram, mean = moments.gram(name), moments.mean_of(name)
+    eps = np.finfo(np.float64).eps
+    values, axes = linalg.eigh(gram, driver="evd", check_finite=False)
+    kept = values > max(max(moments.n, len(values)) * eps * values[-1], moments.n * (10 * eps) ** 2 * (mean @ mean))
+    if not kept.any():
+        msg = f"{name} features must differ between rows: all {moments.n} rows are equal. Check how they were made."
+        raise ShapeError(msg)
+    return PrincipalAxes(eigenvalues=values[kept][::-1], axes=axes[:, kept][:, ::-1])
+
+
+def energy_rank(eigenvalues: Float, energy: float) -> int:
+    """Return the fewest eigenvalues, from the largest on, that sum to a fraction of all.
+
+    Parameters
+    ----------
+    eigenvalues : array of shape (r,)
+        Positive, descending.
+    energy : float
+        In (0, 1]; 1 keeps all.
+    """
+    if energy >= 1:
+        return len(eigenvalues)
+    sums = np.cumsum(eigenvalues)
+    # a last digit of rounding must not cost a dimension where the fraction is met exactly
+    return int(np.searchsorted(sums, energy * sums[-1] * (1 - 1e-12)) + 1)
+
+
+def inverse_root(symmetric: Float) -> Float:
+    """Return the symmetric inverse square root of a positive definite matrix.
+
+    Raises
+    ------
+    ShapeError
+        If it is singular.
+    """
+    values, vectors = linalg.eigh(symmetric, driver="evd", check_finite=False)
+    if values[0] <= len(values) * np.finfo(np.float64).eps * values[-1]:
+        msg = f"a matrix of size {len(values)} must be of full rank to be whitened: it is not. Give more rows."
+        raise ShapeError(msg)
+    return (vectors / np.sqrt(values)) @ vectors.T
