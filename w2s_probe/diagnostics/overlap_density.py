@@ -121,7 +121,6 @@ def change_point(values: Float, name: str = "values") -> float:
     low, high = np.arange(1, len(ordered)), np.arange(len(ordered) - 1, 0, -1)
     sums = np.cumsum(ordered - ordered.mean())[:-1]  # of the lower part; the upper part has minus that
     between = sums**2 / low + sums**2 / high
-    between[ordered[1:] == ordered[:-1]] = -np.inf  # equal values stay together
     return float(ordered[between.argmax()])
 
 

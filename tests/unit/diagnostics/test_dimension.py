@@ -23,6 +23,7 @@ from w2s_probe.diagnostics.dimension import spectral_dimension
 from w2s_probe.errors import ShapeError
 from w2s_probe.linalg import ridge_path
 from w2s_probe.linalg.moments import moments_of
+from w2s_probe.linalg.whitening import energy_rank
 
 
 @pytest.mark.parametrize(("n", "d"), [(200, 8), (600, 30), (300, 3)])
@@ -86,6 +87,11 @@ def test_equal_eigenvalues_count_themselves() -> None:
     assert participation_ratio(np.full(7, 3.0)) == pytest.approx(7)
     assert effective_rank(np.full(7, 3.0)) == pytest.approx(7)
     assert spectral_dimension(moments_of({"X": np.vstack([np.eye(4), -np.eye(4)])}), "X").centered[99] == 4
+
+
+def test_rounding_costs_no_dimension_where_the_fraction_is_met_exactly() -> None:
+    for d in (100, 200, 300, 700):
+        assert energy_rank(np.full(d, 0.1), 0.99) == round(0.99 * d)
 
 
 def test_ridge_df_is_the_paths() -> None:
