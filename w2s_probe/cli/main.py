@@ -13,6 +13,7 @@ from w2s_probe.cli.demo import demo
 from w2s_probe.cli.doctor import doctor
 from w2s_probe.cli.embed import embed
 from w2s_probe.cli.run import run
+from w2s_probe.cli.theory import theory
 from w2s_probe.errors import W2SProbeError
 
 __all__ = ["cli", "main"]
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for verb in (demo, run, embed, cache, backbones, doctor):
+for verb in (demo, run, theory, embed, cache, backbones, doctor):
     cli.add_command(verb)
 
 

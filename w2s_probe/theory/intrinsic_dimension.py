@@ -79,15 +79,18 @@ class IntrinsicDimension:
             if value is not None and not 0 <= value < math.inf:
                 msg = f"{name} must be finite and at least 0: got {value}. It is a mean square."
                 raise ConfigError(msg)
-        if self.student_residual is None:
-            implied = self.teacher_residual + self.unseen_signal - self.misalignment
-            object.__setattr__(self, "student_residual", max(implied, 0.0))
         self._check_geometry()
 
     @property
     def rho_student(self) -> float:
         """The student's residual, given or implied."""
-        return 0.0 if self.student_residual is None else self.student_residual
+        if self.student_residual is not None:
+            return self.student_residual
+        return self.teacher_residual - self.misalignment + self.unseen_signal
+
+    def to_dict(self) -> dict[str, float]:
+        """Return all numbers, with the student's residual as it is used."""
+        return {**asdict(self), "student_residual": self.rho_student}
 
     def _check_sizes(self) -> None:
         for name in ("d_student", "d_teacher"):
@@ -207,7 +210,9 @@ class ExpectedErrors:
         c = self.config
         notes = []
         if math.isnan(self.total.baseline):
-            notes.append(f"The baseline and OPR are undefined: n = {c.n} is not above d_student + 1 = {c.d_student + 1}.")
+            notes.append(
+                f"The baseline and OPR are undefined: n = {c.n} is not above d_student + 1 = {c.d_student + 1}."
+            )
         for system, spare in {
             "teacher": c.n - c.d_teacher,
             "baseline": c.n - c.d_student,
@@ -216,14 +221,15 @@ class ExpectedErrors:
             if 1 < spare < FEW_SPARE_ROWS:
                 notes.append(
                     f"The {system}'s error varies wildly between draws: it has {spare} rows more than dimensions, "
-                    f"and only above 3 is the variance of its error finite. Its mean says little below {FEW_SPARE_ROWS}."
+                    "and only above 3 is the variance of its error finite. "
+                    f"Its mean says little below {FEW_SPARE_ROWS}."
                 )
         return tuple(notes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers as plain values, NaN as None."""
         return {
-            "config": asdict(self.config),
+            "config": self.config.to_dict(),
             **_finite(self.total.to_dict()),
             "variance": _finite(asdict(self.variance)),
             "bias": _finite(asdict(self.bias)),

@@ -13,7 +13,7 @@ References
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,10 @@ class Simulated:
 
     value: float
     se: float
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Return plain values, NaN as None."""
+        return {name: number if math.isfinite(number) else None for name, number in asdict(self).items()}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -150,7 +154,7 @@ def _correlations(total: float) -> list[float]:
 def _trial(world: _World, rng: np.random.Generator) -> list[float]:
     """Return the errors of one draw, in the order of `SystemErrors`."""
     c = world.config
-    S_l, T_l, f_l, y_l = _rows(world, c.n, rng)
+    S_l, T_l, _, y_l = _rows(world, c.n, rng)
     S_u, T_u, f_u, y_u = _rows(world, c.N, rng)
     theta = _least_squares(T_l, y_l)
     w2s = _least_squares(S_u, T_u @ theta)
