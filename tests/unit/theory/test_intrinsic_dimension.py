@@ -14,7 +14,7 @@ from w2s_probe.errors import ConfigError
 from w2s_probe.theory import IntrinsicDimension, expected_errors
 
 # d_s, d_t, d_st, n, N, noise -> teacher, baseline, ceiling, student fresh, student in-sample, PGR, OPR
-FIXTURES = {
+FIXTURES: dict[tuple[float, ...], tuple[float, ...]] = {
     (20, 60, 5, 110, 1000, 0.25): (0.306122, 0.056180, 0.004591, 0.031243, 0.031122, 0.9116, 1.7982),
     (40, 100, 10, 150, 300, 0.25): (0.510204, 0.091743, 0.024450, 0.121937, 0.112245, 0.7993, 0.7524),
     (20, 100, 10, 200, 4000, 0.25): (0.252525, 0.027933, 0.001196, 0.026395, 0.026389, 0.8997, 1.0583),
