@@ -181,6 +181,7 @@ def test_no_gap_no_pgr() -> None:
         ({"correlation_dimension": 20, "teacher_residual": 1, "misalignment": 0.1}, "lies inside the teacher's"),
         ({"d_teacher": 20, "correlation_dimension": 20, "unseen_signal": 0.1}, "lies inside the student's"),
         ({"teacher_residual": 0.1, "student_residual": 0.2}, "student_residual must be 0.1 "),
+        ({"teacher_residual": 0.1, "unseen_signal": 0.1, "student_residual": 0.3}, "student_residual must be 0.2 "),
         (
             {"teacher_residual": 0.2, "misalignment": 0.1, "unseen_signal": 0.1, "student_residual": 0.5},
             "student_residual must be between 0 and 0.4",
