@@ -99,7 +99,7 @@ def test_on_real_pixels_the_parts_add_up_to_the_variance(
                 labeled, everything, everything, teacher_alpha=teacher_alpha, student_alpha=student_alpha * ROWS / N
             )
         )
-    # limits of ridge regression are exact for many dimensions: measured within 4 % here
+    # limits of ridge regression are exact for many dimensions: measured within 2 % here
     assert np.mean(forecast) == pytest.approx(np.mean(exact), rel=0.05)
     # a pool of all images stands for an endless one
     assert np.mean(kept) == pytest.approx(np.mean(limit), rel=0.05)
@@ -162,7 +162,7 @@ def test_a_penalized_student_holds_less_and_fits_less_of_the_rest() -> None:
     ]
     reduced = np.mean([part.reduced.value for part in parts])
     inherited = np.mean([part.inherited.value for part in parts]) - (1 + BASE.d_teacher * tau) / BASE.n
-    # limits at 120 rows for 60 + 20 dimensions: measured 3 % and 1 % off
+    # limits, at 120 rows for 60 + 20 dimensions
     assert reduced == pytest.approx(misfit * (1 / N + (1 + 1 / N) * share), rel=0.05)
     assert inherited == pytest.approx(tau * shared / (1 + kappa) ** 2, rel=0.06)
 
