@@ -37,7 +37,7 @@ from w2s_probe.plain import Mark
 from w2s_probe.protocol import run_w2s
 from w2s_probe.reading import stratified_folds
 from w2s_probe.results import ForecastResult, W2SResult
-from w2s_probe.splits import Split, draw_splits, same_item_blocks
+from w2s_probe.splits import Split, same_item_blocks
 from w2s_probe.strategies import load_strategy
 
 __all__ = [
@@ -149,7 +149,7 @@ def run(
     for name in config.strategies:
         load_strategy(name, config.settings)
     sources = [_open_source(table, name, options, store) for name in (teacher, student)]
-    splits = _splits(table, labels, config, sources, split_file)
+    splits = split_rows(table, labels, config, sources, split_file)
     sets, fetched = _fetch(table, sources, store, on_progress)
     weak, strong = replace(sets[0], name="teacher features"), replace(sets[1], name="student features")
     result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config)
@@ -283,13 +283,28 @@ def _open_source(table: Table, name: str, options: BackboneOptions, store: Featu
     return backbone
 
 
-def _splits(
+def split_rows(
     table: Table,
     labels: Labels,
     config: W2SConfig,
     sources: Sequence[FeatureSet | Backbone],
-    split_file: Path | None,
+    split_file: Path | None = None,
 ) -> list[Split]:
+    """Return the parts of each seed, the user's own or drawn; identical items stay on one side.
+
+    Parameters
+    ----------
+    table : Table
+        The data.
+    labels : Labels
+        Of all rows.
+    config : W2SConfig
+        Sizes and seeds.
+    sources : sequence of FeatureSet or Backbone
+        Where features come from; their rows tell identical items where there are none.
+    split_file : Path, optional
+        The user's own splits.
+    """
     if split_file is not None:
         if table.split or any((config.n_labeled, config.n_unlabeled, config.n_test)):
             msg = "--split-file fixes all parts: got also --split, -n, -N or --n-test. Drop one or the other."
@@ -302,7 +317,7 @@ def _splits(
     keys: list[Any] = [_item_keys(table, sources)]
     if table.source is not None:
         keys.append([str(value) for value in table.source])
-    return draw_splits(
+    return drawsplit_rows(
         labels,
         seeds=range(config.seed, config.seed + config.seeds),
         n_labeled=config.n_labeled,
@@ -320,6 +335,28 @@ def _item_keys(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArra
     rows = [source.X for source in sources if isinstance(source, FeatureSet)]
     texts = (hashlib.sha256(b"".join(X[i].tobytes() for X in rows)).hexdigest() for i in range(len(table)))
     return np.array(list(texts), dtype=np.bytes_)
+
+
+def fetch_features(
+    table: Table,
+    names: Sequence[str],
+    *,
+    store: FeatureStore,
+    options: BackboneOptions,
+    on_progress: Progress | None = None,
+) -> tuple[list[FeatureSet], list[Fetched]]:
+    """Return the features of all rows for several backbones, through the cache.
+
+    Parameters
+    ----------
+    table : Table
+        The data.
+    names : sequence of str
+        Backbones, as in `run`.
+    store, options, on_progress
+        As in `run`.
+    """
+    return _fetch(table, [_open_source(table, name, options, store) for name in names], store, on_progress)
 
 
 def _fetch(
@@ -534,7 +571,7 @@ def _known_rows(
         else:
             labels = Labels(values=np.zeros(len(table)), classes=None)
         one = replace(config, seeds=1)
-        split = _splits(table, labels, one, sources, split_file)[0]
+        split = split_rows(table, labels, one, sources, split_file)[0]
         return split.labeled, split.unlabeled
     rows = np.flatnonzero(known)
     if not len(rows) or (not more and known.all()):

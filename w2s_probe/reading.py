@@ -39,6 +39,8 @@ class Reading:
     ----------
     held : list of (folds, HeldOut)
         Held-out scores of all n labeled rows, for each way of dealing them into folds.
+    leave_one_out : HeldOut
+        Held-out scores of the rows trained on, each left out alone (in folds where heads are fitted again).
     pool : list of arrays of shape (N, K)
         Scores on the pool, by heads fitted to all labeled rows in use.
     Y : array of shape (n, K)
@@ -52,6 +54,7 @@ class Reading:
     """
 
     held: list[tuple[int, HeldOut]]
+    leave_one_out: HeldOut
     pool: list[Float]
     Y: Float
     task: Task
@@ -158,6 +161,7 @@ def read_pipeline(
             held.append((folds, _merged(fitted.held_out(blocks), outside, rows, elsewhere)))
     return Reading(
         held=held,
+        leave_one_out=fitted.held_out([np.array([row]) for row in range(len(rows))]) if linear else held[0][1],
         pool=fitted.scores(pool_teacher, pool_student),
         Y=Y,
         task=config.task,

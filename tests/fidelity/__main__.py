@@ -1,0 +1,201 @@
+"""How well forecasts foretell measurements: ``make fidelity``. Real data, real backbones, cells fixed beforehand.
+
+For every cell of ``cells.toml`` and every seed, weak-to-strong is forecast from the labeled rows and the pool, then
+measured on test rows. Beside the forecast stand plain leave-one-out of the pipeline, the label-free representation
+gap, and the noise ceiling: the difference on the test rows against that on the pool's true labels, with the same heads.
+"""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest, norm, spearmanr
+
+from w2s_probe.backbones import BackboneOptions
+from w2s_probe.cache import FeatureStore, default_cache
+from w2s_probe.config import DataConfig, W2SConfig
+from w2s_probe.datasets import open_data
+from w2s_probe.diagnostics.representation_gap import representation_gap
+from w2s_probe.features import FeatureSet
+from w2s_probe.labels import Labels, read_labels
+from w2s_probe.linalg.moments import moments_of
+from w2s_probe.linalg.pipeline import HeldOut
+from w2s_probe.outcomes import SeedOutcome
+from w2s_probe.pipeline import fetch_features, split_rows
+from w2s_probe.protocol import fit_seed
+from w2s_probe.reading import Reading, read_pipeline
+from w2s_probe.splits import Split
+
+Float = NDArray[np.float64]
+LEVEL = 0.95
+WEIGHTS = {"gain": (-1, 1, 0), "student - baseline": (0, 1, -1)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One seed of one cell, on one difference."""
+
+    cell: tuple[str, str, int]
+    measured: float
+    forecast: float
+    error: float
+    observed: tuple[float, float]
+    plain: float
+    plain_error: float
+    plain_observed: tuple[float, float]
+    gap: float
+    on_pool: float
+
+
+def trials(cells: dict[str, Any], part: str, store: FeatureStore) -> Iterator[dict[str, Trial]]:
+    """Yield every trial of a part, gain and student minus baseline."""
+    for group in cells[part]:
+        table = open_data(DataConfig(data=group["data"]))
+        labels = read_labels(table.label or [], name="label", task="classification")
+        names = [*group["teachers"], group["student"]]
+        sets, _ = fetch_features(table, names, store=store, options=BackboneOptions())
+        features = dict(zip(names, sets, strict=True))
+        sizes = {"n_unlabeled": group["n_unlabeled"], "n_test": group["n_test"], "seeds": cells["seeds"]}
+        for n in cells["n_labeled"]:
+            config = W2SConfig(n_labeled=n, **sizes)
+            for teacher in group["teachers"]:
+                for split in split_rows(table, labels, config, sets):
+                    pair = features[teacher], features[group["student"]]
+                    yield one_trial(pair, labels, split, config, cell=(group["data"], teacher, n))
+        print(f"  {group['data']} done", file=sys.stderr)
+
+
+def one_trial(
+    pair: tuple[FeatureSet, FeatureSet], labels: Labels, split: Split, config: W2SConfig, *, cell: tuple[str, str, int]
+) -> dict[str, Trial]:
+    """Return forecast and measurement of one split."""
+    weak, strong = pair
+    L, U = split.labeled, split.unlabeled
+    blind = replace(labels, values=np.where(np.isin(np.arange(len(labels)), L), labels.values, 0))
+    X_t, X_s = (np.asarray(found.X[L], dtype=np.float64) for found in pair)
+    pool = moments_of({"teacher": weak.X[U], "student": strong.X[U]})
+    reading = read_pipeline(
+        X_t,
+        X_s,
+        blind.targets(L),
+        rows=np.arange(len(L)),
+        pool=pool,
+        pool_teacher=weak.X[U],
+        pool_student=strong.X[U],
+        config=config,
+        rng=np.random.default_rng([split.seed, 3]),
+        repeats=5,
+    )
+    gap = representation_gap(
+        pool, teacher_alpha=reading.alphas["teacher"] * len(U) / len(L), student_alpha=reading.alphas["student"]
+    ).value
+    outcome = fit_seed(weak, strong, labels, split=split, config=config)
+    return {name: _trial(name, cell, reading, outcome, labels, split, pair, gap) for name in WEIGHTS}
+
+
+def _trial(
+    name: str,
+    cell: tuple[str, str, int],
+    reading: Reading,
+    outcome: SeedOutcome,
+    labels: Labels,
+    split: Split,
+    pair: tuple[FeatureSet, FeatureSet],
+    gap: float,
+) -> Trial:
+    weights = WEIGHTS[name]
+    m = len(split.test)
+    part = reading.evidence("accuracy", weights)
+    alone = _differences(reading.leave_one_out, reading.Y.argmax(axis=1), weights)
+    error = float(alone.std() / np.sqrt(len(alone)))
+    reach = norm.ppf(0.5 + LEVEL / 2) * np.sqrt(error**2 + alone.var() / m)
+    heads = {**outcome.heads, "student": outcome.students["vanilla"].head}
+    scores = {"teacher": pair[0], "student": pair[1], "baseline": pair[1]}
+    on_test = [outcome.test_scores[{"student": "vanilla"}.get(system, system)] for system in scores]
+    on_pool = [heads[system].scores(found.X[split.unlabeled]) for system, found in scores.items()]
+    return Trial(
+        cell=cell,
+        measured=float(_differences(_as_held(on_test), labels.values[split.test], weights).mean()),
+        forecast=part.value,
+        error=part.error,
+        observed=part.observed(LEVEL, m),
+        plain=float(alone.mean()),
+        plain_error=error,
+        plain_observed=(float(alone.mean() - reach), float(alone.mean() + reach)),
+        gap=gap,
+        on_pool=float(_differences(_as_held(on_pool), labels.values[split.unlabeled], weights).mean()),
+    )
+
+
+def _as_held(scores: list[Float]) -> HeldOut:
+    return HeldOut(teacher=scores[0], student=scores[1], baseline=scores[2])
+
+
+def _differences(held: HeldOut, truth: NDArray[np.int64], weights: tuple[int, int, int]) -> Float:
+    systems = (held.teacher, held.student, held.baseline)
+    return np.sum([w * (F.argmax(axis=1) == truth) for w, F in zip(weights, systems, strict=True)], axis=0)
+
+
+def table_of(found: list[Trial]) -> list[str]:
+    """Return one line of Markdown for each way of knowing."""
+    cells = sorted({trial.cell for trial in found})
+    measured = np.array([trial.measured for trial in found])
+
+    def by_cell(values: Float) -> Float:
+        return np.array([np.mean([v for v, t in zip(values, found, strict=True) if t.cell == cell]) for cell in cells])
+
+    def line(name: str, values: Float, errors: Float | None, observed: Float | None) -> str:
+        rho = spearmanr(by_cell(values), by_cell(measured)).statistic
+        cell_error, run_error = np.abs(by_cell(values) - by_cell(measured)).mean(), np.abs(values - measured).mean()
+        if errors is None or observed is None:
+            return f"| {name} | {rho:.3f} | {cell_error:.4f} | {run_error:.4f} | | | |"
+        inside = (observed[:, 0] <= measured) & (measured <= observed[:, 1])
+        resolved = np.abs(values) > norm.ppf(0.5 + LEVEL / 2) * errors
+        right = np.sign(values[resolved]) == np.sign(measured[resolved])
+        return (
+            f"| {name} | {rho:.3f} | {cell_error:.4f} | {run_error:.4f} | {_share(inside)} | "
+            f"{resolved.mean():.3f} | {_share(right)} |"
+        )
+
+    columns = {
+        name: np.array([getattr(t, name) for t in found]) for name in Trial.__dataclass_fields__ if name != "cell"
+    }
+    gap = spearmanr(by_cell(-columns["gap"]), by_cell(measured)).statistic
+    return [
+        "| | Spearman | error by cell | error by run | coverage | resolved | sign among resolved |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        line("forecast", columns["forecast"], columns["error"], columns["observed"]),
+        line("plain leave-one-out", columns["plain"], columns["plain_error"], columns["plain_observed"]),
+        f"| representation gap | {gap:.3f} | | | | | |",
+        line("noise ceiling", columns["on_pool"], None, None),
+    ]
+
+
+def _share(hits: NDArray[np.bool_]) -> str:
+    if not len(hits):
+        return "none"
+    exact = binomtest(int(hits.sum()), len(hits)).proportion_ci(LEVEL)
+    return f"{hits.mean():.3f} [{exact.low:.3f}, {exact.high:.3f}] of {len(hits)}"
+
+
+def main() -> None:
+    """Print the tables of the parts named on the command line, the reported ones by default."""
+    cells = tomllib.loads((Path(__file__).parent / "cells.toml").read_text(encoding="utf-8"))
+    store = FeatureStore(default_cache())
+    for part in sys.argv[1:] or ["report"]:
+        found = list(trials(cells, part, store))
+        for name in WEIGHTS:
+            chosen = [trial[name] for trial in found]
+            print(f"\n{part}: {name}, {len({t.cell for t in chosen})} cells, {len(chosen)} runs\n")
+            print("\n".join(table_of(chosen)))
+
+
+if __name__ == "__main__":
+    main()

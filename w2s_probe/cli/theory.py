@@ -1,0 +1,75 @@
+"""``w2s-probe theory``: what published theories expect, and simulations beside them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from w2s_probe.cli.options import json_option
+from w2s_probe.results import SCHEMA
+
+__all__ = ["theory"]
+
+
+@click.group()
+def theory() -> None:
+    """Print what published theories expect, and simulations beside it.
+
+    \b
+    Example:
+      w2s-probe theory variance --d-student 20 --d-teacher 60 \\
+          --correlation-dimension 5 -n 110 -N 1000 --noise-variance 0.25
+    """
+
+
+@theory.command()
+@click.option("--d-student", type=int, required=True, help="Intrinsic dimension of the student's features.")
+@click.option("--d-teacher", type=int, required=True, help="Intrinsic dimension of the teacher's features.")
+@click.option(
+    "--correlation-dimension",
+    type=float,
+    required=True,
+    help="Sum of squared canonical correlations of both, from 0 to the smaller dimension.",
+)
+@click.option("-n", "--n-labeled", "n", type=int, required=True, help="Labeled rows.")
+@click.option("-N", "--n-unlabeled", "N", type=int, required=True, help="Rows of the pool.")
+@click.option("--noise-variance", type=float, required=True, help="Variance of the label noise.")
+@click.option("--teacher-residual", type=float, help="Squared error of the teacher's best linear head [0].")
+@click.option("--student-residual", type=float, help="The same for the student [implied by the other three].")
+@click.option("--misalignment", type=float, help="Signal the student fits and its teacher cannot, squared [0].")
+@click.option("--unseen-signal", type=float, help="Signal the teacher fits outside the student's space, squared [0].")
+@click.option("--simulate", "trials", type=click.IntRange(min=2), metavar="TRIALS", help="Measure the same beside it.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the simulation.")
+@json_option
+def variance(*, trials: int | None, seed: int, as_json: bool, **values: Any) -> None:
+    """Expect errors, PGR and OPR of linear heads from dimensions and sizes.
+
+    The student inherits its teacher's variance only in the directions that both share; that of the
+    others falls with the pool. By Dong et al. (2025): Gaussian features, least squares, errors
+    against the truth without label noise. The ceiling has n + N labels; with labels of the pool alone
+    it is ceiling_unlabeled.
+
+    \b
+    Example:
+      w2s-probe theory variance --d-student 20 --d-teacher 60 \\
+          --correlation-dimension 5 -n 110 -N 1000 --noise-variance 0.25 --simulate 400
+    """
+    import numpy as np
+
+    from w2s_probe.report.theory import variance_text
+    from w2s_probe.theory import IntrinsicDimension, expected_errors, simulate_errors
+
+    found = expected_errors(IntrinsicDimension(**{name: value for name, value in values.items() if value is not None}))
+    simulated = simulate_errors(found.config, trials=trials, rng=np.random.default_rng(seed)) if trials else {}
+    if not as_json:
+        click.echo(variance_text(found, simulated))
+        return
+    record = {"schema": SCHEMA, **found.to_dict()}
+    if trials:
+        record["simulated"] = {name: measured.to_dict() for name, measured in simulated.items()}
+        record["simulation"] = {"trials": trials, "seed": seed}
+    click.echo(json.dumps(record))
+    for note in found.notes:
+        click.echo(f"note: {note}", err=True)

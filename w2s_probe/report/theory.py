@@ -1,0 +1,85 @@
+"""What a theory expects, as text of 80 columns with the meaning in words."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping
+
+from w2s_probe.report.terminal import WIDTH, columns
+from w2s_probe.theory import ExpectedErrors, Simulated
+
+__all__ = ["variance_text"]
+
+SYSTEMS = {
+    "teacher": "teacher",
+    "baseline": "baseline",
+    "ceiling": "ceiling, n + N labels",
+    "ceiling_unlabeled": "ceiling, N labels",
+    "student_fresh": "student, fresh points",
+    "student_in_sample": "student, on the pool",
+}
+RATIOS = {"pgr": "PGR, n + N labels", "pgr_unlabeled": "PGR, N labels", "opr": "OPR"}
+
+
+def variance_text(found: ExpectedErrors, simulated: Mapping[str, Simulated]) -> str:
+    """Return a table of errors, one of ratios, and sentences that say which is better and why."""
+    total, c = found.total.to_dict(), found.config
+    beside = ("simulated",) if simulated else ()
+
+    def measured(name: str) -> tuple[str, ...]:
+        return (_measured(simulated[name]),) if simulated else ()
+
+    errors = [
+        (label, *map(_number, (total[name], getattr(found.variance, name), getattr(found.bias, name))), *measured(name))
+        for name, label in SYSTEMS.items()
+    ]
+    ratios = [(label, _number(total[name]), *measured(name)) for name, label in RATIOS.items()]
+    parts = [
+        f"d_student {c.d_student}, d_teacher {c.d_teacher}, correlation dimension {c.correlation_dimension:g}",
+        f"n = {c.n}, N = {c.N}, noise variance {c.noise_variance:g}",
+        "",
+        columns(("squared error", "expected", "variance", "bias", *beside), errors, right=(1, 2, 3, 4)),
+        "",
+        columns(("ratio", "expected", *beside), ratios, right=(1, 2)),
+        "",
+        *(textwrap.fill(said, WIDTH) for said in _meaning(found)),
+        *(textwrap.fill(f"Note: {note}", WIDTH) for note in found.notes),
+    ]
+    return "\n".join(parts)
+
+
+def _meaning(found: ExpectedErrors) -> list[str]:
+    c, total = found.config, found.total
+    d_st = c.correlation_dimension
+    said = [
+        f"The student keeps its teacher's variance in the {d_st:g} dimensions they share and "
+        f"{c.d_student / (c.N - c.d_student - 1):.2g} of it in the teacher's other {c.d_teacher - d_st:g}: a larger "
+        "pool lowers the second only, more labels lower both.",
+    ]
+    if not math.isnan(total.pgr):
+        change = "closes" if total.pgr >= 0 else "widens"
+        said.append(f"The student {change} {abs(total.pgr):.0%} of the gap from teacher to ceiling (PGR).")
+    else:
+        said.append("The ceiling is no better than the teacher: there is no gap to close, and PGR is undefined.")
+    if total.opr > 1:
+        said.append(
+            f"Weak-to-strong is better than the strong model trained on the n labels: that errs {total.opr:.3g} "
+            "times as much (OPR above 1)."
+        )
+    elif total.opr <= 1:
+        said.append(
+            "Training the strong model on the n labels directly is no worse than weak-to-strong: it errs "
+            f"{total.opr:.3g} times as much (OPR at most 1)."
+        )
+    return said
+
+
+def _number(value: float) -> str:
+    return "undefined" if math.isnan(value) else f"{value:.6f}"
+
+
+def _measured(simulated: Simulated) -> str:
+    if math.isnan(simulated.value):
+        return "undefined"
+    return f"{simulated.value:.6f} ± {simulated.se:.6f}"
