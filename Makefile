@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: demo test test-slow check lint types contracts check-bare fix docs bench clean help
+.PHONY: demo test test-slow check lint types contracts check-bare fix docs bench fidelity clean help
 
 help:
 	@echo "make demo    install, then run weak-to-strong on real data (about 5 minutes the first time)"
@@ -11,6 +11,7 @@ help:
 	@echo "make check   everything continuous integration runs: lint, types, contracts, all tests"
 	@echo "make fix     format and repair what can be repaired"
 	@echo "make docs    write the command-line reference and the JSON Schemas from the code"
+	@echo "make fidelity  forecasts against measurements on real data"
 	@echo "make bench   measure speed against named peers"
 
 demo: .venv/.demo
@@ -64,6 +65,10 @@ docs: .venv/.dev
 # Unset: kernels are those that the libraries choose for this processor.
 bench: .venv/.dev
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m tests.bench
+
+# On a quiet machine about ten minutes, once the features are cached.
+fidelity: .venv/.dev
+	$(BIN)/python -m tests.fidelity development report
 
 clean:
 	rm -rf .venv build dist out

@@ -317,7 +317,7 @@ def split_rows(
     keys: list[Any] = [_item_keys(table, sources)]
     if table.source is not None:
         keys.append([str(value) for value in table.source])
-    return drawsplit_rows(
+    return draw_splits(
         labels,
         seeds=range(config.seed, config.seed + config.seeds),
         n_labeled=config.n_labeled,
