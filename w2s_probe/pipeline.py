@@ -37,7 +37,7 @@ from w2s_probe.plain import Mark
 from w2s_probe.protocol import run_w2s
 from w2s_probe.reading import stratified_folds
 from w2s_probe.results import ForecastResult, W2SResult
-from w2s_probe.splits import Split, same_item_blocks
+from w2s_probe.splits import Split, draw_splits, same_item_blocks
 from w2s_probe.strategies import load_strategy
 
 __all__ = [
