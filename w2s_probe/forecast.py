@@ -36,6 +36,7 @@ __all__ = ["forecast_pair"]
 Float = NDArray[np.float64]
 Index = NDArray[np.intp]
 SHARES = (8, 4, 2)
+REPEATS = 10  # dealings of the labeled rows into folds
 SUBSETS = 4  # of the labeled rows, for each smaller n
 LEAST = 16  # labeled rows of a smaller n
 BEYOND = (2, 4, 8)  # sizes to extrapolate to
@@ -100,7 +101,7 @@ def forecast_pair(
     n, N = len(Y), len(pool_teacher)
     pool = moments_of({"teacher": pool_teacher, "student": pool_student})
     rng = np.random.default_rng([config.seed, 3])
-    reading = _read(data, config, pool, np.arange(n), rng, repeats=5)
+    reading = _read(data, config, pool, np.arange(n), rng, repeats=REPEATS)
     found = _differences(reading, data.score, config.level, n_test)
     over_n = _over_labels(data, config, pool, reading, rng)
     over_N = _over_pool(data, config, reading, rng)
@@ -200,7 +201,7 @@ def _over_pool(data: _Data, config: W2SConfig, reading: Reading, rng: np.random.
         rows = np.sort(order[:size])
         part = moments_of({"teacher": data.pool_teacher[rows], "student": data.pool_student[rows]})
         smaller = replace(data, pool_teacher=data.pool_teacher[rows], pool_student=data.pool_student[rows])
-        points.append(((n, size), _parts(_read(smaller, config, part, np.arange(n), rng, repeats=1), data.score)))
+        points.append(((n, size), _parts(_read(smaller, config, part, np.arange(n), rng, repeats=REPEATS), data.score)))
     return [*points, ((n, N), _parts(reading, data.score))]
 
 
@@ -313,7 +314,7 @@ def _crossing(points: list[tuple[int, float]]) -> int | None:
 def _misfit(reading: Reading, Y: Float) -> Misfit:
     """Return the gain in squared error and its parts, averaged over the ways of holding out."""
     parts = []
-    for _, held in reading.held:
+    for held in reading.held:
         apart = held.teacher - held.student
         parts.append(((apart**2).sum(axis=1).mean(), 2 * (apart * (held.student - Y)).sum(axis=1).mean()))
     misfit, correction = np.mean(parts, axis=0)

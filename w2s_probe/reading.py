@@ -26,8 +26,7 @@ __all__ = ["Reading", "read_pipeline", "stratified_folds"]
 Float = NDArray[np.float64]
 Features = NDArray[np.floating[Any]]
 Index = NDArray[np.intp]
-FOLDS = (5, 10)
-SMOOTH_FOLDS = 10  # those whose predictions the calibrated model is fitted on
+FOLDS = 10
 REFIT_FOLDS = 5  # where heads must be fitted again
 
 
@@ -37,7 +36,7 @@ class Reading:
 
     Parameters
     ----------
-    held : list of (folds, HeldOut)
+    held : list of HeldOut
         Held-out scores of all n labeled rows, for each way of dealing them into folds.
     leave_one_out : HeldOut
         Held-out scores of the rows trained on, each left out alone (in folds where heads are fitted again).
@@ -53,7 +52,7 @@ class Reading:
         Strengths of the heads.
     """
 
-    held: list[tuple[int, HeldOut]]
+    held: list[HeldOut]
     leave_one_out: HeldOut
     pool: list[Float]
     Y: Float
@@ -71,23 +70,22 @@ class Reading:
         weights : tuple of float
             Of teacher, student and baseline: (0, 1, 0) is the student, (-1, 1, 0) the gain.
         """
-        counted = np.mean(
-            [self._at_labels(self._values(score, weights, _systems(held))) for _, held in self.held], axis=0
-        )
-        fitted_on = [held for folds, held in self.held if folds == max(folds for folds, _ in self.held)]
-        scores = [np.mean([_systems(held)[j] for held in fitted_on], axis=0) for j in range(3)]
+        counted = np.mean([self._at_labels(self._values(score, weights, _systems(held))) for held in self.held], axis=0)
         values = self._values(score, weights, self.pool)
+        smooth = [self._smooth(_systems(held), values) for held in self.held]
+        mean, variance = (float(np.mean([one[i] for one in smooth])) for i in (0, 2))
+        influence = np.mean([one[1] for one in smooth], axis=0)
+        unit = 1.0 if score != "squared_error" else float(self.Y.var())
+        return combine(counted, (mean, influence), row_variance=max(variance, float(counted.var())), unit=unit)
+
+    def _smooth(self, scores: list[Float], values: Float) -> tuple[float, Float, float]:
+        """Return what a model fitted on held-out scores expects of the pool: mean, influences, variance of rows."""
         if self.task == "classification":
             model = fit_choice(scores, self.Y)
             mean, influence, _ = model.expect(self.pool, values)
-            variance = model.expect(self.pool, values**2)[0] - mean**2
-        else:
-            model = fit_line(scores, self.Y)
-            mean, influence, _ = model.expect(self.pool, values[:, :2])
-            mean += float(values[0, 2] * (self.Y**2).mean())
-            variance = float(counted.var())
-        unit = 1.0 if score != "squared_error" else float(self.Y.var())
-        return combine(counted, (mean, influence), row_variance=max(variance, 0.0), unit=unit)
+            return mean, influence, max(model.expect(self.pool, values**2)[0] - mean**2, 0.0)
+        mean, influence, rows = fit_line(scores, self.Y).expect(self.pool, values[:, :2])
+        return mean + float(values[0, 2] * (self.Y**2).mean()), influence, float(rows.var())
 
     def _values(self, score: str, weights: tuple[float, float, float], systems: list[Float]) -> Float:
         """Return what each row adds: if its class is k, (m, K); or constant, slope and curvature in y, (m, 3)."""
@@ -155,13 +153,12 @@ def read_pipeline(
     elsewhere = np.setdiff1d(np.arange(len(Y)), rows)
     outside = fitted.scores(X_teacher[elsewhere], X_student[elsewhere])
     held = []
-    for folds in FOLDS if linear else (REFIT_FOLDS,):
-        for _ in range(repeats if linear else 1):
-            blocks = stratified_folds(L, min(folds, len(rows)), rng)
-            held.append((folds, _merged(fitted.held_out(blocks), outside, rows, elsewhere)))
+    for _ in range(repeats if linear else 1):
+        blocks = stratified_folds(L, min(FOLDS if linear else REFIT_FOLDS, len(rows)), rng)
+        held.append(_merged(fitted.held_out(blocks), outside, rows, elsewhere))
     return Reading(
         held=held,
-        leave_one_out=fitted.held_out([np.array([row]) for row in range(len(rows))]) if linear else held[0][1],
+        leave_one_out=fitted.held_out([np.array([row]) for row in range(len(rows))]) if linear else held[0],
         pool=fitted.scores(pool_teacher, pool_student),
         Y=Y,
         task=config.task,

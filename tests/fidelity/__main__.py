@@ -91,7 +91,7 @@ def one_trial(
         pool_student=strong.X[U],
         config=config,
         rng=np.random.default_rng([split.seed, 3]),
-        repeats=5,
+        repeats=10,
     )
     gap = representation_gap(
         pool, teacher_alpha=reading.alphas["teacher"] * len(U) / len(L), student_alpha=reading.alphas["student"]

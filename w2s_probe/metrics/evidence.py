@@ -1,8 +1,11 @@
 r"""What labeled rows say about a mean over rows nobody labeled: counting and smoothing, combined.
 
 Counting averages a quantity over the labeled rows, on predictions by heads that never saw their labels:
-nearly unbiased, noisy. Smoothing averages what a calibrated model expects over the pool: steady, biased if
-the model is wrong. They are combined by inverse variance, the bias of the smooth one counted as a variance.
+nearly unbiased, noisy; two rows more are thought of, one for and one against, so that labels that all
+agree are no certainty (Agresti and Min 2005). Smoothing averages what a calibrated model expects over the
+pool: steady, biased if the model is wrong. They are combined by inverse variance, the bias of the smooth one
+counted as a variance.
+
 Both are sums over the labeled rows to first order, so that the influence of each row on the combination
 gives one standard error, and differences and extrapolations of estimates keep theirs.
 """
@@ -21,7 +24,8 @@ from w2s_probe.results import Estimate
 __all__ = ["Evidence", "combine", "weighted_sum"]
 
 Float = NDArray[np.float64]
-SMOOTH_BIAS = 0.015  # standard deviation of the smooth estimate's bias, in units of the score
+TRUST = 0.005  # bias of the smooth estimate by which it is weighed, in units of the score
+SMOOTH_BIAS = 0.01  # the same as its interval knows it: weighing asks what is best, an interval what is possible
 WIDER = 1.1  # by which influences of averaged held-out predictions understate the standard error
 
 
@@ -92,13 +96,16 @@ def combine(counted: Float, smooth: tuple[float, Float], *, row_variance: float,
     """
     mean = float(counted.mean())
     own, other = (counted - mean) / len(counted), smooth[1]
-    bias = SMOOTH_BIAS * unit
-    variances = WIDER**2 * float((own**2).sum()), WIDER**2 * float((other**2).sum()) + bias**2
+    agreed = unit / (len(counted) + 2)
+    variances = (
+        WIDER**2 * float((own**2).sum()) + agreed**2,
+        WIDER**2 * float((other**2).sum()) + (TRUST * unit) ** 2,
+    )
     share = variances[1] / (variances[0] + variances[1])
     return Evidence(
         value=share * mean + (1 - share) * smooth[0],
         influence=share * own + (1 - share) * other,
-        bias=(1 - share) * bias,
+        bias=math.hypot((1 - share) * SMOOTH_BIAS * unit, share * agreed),
         row_variance=row_variance,
     )
 
