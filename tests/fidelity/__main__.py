@@ -124,10 +124,10 @@ def _trial(
         cell=cell,
         measured=float(_differences(_as_held(on_test), labels.values[split.test], weights).mean()),
         forecast=part.value,
-        error=part.error,
+        error=part.reach(LEVEL) * part.error,
         observed=part.observed(LEVEL, m),
         plain=float(alone.mean()),
-        plain_error=error,
+        plain_error=norm.ppf(0.5 + LEVEL / 2) * error,
         plain_observed=(float(alone.mean() - reach), float(alone.mean() + reach)),
         gap=gap,
         on_pool=float(_differences(_as_held(on_pool), labels.values[split.unlabeled], weights).mean()),
@@ -157,7 +157,7 @@ def table_of(found: list[Trial]) -> list[str]:
         if errors is None or observed is None:
             return f"| {name} | {rho:.3f} | {cell_error:.4f} | {run_error:.4f} | | | |"
         inside = (observed[:, 0] <= measured) & (measured <= observed[:, 1])
-        resolved = np.abs(values) > norm.ppf(0.5 + LEVEL / 2) * errors
+        resolved = np.abs(values) > errors
         right = np.sign(values[resolved]) == np.sign(measured[resolved])
         return (
             f"| {name} | {rho:.3f} | {cell_error:.4f} | {run_error:.4f} | {_share(inside)} | "

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import t
 
 from w2s_probe.results import Estimate
 
@@ -26,7 +26,8 @@ __all__ = ["Evidence", "combine", "weighted_sum"]
 Float = NDArray[np.float64]
 TRUST = 0.005  # bias of the smooth estimate by which it is weighed, in units of the score
 SMOOTH_BIAS = 0.01  # the same as its interval knows it: weighing asks what is best, an interval what is possible
-WIDER = 1.1  # by which influences of averaged held-out predictions understate the standard error
+SMALL = 30  # rows: held-out predictions share their training rows, which widens errors by (1 + 30/n)^(1/2)
+DF = 4  # labeled rows for one degree of freedom of the interval
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,7 +54,17 @@ class Evidence:
     @property
     def error(self) -> float:
         """Standard error of the estimate."""
-        return math.sqrt(WIDER**2 * float((self.influence**2).sum()) + self.bias**2)
+        return math.sqrt(_variance(self.influence) + self.bias**2)
+
+    def reach(self, level: float) -> float:
+        """Return the quantile by which errors are multiplied: Student's, since errors are estimated too.
+
+        Parameters
+        ----------
+        level : float
+            Level of the interval.
+        """
+        return float(t.ppf(0.5 + level / 2, max(len(self.influence) / DF, 2)))
 
     def estimate(self, level: float) -> Estimate:
         """Return the estimate with its interval.
@@ -63,7 +74,7 @@ class Evidence:
         level : float
             Level of the interval.
         """
-        reach = norm.ppf(0.5 + level / 2) * self.error
+        reach = self.reach(level) * self.error
         return Estimate(value=self.value, low=self.value - reach, high=self.value + reach)
 
     def observed(self, level: float, n_test: int) -> tuple[float, float]:
@@ -76,7 +87,7 @@ class Evidence:
         n_test : int
             Rows of the test set.
         """
-        reach = norm.ppf(0.5 + level / 2) * math.sqrt(self.error**2 + self.row_variance / n_test)
+        reach = self.reach(level) * math.sqrt(self.error**2 + self.row_variance / n_test)
         return self.value - reach, self.value + reach
 
 
@@ -98,8 +109,8 @@ def combine(counted: Float, smooth: tuple[float, Float], *, row_variance: float,
     own, other = (counted - mean) / len(counted), smooth[1]
     agreed = unit / (len(counted) + 2)
     variances = (
-        WIDER**2 * float((own**2).sum()) + agreed**2,
-        WIDER**2 * float((other**2).sum()) + (TRUST * unit) ** 2,
+        _variance(own) + agreed**2,
+        _variance(other) + (TRUST * unit) ** 2,
     )
     share = variances[1] / (variances[0] + variances[1])
     return Evidence(
@@ -128,3 +139,7 @@ def weighted_sum(parts: list[Evidence], weights: Float, *, bias: float = 0.0) ->
         bias=math.hypot(bias, float(sum(w * part.bias for w, part in zip(weights, parts, strict=True)))),
         row_variance=parts[-1].row_variance,
     )
+
+
+def _variance(influence: Float) -> float:
+    return (1 + SMALL / len(influence)) * float((influence**2).sum())
