@@ -10,7 +10,7 @@ help:
 	@echo "make test    install for development, then run the fast tests"
 	@echo "make check   everything continuous integration runs: lint, types, contracts, all tests"
 	@echo "make fix     format and repair what can be repaired"
-	@echo "make docs    write the command-line reference and the JSON Schemas from the code"
+	@echo "make docs    write the command-line reference, the JSON Schemas and the figure of the README"
 	@echo "make bench   measure speed against named peers"
 
 demo: .venv/.demo
@@ -60,6 +60,8 @@ fix: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python -m docs
+	$(BIN)/w2s-probe demo --out build/demo --quiet >/dev/null
+	$(BIN)/python -m docs.figure build/demo
 
 # Unset: kernels are those that the libraries choose for this processor.
 bench: .venv/.dev

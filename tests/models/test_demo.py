@@ -13,10 +13,12 @@ import polars as pl
 import pytest
 
 from w2s_probe import datasets
+from w2s_probe.report import load_results
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 VADER = Path(datasets.__file__).parent / "data" / "vader.csv.gz"
 NUMBER = re.compile(r"[+-]?\d+\.\d+")
 
@@ -73,6 +75,25 @@ def test_the_readme_shows_what_the_demo_prints(demo: tuple[Path, str, str]) -> N
     assert words[0] == words[1]
     for ours, theirs in zip(NUMBER.findall(shown[1]), NUMBER.findall(second), strict=True):
         assert float(ours) == pytest.approx(float(theirs), abs=0.01)  # another machine may round another way
+
+
+def test_the_readme_shows_what_the_demo_draws(demo: tuple[Path, str, str]) -> None:
+    from docs.figure import FIGURE, demo_figure  # not there where the wheel is tested alone
+
+    folder, _, _ = demo
+    shapes, numbers = zip(
+        *(_figure_parts(text) for text in (FIGURE.read_text(), demo_figure(load_results(folder / "out/demo")[0]))),
+        strict=True,
+    )
+    assert shapes[0] == shapes[1]
+    assert numbers[0] == pytest.approx(numbers[1], abs=0.01)
+
+
+def _figure_parts(text: str) -> tuple[str, list[float]]:
+    """Return a figure without its numbers, and those that are written for people."""
+    said = re.search(r"<desc.*?</desc>", text)
+    assert said is not None
+    return re.sub(r"-?\d+(\.\d+)?", "#", text), [float(number) for number in NUMBER.findall(said[0])]
 
 
 def test_the_readmes_three_commands_work_on_a_users_table(tmp_path: Path) -> None:
