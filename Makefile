@@ -10,7 +10,7 @@ help:
 	@echo "make test    install for development, then run the fast tests"
 	@echo "make check   everything continuous integration runs: lint, types, contracts, all tests"
 	@echo "make fix     format and repair what can be repaired"
-	@echo "make docs    write the command-line reference and the JSON Schemas from the code"
+	@echo "make docs    write the command-line reference, the JSON Schemas and the figure of the README"
 	@echo "make fidelity  forecasts against measurements on real data"
 	@echo "make bench   measure speed against named peers"
 
@@ -61,6 +61,8 @@ fix: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python -m docs
+	$(BIN)/w2s-probe demo --out build/demo --quiet >/dev/null
+	$(BIN)/python -m docs.figure build/demo
 
 # Unset: kernels are those that the libraries choose for this processor.
 bench: .venv/.dev
@@ -68,7 +70,7 @@ bench: .venv/.dev
 
 # On a quiet machine about ten minutes, once the features are cached.
 fidelity: .venv/.dev
-	$(BIN)/python -m tests.fidelity development report
+	$(BIN)/python -m tests.fidelity development report added
 
 clean:
 	rm -rf .venv build dist out

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from importlib.resources import files
 from pathlib import Path
 
 import click
 import pytest
 
 from docs.__main__ import HERE, generated
+from docs.figure import FIGURE
 from docs.reference import verbs
 from docs.schemas import OUTPUTS
+from w2s_probe import report
 
 FILES = generated()
 
@@ -36,3 +40,13 @@ def test_the_reference_names_every_verb_flag_and_default() -> None:
                 row = next(line for line in section.splitlines() if f"`{option.opts[-1]}`" in line)
                 shown = option.default[0] if isinstance(option.default, tuple) else option.default
                 assert option.show_default is not True or f"`{shown}`" in row
+
+
+def test_the_figure_shows_the_numbers_of_the_readme_in_the_colors_of_the_report() -> None:
+    drawn = FIGURE.read_text(encoding="utf-8")
+    readme = (HERE.parent / "README.md").read_text(encoding="utf-8")
+    for system in ("teacher", "student", "baseline", "ceiling"):
+        row = re.search(rf"^{system} .*?(\d\.\d+ \[.+?\])", readme, flags=re.MULTILINE)
+        assert row is not None
+        assert f"{system} {row[1]}" in drawn
+    assert files(report).joinpath("templates/figures.css").read_text(encoding="utf-8") in drawn

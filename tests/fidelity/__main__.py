@@ -189,10 +189,13 @@ def main() -> None:
     """Print the tables of the parts named on the command line, the reported ones by default."""
     cells = tomllib.loads((Path(__file__).parent / "cells.toml").read_text(encoding="utf-8"))
     store = FeatureStore(default_cache())
-    for part in sys.argv[1:] or ["report"]:
-        found = list(trials(cells, part, store))
+    parts = sys.argv[1:] or ["report", "added"]
+    found = {part: list(trials(cells, part, store)) for part in parts}
+    if {"report", "added"} <= set(parts):
+        found["report and added"] = found["report"] + found["added"]
+    for part, trials_of_part in found.items():
         for name in WEIGHTS:
-            chosen = [trial[name] for trial in found]
+            chosen = [trial[name] for trial in trials_of_part]
             print(f"\n{part}: {name}, {len({t.cell for t in chosen})} cells, {len(chosen)} runs\n")
             print("\n".join(table_of(chosen)))
 

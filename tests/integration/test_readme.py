@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 COMMANDS = [line for line in re.findall(r"^w2s-probe .*$", README, flags=re.MULTILINE) if "…" not in line]
 
@@ -27,14 +29,31 @@ def test_the_api_block_prints_a_resolved_pgr(tmp_path: Path) -> None:
     assert "resolved=True" in done.stdout
 
 
+def test_the_block_of_estimators_prints_heads_that_arrived() -> None:
+    block = next(block for block in BLOCKS if "GridSearchCV" in block)
+    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=False)
+    assert done.stdout.endswith("True True\n"), done.stdout
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\((?!http)([^)#]+)\)", README))
+def test_a_link_leads_to_a_file_of_the_repository(path: str) -> None:
+    if not (ROOT / "docs").is_dir():
+        pytest.skip("the wheel is tested alone")
+    assert (ROOT / path).exists()
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_flag_of_a_command_exists(command: str) -> None:
     from w2s_probe.cli.main import cli
 
     _, verb, *arguments = shlex.split(command)
-    cli.commands[verb].make_context(verb, arguments)
+    found = cli.commands[verb]
+    if isinstance(found, click.Group):
+        verb, *arguments = arguments
+        found = found.commands[verb]
+    found.make_context(verb, arguments)
 
 
 def test_there_is_something_to_check() -> None:
-    assert len(BLOCKS) == 3
-    assert len(COMMANDS) >= 3
+    assert len(BLOCKS) == 4
+    assert len(COMMANDS) >= 7

@@ -20,6 +20,7 @@ from w2s_probe.cli.rim import say
 from w2s_probe.cli.run import run
 from w2s_probe.cli.theory import theory
 from w2s_probe.errors import W2SProbeError
+from w2s_probe.text import visible
 
 __all__ = ["cli", "main"]
 
@@ -72,7 +73,6 @@ def main() -> None:
 
 
 def _one_line(text: str) -> str:
-    """Return a message that cannot steer a terminal, whatever a file put into it."""
-    line = " ".join(text.split())
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+    """Return a message in one line that ends, whatever a file put into it."""
+    shown = visible(" ".join(text.split()))
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
