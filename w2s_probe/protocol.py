@@ -37,7 +37,7 @@ from w2s_probe.splits import Split
 from w2s_probe.strategies import W2SProblem, load_strategy
 from w2s_probe.validation import check_same_rows
 
-__all__ = ["fit_seed", "run_w2s", "suitable_threads"]
+__all__ = ["check_labeled", "fit_seed", "run_w2s", "suitable_threads"]
 
 
 def run_w2s(
@@ -111,9 +111,7 @@ def fit_seed(
     fits = fits or PoolFits(config.head)
     L, U = split.labeled, split.unlabeled
     Y = labels.targets(L)
-    if np.ptp(Y, axis=0).max() == 0:
-        msg = f"the labeled part of seed {split.seed} must hold two classes: got one. Choose other labeled rows."
-        raise SplitError(msg)
+    check_labeled(Y, split.seed)
     top = np.concatenate([L, U]) if config.ceiling == "L+U" else U
     pool = fits.hold(student.X, U)
     trained_on: dict[System, tuple[FeatureSet, NDArray[np.intp]]] = {
@@ -153,6 +151,13 @@ def fit_seed(
         },
         pseudolabels=pseudolabels,
     )
+
+
+def check_labeled(Y: NDArray[np.float64], seed: int) -> None:
+    """Raise `SplitError` if the targets of the labeled rows are all the same."""
+    if np.ptp(Y, axis=0).max() == 0:
+        msg = f"the labeled part of seed {seed} must hold two classes: got one. Choose other labeled rows."
+        raise SplitError(msg)
 
 
 def _pseudolabels(teacher: LinearHead, raw: NDArray[np.float64], *, hard: bool) -> NDArray[np.float64]:

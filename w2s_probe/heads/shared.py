@@ -66,9 +66,22 @@ class PoolFits:
         """
         if self.kind == "softmax":
             return fit_softmax(X, Y, sample_weight=sample_weight, **options)
-        if X is not self._X or sample_weight is not None:
-            return fit_ridge(X, Y, sample_weight=sample_weight, **options)
-        scale = options.get("scale", "none")
+        if X is self._X and sample_weight is None and "spectrum" not in options:
+            options["spectrum"] = self.spectrum(X, options.get("scale", "none"))
+        return fit_ridge(X, Y, sample_weight=sample_weight, **options)
+
+    def spectrum(self, X: Features, scale: Literal["none", "standard"]) -> Spectrum:
+        """Return what ridge heads on these rows have in common; that of the pool that is held is kept.
+
+        Parameters
+        ----------
+        X : array of shape (m, d)
+            Features; the array that `hold` returned, or any other.
+        scale : {"none", "standard"}
+            As in `fit_ridge`.
+        """
+        if X is not self._X:
+            return ridge_spectrum(X, scale=scale)
         if scale not in self._spectra:
             self._spectra[scale] = ridge_spectrum(X, scale=scale)
-        return fit_ridge(X, Y, spectrum=self._spectra[scale], **options)
+        return self._spectra[scale]

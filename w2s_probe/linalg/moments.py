@@ -146,7 +146,7 @@ def _read(path: Path) -> Moments:
     D = sum(sizes) if whole else 0
     shaped = mean.shape == (D,) and scatter.shape == (D, D) and mean.dtype == scatter.dtype == np.float64
     if not whole or not shaped or len(widths) < len(names) or not all(isinstance(name, str) for name in names):
-        msg = f"its blocks {str(widths):.60} do not fit arrays of shapes {mean.shape} and {scatter.shape}"
+        msg = f"its blocks {widths!s:.60} do not fit arrays of shapes {mean.shape} and {scatter.shape}"
         raise ValueError(msg)
     if not (np.isfinite(mean).all() and np.isfinite(scatter).all() and np.array_equal(scatter, scatter.T)):
         msg = "its scatter is not finite and symmetric"

@@ -11,7 +11,8 @@ With ridge heads everything is linear in the n labels. Let :math:`\theta` be the
 
 with :math:`A = \tilde X_t^\top \tilde X_t + \alpha_t`. A ridge head fitted without the rows of a block B
 equals one fitted to labels in which those of B are replaced by its own held-out predictions, whatever
-the weights of the rows (which multiply the columns of all three maps). The held-out residuals are :math:`E = (I - H_{BB})^{-1}(Y - HY)_B`, hence
+the weights of the rows (which multiply the columns of all three maps). The held-out residuals are
+:math:`E = (I - H_{BB})^{-1}(Y - HY)_B`, hence
 
 .. math::
     \text{teacher: } Y_B - E, \qquad \text{student: } (SY)_B - S_{BB} E .
