@@ -158,7 +158,7 @@ class W2SConfig:
         return {**asdict(self), "strategies": list(self.strategies), "settings": dict(self.settings)}
 
 
-_DEFAULT = {each.name: each.default for each in fields(W2SConfig)}
+_DEFAULT: dict[str, Any] = {each.name: each.default for each in fields(W2SConfig)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

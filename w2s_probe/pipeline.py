@@ -19,22 +19,24 @@ from numpy.typing import NDArray
 from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
 from w2s_probe.backbones.base import Items
 from w2s_probe.cache import FeatureStore, item_digests
-from w2s_probe.config import DataConfig, W2SConfig
+from w2s_probe.config import DataConfig, SweepConfig, W2SConfig
 from w2s_probe.curves import learning_curve
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.errors import BackboneError, ConfigError, DataError
 from w2s_probe.exchange import from_cache, from_file
 from w2s_probe.features import FeatureSet
-from w2s_probe.labels import Labels, read_labels
+from w2s_probe.labels import Labels, Task, read_labels
 from w2s_probe.outcomes import SeedOutcome
 from w2s_probe.plain import Mark
 from w2s_probe.protocol import run_w2s
 from w2s_probe.results import W2SResult
-from w2s_probe.splits import Split, draw_splits, same_item_blocks
+from w2s_probe.splits import Part, Split, draw_splits, same_item_blocks
 from w2s_probe.strategies import load_strategy
+from w2s_probe.sweep import SplitSource, SweepResult, run_sweep
+from w2s_probe.validation import row_blocks
 
-__all__ = ["Fetched", "Run", "embed", "embed_items", "run", "without_folders"]
+__all__ = ["Fetched", "Run", "Sweep", "embed", "embed_items", "run", "sweep", "without_folders"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -125,10 +127,7 @@ def run(
     W2SProbeError
         With one sentence that says what was expected, what came and what to do.
     """
-    table = open_data(data)
-    if table.label is None:
-        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
-    labels = read_labels(table.label, name=data.label, task=config.task)
+    table, labels = _labeled(data, config.task)
     for name in config.strategies:
         load_strategy(name, config.settings)
     sources = [_open_source(table, name, options, store) for name in (teacher, student)]
@@ -152,6 +151,64 @@ def run(
         student=strong,
         fetched=fetched,
     )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sweep:
+    """What a finished sweep leaves behind, and what it took to get the features."""
+
+    result: SweepResult
+    fetched: list[Fetched]
+
+
+def sweep(
+    data: DataConfig,
+    config: SweepConfig,
+    *,
+    teachers: Sequence[str],
+    students: Sequence[str],
+    store: FeatureStore,
+    options: BackboneOptions,
+    split_file: Path | None = None,
+    folder: Path | None = None,
+    jobs: int = 1,
+    on_progress: Progress | None = None,
+) -> Sweep:
+    """Read the data, fetch the features of all backbones, and measure every cell of a grid.
+
+    Parameters
+    ----------
+    data : DataConfig
+        The table and its columns.
+    config : SweepConfig
+        The axes, and what all cells share.
+    teachers, students : sequence of str
+        Backbones; every teacher is paired with every student.
+    store, options, split_file, on_progress
+        As in `run`.
+    folder : Path, optional
+        Where finished cells are kept, so that a sweep goes on where it was stopped.
+    jobs : int
+        Processes.
+
+    Raises
+    ------
+    W2SProbeError
+        With one sentence that says what was expected, what came and what to do.
+    """
+    table, labels = _labeled(data, config.task)
+    for name in config.strategies:
+        load_strategy(name, config.settings)
+    names = list(dict.fromkeys([*teachers, *students]))
+    opened = {name: _open_source(table, name, options, store) for name in names}
+    source, config = _split_source(table, labels, config, list(opened.values()), split_file)
+    source.check(config)
+    sets, fetched = _fetch(table, list(opened.values()), store, on_progress)
+    features = dict(zip(names, sets, strict=True))
+    weak, strong = ({without_folders(name): features[name] for name in side} for side in (teachers, students))
+    found = run_sweep(weak, strong, source, config=config, folder=folder, jobs=jobs, on_progress=on_progress)
+    asked = {"data": without_folders(data.data), "teachers": list(weak), "students": list(strong)}
+    return Sweep(result=replace(found, config={**asked, **found.config}), fetched=fetched)
 
 
 def embed(
@@ -214,31 +271,69 @@ def _splits(
             msg = "--split-file fixes all parts: got also --split, -n, -N or --n-test. Drop one or the other."
             raise ConfigError(msg)
         return read_split_file(split_file, table.ids)
-    fixed = {}
-    if table.split is not None:
-        marked = parts_of_column(table.split, name=table.name)
-        fixed = {part: np.flatnonzero(rows) for part, rows in marked.items() if rows.any()}
-    keys: list[Any] = [_item_keys(table, sources)]
-    if table.source is not None:
-        keys.append([str(value) for value in table.source])
     return draw_splits(
         labels,
         seeds=range(config.seed, config.seed + config.seeds),
         n_labeled=config.n_labeled,
         n_unlabeled=config.n_unlabeled,
         n_test=config.n_test,
-        blocks=same_item_blocks(*keys),
-        fixed=fixed,
+        blocks=_blocks(table, sources),
+        fixed=_fixed(table),
     )
+
+
+def _split_source(
+    table: Table,
+    labels: Labels,
+    config: SweepConfig,
+    sources: Sequence[FeatureSet | Backbone],
+    split_file: Path | None,
+) -> tuple[SplitSource, SweepConfig]:
+    """Return what a sweep draws from; with the user's own splits, their seeds become the axis."""
+    if split_file is None:
+        return SplitSource(labels=labels, blocks=_blocks(table, sources), fixed=_fixed(table)), config
+    if table.split or any((*config.n_labeled, *config.n_unlabeled, config.n_test)):
+        msg = "--split-file fixes all parts: got also --split, -n, -N or --n-test. Drop one or the other."
+        raise ConfigError(msg)
+    splits = tuple(read_split_file(split_file, table.ids))
+    seeds = tuple(split.seed for split in splits)
+    return SplitSource(labels=labels, splits=splits), replace(config, seeds=seeds)
+
+
+def _labeled(data: DataConfig, task: Task) -> tuple[Table, Labels]:
+    """Return a table and its ground truth."""
+    table = open_data(data)
+    if table.label is None:
+        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
+    return table, read_labels(table.label, name=data.label, task=task)
+
+
+def _fixed(table: Table) -> dict[Part, NDArray[np.intp]]:
+    """Return the parts that the table's own column fixes."""
+    if table.split is None:
+        return {}
+    marked = parts_of_column(table.split, name=table.name)
+    return {part: np.flatnonzero(rows) for part, rows in marked.items() if rows.any()}
+
+
+def _blocks(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArray[np.intp]:
+    """Return which rows stay together: identical items, and those of one source."""
+    keys: list[Any] = [_item_keys(table, sources)]
+    if table.source is not None:
+        keys.append([str(value) for value in table.source])
+    return same_item_blocks(*keys)
 
 
 def _item_keys(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArray[np.bytes_]:
     """Return hashes of the items, or of all their features where there are no items."""
     if table.items is not None:
         return item_digests(table.items)
-    rows = [source.X for source in sources if isinstance(source, FeatureSet)]
-    texts = (hashlib.sha256(b"".join(X[i].tobytes() for X in rows)).hexdigest() for i in range(len(table)))
-    return np.array(list(texts), dtype=np.bytes_)
+    features = [source.X for source in sources if isinstance(source, FeatureSet)]
+    keys = np.empty(len(table), dtype="S16")  # half of SHA-256: a million rows take 16 MB
+    for rows in row_blocks(len(table)):
+        blocks = [np.ascontiguousarray(X[rows]) for X in features]
+        keys[rows] = [hashlib.sha256(b"".join(row)).digest()[:16] for row in zip(*blocks, strict=True)]
+    return keys
 
 
 def _fetch(

@@ -16,6 +16,7 @@ from w2s_probe.cli.embed import embed
 from w2s_probe.cli.report import report
 from w2s_probe.cli.rim import say
 from w2s_probe.cli.run import run
+from w2s_probe.cli.sweep import sweep
 from w2s_probe.errors import W2SProbeError
 
 __all__ = ["cli", "main"]
@@ -46,7 +47,7 @@ def cli() -> None:
     """
 
 
-for verb in (demo, run, report, embed, cache, backbones, doctor):
+for verb in (demo, run, sweep, report, embed, cache, backbones, doctor):
     cli.add_command(verb)
 
 

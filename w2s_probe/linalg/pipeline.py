@@ -186,5 +186,5 @@ def _decay(path: RidgePath, index: int) -> Float:
 
 def _held_out_residuals(H: Float, Y: Float, B: Index) -> Float:
     inside = np.eye(len(B)) - H[np.ix_(B, B)]
-    found: Float = np.linalg.solve(inside, Y[B] - H[B] @ Y)
+    found: NDArray[Any] = np.linalg.solve(inside, Y[B] - H[B] @ Y)
     return found

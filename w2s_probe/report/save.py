@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from w2s_probe.pipeline import Run
     from w2s_probe.strategies import Scorer
 
-__all__ = ["installed_versions", "load_results", "save_predictions", "save_results", "write_report"]
+__all__ = ["installed_versions", "load_results", "save_predictions", "save_results", "write_files", "write_report"]
 
 RESULT = "result.json"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-transformers")
@@ -66,7 +66,7 @@ def save_results(result: W2SResult, folder: Path) -> None:
     content = f"{whole}\n".encode(errors="backslashreplace")
     rows = io.BytesIO()
     pl.DataFrame(list(result.to_record()), schema=schema).write_parquet(rows)
-    _write(folder, {RESULT: content, "results.parquet": rows.getvalue(), **_pages(result, versions)})
+    write_files(folder, {RESULT: content, "results.parquet": rows.getvalue(), **_pages(result, versions)})
 
 
 def write_report(result: W2SResult, versions: Mapping[str, str], folder: Path) -> None:
@@ -86,7 +86,7 @@ def write_report(result: W2SResult, versions: Mapping[str, str], folder: Path) -
     ConfigError
         If the folder cannot be written to.
     """
-    _write(folder, _pages(result, versions))
+    write_files(folder, _pages(result, versions))
 
 
 def _pages(result: W2SResult, versions: Mapping[str, str]) -> dict[str, bytes]:
@@ -99,8 +99,8 @@ def _pages(result: W2SResult, versions: Mapping[str, str]) -> dict[str, bytes]:
     }
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write all files or none."""
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files or none, by their names in `folder`."""
     try:
         with ExitStack() as written:
             for name, content in files.items():

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,8 +165,7 @@ class CellStore:
             raise DataError(msg) from error
 
     def _path(self, place: Place) -> Path:
-        assert self.folder is not None
-        return self.folder / f"{self.files[place]}.npz"
+        return cast("Path", self.folder) / f"{self.files[place]}.npz"
 
 
 def places(config: SweepConfig, pairs: list[tuple[int, int]], *, sizes: tuple[int, int]) -> Iterator[Place]:

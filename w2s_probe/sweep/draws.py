@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,7 +79,7 @@ class SplitSource:
     def fingerprint(self) -> str:
         """Return a hash of everything that decides the splits but seed and sizes."""
         digest = hashlib.sha256(repr(self.labels.classes).encode())
-        digest.update(np.ascontiguousarray(self.labels.values))
+        digest.update(self.labels.values.tobytes())
         for array in (self.blocks, *self.fixed.values(), *(part for split in self.splits for part in _parts(split))):
             digest.update(b"none" if array is None else array.astype(np.int64).tobytes())
         digest.update(repr((list(self.fixed), [split.seed for split in self.splits])).encode())
@@ -102,15 +102,18 @@ class SplitSource:
             for N in config.n_unlabeled:
                 if self._fits(seed, config, n, N):
                     continue
-                if N is not None and (most := self._largest(N, lambda size, n=n: self._fits(seed, config, n, size))):
-                    advice = f"The largest -N{_flag(' with -n', n)} is {most:,}."
-                elif n is not None and (most := self._largest(n, lambda size, N=N: self._fits(seed, config, size, N))):
-                    advice = f"The largest -n{_flag(' with -N', N)} is {most:,}."
-                else:
-                    return error
+                advice = self._advice(seed, config, n, N)
                 asked = f"{_flag('-n', n)}{_flag(' -N', N)}".strip()
-                return SplitError(f"every cell must fit the data: {asked} cannot be drawn at seed {seed}. {advice}")
+                msg = f"every cell must fit the data: {asked} cannot be drawn at seed {seed}. {advice}"
+                return SplitError(msg) if advice else error
         return error
+
+    def _advice(self, seed: int, config: SweepConfig, n: int | None, N: int | None) -> str:
+        if N is not None and (most := self._largest(N, lambda size: self._fits(seed, config, n, size))):
+            return f"The largest -N{_flag(' with -n', n)} is {most:,}."
+        if n is not None and (most := self._largest(n, lambda size: self._fits(seed, config, size, N))):
+            return f"The largest -n{_flag(' with -N', N)} is {most:,}."
+        return ""
 
     def _fits(self, seed: int, config: SweepConfig, n: int | None, N: int | None) -> bool:
         try:
@@ -120,9 +123,8 @@ class SplitSource:
         return True
 
     @staticmethod
-    def _largest(size: int, fits: object) -> int:
+    def _largest(size: int, fits: Callable[[int], bool]) -> int:
         """Return the largest size below `size` that fits, 0 if there is none; by bisection."""
-        assert callable(fits)
         low, high = 0, min(size, 2**40)
         while high - low > 1:
             middle = (low + high) // 2

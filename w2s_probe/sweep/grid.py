@@ -132,7 +132,7 @@ class _Work:
 def _finish(work: Sequence[_Work], store: CellStore, *, jobs: int, on_progress: Progress | None) -> None:
     """Fit all missing cells."""
     total = sum(len(unit.wanted) for unit in work)
-    show = on_progress or (lambda name, done, total: None)
+    show = on_progress or _silent
     if total:
         show("cells", 0, total)
     if jobs == 1 or len(work) < 2:
@@ -145,6 +145,10 @@ def _finish(work: Sequence[_Work], store: CellStore, *, jobs: int, on_progress: 
         ):
             store.held.update(found)
     show("cells", total, total)
+
+
+def _silent(name: str, done: int, total: int) -> None:
+    """Nobody looks."""
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,7 +133,9 @@ class _Unit:
 
     def fitted(self, system: System, X: NDArray[np.floating], Y: Float) -> list[LinearHead]:
         """Return the heads of a system on some rows; ridge heads share a spectrum."""
-        shared = {"spectrum": self.fits.spectrum(X, self.base.scale or "none")} if self.base.head == "ridge" else {}
+        shared: dict[str, Any] = {}
+        if self.base.head == "ridge":
+            shared["spectrum"] = self.fits.spectrum(X, self.base.scale or "none")
         return [self.fits.fit(X, Y, **shared, **config.fit_options(system)) for config in self.over(system)]
 
     def scored(self, system: System, i: int) -> list[Scored]:
@@ -189,16 +192,16 @@ class _Pool:
 
     @cached_property
     def spectrum(self) -> Spectrum:
-        assert self.moments is not None
-        pool = self.moments
+        pool = cast("Moments", self.moments)
         return spectrum_of_gram(pool.gram("student"), n=pool.n, mean=pool.mean_of("student"))
 
     def vanilla(self, i: int) -> list[Scored]:
         """Return the plain students of each teacher, whose pseudolabels never exist."""
-        assert self.moments is not None
         heads = []
         for weak in self.unit.labeled("teacher", i):
-            make = _along(student_path, self.moments, weak.coef, weak.intercept, spectrum=self.spectrum)
+            make = _along(
+                student_path, cast("Moments", self.moments), weak.coef, weak.intercept, spectrum=self.spectrum
+            )
             heads += _heads(make, self.unit.over("student"), lambda path: path.gcv, "gcv")
         return self.unit.test(heads, "student")
 

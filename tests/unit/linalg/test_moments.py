@@ -147,7 +147,7 @@ def changed(**fields: Any) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         with np.load(path) as file:
             held = {name: file[name] for name in file.files}
-        np.savez(path, **{**held, **fields})  # type: ignore[arg-type]
+        np.savez(path, **{**held, **fields})
 
     return write
 
