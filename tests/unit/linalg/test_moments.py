@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import zipfile
 from collections.abc import Callable
@@ -60,7 +61,7 @@ def test_sums_of_shards_are_the_whole_in_any_order(seed: int, cuts: list[int]) -
     bounds = [0, *sorted(set(cuts)), 5000]
     shards = [
         moments_of({name: array[start:end] for name, array in arrays.items()})
-        for start, end in zip(bounds, bounds[1:], strict=False)
+        for start, end in itertools.pairwise(bounds)
     ]
     for shuffled in (shards, shards[::-1]):
         assert_equal(nested(shuffled)[-1], direct(arrays))
