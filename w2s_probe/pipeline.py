@@ -207,7 +207,7 @@ def sweep(
     features = dict(zip(names, sets, strict=True))
     weak, strong = ({without_folders(name): features[name] for name in side} for side in (teachers, students))
     found = run_sweep(weak, strong, source, config=config, folder=folder, jobs=jobs, on_progress=on_progress)
-    asked = {"data": without_folders(data.data), "teachers": list(weak), "students": list(strong)}
+    asked = {"teachers": list(weak), "students": list(strong), **data.to_dict(), "data": without_folders(data.data)}
     return Sweep(result=replace(found, config={**asked, **found.config}), fetched=fetched)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe import metrics
-from w2s_probe.config import SweepConfig
+from w2s_probe.config import DataConfig, SweepConfig
 from w2s_probe.metrics import Draws, RowScore
 from w2s_probe.plain import Keys, Mark
 from w2s_probe.results import Estimate
@@ -38,6 +38,20 @@ COLUMNS: dict[str, type] = {
     "n_test": int,
 }
 METRICS = {"classification": ("accuracy", "brier", "log_loss", "ece"), "regression": ("r2", "squared_error")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backbones:
+    """The axes of a sweep that are no settings of a run: every teacher is paired with every student.
+
+    Parameters
+    ----------
+    teachers, students : tuple of str
+        Names of the backbones.
+    """
+
+    teachers: tuple[str, ...]
+    students: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +123,7 @@ class SweepResult:
         The tidy table; it goes into its own file and is no part of ``--json``.
     """
 
-    config: Annotated[Mapping[str, Any], Keys("data", "teachers", "students", SweepConfig)]
+    config: Annotated[Mapping[str, Any], Keys(Backbones, DataConfig, SweepConfig)]
     score: str
     level: float
     n_test: int
