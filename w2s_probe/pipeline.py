@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
 from w2s_probe.backbones.base import Items
 from w2s_probe.cache import FeatureStore, item_digests
-from w2s_probe.config import DataConfig, SweepConfig, W2SConfig
+from w2s_probe.config import DataConfig, W2SConfig
 from w2s_probe.curves import learning_curve
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
@@ -33,10 +33,22 @@ from w2s_probe.protocol import run_w2s
 from w2s_probe.results import W2SResult
 from w2s_probe.splits import Part, Split, draw_splits, same_item_blocks
 from w2s_probe.strategies import load_strategy
-from w2s_probe.sweep import SplitSource, SweepResult, run_sweep
 from w2s_probe.validation import row_blocks
 
-__all__ = ["Fetched", "Run", "Sweep", "embed", "embed_items", "run", "sweep", "without_folders"]
+__all__ = [
+    "Fetched",
+    "Progress",
+    "Run",
+    "embed",
+    "embed_items",
+    "fetch",
+    "fixed_parts",
+    "labeled_table",
+    "open_source",
+    "run",
+    "tied_rows",
+    "without_folders",
+]
 
 Progress = Callable[[str, int, int], None]
 
@@ -127,12 +139,12 @@ def run(
     W2SProbeError
         With one sentence that says what was expected, what came and what to do.
     """
-    table, labels = _labeled(data, config.task)
+    table, labels = labeled_table(data, config.task)
     for name in config.strategies:
         load_strategy(name, config.settings)
-    sources = [_open_source(table, name, options, store) for name in (teacher, student)]
+    sources = [open_source(table, name, options, store) for name in (teacher, student)]
     splits = _splits(table, labels, config, sources, split_file)
-    sets, fetched = _fetch(table, sources, store, on_progress)
+    sets, fetched = fetch(table, sources, store, on_progress)
     weak, strong = replace(sets[0], name="teacher features"), replace(sets[1], name="student features")
     result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config)
     if curve:
@@ -151,64 +163,6 @@ def run(
         student=strong,
         fetched=fetched,
     )
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Sweep:
-    """What a finished sweep leaves behind, and what it took to get the features."""
-
-    result: SweepResult
-    fetched: list[Fetched]
-
-
-def sweep(
-    data: DataConfig,
-    config: SweepConfig,
-    *,
-    teachers: Sequence[str],
-    students: Sequence[str],
-    store: FeatureStore,
-    options: BackboneOptions,
-    split_file: Path | None = None,
-    folder: Path | None = None,
-    jobs: int = 1,
-    on_progress: Progress | None = None,
-) -> Sweep:
-    """Read the data, fetch the features of all backbones, and measure every cell of a grid.
-
-    Parameters
-    ----------
-    data : DataConfig
-        The table and its columns.
-    config : SweepConfig
-        The axes, and what all cells share.
-    teachers, students : sequence of str
-        Backbones; every teacher is paired with every student.
-    store, options, split_file, on_progress
-        As in `run`.
-    folder : Path, optional
-        Where finished cells are kept, so that a sweep goes on where it was stopped.
-    jobs : int
-        Processes.
-
-    Raises
-    ------
-    W2SProbeError
-        With one sentence that says what was expected, what came and what to do.
-    """
-    table, labels = _labeled(data, config.task)
-    for name in config.strategies:
-        load_strategy(name, config.settings)
-    names = list(dict.fromkeys([*teachers, *students]))
-    opened = {name: _open_source(table, name, options, store) for name in names}
-    source, config = _split_source(table, labels, config, list(opened.values()), split_file)
-    source.check(config)
-    sets, fetched = _fetch(table, list(opened.values()), store, on_progress)
-    features = dict(zip(names, sets, strict=True))
-    weak, strong = ({without_folders(name): features[name] for name in side} for side in (teachers, students))
-    found = run_sweep(weak, strong, source, config=config, folder=folder, jobs=jobs, on_progress=on_progress)
-    asked = {"teachers": list(weak), "students": list(strong), **data.to_dict(), "data": without_folders(data.data)}
-    return Sweep(result=replace(found, config={**asked, **found.config}), fetched=fetched)
 
 
 def embed(
@@ -231,7 +185,7 @@ def embed(
         As in `run`.
     """
     table = open_data(data)
-    sources = [_open_source(table, name, options, store) for name in backbones]
+    sources = [open_source(table, name, options, store) for name in backbones]
     return _embed_table(table, sources, store, on_progress)
 
 
@@ -243,7 +197,7 @@ def without_folders(name: str) -> str:
     return f"{kind}:{Path(rest).name}" if kind in ("features", "sentence-transformers") else name
 
 
-def _open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore) -> FeatureSet | Backbone:
+def open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore) -> FeatureSet | Backbone:
     """Return features read from a file or the cache, or a backbone that fits the table's items."""
     if name.startswith("features:"):
         return from_file(table, Path(name.partition(":")[2]))
@@ -277,30 +231,12 @@ def _splits(
         n_labeled=config.n_labeled,
         n_unlabeled=config.n_unlabeled,
         n_test=config.n_test,
-        blocks=_blocks(table, sources),
-        fixed=_fixed(table),
+        blocks=tied_rows(table, sources),
+        fixed=fixed_parts(table),
     )
 
 
-def _split_source(
-    table: Table,
-    labels: Labels,
-    config: SweepConfig,
-    sources: Sequence[FeatureSet | Backbone],
-    split_file: Path | None,
-) -> tuple[SplitSource, SweepConfig]:
-    """Return what a sweep draws from; with the user's own splits, their seeds become the axis."""
-    if split_file is None:
-        return SplitSource(labels=labels, blocks=_blocks(table, sources), fixed=_fixed(table)), config
-    if table.split or any((*config.n_labeled, *config.n_unlabeled, config.n_test)):
-        msg = "--split-file fixes all parts: got also --split, -n, -N or --n-test. Drop one or the other."
-        raise ConfigError(msg)
-    splits = tuple(read_split_file(split_file, table.ids))
-    seeds = tuple(split.seed for split in splits)
-    return SplitSource(labels=labels, splits=splits), replace(config, seeds=seeds)
-
-
-def _labeled(data: DataConfig, task: Task) -> tuple[Table, Labels]:
+def labeled_table(data: DataConfig, task: Task) -> tuple[Table, Labels]:
     """Return a table and its ground truth."""
     table = open_data(data)
     if table.label is None:
@@ -308,7 +244,7 @@ def _labeled(data: DataConfig, task: Task) -> tuple[Table, Labels]:
     return table, read_labels(table.label, name=data.label, task=task)
 
 
-def _fixed(table: Table) -> dict[Part, NDArray[np.intp]]:
+def fixed_parts(table: Table) -> dict[Part, NDArray[np.intp]]:
     """Return the parts that the table's own column fixes."""
     if table.split is None:
         return {}
@@ -316,8 +252,8 @@ def _fixed(table: Table) -> dict[Part, NDArray[np.intp]]:
     return {part: np.flatnonzero(rows) for part, rows in marked.items() if rows.any()}
 
 
-def _blocks(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArray[np.intp]:
-    """Return which rows stay together: identical items, and those of one source."""
+def tied_rows(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArray[np.intp]:
+    """Return a number for each row, equal for rows that stay together: identical items, and those of one source."""
     keys: list[Any] = [_item_keys(table, sources)]
     if table.source is not None:
         keys.append([str(value) for value in table.source])
@@ -336,9 +272,10 @@ def _item_keys(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArra
     return keys
 
 
-def _fetch(
+def fetch(
     table: Table, sources: Sequence[FeatureSet | Backbone], store: FeatureStore, on_progress: Progress | None
 ) -> tuple[list[FeatureSet], list[Fetched]]:
+    """Return the features of all sources, those of backbones through the cache, and what it took."""
     fetched = _embed_table(table, sources, store, on_progress)
     digests = _digests(table)
     sets = [

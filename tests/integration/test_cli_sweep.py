@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -88,7 +87,7 @@ def killed_at(folder: Path, cells: int, jobs: str) -> bool:
 def test_killed_at_ten_moments_and_resumed_it_leaves_what_an_uninterrupted_one_leaves(
     cli: Cli, table: Path, tmp_path: Path, jobs: str
 ) -> None:
-    moments = sorted(random.Random(int(jobs)).sample(range(1, 74), 10))
+    moments = np.sort(np.random.default_rng(int(jobs)).choice(np.arange(1, 74), 10, replace=False)).tolist()
     there = 0
     for cells in moments:
         killed_at(tmp_path, cells, jobs)
@@ -165,7 +164,7 @@ MISTAKES = {
     "a size twice": (("-n", "50,50"), "n_labeled must be distinct values"),
     "no size": (("-n", "0"), "must be at least"),
     "too large": (("-n", "50", "-N", "100,9000"), "-n 50 -N 9000 cannot be drawn at seed 0. The largest -N"),
-    "no head": (("--head", "rige"), "Did you mean ridge?"),
+    "no head": (("--head", "softmx"), "Did you mean softmax?"),
     "softmax of numbers": (("--head", "ridge,softmax", "--task", "regression"), "--head ridge"),
     "a teacher twice": (("--teacher", "features:t.npy"), "--teacher must be distinct backbones"),
     "no strategy": (("--strategy", "vanila"), "Did you mean vanilla"),

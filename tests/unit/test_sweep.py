@@ -264,15 +264,17 @@ def test_the_users_own_splits_are_swept_as_they_are(views: Views) -> None:
 @pytest.mark.parametrize("name", ["n_labeled", "seeds", "teacher_alpha", "head", "strategies"])
 def test_an_axis_must_have_distinct_values(name: str) -> None:
     first = getattr(SweepConfig(), name)[0]
-    for values in ((), (first, first)):
+    wrong: list[dict[str, Any]] = [{name: ()}, {name: (first, first)}]
+    for axis in wrong:
         with pytest.raises(ConfigError, match=f"{name} must be distinct values, at least one"):
-            SweepConfig(**{name: values})
+            SweepConfig(**axis)
 
 
 def test_values_of_an_axis_are_checked_as_run_checks_them() -> None:
-    for wrong in ({"n_labeled": (5, 0)}, {"student_alpha": (1.0, -1.0)}, {"seeds": (-1,)}):
+    wrong: list[dict[str, Any]] = [{"n_labeled": (5, 0)}, {"student_alpha": (1.0, -1.0)}, {"seeds": (-1,)}]
+    for axis in wrong:
         with pytest.raises(ConfigError):
-            SweepConfig(**wrong)  # type: ignore[arg-type]
+            SweepConfig(**axis)
 
 
 def test_rows_must_match(views: Views) -> None:

@@ -74,7 +74,7 @@ def _execute(
     split_file: str | None,
     **values: Any,
 ) -> None:
-    from w2s_probe import pipeline
+    from w2s_probe import sweeping
     from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
     from w2s_probe.report.sweep import save_sweep, sweep_text
@@ -82,7 +82,7 @@ def _execute(
 
     config = _config(values)
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
-        done = pipeline.sweep(
+        done = sweeping.sweep(
             data_from(values),
             config,
             teachers=_distinct("--teacher", teachers),

@@ -72,10 +72,12 @@ class SweepPoint:
         How the student learned.
     teacher, student, baseline, ceiling : Estimate
         Their main score.
-    gain, versus_baseline : Estimate
-        Student minus teacher, and student minus baseline.
+    gain : Estimate
+        Student minus teacher.
     pgr : Estimate
         Fraction of the teacher-to-ceiling gap recovered; NaN unless that gap is resolved.
+    versus_baseline : Estimate
+        Student minus baseline.
     """
 
     teacher_backbone: str

@@ -147,7 +147,8 @@ class _Unit:
 
     def test(self, heads: Sequence[LinearHead], of: str) -> list[Scored]:
         """Return what several heads score, their raw scores as one product."""
-        raw = self.tested[of] @ np.hstack([head.coef for head in heads]) + np.hstack([head.intercept for head in heads])
+        coef, intercept = (np.hstack([getattr(head, name) for head in heads]) for name in ("coef", "intercept"))
+        raw = (coef.T @ self.tested[of].T).T + intercept  # column by column: sums over few classes are then fast
         columns = np.split(raw, len(heads), axis=1)
         return [self.judged(head, scores) for head, scores in zip(heads, columns, strict=True)]
 
