@@ -20,6 +20,7 @@ from w2s_probe.cli import outputs
 from w2s_probe.exchange import Exchanged
 from w2s_probe.plain import Keys, Mark, members
 from w2s_probe.results import SCHEMA, W2SResult
+from w2s_probe.sweep import SweepResult
 
 __all__ = ["OUTPUTS", "schema_files", "schema_of"]
 
@@ -36,6 +37,7 @@ OUTPUTS: dict[str, type] = {
     "embed": outputs.Embedded,
     "report": W2SResult,
     "run": W2SResult,
+    "sweep": SweepResult,
 }
 Schema = dict[str, Any]
 # A float that is not finite is written as null.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from w2s_probe.errors import ConfigError
 
-__all__ = ["DataConfig", "DiagnoseConfig", "System", "W2SConfig"]
+__all__ = ["DataConfig", "DiagnoseConfig", "Head", "SweepConfig", "System", "W2SConfig"]
 
+Head = Literal["ridge", "softmax"]
 System = Literal["teacher", "student", "baseline", "ceiling"]
 
 
@@ -200,3 +201,82 @@ class DiagnoseConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""
         return asdict(self)
+
+
+_DEFAULT: dict[str, Any] = {each.name: each.default for each in fields(W2SConfig)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepConfig:
+    """Weak-to-strong experiments on a grid: the product of the axes, each a tuple of distinct values.
+
+    Parameters
+    ----------
+    n_labeled, n_unlabeled : tuple of int or None
+        Sizes of the labeled part and of the pool; None is resolved by `splits.draw_grid`.
+    teacher_alpha, student_alpha : tuple of float or None
+        Strengths of the heads, with the meaning they have in `W2SConfig`; None chooses them.
+    head : tuple of {"ridge", "softmax"}
+        Kinds of linear heads.
+    strategies : tuple of str
+        How students learn.
+    seeds : tuple of int
+        Each redraws all parts.
+    task, n_test, scale, pseudolabels, ceiling, alphas, settings, level
+        As in `W2SConfig`, the same for the whole grid.
+    """
+
+    n_labeled: tuple[int | None, ...] = (None,)
+    n_unlabeled: tuple[int | None, ...] = (None,)
+    teacher_alpha: tuple[float | None, ...] = (None,)
+    student_alpha: tuple[float | None, ...] = (None,)
+    head: tuple[Head, ...] = (_DEFAULT["head"],)
+    strategies: tuple[str, ...] = _DEFAULT["strategies"]
+    seeds: tuple[int, ...] = tuple(range(_DEFAULT["seed"], _DEFAULT["seed"] + _DEFAULT["seeds"]))
+    task: Literal["classification", "regression"] = _DEFAULT["task"]
+    n_test: int | None = None
+    scale: Literal["none", "standard"] | None = None
+    pseudolabels: Literal["soft", "hard"] = _DEFAULT["pseudolabels"]
+    ceiling: Literal["U", "L+U"] = _DEFAULT["ceiling"]
+    alphas: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    level: float = _DEFAULT["level"]
+
+    def __post_init__(self) -> None:
+        axes = ("n_labeled", "n_unlabeled", "teacher_alpha", "student_alpha", "head", "strategies", "seeds")
+        for name in axes:
+            _check_axis(name, getattr(self, name))
+        for head in self.head:
+            for strengths in [(weak, strong) for weak in self.teacher_alpha for strong in self.student_alpha]:
+                self.run_config(head, *strengths)
+        for name in ("n_labeled", "n_unlabeled"):
+            for size in getattr(self, name):
+                W2SConfig(**{name: size})
+        W2SConfig(seed=min(self.seeds))
+
+    def run_config(self, head: Head, teacher_alpha: float | None, student_alpha: float | None) -> W2SConfig:
+        """Return the experiment at one kind of head and two strengths; sizes and seeds are not in it.
+
+        Parameters
+        ----------
+        head : {"ridge", "softmax"}
+            Of the axis.
+        teacher_alpha, student_alpha : float or None
+            Of their axes.
+        """
+        shared = ("strategies", "task", "n_test", "scale", "pseudolabels", "ceiling", "alphas", "settings", "level")
+        chosen = {name: getattr(self, name) for name in shared}
+        return W2SConfig(head=head, teacher_alpha=teacher_alpha, student_alpha=student_alpha, **chosen)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in {**asdict(self), "settings": dict(self.settings)}.items()
+        }
+
+
+def _check_axis(name: str, values: Sequence[object]) -> None:
+    if not values or len(set(values)) != len(values):
+        msg = f"{name} must be distinct values, at least one: got {list(values)!s:.60}. Name each once."
+        raise ConfigError(msg)

@@ -13,6 +13,7 @@ from typing import Any
 
 from w2s_probe.config import W2SConfig
 from w2s_probe.features import FeatureSet
+from w2s_probe.heads import PoolFits
 from w2s_probe.labels import Labels
 from w2s_probe.outcomes import SeedOutcome, summarize
 from w2s_probe.protocol import fit_seed, suitable_threads
@@ -57,11 +58,12 @@ def learning_curve(
     n = min(len(outcome.split.labeled) for outcome in outcomes)
     N = min(len(outcome.split.unlabeled) for outcome in outcomes)
     sizes = [(size, N) for size in curve_sizes(n, labels)] + [(n, size) for size in curve_sizes(N, labels)]
+    fits = PoolFits(config.head)
     points, rows = [], []
     with suitable_threads(config):
         for smaller_n, smaller_N in sorted(set(sizes)):
             fitted = [
-                _refit(teacher, student, labels, outcome=outcome, n=smaller_n, N=smaller_N, config=first)
+                _refit(teacher, student, labels, outcome=outcome, n=smaller_n, N=smaller_N, config=first, fits=fits)
                 for outcome in outcomes
             ]
             found = summarize(fitted, labels, config=first)
@@ -92,6 +94,7 @@ def _refit(
     n: int,
     N: int,
     config: W2SConfig,
+    fits: PoolFits,
 ) -> SeedOutcome:
     split = smaller_split(outcome.split, labels, n_labeled=n, n_unlabeled=N)
     same_n = n == len(outcome.split.labeled)
@@ -100,7 +103,7 @@ def _refit(
     if same_n and same_N:
         return outcome
     known = {name: head for name, head in outcome.heads.items() if same[name]}
-    return fit_seed(teacher, student, labels, split=split, config=config, known=known)
+    return fit_seed(teacher, student, labels, split=split, config=config, known=known, fits=fits)
 
 
 def _point(found: W2SResult, *, n: int, N: int) -> CurvePoint:

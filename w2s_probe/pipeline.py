@@ -37,19 +37,28 @@ from w2s_probe.plain import Mark
 from w2s_probe.protocol import run_w2s
 from w2s_probe.reading import stratified_folds
 from w2s_probe.results import ForecastResult, W2SResult
-from w2s_probe.splits import Split, draw_splits, same_item_blocks
+from w2s_probe.splits import Part, Split, draw_splits, same_item_blocks
 from w2s_probe.strategies import load_strategy
+from w2s_probe.validation import row_blocks
 
 __all__ = [
     "Diagnosed",
     "Fetched",
     "Forecasted",
+    "Progress",
     "Run",
     "diagnose",
     "embed",
     "embed_items",
+    "fetch",
+    "fetch_features",
+    "fixed_parts",
     "forecast",
+    "labeled_table",
+    "open_source",
     "run",
+    "split_rows",
+    "tied_rows",
     "without_folders",
 ]
 
@@ -142,15 +151,12 @@ def run(
     W2SProbeError
         With one sentence that says what was expected, what came and what to do.
     """
-    table = open_data(data)
-    if table.label is None:
-        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
-    labels = read_labels(table.label, name=data.label, task=config.task)
+    table, labels = labeled_table(data, config.task)
     for name in config.strategies:
         load_strategy(name, config.settings)
-    sources = [_open_source(table, name, options, store) for name in (teacher, student)]
+    sources = [open_source(table, name, options, store) for name in (teacher, student)]
     splits = split_rows(table, labels, config, sources, split_file)
-    sets, fetched = _fetch(table, sources, store, on_progress)
+    sets, fetched = fetch(table, sources, store, on_progress)
     weak, strong = replace(sets[0], name="teacher features"), replace(sets[1], name="student features")
     result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config)
     if curve:
@@ -210,8 +216,8 @@ def diagnose(
     """
     table = open_data(data)
     rows, targets = _known_targets(table, data, task)
-    sources = [_open_source(table, name, options, store) for name in (teacher, student)]
-    (weak, strong), fetched = _fetch(table, sources, store, on_progress)
+    sources = [open_source(table, name, options, store) for name in (teacher, student)]
+    (weak, strong), fetched = fetch(table, sources, store, on_progress)
     found = diagnose_features(weak.X, strong.X, targets=targets, labeled=rows, config=config)
     asked = {"data": data.data, "teacher": teacher, "student": student}
     shown = {key: without_folders(name) for key, name in asked.items()}
@@ -255,7 +261,7 @@ def embed(
         As in `run`.
     """
     table = open_data(data)
-    sources = [_open_source(table, name, options, store) for name in backbones]
+    sources = [open_source(table, name, options, store) for name in backbones]
     return _embed_table(table, sources, store, on_progress)
 
 
@@ -267,7 +273,7 @@ def without_folders(name: str) -> str:
     return f"{kind}:{Path(rest).name}" if kind in ("features", "sentence-transformers") else name
 
 
-def _open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore) -> FeatureSet | Backbone:
+def open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore) -> FeatureSet | Backbone:
     """Return features read from a file or the cache, or a backbone that fits the table's items."""
     if name.startswith("features:"):
         return from_file(table, Path(name.partition(":")[2]))
@@ -310,31 +316,51 @@ def split_rows(
             msg = "--split-file fixes all parts: got also --split, -n, -N or --n-test. Drop one or the other."
             raise ConfigError(msg)
         return read_split_file(split_file, table.ids)
-    fixed = {}
-    if table.split is not None:
-        marked = parts_of_column(table.split, name=table.name)
-        fixed = {part: np.flatnonzero(rows) for part, rows in marked.items() if rows.any()}
-    keys: list[Any] = [_item_keys(table, sources)]
-    if table.source is not None:
-        keys.append([str(value) for value in table.source])
     return draw_splits(
         labels,
         seeds=range(config.seed, config.seed + config.seeds),
         n_labeled=config.n_labeled,
         n_unlabeled=config.n_unlabeled,
         n_test=config.n_test,
-        blocks=same_item_blocks(*keys),
-        fixed=fixed,
+        blocks=tied_rows(table, sources),
+        fixed=fixed_parts(table),
     )
+
+
+def labeled_table(data: DataConfig, task: Task) -> tuple[Table, Labels]:
+    """Return a table and its ground truth."""
+    table = open_data(data)
+    if table.label is None:
+        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
+    return table, read_labels(table.label, name=data.label, task=task)
+
+
+def fixed_parts(table: Table) -> dict[Part, NDArray[np.intp]]:
+    """Return the parts that the table's own column fixes."""
+    if table.split is None:
+        return {}
+    marked = parts_of_column(table.split, name=table.name)
+    return {part: np.flatnonzero(rows) for part, rows in marked.items() if rows.any()}
+
+
+def tied_rows(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArray[np.intp]:
+    """Return a number for each row, equal for rows that stay together: identical items, and those of one source."""
+    keys: list[Any] = [_item_keys(table, sources)]
+    if table.source is not None:
+        keys.append([str(value) for value in table.source])
+    return same_item_blocks(*keys)
 
 
 def _item_keys(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArray[np.bytes_]:
     """Return hashes of the items, or of all their features where there are no items."""
     if table.items is not None:
         return item_digests(table.items)
-    rows = [source.X for source in sources if isinstance(source, FeatureSet)]
-    texts = (hashlib.sha256(b"".join(X[i].tobytes() for X in rows)).hexdigest() for i in range(len(table)))
-    return np.array(list(texts), dtype=np.bytes_)
+    features = [source.X for source in sources if isinstance(source, FeatureSet)]
+    keys = np.empty(len(table), dtype="S16")  # half of SHA-256: a million rows take 16 MB
+    for rows in row_blocks(len(table)):
+        blocks = [np.ascontiguousarray(X[rows]) for X in features]
+        keys[rows] = [hashlib.sha256(b"".join(row)).digest()[:16] for row in zip(*blocks, strict=True)]
+    return keys
 
 
 def fetch_features(
@@ -356,12 +382,13 @@ def fetch_features(
     store, options, on_progress
         As in `run`.
     """
-    return _fetch(table, [_open_source(table, name, options, store) for name in names], store, on_progress)
+    return fetch(table, [open_source(table, name, options, store) for name in names], store, on_progress)
 
 
-def _fetch(
+def fetch(
     table: Table, sources: Sequence[FeatureSet | Backbone], store: FeatureStore, on_progress: Progress | None
 ) -> tuple[list[FeatureSet], list[Fetched]]:
+    """Return the features of all sources, those of backbones through the cache, and what it took."""
     fetched = _embed_table(table, sources, store, on_progress)
     digests = _digests(table)
     sets = [
@@ -509,15 +536,15 @@ def forecast(
     if table.label is None:
         raise missing_column(data.label, table.columns, flag="--label", name=table.name)
     names = list(dict.fromkeys([*teachers, *students]))
-    sources = [_open_source(table, name, options, store) for name in names]
+    sources = [open_source(table, name, options, store) for name in names]
     L, U = _known_rows(table, config, sources, split_file, data.label, more=pool is not None)
     labels = read_labels([table.label[row] for row in L], name=data.label, task=config.task)
-    sets, fetched = _fetch(table, sources, store, on_progress)
+    sets, fetched = fetch(table, sources, store, on_progress)
     features = {name: [found.X[U]] for name, found in zip(names, sets, strict=True)}
     if pool is not None:
         second = open_data(DataConfig(data=pool, text=data.text, id=data.id))
-        others = [_open_source(second, name, options, store) for name in names]
-        more, again = _fetch(second, others, store, on_progress)
+        others = [open_source(second, name, options, store) for name in names]
+        more, again = fetch(second, others, store, on_progress)
         fetched += again
         for name, found in zip(names, more, strict=True):
             features[name].append(np.asarray(found.X))

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 from w2s_probe.config import System, W2SConfig
 from w2s_probe.errors import SplitError
 from w2s_probe.features import FeatureSet
-from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax
+from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.labels import Labels
 from w2s_probe.outcomes import SeedOutcome, summarize
@@ -38,7 +38,7 @@ from w2s_probe.splits import Split
 from w2s_probe.strategies import W2SProblem, load_strategy
 from w2s_probe.validation import check_same_rows
 
-__all__ = ["fit_seed", "run_w2s", "suitable_threads"]
+__all__ = ["check_labeled", "fit_seed", "run_w2s", "suitable_threads"]
 
 
 def run_w2s(
@@ -73,8 +73,9 @@ def run_w2s(
     """
     for features in (teacher, student):
         check_same_rows(features.name, len(features), "the data", len(labels))
+    fits = PoolFits(config.head)
     with suitable_threads(config):
-        outcomes = [fit_seed(teacher, student, labels, split=split, config=config) for split in splits]
+        outcomes = [fit_seed(teacher, student, labels, split=split, config=config, fits=fits) for split in splits]
     fingerprint = _fingerprint(teacher, student, labels, splits, config)
     return summarize(outcomes, labels, config=config, fingerprint=fingerprint), outcomes
 
@@ -93,6 +94,7 @@ def fit_seed(
     split: Split,
     config: W2SConfig,
     known: Mapping[str, LinearHead] | None = None,
+    fits: PoolFits | None = None,
 ) -> SeedOutcome:
     """Return the four systems fitted on one split.
 
@@ -104,14 +106,15 @@ def fit_seed(
         Who plays which part.
     known : mapping of system to LinearHead, optional
         Heads already fitted to the same rows; they are not fitted again.
+    fits : PoolFits, optional
+        Given to several calls, it lets those with the same pool share what it costs.
     """
-    fit: Callable[..., LinearHead] = fit_ridge if config.head == "ridge" else fit_softmax
+    fits = fits or PoolFits(config.head)
     L, U = split.labeled, split.unlabeled
     Y = labels.targets(L)
-    if np.ptp(Y, axis=0).max() == 0:
-        msg = f"the labeled part of seed {split.seed} must hold two classes: got one. Choose other labeled rows."
-        raise SplitError(msg)
+    check_labeled(Y, split.seed)
     top = np.concatenate([L, U]) if config.ceiling == "L+U" else U
+    pool = fits.hold(student.X, U)
     trained_on: dict[System, tuple[FeatureSet, NDArray[np.intp]]] = {
         "teacher": (teacher, L),
         "baseline": (student, L),
@@ -120,7 +123,8 @@ def fit_seed(
     heads = dict(known or {})
     for system, (features, rows) in trained_on.items():
         if system not in heads:
-            heads[system] = fit(features.X[rows], labels.targets(rows), **config.fit_options(system))
+            X = pool if rows is U else features.X[rows]
+            heads[system] = fits.fit(X, labels.targets(rows), **config.fit_options(system))
     raw = heads["teacher"].scores(teacher.X[U])
     pseudolabels = pseudolabels_of(heads["teacher"], raw, hard=config.pseudolabels == "hard")
     students = {}
@@ -129,10 +133,10 @@ def fit_seed(
         problem = W2SProblem(
             X_labeled=student.X[L],
             Y_labeled=Y,
-            X_unlabeled=student.X[U],
+            X_unlabeled=pool,
             teacher_scores=[raw],
             pseudolabels=[pseudolabels],
-            fit=partial(fit, **config.fit_options("student")),
+            fit=partial(fits.fit, **config.fit_options("student")),
             classes=labels.classes,
             rng=np.random.default_rng([split.seed, 1]),
         )
@@ -148,6 +152,13 @@ def fit_seed(
         },
         pseudolabels=pseudolabels,
     )
+
+
+def check_labeled(Y: NDArray[np.float64], seed: int) -> None:
+    """Raise `SplitError` if the targets of the labeled rows are all the same."""
+    if np.ptp(Y, axis=0).max() == 0:
+        msg = f"the labeled part of seed {seed} must hold two classes: got one. Choose other labeled rows."
+        raise SplitError(msg)
 
 
 def _fingerprint(

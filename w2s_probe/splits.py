@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -12,11 +13,23 @@ from numpy.typing import NDArray
 from w2s_probe.errors import SplitError
 from w2s_probe.labels import Labels
 
-__all__ = ["PARTS", "Part", "Split", "draw_splits", "same_item_blocks", "smaller_split"]
+__all__ = [
+    "PARTS",
+    "Part",
+    "Sizes",
+    "Split",
+    "SplitGrid",
+    "draw_grid",
+    "draw_splits",
+    "same_item_blocks",
+    "smaller_split",
+]
 
 Part = Literal["labeled", "unlabeled", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
+DRAWN: tuple[Part, ...] = ("test", "labeled", "unlabeled")  # in this order
 Rows = NDArray[np.intp]
+Sizes = Sequence[int | None]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,7 +89,8 @@ def draw_splits(
     """Return one split for each seed, stratified by class, identical items on one side.
 
     With one seed, the labeled rows of a smaller `n_labeled` and the pool of a smaller
-    `n_unlabeled` are the first rows of the larger ones: sizes can be swept without new noise.
+    `n_unlabeled` are the first rows of the larger ones: sizes can be swept without new noise. The pool
+    does not depend on `n_labeled` either, unless the two together leave hardly a row.
 
     Parameters
     ----------
@@ -97,15 +111,89 @@ def draw_splits(
     SplitError
         If the data cannot supply the sizes, or a class is too rare to be in every part.
     """
+    if len(fixed or {}) == len(PARTS):
+        seeds = seeds[:1]
+    draw = partial(draw_grid, labels, n_labeled=[n_labeled], n_unlabeled=[n_unlabeled], n_test=n_test)
+    return [draw(seed=seed, blocks=blocks, fixed=fixed).split(0, 0) for seed in seeds]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SplitGrid:
+    """The splits of one seed at several sizes; equal pools are one array.
+
+    Parameters
+    ----------
+    labeled : tuple of int arrays
+        Labeled rows of each n.
+    pools : tuple of int arrays
+        Distinct pools.
+    pool_of : tuple of tuple of int
+        Position of the pool of each n (outer) and N (inner).
+    test : array of int, shape (m,)
+        Test rows of all sizes.
+    seed : int
+        Seed they were drawn with.
+    """
+
+    labeled: tuple[Rows, ...]
+    pools: tuple[Rows, ...]
+    pool_of: tuple[tuple[int, ...], ...]
+    test: Rows
+    seed: int
+
+    def split(self, i: int, j: int) -> Split:
+        """Return the split of the i-th n and the j-th N."""
+        pool = self.pools[self.pool_of[i][j]]
+        return Split(labeled=self.labeled[i], unlabeled=pool, test=self.test, seed=self.seed)
+
+
+def draw_grid(
+    labels: Labels,
+    *,
+    seed: int,
+    n_labeled: Sizes = (None,),
+    n_unlabeled: Sizes = (None,),
+    n_test: int | None = None,
+    blocks: Rows | None = None,
+    fixed: Mapping[Part, Rows] | None = None,
+) -> SplitGrid:
+    """Return the splits that `draw_splits` draws at each n and N, with the table sorted once.
+
+    Parameters
+    ----------
+    labels, n_test, blocks, fixed
+        As in `draw_splits`.
+    seed : int
+        One seed.
+    n_labeled, n_unlabeled : sequence of int or None
+        Sizes, as `draw_splits` takes one of each.
+
+    Raises
+    ------
+    SplitError
+        If the data cannot supply one of the sizes.
+    """
     fixed = dict(fixed or {})
     blocks = np.arange(len(labels)) if blocks is None else blocks
     free = _outside(blocks, fixed.values())
-    sizes = _sizes(int(free.sum()), fixed, n_labeled=n_labeled, n_unlabeled=n_unlabeled, n_test=n_test)
     strata = np.zeros(len(labels), dtype=np.int64) if labels.classes is None else labels.values
+    for n in n_labeled:
+        for N in n_unlabeled:
+            sizes = _sizes(int(free.sum()), fixed, n_labeled=n, n_unlabeled=N, n_test=n_test)
     _check_classes(labels, strata[free], drawn=3 - len(fixed))
-    if len(fixed) == len(PARTS):
-        return [Split(seed=seeds[0], **fixed)]
-    return [_draw(seed, strata, blocks, free, sizes, fixed) for seed in seeds]
+    order = _order(seed, blocks)
+    left = order[free[order]]
+    test, left = _take(left, blocks, strata, sizes["test"], part="test", fixed=fixed)
+    shares = np.bincount(strata[left], minlength=int(strata.max()) + 1)
+    labeled: list[Rows] = []
+    pools: list[Rows] = []
+    pool_of: list[tuple[int, ...]] = []
+    for n in n_labeled:
+        size = _sizes(int(free.sum()), fixed, n_labeled=n, n_unlabeled=None, n_test=n_test)["labeled"]
+        chosen, rest = _take(left, blocks, strata, size, part="labeled", fixed=fixed)
+        labeled.append(chosen)
+        pool_of.append(tuple(_pool(rest[::-1], N, strata, shares, pools, fixed) for N in n_unlabeled))
+    return SplitGrid(labeled=tuple(labeled), pools=tuple(pools), pool_of=tuple(pool_of), test=test, seed=seed)
 
 
 def smaller_split(split: Split, labels: Labels, *, n_labeled: int, n_unlabeled: int) -> Split:
@@ -199,33 +287,55 @@ def _check_classes(labels: Labels, strata: NDArray[np.int64], *, drawn: int) -> 
         raise SplitError(msg)
 
 
-def _draw(
-    seed: int,
-    strata: NDArray[np.int64],
-    blocks: Rows,
-    free: NDArray[np.bool_],
-    sizes: Mapping[Part, int | None],
-    fixed: Mapping[Part, Rows],
-) -> Split:
-    """Fill test and labeled from the front of one random order of blocks, the pool from its back."""
+def _order(seed: int, blocks: Rows) -> Rows:
+    """Return all rows in one random order of blocks: test and labeled come from its front, the pool from its back."""
     rng = np.random.default_rng(seed)
     turn = rng.permutation(int(blocks.max()) + 1)[blocks]
-    order = np.lexsort((rng.permutation(len(blocks)), turn))
-    parts = dict(fixed)
-    wanted: tuple[Part, ...] = ("test", "labeled", "unlabeled")
-    for step, part in enumerate(wanted):
-        if part in fixed:
-            continue
-        left = order[free[order]]
-        rows = left[::-1] if part == "unlabeled" else left
-        later = sum(other not in fixed for other in wanted[step + 1 :])
-        parts[part] = _stratified(rows, strata, sizes[part], reserve=later, part=part)
-        free = free & _outside(blocks, [parts[part]])
-    return Split(seed=seed, **parts)
+    return np.lexsort((rng.permutation(len(blocks)), turn))
 
 
-def _stratified(rows: Rows, strata: NDArray[np.int64], size: int | None, *, reserve: int, part: str) -> Rows:
-    """Return the first rows of each class, as many as its share of `size`."""
+def _take(
+    left: Rows, blocks: Rows, strata: NDArray[np.int64], size: int | None, *, part: Part, fixed: Mapping[Part, Rows]
+) -> tuple[Rows, Rows]:
+    """Return the rows of a part, and what is left without their blocks."""
+    if part in fixed:
+        return fixed[part], left
+    later = sum(other not in fixed for other in DRAWN[DRAWN.index(part) + 1 :])
+    rows = _stratified(left, strata, size, reserve=later, part=part)
+    return rows, left[_outside(blocks, [rows])[left]]
+
+
+def _pool(
+    rows: Rows,
+    size: int | None,
+    strata: NDArray[np.int64],
+    shares: NDArray[np.int64],
+    pools: list[Rows],
+    fixed: Mapping[Part, Rows],
+) -> int:
+    """Return the position of a pool among the distinct ones, to which it is added if it is new."""
+    pool = (
+        fixed["unlabeled"]
+        if "unlabeled" in fixed
+        else _stratified(rows, strata, size, reserve=0, part="unlabeled", shares=shares)
+    )
+    known = (at for at, other in enumerate(pools) if np.array_equal(pool, other))
+    at = next(known, len(pools))
+    if at == len(pools):
+        pools.append(pool)
+    return at
+
+
+def _stratified(
+    rows: Rows,
+    strata: NDArray[np.int64],
+    size: int | None,
+    *,
+    reserve: int,
+    part: str,
+    shares: NDArray[np.int64] | None = None,
+) -> Rows:
+    """Return the first rows of each class, as many as its share of `size`, by default in proportion to `rows`."""
     if size is None:
         return rows
     if size > len(rows):
@@ -235,7 +345,8 @@ def _stratified(rows: Rows, strata: NDArray[np.int64], size: int | None, *, rese
         )
         raise SplitError(msg)
     codes = strata[rows]
-    quotas = _shares(size, np.bincount(codes, minlength=int(strata.max()) + 1), reserve=reserve, part=part)
+    counts = np.bincount(codes, minlength=int(strata.max()) + 1)
+    quotas = _shares(size, counts, counts if shares is None else shares, reserve=reserve, part=part)
     by_class = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[by_class], np.arange(len(quotas)))
     position = np.empty(len(rows), dtype=np.intp)
@@ -243,8 +354,10 @@ def _stratified(rows: Rows, strata: NDArray[np.int64], size: int | None, *, rese
     return rows[position < quotas[codes]]
 
 
-def _shares(size: int, counts: NDArray[np.int64], *, reserve: int, part: str) -> NDArray[np.int64]:
-    """Return whole shares of `size` in proportion to `counts`, by largest remainder.
+def _shares(
+    size: int, counts: NDArray[np.int64], proportions: NDArray[np.int64], *, reserve: int, part: str
+) -> NDArray[np.int64]:
+    """Return whole shares of `size`, at most `counts`, in proportion to `proportions`, by largest remainder.
 
     Each class with rows gets at least one and leaves `reserve` rows for the parts after it.
     """
@@ -256,7 +369,7 @@ def _shares(size: int, counts: NDArray[np.int64], *, reserve: int, part: str) ->
             f"of {int(counts.sum())} in {int(some.sum())} classes. Change the sizes, or merge rare classes."
         )
         raise SplitError(msg)
-    exact = size * counts / counts.sum()
+    exact = size * proportions / proportions.sum()
     shares = np.clip(np.floor(exact).astype(np.int64), some, most)
     while (missing := size - int(shares.sum())) != 0:
         room = shares < most if missing > 0 else shares > some

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from w2s_probe.errors import DataError
 
-__all__ = ["check_expansion", "is_regular_file", "native_reader", "reason"]
+__all__ = ["check_expansion", "is_regular_file", "native_reader", "read_member", "reason"]
 
 ALWAYS_READ = 2**30  # bytes in memory that need no excuse
 MOST_EXPANSION = 100  # bytes in memory for each byte on disk, beyond that; deflate reaches 1,000 on zeros only
@@ -33,6 +38,40 @@ def check_expansion(name: str, *, on_disk: int, in_memory: int) -> None:
             f"says it needs {in_memory:,}. If you trust it, save it without compression."
         )
         raise DataError(msg)
+
+
+def read_member(path: Path, archive: zipfile.ZipFile, name: str, *, shown: str) -> NDArray[Any]:
+    """Return one array of an .npz archive, never unpickling, nor unpacking more than the archive says it holds.
+
+    Parameters
+    ----------
+    path : Path
+        The archive's file.
+    archive : ZipFile
+        The same, open.
+    name : str
+        Of the array.
+    shown : str
+        What the user calls the file.
+
+    Raises
+    ------
+    DataError
+        If it would fill memory far beyond the size of the file.
+    KeyError, ValueError
+        If there is no such array, or it is not what its header says.
+    """
+    entry = archive.getinfo(f"{name}.npy")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        msg = f"{entry.filename} is compressed in a way numpy does not use"  # others unpack without a limit
+        raise ValueError(msg)
+    check_expansion(shown, on_disk=path.stat().st_size, in_memory=entry.file_size)
+    with archive.open(entry) as handle:
+        array: NDArray[Any] = np.lib.format.read_array(handle, allow_pickle=False)
+        if handle.read(1):
+            msg = f"{entry.filename} has more bytes than its header says"
+            raise ValueError(msg)
+    return array
 
 
 def reason(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.errors import ShapeError
 
-__all__ = ["as_matrix", "check_same_rows", "check_weights", "row_blocks"]
+__all__ = ["BLOCK_ROWS", "as_matrix", "check_same_rows", "check_weights", "row_blocks"]
 
 BLOCK_ROWS = 2048
 

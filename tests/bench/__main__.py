@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,27 +13,10 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from tests.bench.race import race, seconds
+from tests.bench.sweeps import gcv_from_moments, moments_pass, sweep_cells
+
 SENTENCES = 2000
-
-
-def seconds(task: Callable[[], object]) -> float:
-    """Return the wall time of one call."""
-    start = time.perf_counter()
-    task()
-    return time.perf_counter() - start
-
-
-def race(ours: Callable[[], object], peers: dict[str, Callable[[], object]], *, runs: int) -> None:
-    """Print medians of interleaved runs, and the ratio of each peer to ours."""
-    times: dict[str, list[float]] = {name: [] for name in ("ours", *peers)}
-    for _ in range(runs):
-        for name, task in {"ours": ours, **peers}.items():
-            times[name].append(seconds(task))
-    mine = statistics.median(times["ours"])
-    print(f"  ours {mine:.2f} s, median of {runs}")
-    for name in peers:
-        theirs = statistics.median(times[name])
-        print(f"  {name} {theirs:.2f} s: {theirs / mine:.2f} x ours")
 
 
 def ridge_path_and_loo() -> None:
@@ -324,6 +305,9 @@ TASKS = (
     help_text,
     embed_sentences,
     million_rows,
+    moments_pass,
+    gcv_from_moments,
+    sweep_cells,
 )
 
 

@@ -49,6 +49,12 @@ def test_classification_prints_what_its_schema_says(cli: Cli, table: Path, flags
     check("run", cli(*RUN, *flags, "--json").stdout)
 
 
+@pytest.mark.parametrize("flags", [(), ("--student-alpha", "chosen,1", "--head", "ridge,softmax", "--seed", "1,4")])
+def test_a_sweep_prints_what_its_schema_says(cli: Cli, table: Path, flags: tuple[str, ...]) -> None:
+    sizes = ("-n", "50,100", "-N", "200") if flags else ()
+    check("sweep", cli("sweep", "table.csv", *PAIR[:4], "--label", "y", *sizes, *flags, "--json").stdout)
+
+
 def test_regression_prints_what_its_schema_says(cli: Cli, table: Path, tmp_path: Path) -> None:
     numbers = np.load(tmp_path / "s.npy")[:, 0].astype(float)
     pl.DataFrame({"y": numbers}).write_csv(tmp_path / "table.csv")

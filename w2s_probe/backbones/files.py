@@ -6,6 +6,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from w2s_probe.backbones.identity import hash_file
 from w2s_probe.errors import DataError, W2SProbeError, did_you_mean, listed
 from w2s_probe.features import EmbeddingSpec
 from w2s_probe.parquet import read_parquet
-from w2s_probe.untrusted import check_expansion, is_regular_file, reason
+from w2s_probe.untrusted import is_regular_file, read_member, reason
 from w2s_probe.validation import as_matrix
 
 if TYPE_CHECKING:
@@ -155,22 +156,8 @@ def _npz(path: Path) -> Found:
     with zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         _check_names(path, names)
-        return _member(path, archive, "X"), _ids(_member(path, archive, "ids")) if "ids" in names else None
-
-
-def _member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    """Return one array of an archive, never unpacking more than the archive says it holds."""
-    entry = archive.getinfo(f"{name}.npy")
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        msg = f"{entry.filename} is compressed in a way numpy does not use"  # others unpack without a limit
-        raise ValueError(msg)
-    check_expansion(f"features:{path.name}", on_disk=path.stat().st_size, in_memory=entry.file_size)
-    with archive.open(entry) as handle:
-        array: NDArray[Any] = np.lib.format.read_array(handle, allow_pickle=False)
-        if handle.read(1):
-            msg = f"{entry.filename} has more bytes than its header says"
-            raise ValueError(msg)
-    return array
+        read = partial(read_member, path, archive, shown=f"features:{path.name}")
+        return read("X"), _ids(read("ids")) if "ids" in names else None
 
 
 def _safetensors(path: Path) -> Found:

@@ -18,6 +18,7 @@ from w2s_probe.cli.forecast import forecast
 from w2s_probe.cli.report import report
 from w2s_probe.cli.rim import say
 from w2s_probe.cli.run import run
+from w2s_probe.cli.sweep import sweep
 from w2s_probe.cli.theory import theory
 from w2s_probe.errors import W2SProbeError
 from w2s_probe.text import visible
@@ -50,7 +51,7 @@ def cli() -> None:
     """
 
 
-for verb in (demo, run, forecast, diagnose, theory, report, embed, cache, backbones, doctor):
+for verb in (demo, run, forecast, diagnose, sweep, theory, report, embed, cache, backbones, doctor):
     cli.add_command(verb)
 
 

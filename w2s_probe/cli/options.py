@@ -17,8 +17,10 @@ from w2s_probe.untrusted import is_regular_file, reason
 
 __all__ = [
     "cache_option",
+    "comma_separated",
     "config_from",
     "config_option",
+    "data_from",
     "data_options",
     "diagnose_config_from",
     "diagnose_options",
@@ -27,6 +29,8 @@ __all__ = [
     "json_option",
     "matched_options",
     "runtime_options",
+    "settings_from",
+    "sweep_options",
 ]
 
 LARGEST_CONFIG = 2**14  # bytes; tomllib takes seconds for a crafted key ten times as long
@@ -75,40 +79,28 @@ pair_options = _all(
     click.option("--student", required=True, metavar="BACKBONE", help="Strong backbone."),
 )
 
+
+def _axis(field: str, name: str, help: str, *more: str, metavar: str = "NUMBER", required: bool = False) -> Decorator:  # noqa: A002
+    said = help.replace(" [", ", with commas between [") if " [" in help else f"{help[:-1]}, with commas between."
+    return click.option(name, *more, field, multiple=True, metavar=metavar, required=required, help=said)
+
+
 label_options = _all(
     _column("label", "--label", "Column of the ground truth."),
     _column("split", "--split", "Column with the values labeled, unlabeled, test; other rows are drawn."),
     _column("group_split", "--group-split", "Column of sources; the rows of one stay in one part."),
 )
 
-experiment_options = _all(
-    label_options,
-    pair_options,
-    _experiment("task", "--task", type=_choice("task"), help="How labels are read."),
-    _experiment("n_labeled", "-n", "--n-labeled", type=int, help="Labeled rows [a fifth, at most 400]."),
-    _experiment("n_unlabeled", "-N", "--n-unlabeled", type=int, help="Rows of the pool [all that are left]."),
-    _experiment("n_test", "--n-test", type=int, help="Test rows [a third, at most 2000]."),
-    _experiment("seed", "--seed", type=int, help="First seed."),
-    _experiment("seeds", "--seeds", type=int, help="Number of seeds; each redraws all parts."),
-    click.option(
-        "--head",
-        type=click.Choice(["ridge", "softmax", "logistic"]),
-        default=_default(W2SConfig, "head"),
-        show_default=True,
-        callback=lambda _context, _option, name: "softmax" if name == "logistic" else name,
-        help="Linear head; logistic is another name of softmax.",
-    ),
+_task = _experiment("task", "--task", type=_choice("task"), help="How labels are read.")
+_n_test = _experiment("n_test", "--n-test", type=int, help="Test rows [a third, at most 2000].")
+_seeds = _experiment("seeds", "--seeds", type=int, help="Number of seeds; each redraws all parts.")
+_how_to_fit = _all(
     _experiment(
         "scale", "--scale", type=_choice("scale"), help="Scaling of features [none for ridge, standard for softmax]."
     ),
     _experiment("pseudolabels", "--pseudolabels", type=_choice("pseudolabels"), help="Raw scores, or decisions."),
-    _experiment("teacher_alpha", "--teacher-alpha", type=float, help="Strength of the teacher's head [chosen on L]."),
-    _experiment(
-        "student_alpha",
-        "--student-alpha",
-        type=float,
-        help="Strength of student, baseline and ceiling [each chosen on its own targets].",
-    ),
+)
+_how_to_judge = _all(
     _experiment("ceiling", "--ceiling", type=_choice("ceiling"), help="Rows the ceiling is trained on."),
     _experiment("level", "--level", type=float, help="Level of the intervals."),
     click.option(
@@ -122,6 +114,56 @@ experiment_options = _all(
     ),
     click.option("--set", "settings", multiple=True, metavar="STRATEGY.FIELD=VALUE", help="A strategy's own setting."),
     click.option("--split-file", metavar="FILE", help="Your own splits: a table of seed, id, part."),
+)
+
+experiment_options = _all(
+    label_options,
+    click.option("--teacher", required=True, metavar="BACKBONE", help="Weak backbone, KIND:NAME or features:FILE."),
+    click.option("--student", required=True, metavar="BACKBONE", help="Strong backbone."),
+    _task,
+    _experiment("n_labeled", "-n", "--n-labeled", type=int, help="Labeled rows [a fifth, at most 400]."),
+    _experiment("n_unlabeled", "-N", "--n-unlabeled", type=int, help="Rows of the pool [all that are left]."),
+    _n_test,
+    _experiment("seed", "--seed", type=int, help="First seed."),
+    _seeds,
+    click.option(
+        "--head",
+        type=click.Choice(["ridge", "softmax", "logistic"]),
+        default=_default(W2SConfig, "head"),
+        show_default=True,
+        callback=lambda _context, _option, name: "softmax" if name == "logistic" else name,
+        help="Linear head; logistic is another name of softmax.",
+    ),
+    _how_to_fit,
+    _experiment("teacher_alpha", "--teacher-alpha", type=float, help="Strength of the teacher's head [chosen on L]."),
+    _experiment(
+        "student_alpha",
+        "--student-alpha",
+        type=float,
+        help="Strength of student, baseline and ceiling [each chosen on its own targets].",
+    ),
+    _how_to_judge,
+)
+
+sweep_options = _all(
+    label_options,
+    _axis("teachers", "--teacher", "Weak backbones, KIND:NAME or features:FILE.", metavar="BACKBONE", required=True),
+    _axis("students", "--student", "Strong backbones.", metavar="BACKBONE", required=True),
+    _task,
+    _axis("n_labeled", "-n", "Labeled rows [a fifth, at most 400].", "--n-labeled", metavar="INTEGER"),
+    _axis("n_unlabeled", "-N", "Rows of the pool [all that are left].", "--n-unlabeled", metavar="INTEGER"),
+    _n_test,
+    _axis("seed", "--seed", "First seed; several are the seeds themselves [0].", metavar="INTEGER"),
+    click.option("--seeds", type=int, help=f"Number of seeds from the first [{_default(W2SConfig, 'seeds')}]."),
+    _axis("head", "--head", f"Linear heads: ridge, softmax [{_default(W2SConfig, 'head')}].", metavar="NAME"),
+    _how_to_fit,
+    _axis("teacher_alpha", "--teacher-alpha", "Strengths of the teacher's head; chosen is one [chosen on L]."),
+    _axis(
+        "student_alpha",
+        "--student-alpha",
+        "Strengths of student, baseline and ceiling; chosen is one [each chosen on its own targets].",
+    ),
+    _how_to_judge,
 )
 
 matched_options = _all(
@@ -167,8 +209,8 @@ def config_from(values: dict[str, Any]) -> W2SConfig:
     """Return the experiment that the options describe."""
     fields = {field.name for field in dataclasses.fields(W2SConfig)}
     chosen = {name: value for name, value in values.items() if name in fields}
-    chosen["strategies"] = tuple(_comma_separated(values["strategies"]))
-    chosen["settings"] = dict(_setting(text) for text in values["settings"])
+    chosen["strategies"] = tuple(comma_separated(values["strategies"]))
+    chosen["settings"] = settings_from(values)
     return W2SConfig(**chosen)
 
 
@@ -178,13 +220,19 @@ def diagnose_config_from(values: dict[str, Any]) -> DiagnoseConfig:
     return DiagnoseConfig(**{name: value for name, value in values.items() if name in fields})
 
 
+def settings_from(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the strategies' own settings that the options describe."""
+    return dict(_setting(text) for text in values["settings"])
+
+
 def data_from(values: dict[str, Any]) -> DataConfig:
     """Return the data that the options describe."""
     fields = {field.name for field in dataclasses.fields(DataConfig)}
     return DataConfig(**{name: value for name, value in values.items() if name in fields})
 
 
-def _comma_separated(texts: Iterable[str]) -> list[str]:
+def comma_separated(texts: Iterable[str]) -> list[str]:
+    """Return the parts of texts that have commas between."""
     return [part.strip() for text in texts for part in text.split(",") if part.strip()]
 
 

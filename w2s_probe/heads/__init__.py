@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from w2s_probe.heads.linear import LinearHead, ridge_probabilities
 from w2s_probe.heads.ridge import fit_ridge
+from w2s_probe.heads.shared import PoolFits
 from w2s_probe.heads.softmax import fit_softmax
 
 if TYPE_CHECKING:
     from w2s_probe.heads.estimators import RidgeHead, SoftmaxHead
 
-__all__ = ["LinearHead", "RidgeHead", "SoftmaxHead", "fit_ridge", "fit_softmax", "ridge_probabilities"]
+__all__ = ["LinearHead", "PoolFits", "RidgeHead", "SoftmaxHead", "fit_ridge", "fit_softmax", "ridge_probabilities"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.heads.linear import LinearHead, deviations
 from w2s_probe.linalg.loo import loo_error
-from w2s_probe.linalg.ridge import ridge_path
+from w2s_probe.linalg.ridge import RidgePath, ridge_path
+from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
 from w2s_probe.validation import as_matrix, check_weights
 
-__all__ = ["fit_ridge"]
+__all__ = ["chosen_head", "fit_ridge", "head_of_path", "ridge_spectrum"]
 
+Features = NDArray[np.floating[Any]]
 Rule = Literal["loo", "gcv"]
 
 
@@ -26,6 +29,7 @@ def fit_ridge(
     points: int = 33,
     scale: Literal["none", "standard"] = "none",
     sample_weight: ArrayLike | None = None,
+    spectrum: Spectrum | None = None,
 ) -> LinearHead:
     """Return the ridge head whose strength has the smallest leave-one-out or GCV score.
 
@@ -46,6 +50,8 @@ def fit_ridge(
         feature is divided by 1.
     sample_weight : array of shape (n,), optional
         Non-negative weights.
+    spectrum : Spectrum, optional
+        What `ridge_spectrum` returned for the same `X` and `scale`, without weights.
 
     Returns
     -------
@@ -54,20 +60,67 @@ def fit_ridge(
     """
     features = as_matrix(X, "features")
     weights = check_weights(sample_weight, len(features))
-    deviation = deviations(features, weights) if scale == "standard" else np.ones(features.shape[1])
-    scaled = features / deviation if scale == "standard" else features
-    path = ridge_path(scaled, Y, alphas=[alpha] if alpha is not None else None, points=points, sample_weight=weights)
+    deviation, scaled = _scaled(features, weights, scale)
+    given = [alpha] if alpha is not None else None
+    path = ridge_path(scaled, Y, alphas=given, points=points, sample_weight=weights, spectrum=spectrum)
     if alpha is not None:
-        best = 0
-    else:
-        score = loo_error(path, scaled, Y) if rule == "loo" else path.gcv
-        best = len(score) - 1 - int(np.nanargmin(score[::-1]))
-    W, b = path.coefficients(best)
-    return LinearHead(
-        kind="ridge",
-        coef=W / deviation[:, None],
-        intercept=b,
-        alpha=float(path.alphas[best]),
-        rule=rule if alpha is None else "given",
-        at_edge=alpha is None and len(path.alphas) > 1 and best in (0, len(path.alphas) - 1),
-    )
+        return replace(head_of_path(path, 0), coef=path.coefficients(0)[0] / deviation[:, None])
+    head = chosen_head(path, loo_error(path, scaled, Y) if rule == "loo" else path.gcv, rule=rule)
+    return replace(head, coef=head.coef / deviation[:, None])
+
+
+def ridge_spectrum(X: ArrayLike, *, scale: Literal["none", "standard"] = "none") -> Spectrum:
+    """Return what heads fitted to these rows have in common, whatever their targets.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        Features.
+    scale : {"none", "standard"}
+        As in `fit_ridge`.
+    """
+    features = as_matrix(X, "features")
+    weights = np.ones(len(features))
+    _, scaled = _scaled(features, weights, scale)
+    spectrum, _ = centered_spectrum(scaled, np.empty((len(features), 0)), weights)
+    return spectrum
+
+
+def chosen_head(path: RidgePath, score: NDArray[np.float64], *, rule: Rule) -> LinearHead:
+    """Return the head at the strength with the smallest score; ties go to the larger strength.
+
+    Parameters
+    ----------
+    path : RidgePath
+        Solutions along A strengths.
+    score : array of shape (A,)
+        Leave-one-out error or GCV; NaN where there is none.
+    rule : {"loo", "gcv"}
+        Which of the two it is.
+    """
+    best = len(score) - 1 - int(np.nanargmin(score[::-1]))
+    at_edge = len(path.alphas) > 1 and best in (0, len(path.alphas) - 1)
+    return replace(head_of_path(path, best), rule=rule, at_edge=at_edge)
+
+
+def head_of_path(path: RidgePath, index: int) -> LinearHead:
+    """Return the head at a strength that was given.
+
+    Parameters
+    ----------
+    path : RidgePath
+        Solutions along several strengths.
+    index : int
+        Position of the strength.
+    """
+    W, b = path.coefficients(index)
+    alpha = float(path.alphas[index])
+    return LinearHead(kind="ridge", coef=W, intercept=b, alpha=alpha, rule="given", at_edge=False)
+
+
+def _scaled(features: Features, weights: NDArray[np.float64], scale: str) -> tuple[NDArray[np.float64], Features]:
+    """Return what each feature is divided by, and the result."""
+    if scale == "none":
+        return np.ones(features.shape[1]), features
+    deviation = deviations(features, weights)
+    return deviation, features / deviation

@@ -15,7 +15,7 @@ Written this way nothing cancels for n < d, where :math:`n = \nu = 0` and the fa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from w2s_probe.linalg.ridge import RidgePath
 from w2s_probe.validation import as_matrix, row_blocks
 
-__all__ = ["loo_error", "loo_residuals"]
+__all__ = ["loo_error", "loo_error_of_rows", "loo_residuals"]
 
 Float = NDArray[np.float64]
 
@@ -52,6 +52,36 @@ def loo_error(path: RidgePath, X: ArrayLike, Y: ArrayLike) -> Float:
     return total / weights.sum()
 
 
+def loo_error_of_rows(
+    path: RidgePath,
+    X: NDArray[np.floating[Any]],
+    rows: NDArray[np.intp],
+    targets: Callable[[NDArray[np.intp]], Float],
+) -> Float:
+    """Return what `loo_error` returns for some rows of a larger array, which are read by blocks and never all held.
+
+    Parameters
+    ----------
+    path : RidgePath
+        Fitted to exactly these rows without weights, from their moments.
+    X : array of shape (n, d)
+        All features, finite; may be a memory map.
+    rows : array of int, shape (m,)
+        Positions, best in ascending order.
+    targets : callable
+        From positions to their targets, shape (rows, K).
+    """
+    left_out = _LeftOut(path, path.alphas)
+    axes = path.spectrum.axes / np.sqrt(path.spectrum.eigenvalues)
+    total = np.zeros(len(path.alphas))
+    for block in row_blocks(len(rows)):
+        here = rows[block]
+        U = (X[here] - path.spectrum.mean) @ axes
+        residuals = left_out.residuals(U, targets(here) - path.target_mean, np.ones(len(here)), len(rows))
+        total += (residuals**2).sum(axis=(0, 2))
+    return total / len(rows)
+
+
 def loo_residuals(path: RidgePath, X: ArrayLike, Y: ArrayLike, *, index: int) -> Float:
     """Return ``y_i`` minus the prediction of the head fitted without row i, shape (n, K).
 
@@ -73,18 +103,28 @@ def loo_residuals(path: RidgePath, X: ArrayLike, Y: ArrayLike, *, index: int) ->
 def _blocks(path: RidgePath, X: ArrayLike, Y: ArrayLike, alphas: Float) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Yield leave-one-out residuals of shape (rows, A, K) for blocks of rows."""
     features, targets = as_matrix(X, "features"), as_matrix(Y, "targets").astype(np.float64)
-    spectrum, p = path.spectrum, path.loadings
-    s, full = spectrum.eigenvalues[:, None], spectrum.residual_rank > 0
-    kept = alphas / (s + alphas) if full else 1.0 / (s + alphas)
-    shrunk = (kept[:, :, None] * p[:, None, :]).reshape(len(p), -1)
+    spectrum, left_out = path.spectrum, _LeftOut(path, alphas)
     for rows in row_blocks(len(features)):
-        U = spectrum.whitened(features, rows)
         root = np.sqrt(spectrum.weights[rows])
         y = root[:, None] * (targets[rows] - path.target_mean)
-        residual = (U @ shrunk).reshape(len(U), len(alphas), -1)
+        yield rows, left_out.residuals(spectrum.whitened(features, rows), y, root, spectrum.weights.sum())
+
+
+class _LeftOut:
+    """What all blocks of rows share."""
+
+    def __init__(self, path: RidgePath, alphas: Float) -> None:
+        s, self.p = path.spectrum.eigenvalues[:, None], path.loadings
+        self.full = path.spectrum.residual_rank > 0
+        self.kept = alphas / (s + alphas) if self.full else 1.0 / (s + alphas)
+        self.shrunk = (self.kept[:, :, None] * self.p[:, None, :]).reshape(len(self.p), -1)
+
+    def residuals(self, U: Float, y: Float, root: Float, total: float) -> Float:
+        """Return residuals of rows with coordinates U, centered targets y and root weights that sum to a total."""
+        residual = (U @ self.shrunk).reshape(len(U), self.kept.shape[1], -1)
         squares = U**2
-        leverage_left = squares @ kept
-        if full:
-            residual += (y - U @ p)[:, None, :]
-            leverage_left += (1 - root**2 / spectrum.weights.sum() - squares.sum(axis=1))[:, None]
-        yield rows, residual / (np.where(root > 0, root, 1.0)[:, None] * leverage_left)[:, :, None]
+        leverage_left = squares @ self.kept
+        if self.full:
+            residual += (y - U @ self.p)[:, None, :]
+            leverage_left += (1 - root**2 / total - squares.sum(axis=1))[:, None]
+        return residual / (np.where(root > 0, root, 1.0)[:, None] * leverage_left)[:, :, None]

@@ -16,16 +16,20 @@ References
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.errors import ShapeError
-from w2s_probe.validation import check_same_rows, row_blocks
+from w2s_probe.atomic import replacing
+from w2s_probe.errors import ShapeError, W2SProbeError
+from w2s_probe.untrusted import read_member, reason
+from w2s_probe.validation import BLOCK_ROWS, check_same_rows, row_blocks
 
 __all__ = ["Moments", "moments_of", "nested", "ring_moments"]
 
@@ -103,8 +107,8 @@ class Moments:
         """Write to an ``.npz`` file that holds plain numbers only."""
         names = np.array(list(self.widths), dtype=np.str_)
         sizes = np.array(list(self.widths.values()), dtype=np.int64)
-        with path.open("wb") as file:
-            np.savez(file, n=np.int64(self.n), mean=self.mean, scatter=self.scatter, names=names, sizes=sizes)
+        with replacing(path) as temporary:
+            np.savez(temporary, n=np.int64(self.n), mean=self.mean, scatter=self.scatter, names=names, sizes=sizes)
 
     @staticmethod
     def load(path: Path) -> Moments:
@@ -114,24 +118,40 @@ class Moments:
         ------
         ShapeError
             If the file does not hold moments.
+        DataError
+            If it would fill memory far beyond its size.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                held = {name: file[name] for name in ("n", "mean", "scatter", "names", "sizes")}
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            msg = f"{path} must be a file written by Moments.save: got {error}. Save it again."
+            return _read(path)
+        except W2SProbeError:
+            raise
+        except Exception as error:  # on crafted bytes, readers raise whatever their innermost line does
+            msg = f"{path.name} must be a file written by Moments.save: it cannot be read ({reason(error)}). "
+            msg += "Save it again."
             raise ShapeError(msg) from error
-        widths = dict(zip(held["names"].tolist(), held["sizes"].tolist(), strict=True))
-        D = sum(widths.values())
-        if held["mean"].shape != (D,) or held["scatter"].shape != (D, D):
-            msg = f"{path} must hold {D} columns as its blocks say: got a scatter of shape {held['scatter'].shape}."
-            raise ShapeError(msg)
-        return Moments(n=int(held["n"]), mean=held["mean"], scatter=held["scatter"], widths=widths)
 
     def _check_blocks(self, other: Moments) -> None:
         if dict(self.widths) != dict(other.widths):
             msg = f"moments must hold the same blocks: got {dict(self.widths)} and {dict(other.widths)}."
             raise ShapeError(msg)
+
+
+def _read(path: Path) -> Moments:
+    with zipfile.ZipFile(path) as archive:
+        read = partial(read_member, path, archive, shown=path.name)
+        n, names, sizes = (read(name).tolist() for name in ("n", "names", "sizes"))
+        mean, scatter = read("mean"), read("scatter")
+    widths = dict(zip(names, sizes, strict=True))
+    whole = all(type(number) is int and number > 0 for number in (n, *sizes))
+    D = sum(sizes) if whole else 0
+    shaped = mean.shape == (D,) and scatter.shape == (D, D) and mean.dtype == scatter.dtype == np.float64
+    if not whole or not shaped or len(widths) < len(names) or not all(isinstance(name, str) for name in names):
+        msg = f"its blocks {widths!s:.60} do not fit arrays of shapes {mean.shape} and {scatter.shape}"
+        raise ValueError(msg)
+    if not (np.isfinite(mean).all() and np.isfinite(scatter).all() and np.array_equal(scatter, scatter.T)):
+        msg = "its scatter is not finite and symmetric"
+        raise ValueError(msg)
+    return Moments(n=n, mean=mean, scatter=scatter, widths=widths)
 
 
 def moments_of(
@@ -181,28 +201,40 @@ def ring_moments(
     sums = [_Sums(sum(widths.values())) for _ in range(count)]
     for rows in row_blocks(n):
         here = ring[rows]
-        wanted = (here >= 0) & (here < count)
-        if not wanted.any():
+        wanted = np.flatnonzero((here >= 0) & (here < count))
+        if not len(wanted):
             continue
-        block = np.concatenate([array[rows] for array in arrays.values()], axis=1, dtype=dtype)
-        for index in np.unique(here[wanted]):
+        taken = rows if len(wanted) == len(here) else rows.start + wanted  # of a map, only what is needed is read
+        block = np.concatenate([array[taken] for array in arrays.values()], axis=1, dtype=dtype)
+        here = here[wanted]
+        for index in np.unique(here):
             sums[int(index)].add(block if (here == index).all() else block[here == index])
     return [sum_.moments(widths) for sum_ in sums]
 
 
 class _Sums:
-    """Sums around a fixed point near the mean, so that nothing large cancels."""
+    """Sums around a fixed point near the mean, so that nothing large cancels.
+
+    Rows wait until there are enough of them for a product that is worth its D x D additions.
+    """
 
     def __init__(self, D: int) -> None:
         self.n, self.total, self.products = 0, np.zeros(D), np.zeros((D, D))
         self.origin: NDArray[Any] | None = None
+        self.waiting: list[NDArray[Any]] = []
 
     def add(self, block: NDArray[Any]) -> None:
         """Add the rows of a block."""
         if self.origin is None:
             self.origin = block.mean(axis=0, dtype=np.float64).astype(block.dtype)
-        shifted = block - self.origin
-        self.n += len(block)
+        self.waiting.append(block - self.origin)
+        if sum(map(len, self.waiting)) >= BLOCK_ROWS:
+            self._multiply()
+
+    def _multiply(self) -> None:
+        shifted = self.waiting[0] if len(self.waiting) == 1 else np.concatenate(self.waiting)
+        self.waiting = []
+        self.n += len(shifted)
         self.total += shifted.sum(axis=0, dtype=np.float64)
         self.products += shifted.T @ shifted
 
@@ -210,6 +242,8 @@ class _Sums:
         """Return the moments of all rows added."""
         if self.origin is None:
             return Moments(n=0, mean=self.total, scatter=self.products, widths=widths)
+        if self.waiting:
+            self._multiply()
         center = self.total / self.n
         scatter = self.products - self.n * np.outer(center, center)
         return Moments(n=self.n, mean=self.origin + center, scatter=scatter, widths=widths)

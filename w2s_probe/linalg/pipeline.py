@@ -31,6 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.ridge import RidgePath, path_of_gram
+from w2s_probe.linalg.spectra import Spectrum
 
 __all__ = ["HeldOut", "Pipeline", "pipeline_of", "student_path"]
 
@@ -134,7 +135,15 @@ def pipeline_of(
     )
 
 
-def student_path(pool: Moments, W: Float, b: Float, *, alphas: ArrayLike | None = None, points: int = 33) -> RidgePath:
+def student_path(
+    pool: Moments,
+    W: Float,
+    b: Float,
+    *,
+    alphas: ArrayLike | None = None,
+    points: int = 33,
+    spectrum: Spectrum | None = None,
+) -> RidgePath:
     """Return the student's path on pseudolabels ``X_teacher @ W + b`` that never need to exist.
 
     Parameters
@@ -147,6 +156,8 @@ def student_path(pool: Moments, W: Float, b: Float, *, alphas: ArrayLike | None 
         Strengths; by default the usual grid.
     points : int
         Length of that grid.
+    spectrum : Spectrum, optional
+        Of the pool's student features, if it is known already.
     """
     total = float(np.einsum("ik,ij,jk->", W, pool.gram("teacher"), W, optimize=True))
     return path_of_gram(
@@ -158,6 +169,7 @@ def student_path(pool: Moments, W: Float, b: Float, *, alphas: ArrayLike | None 
         total=total,
         alphas=alphas,
         points=points,
+        spectrum=spectrum,
     )
 
 

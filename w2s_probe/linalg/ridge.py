@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.errors import ConfigError, ShapeError
-from w2s_probe.linalg.spectra import Spectrum, centered_spectrum, spectrum_of_gram
+from w2s_probe.linalg.spectra import Spectrum, centered_spectrum, loadings_of, spectrum_of_gram
 from w2s_probe.validation import as_matrix, check_same_rows, check_weights
 
 __all__ = ["RidgePath", "alpha_grid", "path_of_gram", "ridge_path"]
@@ -92,6 +92,7 @@ def ridge_path(
     alphas: ArrayLike | None = None,
     points: int = 33,
     sample_weight: ArrayLike | None = None,
+    spectrum: Spectrum | None = None,
 ) -> RidgePath:
     """Return ridge solutions for all targets and strengths from one eigendecomposition.
 
@@ -107,6 +108,8 @@ def ridge_path(
         Length of the default grid.
     sample_weight : array of shape (n,), optional
         Non-negative weights.
+    spectrum : Spectrum, optional
+        Of the same rows with the same weights, if it is known already.
 
     Returns
     -------
@@ -135,7 +138,10 @@ def ridge_path(
     weights = check_weights(sample_weight, len(features))
     target_mean = weights @ targets / weights.sum()
     centered = np.sqrt(weights)[:, None] * (targets - target_mean)
-    spectrum, loadings = centered_spectrum(features, centered, weights)
+    if spectrum is None:
+        spectrum, loadings = centered_spectrum(features, centered, weights)
+    else:
+        loadings = loadings_of(spectrum, features, centered)
     if not len(spectrum.eigenvalues):
         msg = f"features must differ between rows: all {len(features)} rows are equal. Check how they were made."
         raise ShapeError(msg)

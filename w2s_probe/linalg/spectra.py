@@ -11,7 +11,7 @@ from scipy import linalg
 
 from w2s_probe.validation import row_blocks
 
-__all__ = ["Spectrum", "centered_spectrum", "spectrum_of_gram"]
+__all__ = ["Spectrum", "centered_spectrum", "loadings_of", "spectrum_of_gram"]
 
 Float = NDArray[np.float64]
 
@@ -90,6 +90,14 @@ def centered_spectrum(X: NDArray[np.floating[Any]], Y: Float, weights: Float) ->
         axes = rows.T @ (vectors / np.sqrt(values))
         loadings = vectors.T @ Y
     return Spectrum(mean=mean, eigenvalues=values, axes=axes, weights=weights), loadings
+
+
+def loadings_of(spectrum: Spectrum, X: NDArray[np.floating[Any]], Y: Float) -> Float:
+    """Return further targets, as in `centered_spectrum`, along the axes of a spectrum of the same rows."""
+    cross = np.zeros((X.shape[1], Y.shape[1]))
+    for rows in row_blocks(len(X)):
+        cross += _centered(X, spectrum.mean, spectrum.weights, rows).T @ Y[rows]
+    return (spectrum.axes / np.sqrt(spectrum.eigenvalues)).T @ cross
 
 
 def spectrum_of_gram(gram: Float, *, n: int, mean: Float) -> Spectrum:

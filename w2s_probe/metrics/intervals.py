@@ -25,7 +25,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from w2s_probe.results import Estimate
 
@@ -107,7 +107,9 @@ def _half_width(psi: Float, draws: Draws) -> float:
     if V == 0:
         return 0.0
     dof = max(S - 1.0, (S - 1.0) * (V / V_seed) ** 2) if V_seed > 0 else np.inf
-    return float(stats.t.ppf((1 + draws.level) / 2, dof) * np.sqrt(V))
+    upper = (1 + draws.level) / 2
+    quantile = special.stdtrit(dof, upper) if np.isfinite(dof) else special.ndtri(upper)  # what stats.t.ppf calls
+    return float(quantile * np.sqrt(V))
 
 
 def _bootstrap(numerator: Float, denominator: Float, draws: Draws) -> tuple[float, float]:
