@@ -20,6 +20,7 @@ __all__ = [
     "headline",
     "score_text",
     "system_rows",
+    "taught",
     "title",
 ]
 
@@ -110,8 +111,12 @@ def title(result: W2SResult) -> str:
     """Return what taught what, short enough for a heading."""
     if "teacher" not in result.config:
         return "Weak-to-strong"
-    teacher, student = (shorten(visible(str(result.config[name])), 40) for name in ("teacher", "student"))
-    return f"{teacher} → {student}"
+    return taught(str(result.config["teacher"]), str(result.config["student"]))
+
+
+def taught(teacher: str, student: str, *, cells: int = 40) -> str:
+    """Return which features teach which, each name shortened to `cells`."""
+    return f"{shorten(visible(teacher), cells)} → {shorten(visible(student), cells)}"
 
 
 def headline(result: W2SResult) -> list[str]:
@@ -140,10 +145,10 @@ def _label(config: Mapping[str, Any]) -> str:
     return f"{name}'s units" if 0 < len(name) <= 20 else "the label's units"
 
 
-def config_rows(result: W2SResult) -> list[tuple[str, str]]:
-    """Return every setting that has a value, as text, and the fingerprint."""
-    rows = [(key, _setting(value)) for key, value in result.config.items() if value not in (None, {}, [])]
-    return [*rows, ("fingerprint", result.fingerprint)]
+def config_rows(config: Mapping[str, Any], fingerprint: str | None = None) -> list[tuple[str, str]]:
+    """Return every setting that has a value, as text, and the fingerprint if there is one."""
+    rows = [(key, _setting(value)) for key, value in config.items() if value not in (None, {}, [])]
+    return [*rows, *([("fingerprint", fingerprint)] if fingerprint else [])]
 
 
 def estimate_text(estimate: Estimate, *, digits: int = 3, signed: bool = False) -> str:
