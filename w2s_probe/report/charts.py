@@ -106,8 +106,7 @@ def line_chart(
     subject: str,
     axis: str,
     said: str,
-    low: float,
-    high: float,
+    limits: tuple[float, float],
     sizes: Sequence[float],
     log: bool = False,
     levels: Sequence[Level] = (),
@@ -124,8 +123,8 @@ def line_chart(
         For those who cannot see it.
     subject, axis : str
         What the two axes show.
-    low, high : float
-        Limits of the values.
+    limits : tuple of float
+        Least and largest value that is drawn.
     sizes : sequence of float
         Where the axis is labeled.
     log : bool
@@ -133,6 +132,7 @@ def line_chart(
     levels : sequence of Level
         Lines across.
     """
+    low, high = limits
     x = Axis(low=min(sizes), high=max(sizes), start=58, end=WIDTH - 26, log=True)
     y = Axis(low=low, high=high, start=226, end=44, log=log)
     marks = [words(26 + 88 * i, 16, each.name) for i, each in enumerate(series)]

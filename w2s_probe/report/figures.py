@@ -98,8 +98,7 @@ def _curve(name: str, points: Sequence[CurvePoint], *, score: str, axis: str, lo
         subject=score,
         axis=axis,
         said=f"{said}.",
-        low=low,
-        high=high,
+        limits=(low, high),
         sizes=sizes,
     )
 

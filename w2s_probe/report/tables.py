@@ -14,6 +14,7 @@ __all__ = [
     "METRIC_NAMES",
     "ComparisonRow",
     "SystemRow",
+    "asked",
     "comparisons",
     "config_rows",
     "estimate_text",
@@ -119,15 +120,18 @@ def taught(teacher: str, student: str, *, cells: int = 40) -> str:
     return f"{shorten(visible(teacher), cells)} → {shorten(visible(student), cells)}"
 
 
+def asked(config: Mapping[str, Any], teacher: str, student: str) -> list[str]:
+    """Return which features of which data teach which, as a line of at most 80 cells."""
+    names = [visible(name) for name in (str(config["data"]), teacher, student)]
+    if sum(map(len, names)) > 3 * NAME:
+        names = [shorten(name, NAME) for name in names]
+    return [f"{names[0]}: {names[1]} -> {names[2]}"]
+
+
 def headline(result: W2SResult) -> list[str]:
     """Return what was run, as lines of at most 80 cells."""
     config = result.config
-    lines = []
-    if "data" in config:
-        names = [visible(str(config[key])) for key in ("data", "teacher", "student")]
-        if sum(map(len, names)) > 3 * NAME:
-            names = [shorten(name, NAME) for name in names]
-        lines = [f"{names[0]}: {names[1]} -> {names[2]}"]
+    lines = asked(config, str(config["teacher"]), str(config["student"])) if "data" in config else []
     lines.append(
         f"n = {config['n_labeled']:,} labels, N = {config['n_unlabeled']:,} pseudolabels, "
         f"{result.n_test:,} test rows, {visible(config['head'])} heads"

@@ -6,6 +6,7 @@ from w2s_probe.theory.decomposition import decompose
 from w2s_probe.theory.held_out import decompose_held_out
 from w2s_probe.theory.intrinsic_dimension import ExpectedErrors, IntrinsicDimension, SystemErrors, expected_errors
 from w2s_probe.theory.simulation import Simulated, simulate_errors
+from w2s_probe.theory.sizes import errors_over_sizes
 
 __all__ = [
     "ErrorPart",
@@ -16,6 +17,7 @@ __all__ = [
     "SystemErrors",
     "decompose",
     "decompose_held_out",
+    "errors_over_sizes",
     "expected_errors",
     "simulate_errors",
     "student_variance",

@@ -8,6 +8,8 @@ from the leave-one-out error.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,11 +41,10 @@ def decompose_held_out(
     teacher_alpha, student_alpha : float
         Strengths of the heads.
     """
-    strengths = {"teacher_alpha": teacher_alpha, "student_alpha": student_alpha}
     missed_t, missed_s = (float(((F - Y) ** 2).sum(axis=1).mean()) for F in (teacher, student))
+    parts = partial(decompose, pool, n=len(Y), teacher_alpha=teacher_alpha, student_alpha=student_alpha)
     try:
-        unit = decompose(pool, n=len(Y), noise_variance=1.0, **strengths)
-        noise = missed_t / (1 + unit.teacher_variance)
-        return decompose(pool, n=len(Y), noise_variance=noise, squared_error=missed_s, **strengths)
+        noise = missed_t / (1 + parts(noise_variance=1.0).teacher_variance)
+        return parts(noise_variance=noise, squared_error=missed_s)
     except W2SProbeError:  # too few rows for an expectation, or features that do not vary
         return None

@@ -1,0 +1,126 @@
+"""The object that ``theory variance --json`` prints, as dataclasses: to be read back, shown, and described."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from w2s_probe.errors import DataError
+from w2s_probe.plain import Keys, Mark, from_plain
+from w2s_probe.results import checked_schema, to_json
+from w2s_probe.theory.intrinsic_dimension import ExpectedErrors, IntrinsicDimension, SystemErrors
+from w2s_probe.theory.simulation import Simulated
+
+__all__ = ["Simulation", "SizePoint", "VarianceOutput"]
+
+SYSTEMS = ("teacher", "baseline", "ceiling", "ceiling_unlabeled", "student_fresh", "student_in_sample")
+RATIOS = ("pgr", "pgr_unlabeled", "opr")
+BESIDE = Keys(*SYSTEMS, *RATIOS, required=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """How the simulation was made.
+
+    Parameters
+    ----------
+    trials : int
+        Draws.
+    seed : int
+        Of all of them.
+    """
+
+    trials: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizePoint:
+    """The errors at other sizes.
+
+    Parameters
+    ----------
+    n, N : int
+        Labeled rows, and rows of the pool.
+    expected : SystemErrors
+        By the closed forms.
+    simulated : mapping of name to Simulated, or None
+        Measured beside them.
+    """
+
+    n: int
+    N: int
+    expected: SystemErrors
+    simulated: Annotated[Mapping[str, Simulated] | None, Mark.UNLESS_NONE, BESIDE] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VarianceOutput:
+    """Expected errors and ratios of all systems, and the simulation beside them.
+
+    Parameters
+    ----------
+    config : IntrinsicDimension
+        Dimensions, sizes and noise.
+    errors : mapping of name to float
+        Squared errors, PGR against both ceilings, and OPR.
+    variance, bias : SystemErrors
+        The two parts of the errors.
+    simulated : mapping of name to Simulated, or None
+        The same measured.
+    simulation : Simulation or None
+        How.
+    curve : tuple of SizePoint, or None
+        Smaller and larger sizes, by n and then by N; only with ``--out``.
+    """
+
+    config: IntrinsicDimension
+    errors: Annotated[Mapping[str, float], Mark.INLINE, BESIDE]
+    variance: SystemErrors
+    bias: SystemErrors
+    simulated: Annotated[Mapping[str, Simulated] | None, Mark.UNLESS_NONE, BESIDE] = None
+    simulation: Annotated[Simulation | None, Mark.UNLESS_NONE] = None
+    curve: Annotated[tuple[SizePoint, ...] | None, Mark.UNLESS_NONE] = None
+
+    @property
+    def expected(self) -> ExpectedErrors:
+        """The closed forms with their notes."""
+        return ExpectedErrors(config=self.config, variance=self.variance, bias=self.bias)
+
+    def to_json(self) -> str:
+        """Return the object that ``--json`` prints, as one line."""
+        return to_json(self)
+
+    @classmethod
+    def from_dict(cls, found: Any) -> VarianceOutput:
+        """Return what `to_json` described.
+
+        Parameters
+        ----------
+        found : object
+            What JSON gave.
+
+        Raises
+        ------
+        DataError
+            If it is something else, of a newer schema, or was changed into what cannot be.
+        ConfigError
+            If its config has no expected errors.
+        """
+        held = {key: value for key, value in checked_schema(found).items() if key not in ("schema", "versions")}
+        output: VarianceOutput = from_plain(cls, held)
+        names = {*SYSTEMS, *RATIOS}
+        simulated = [output.simulated, *(point.simulated for point in output.curve or ())]
+        here = (output.config.n, output.config.N)
+        for said, right in {
+            "it must hold the errors of all systems": set(output.errors) == names,
+            "simulated must hold the same as the errors": all(one is None or set(one) == names for one in simulated),
+            "the curve must hold the sizes of config": output.curve is None
+            or here in [(point.n, point.N) for point in output.curve],
+            "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in output.curve or ()),
+        }.items():
+            if not right:
+                msg = f"{said}: got something else."
+                raise DataError(msg)
+        return output
