@@ -27,7 +27,9 @@ def diagnosis_text(diagnosis: DiagnosisOutput) -> str:
     whole = plain(diagnosis)
     spaces = [whole[name]["intrinsic_dimension"] for name in ("teacher", "student")]
     notes = [visible(f"Note: {note}") for note in diagnosis.notes]
+    config = diagnosis.config
     parts = [
+        *(asked(config, str(config["teacher"]), str(config["student"])) if "data" in config else []),
         *diagnosis_headline(diagnosis),
         "",
         columns(("dimension", "teacher", "student"), dimension_rows(*spaces), right=(1, 2)),
@@ -41,14 +43,12 @@ def diagnosis_text(diagnosis: DiagnosisOutput) -> str:
 
 
 def diagnosis_headline(diagnosis: DiagnosisOutput) -> list[str]:
-    """Return what was compared, on how many rows."""
-    config, dropped = diagnosis.config, diagnosis.dropped_duplicates
-    lines = asked(config, str(config["teacher"]), str(config["student"])) if "data" in config else []
+    """Return how many rows were compared."""
+    dropped, seed = diagnosis.dropped_duplicates, diagnosis.config["seed"]
     without = f" ({dropped:,} duplicates left out)" if dropped else ""
     return [
-        *lines,
         f"{diagnosis.rows:,} rows, {diagnosis.n_labeled:,} labeled",
-        f"neighbors: {diagnosis.sample:,} distinct rows, seed {config['seed']}{without}",
+        f"neighbors: {diagnosis.sample:,} distinct rows, seed {seed}{without}",
     ]
 
 

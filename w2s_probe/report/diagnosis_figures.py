@@ -50,7 +50,7 @@ def angles_figure(found: DiagnosisOutput) -> str | None:
         "angles",
         [Series(system="student", name="angle", marks=marks, dots=False)],
         title="Principal angles between the spaces",
-        subject="degrees",
+        subject="angle in degrees",
         axis="angles, smallest first",
         said=f"{len(angles)} angles, from {angles[0]:.1f} to {angles[-1]:.1f} degrees{by_chance}.",
         limits=(0.0, 90.0),

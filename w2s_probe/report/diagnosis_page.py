@@ -11,7 +11,6 @@ from w2s_probe.report.diagnosis import WHY_THEY_DIFFER, diagnosis_headline, dime
 from w2s_probe.report.grids import Grid
 from w2s_probe.report.page import Page, Section
 from w2s_probe.report.tables import config_rows, taught
-from w2s_probe.text import visible
 
 __all__ = ["diagnosis_page"]
 
@@ -29,9 +28,10 @@ def diagnosis_page(found: DiagnosisOutput) -> Page:
     return Page(
         kind="Diagnosis",
         title=title,
-        headline=[visible(line) for line in diagnosis_headline(found)],
+        headline=diagnosis_headline(found),
+        data=str(config["data"]) if "data" in config else None,
         notes=found.notes,
-        sections=[_dimensions(found), _angles(found), _pair(found)],
+        sections=[_dimensions(found), _pair(found)],
         settings=config_rows(config),
     )
 
@@ -48,34 +48,30 @@ def _dimensions(found: DiagnosisOutput) -> Section:
     )
 
 
-def _angles(found: DiagnosisOutput) -> Section:
-    drawn = figures.angles_figure(found)
-    pair, shared = found.pair, found.pair.correlation_dimension
-    chance = pair.smallest_angle_chance
-    if not pair.principal_angles or math.isnan(chance) or math.isnan(shared.corrected):
-        said = "Angles are undefined here: see the notes."
-    else:
-        below = sum(angle < chance for angle in pair.principal_angles)
-        said = (
-            f"Of {len(pair.principal_angles):,} angles {below:,} lie below {math.degrees(chance):.1f}°, the smallest "
-            f"that unrelated spaces would show. Their squared cosines sum to {shared.value:.1f} shared dimensions, "
-            f"{shared.corrected:.1f} without what chance adds: the teacher's variance there is handed on to the "
-            "student, and more pseudolabels lower the rest only."
-        )
+def _pair(found: DiagnosisOutput) -> Section:
+    angles = figures.angles_figure(found)
     return Section(
-        name="Principal angles",
-        figures=[drawn] if drawn else [],
-        caption="Smallest angles are directions that both spaces hold; below the dashed line there are more than "
-        "chance makes.",
-        text=[said],
+        name="What both spaces share",
+        figures=[*([angles] if angles else []), figures.chance_figure(found)],
+        caption="Left: small angles are directions that both spaces hold; the dashed line is the smallest angle that "
+        "unrelated spaces would show. Right: dashed strokes are what unrelated features of these sizes would show; "
+        "shared dimensions are a share of the smaller space."
+        if angles
+        else "Dashed strokes are what unrelated features of these sizes would show.",
+        grid=Grid(header=["pair", "value", "chance", "what it says"], rows=pair_rows(plain(found.pair))),
+        text=[_shared(found)],
     )
 
 
-def _pair(found: DiagnosisOutput) -> Section:
-    return Section(
-        name="The pair against chance",
-        figures=[figures.chance_figure(found)],
-        caption="Marks are measured, dashed strokes are what unrelated features of these sizes would show. Shared "
-        "dimensions are a share of the smaller space.",
-        grid=Grid(header=["pair", "value", "chance", "what it says"], rows=pair_rows(plain(found.pair))),
+def _shared(found: DiagnosisOutput) -> str:
+    pair, shared = found.pair, found.pair.correlation_dimension
+    chance = pair.smallest_angle_chance
+    if not pair.principal_angles or math.isnan(chance) or math.isnan(shared.corrected):
+        return "Principal angles are undefined here: the notes say why."
+    below = sum(angle < chance for angle in pair.principal_angles)
+    return (
+        f"Of {len(pair.principal_angles):,} principal angles {below:,} lie below {math.degrees(chance):.1f}°, the "
+        f"smallest that unrelated spaces would show. Their squared cosines sum to {shared.value:.1f} dimensions, "
+        f"{shared.corrected:.1f} without what chance adds. In these the student inherits its teacher's variance; "
+        "elsewhere more pseudolabels lower it."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from w2s_probe.report.tables import METRIC_NAMES, asked, estimate_text
 from w2s_probe.report.terminal import columns
-from w2s_probe.results import Estimate, Forecast, ForecastResult, Needed, Outlook
+from w2s_probe.results import Estimate, Forecast, ForecastResult, Outlook
 from w2s_probe.text import shorten, visible
 
 __all__ = ["forecast_text", "needed_text"]
@@ -67,16 +67,21 @@ def _comparisons(best: Forecast) -> str:
         ("PGR", "of the gap to the ceiling", estimate_text(best.pgr), ""),
         ("OPR", "baseline's error / student's", estimate_text(best.opr), ""),
     ]
-    needed = needed_text(best.needed)
+    needed = needed_text(best)
     said = f"\n\n{needed}" if needed else ""
     return columns(("", "", "expected", "on a test"), rows, right=()) + said
 
 
-def needed_text(needed: Needed) -> str:
+def needed_text(best: Forecast) -> str:
     """Return at which sizes the answer would resolve or change, or nothing."""
-    counts = ((needed.n, "labels"), (needed.N, "pseudolabels"))
-    sizes = [f"{count:,} {what}" for count, what in counts if count]
-    return f"The answer would resolve or change at about {' or '.join(sizes)}." if sizes else ""
+    sizes = {}
+    if best.needed.n:
+        change = "student - baseline would change its sign" if best.gain.resolved else "the gain would resolve"
+        sizes[change] = [f"{best.needed.n:,} labels"]
+    if best.needed.N:
+        sizes.setdefault("student - baseline would change its sign", []).append(f"{best.needed.N:,} pseudolabels")
+    said = "; ".join(f"{change} at about {' or '.join(counts)}" for change, counts in sizes.items())
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
 def _curve(best: Forecast) -> str:

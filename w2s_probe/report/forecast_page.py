@@ -30,10 +30,10 @@ def forecast_page(result: ForecastResult) -> Page:
         kind="Forecast of weak-to-strong",
         title=taught(best.teacher_backbone, best.student_backbone),
         headline=[
-            f"{visible(str(result.config['data']))}: forecast from n = {best.n:,} labels and a pool of N = {best.N:,}",
-            "no other label was read",
+            f"Forecast from n = {best.n:,} labels and a pool of N = {best.N:,}; no other label was read",
             f"{result.level:.0%} intervals",
         ],
+        data=str(result.config["data"]),
         verdict=best.verdict,
         notes=best.notes,
         sections=list(_sections(result)),
@@ -47,18 +47,13 @@ def _sections(result: ForecastResult) -> Iterator[Section]:
         yield _ranking(result.pairs, level)
     yield Section(
         name="Systems",
-        figures=[figures.systems_figure(best)],
-        caption=f"Marks are expected values, bars their {level} intervals. The ceiling is a student trained on true "
-        "labels of the pool, extrapolated from the baseline's curve.",
+        figures=[figures.systems_figure(best), figures.differences_figure(best)],
+        caption=f"Marks are expected values, thick bars their {level} intervals; thin bars hold what a test set of "
+        f"{best.n_test:,} rows will show, and the dashed stroke is no difference. The ceiling is a student trained on "
+        "true labels of the pool, extrapolated from the baseline's curve.",
         grid=_systems(best),
     )
-    yield Section(
-        name="Gain, and against using the labels directly",
-        figures=[figures.differences_figure(best)],
-        caption=f"Thick bars are {level} intervals of the expected difference, thin ones hold what a test set of "
-        f"{best.n_test:,} rows will show. The dashed stroke is no difference.",
-        grid=_differences(best),
-    )
+    yield Section(name="Comparisons", grid=_differences(best))
     yield from _learning(best, level)
     if best.error_parts is not None:
         yield _parts(best)
@@ -133,7 +128,7 @@ def _differences(best: Forecast) -> Grid:
 
 def _learning(best: Forecast, level: str) -> Iterator[Section]:
     curves = figures.forecast_curves(best)
-    said = needed_text(best.needed)
+    said = needed_text(best)
     if not curves and not said:
         return
     yield Section(

@@ -9,7 +9,7 @@ from w2s_probe.report import figures, grids
 from w2s_probe.report.page import Page
 from w2s_probe.report.tables import config_rows, headline, title
 from w2s_probe.results import W2SResult
-from w2s_probe.text import visible
+from w2s_probe.text import shorten, visible
 
 __all__ = ["page_html", "report_html"]
 
@@ -60,7 +60,7 @@ def page_html(page: Page, versions: Mapping[str, str]) -> str:
     return _rendered(
         "page.html.j2",
         title=page.title,
-        headline=page.headline,
+        headline=[*([shorten(visible(page.data), 60)] if page.data else []), *page.headline],
         verdict=page.verdict,
         notes=page.notes,
         sections=page.sections,

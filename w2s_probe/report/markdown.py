@@ -56,11 +56,16 @@ def page_markdown(page: Page, versions: Mapping[str, str]) -> str:
     versions : mapping of package to version
         Shown in the last fold.
     """
-    call = f"{page.verdict.call} · {page.verdict.recommend.replace('_', ' ')}" if page.verdict else page.title
+    title = " → ".join(map(_user, page.title.split(" → "))) if page.data else markdown_text(page.title)
+    call = title
+    asked = f"{_user(page.data)}. " if page.data else ""
+    if page.verdict:
+        call = f"{page.verdict.call} · {page.verdict.recommend.replace('_', ' ')}"
+        asked = f"{_user(page.data or '')}: {title}. "
     parts = [
-        f"### {page.kind}: {markdown_text(call)}",
+        f"### {page.kind}: {call}",
         *([markdown_text(page.verdict.advice)] if page.verdict else []),
-        f"{'. '.join(map(markdown_text, page.headline))}.",
+        f"{asked}{'. '.join(map(markdown_text, page.headline))}.",
         *(f"> Note: {markdown_text(note)}" for note in page.notes),
         *(part for section in page.sections for part in _section(section)),
         _settings(page.settings, versions),

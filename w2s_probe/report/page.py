@@ -53,7 +53,9 @@ class Page:
     title : str
         What taught what.
     headline : sequence of str
-        Data and sizes, without full stops.
+        Sizes and the like, without full stops.
+    data : str or None
+        What the user calls the data, if there are any; then the title names features.
     verdict : Verdict or None
         Comes first.
     notes : sequence of str
@@ -69,5 +71,6 @@ class Page:
     headline: Sequence[str]
     sections: Sequence[Section]
     settings: Sequence[tuple[str, str]]
+    data: str | None = None
     verdict: Verdict | None = None
     notes: Sequence[str] = ()

@@ -28,7 +28,7 @@ def variance_page(output: VarianceOutput) -> Page:
     return Page(
         kind="Theory",
         title="What linear heads are expected to err",
-        headline=[*variance_headline(output), "by Dong et al. (2025): Gaussian features, least squares"],
+        headline=[*variance_headline(output), "Theory of Dong et al. (2025): Gaussian features, least squares"],
         notes=output.expected.notes,
         sections=list(_sections(output)),
         settings=config_rows({**asdict(output.config), **simulation}),
