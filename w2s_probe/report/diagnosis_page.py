@@ -53,8 +53,8 @@ def _pair(found: DiagnosisOutput) -> Section:
     return Section(
         name="What both spaces share",
         figures=[*([angles] if angles else []), figures.chance_figure(found)],
-        caption="Left: small angles are directions that both spaces hold; the dashed line is the smallest angle that "
-        "unrelated spaces would show. Right: dashed strokes are what unrelated features of these sizes would show; "
+        caption="Angles: small ones are directions that both spaces hold; the dashed line is the smallest angle that "
+        "unrelated spaces would show. Measures: dashed strokes are what unrelated features of these sizes would show; "
         "shared dimensions are a share of the smaller space."
         if angles
         else "Dashed strokes are what unrelated features of these sizes would show.",

@@ -51,7 +51,7 @@ def variance_headline(output: VarianceOutput) -> list[str]:
 
 def error_grid(output: VarianceOutput) -> Grid:
     """Return the errors of all systems with their two parts, and what was simulated."""
-    parts = (output.errors, asdict(output.variance), asdict(output.bias))
+    parts = (asdict(output.errors), asdict(output.variance), asdict(output.bias))
     return Grid(
         header=["squared error", "expected", "variance", "bias", *_beside(output)],
         rows=[
@@ -65,7 +65,9 @@ def ratio_grid(output: VarianceOutput) -> Grid:
     """Return PGR against both ceilings, and OPR."""
     return Grid(
         header=["ratio", "expected", *_beside(output)],
-        rows=[[label, _number(output.errors[name]), *_simulated(output, name)] for name, label in RATIOS.items()],
+        rows=[
+            [label, _number(getattr(output.errors, name)), *_simulated(output, name)] for name, label in RATIOS.items()
+        ],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 from w2s_probe.errors import DataError
@@ -12,11 +12,40 @@ from w2s_probe.results import checked_schema, to_json
 from w2s_probe.theory.intrinsic_dimension import ExpectedErrors, IntrinsicDimension, SystemErrors
 from w2s_probe.theory.simulation import Simulated
 
-__all__ = ["Simulation", "SizePoint", "VarianceOutput"]
+__all__ = ["ErrorsAndRatios", "Simulation", "SizePoint", "VarianceOutput"]
 
-SYSTEMS = ("teacher", "baseline", "ceiling", "ceiling_unlabeled", "student_fresh", "student_in_sample")
-RATIOS = ("pgr", "pgr_unlabeled", "opr")
-BESIDE = Keys(*SYSTEMS, *RATIOS, required=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorsAndRatios:
+    """Mean squared errors against the truth, and what they amount to; null where undefined.
+
+    Parameters
+    ----------
+    teacher, baseline : float
+        Teacher and student features on the n labels.
+    ceiling, ceiling_unlabeled : float
+        Student features on true labels of n + N rows, or of the N.
+    student_fresh, student_in_sample : float
+        Weak-to-strong student on fresh points, and on the pool.
+    pgr, pgr_unlabeled : float
+        Share of the gap from teacher to either ceiling that the student closes.
+    opr : float
+        The baseline's error over the student's.
+    """
+
+    teacher: float
+    baseline: float
+    ceiling: float
+    ceiling_unlabeled: float
+    student_fresh: float
+    student_in_sample: float
+    pgr: float
+    pgr_unlabeled: float
+    opr: float
+
+
+NAMES = tuple(field.name for field in fields(ErrorsAndRatios))
+BESIDE = Keys(*NAMES, required=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +92,8 @@ class VarianceOutput:
     ----------
     config : IntrinsicDimension
         Dimensions, sizes and noise.
-    errors : mapping of name to float
-        Squared errors, PGR against both ceilings, and OPR.
+    errors : ErrorsAndRatios
+        Of the closed forms.
     variance, bias : SystemErrors
         The two parts of the errors.
     simulated : mapping of name to Simulated, or None
@@ -76,7 +105,7 @@ class VarianceOutput:
     """
 
     config: IntrinsicDimension
-    errors: Annotated[Mapping[str, float], Mark.INLINE, BESIDE]
+    errors: Annotated[ErrorsAndRatios, Mark.INLINE]
     variance: SystemErrors
     bias: SystemErrors
     simulated: Annotated[Mapping[str, Simulated] | None, Mark.UNLESS_NONE, BESIDE] = None
@@ -108,14 +137,13 @@ class VarianceOutput:
         ConfigError
             If its config has no expected errors.
         """
-        held = {key: value for key, value in checked_schema(found).items() if key not in ("schema", "versions")}
-        output: VarianceOutput = from_plain(cls, held)
-        names = {*SYSTEMS, *RATIOS}
+        output: VarianceOutput = from_plain(cls, checked_schema(found))
         simulated = [output.simulated, *(point.simulated for point in output.curve or ())]
         here = (output.config.n, output.config.N)
         for said, right in {
-            "it must hold the errors of all systems": set(output.errors) == names,
-            "simulated must hold the same as the errors": all(one is None or set(one) == names for one in simulated),
+            "simulated must hold the same as the errors": all(
+                one is None or set(one) == set(NAMES) for one in simulated
+            ),
             "the curve must hold the sizes of config": output.curve is None
             or here in [(point.n, point.N) for point in output.curve],
             "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in output.curve or ()),
