@@ -17,10 +17,12 @@ from numpydoc.docscrape import NumpyDocString
 
 from w2s_probe.cache import Contents
 from w2s_probe.cli import outputs
+from w2s_probe.diagnostics.output import DiagnosisOutput
 from w2s_probe.exchange import Exchanged
 from w2s_probe.plain import Keys, Mark, members
-from w2s_probe.results import SCHEMA, W2SResult
+from w2s_probe.results import SCHEMA, ForecastResult, W2SResult
 from w2s_probe.sweep import SweepResult
+from w2s_probe.theory.output import VarianceOutput
 
 __all__ = ["OUTPUTS", "schema_files", "schema_of"]
 
@@ -33,11 +35,14 @@ OUTPUTS: dict[str, type] = {
     "cache ls": outputs.CacheListing,
     "cache verify": outputs.Verified,
     "demo": W2SResult,
+    "diagnose": DiagnosisOutput,
     "doctor": outputs.Installation,
     "embed": outputs.Embedded,
+    "forecast": ForecastResult,
     "report": W2SResult,
     "run": W2SResult,
     "sweep": SweepResult,
+    "theory variance": VarianceOutput,
 }
 Schema = dict[str, Any]
 # A float that is not finite is written as null.

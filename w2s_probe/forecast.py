@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 
 from w2s_probe.config import W2SConfig
 from w2s_probe.diagnostics.representation_gap import representation_gap
+from w2s_probe.error_parts import ErrorParts
 from w2s_probe.labels import Task
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.metrics.evidence import Evidence, weighted_sum
 from w2s_probe.metrics.verdict import decide
 from w2s_probe.reading import Reading, read_pipeline, stratified_folds
 from w2s_probe.results import Estimate, Forecast, ForecastPoint, Misfit, Needed, OtherScore, Outlook, Verdict
+from w2s_probe.theory import decompose_held_out
 
 __all__ = ["forecast_pair"]
 
@@ -132,6 +134,7 @@ def forecast_pair(
         representation_gap=_representation_gap(pool, n, reading.alphas),
         alphas=reading.alphas,
         verdict=_verdict(found, n, data.score),
+        error_parts=_error_parts(reading, pool, config),
         notes=_notes(misfit, gain),
     )
 
@@ -162,7 +165,7 @@ def _differences(reading: Reading, score: str, level: float, n_test: int) -> dic
             value=estimate.value,
             low=estimate.low,
             high=estimate.high,
-            resolved=estimate.low > 0 or estimate.high < 0,
+            resolved=bool(estimate.low > 0 or estimate.high < 0),
             low_observed=low,
             high_observed=high,
         )
@@ -319,6 +322,21 @@ def _misfit(reading: Reading, Y: Float) -> Misfit:
         parts.append(((apart**2).sum(axis=1).mean(), 2 * (apart * (held.student - Y)).sum(axis=1).mean()))
     misfit, correction = np.mean(parts, axis=0)
     return Misfit(misfit=float(misfit), correction=float(correction), gain=float(misfit + correction))
+
+
+def _error_parts(reading: Reading, pool: Moments, config: W2SConfig) -> ErrorParts | None:
+    """Return what the student's squared error is made of, where theory speaks of such heads."""
+    if (config.head, config.pseudolabels, config.scale) != ("ridge", "soft", "none"):
+        return None
+    alone, alphas = reading.leave_one_out, reading.alphas
+    return decompose_held_out(
+        pool,
+        reading.Y,
+        teacher=alone.teacher,
+        student=alone.student,
+        teacher_alpha=alphas["teacher"],
+        student_alpha=alphas["student"],
+    )
 
 
 def _representation_gap(pool: Moments, n: int, alphas: dict[str, float]) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from w2s_probe.config import DataConfig, W2SConfig
+from w2s_probe.error_parts import ErrorParts
 from w2s_probe.errors import DataError
 from w2s_probe.plain import Keys, Mark, from_plain, plain
 from w2s_probe.text import json_text
@@ -29,6 +30,7 @@ __all__ = [
     "StudentResult",
     "Verdict",
     "W2SResult",
+    "checked_schema",
     "to_json",
 ]
 
@@ -263,13 +265,7 @@ class W2SResult:
         DataError
             If it is something else, of a newer schema, or was changed into what cannot be.
         """
-        if not isinstance(found, dict) or "schema" not in found:
-            msg = "it must be an object with a schema: got something else."
-            raise DataError(msg)
-        if found["schema"] != SCHEMA:
-            msg = f"its schema must be {SCHEMA}: got {str(found['schema'])[:60]}, which another w2s_probe wrote."
-            raise DataError(msg)
-        result: W2SResult = from_plain(cls, found)
+        result: W2SResult = from_plain(cls, checked_schema(found))
         _check_complete(result)
         return result
 
@@ -421,6 +417,8 @@ class Forecast:
         Strengths of the heads.
     verdict : Verdict
         In words.
+    error_parts : ErrorParts or None
+        What the student's squared error is made of; for ridge heads on soft pseudolabels.
     notes : tuple of str
         What is right but surprising.
     """
@@ -446,6 +444,7 @@ class Forecast:
     representation_gap: float
     alphas: Annotated[Mapping[str, float], Keys("teacher", "student", "baseline", required=True)]
     verdict: Verdict
+    error_parts: ErrorParts | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -477,10 +476,59 @@ class ForecastResult:
         """Return the object that ``--json`` prints, as one line."""
         return to_json(self)
 
+    @classmethod
+    def from_dict(cls, found: Any) -> ForecastResult:
+        """Return the result that `to_json` described.
+
+        Parameters
+        ----------
+        found : object
+            What JSON gave.
+
+        Raises
+        ------
+        DataError
+            If it is something else, of a newer schema, or was changed into what cannot be.
+        """
+        result: ForecastResult = from_plain(cls, checked_schema(found))
+        _check_forecast(result)
+        return result
+
 
 def to_json(found: Any) -> str:
     """Return what a verb found, a dataclass, as one line of JSON that begins with the schema's number."""
     return json_text({"schema": SCHEMA, **plain(found)})
+
+
+def checked_schema(found: Any) -> dict[str, Any]:
+    """Return the object that JSON gave, if it says that it has the form of this version."""
+    if not isinstance(found, dict) or "schema" not in found:
+        msg = "it must be an object with a schema: got something else."
+        raise DataError(msg)
+    if found["schema"] != SCHEMA:
+        msg = f"its schema must be {SCHEMA}: got {str(found['schema'])[:60]}, which another w2s_probe wrote."
+        raise DataError(msg)
+    return found
+
+
+def _check_forecast(result: ForecastResult) -> None:
+    """Refuse a forecast whose parts are well formed but do not belong together."""
+    pairs = result.pairs or (result.best,)
+    points = [point for pair in pairs for point in pair.curve]
+    for said, right in {
+        "config must name data": isinstance(result.config.get("data"), str),
+        "score must be accuracy or r2": all(pair.score in ("accuracy", "r2") for pair in pairs),
+        "others must hold brier or squared_error": all(
+            list(pair.others) in (["brier"], ["squared_error"]) for pair in pairs
+        ),
+        "the curve must hold the forecast's own sizes": all(
+            any((point.n, point.N) == (pair.n, pair.N) for point in pair.curve) for pair in pairs
+        ),
+        "sizes must be above 0": all(min(point.n, point.N) > 0 for point in points),
+    }.items():
+        if not right:
+            msg = f"{said}: got something else."
+            raise DataError(msg)
 
 
 def _check_complete(result: W2SResult) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def moments_pass() -> None:
         maps = {name: np.load(Path(folder) / f"{name}.npy", mmap_mode="r") for name in widths}
         for dtype in (np.float64, np.float32):
             block = rng.standard_normal((BLOCK_ROWS, sum(widths.values()))).astype(dtype)
-            tasks = {
+            tasks: dict[str, Callable[[], object]] = {
                 "products": partial(products, block),
                 "reading": partial(reading, maps),
                 "ours": partial(moments_of, maps, dtype=dtype),

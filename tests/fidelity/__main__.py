@@ -7,6 +7,8 @@ gap, and the noise ceiling: the difference on the test rows against that on the 
 
 from __future__ import annotations
 
+import argparse
+import csv
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -43,6 +45,7 @@ class Trial:
     """One seed of one cell, on one difference."""
 
     cell: tuple[str, str, int]
+    seed: int
     measured: float
     forecast: float
     error: float
@@ -122,6 +125,7 @@ def _trial(
     on_pool = [heads[system].scores(found.X[split.unlabeled]) for system, found in scores.items()]
     return Trial(
         cell=cell,
+        seed=split.seed,
         measured=float(_differences(_as_held(on_test), labels.values[split.test], weights).mean()),
         forecast=part.value,
         error=part.reach(LEVEL) * part.error,
@@ -185,19 +189,54 @@ def _share(hits: NDArray[np.bool_]) -> str:
     return f"{hits.mean():.3f} [{exact.low:.3f}, {exact.high:.3f}] of {len(hits)}"
 
 
+def rows_of(found: list[dict[str, Trial]]) -> Iterator[dict[str, Any]]:
+    """Yield one row for each run and difference, as docs.fidelity draws them."""
+    for trial in found:
+        for name, run in trial.items():
+            data, teacher, n = run.cell
+            yield {
+                "data": data,
+                "teacher": teacher,
+                "n": n,
+                "seed": run.seed,
+                "name": name,
+                "forecast": run.forecast,
+                "low_observed": run.observed[0],
+                "high_observed": run.observed[1],
+                "plain": run.plain,
+                "gap": run.gap,
+                "on_pool": run.on_pool,
+                "measured": run.measured,
+            }
+
+
+def write_rows(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write rows as CSV."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main() -> None:
     """Print the tables of the parts named on the command line, the reported ones by default."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fidelity")
+    parser.add_argument("parts", nargs="*", default=["report", "added"], help="of cells.toml")
+    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="also write every run")
+    asked = parser.parse_args()
     cells = tomllib.loads((Path(__file__).parent / "cells.toml").read_text(encoding="utf-8"))
     store = FeatureStore(default_cache())
-    parts = sys.argv[1:] or ["report", "added"]
-    found = {part: list(trials(cells, part, store)) for part in parts}
-    if {"report", "added"} <= set(parts):
+    found = {part: list(trials(cells, part, store)) for part in asked.parts}
+    rows = [row for part in found.values() for row in rows_of(part)]
+    if {"report", "added"} <= set(asked.parts):
         found["report and added"] = found["report"] + found["added"]
     for part, trials_of_part in found.items():
         for name in WEIGHTS:
             chosen = [trial[name] for trial in trials_of_part]
             print(f"\n{part}: {name}, {len({t.cell for t in chosen})} cells, {len(chosen)} runs\n")
             print("\n".join(table_of(chosen)))
+    if asked.out:
+        write_rows(rows, asked.out)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ __all__ = ["diagnose"]
 @data_options
 @diagnose_options
 @runtime_options
-@click.option("--out", metavar="DIR", help="Write result.json and results.parquet there.")
+@click.option("--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md there.")
 @config_option
 @json_option
 def diagnose(
@@ -55,7 +55,8 @@ def diagnose(
 
     from w2s_probe import pipeline
     from w2s_probe.backbones import BackboneOptions
-    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars
+    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
+    from w2s_probe.diagnostics.output import DiagnosisOutput
     from w2s_probe.report import save_diagnosis
     from w2s_probe.report.diagnosis import diagnosis_text
 
@@ -75,10 +76,10 @@ def diagnose(
     if as_json:
         click.echo(done.result.to_json())
         for note in done.result.notes:
-            click.echo(f"note: {note}", err=True)
+            say(f"note: {note}", err=True)
         return
     for fetched in done.fetched:
-        click.echo(fetched_line(fetched))
-    click.echo(diagnosis_text(done.result))
+        say(fetched_line(fetched))
+    say(diagnosis_text(DiagnosisOutput.from_dict(done.result.to_dict())))
     if out:
-        click.echo(f"wrote {out}/result.json and results.parquet")
+        say(f"wrote {out}/result.json, results.parquet, report.html and report.md")

@@ -25,7 +25,7 @@ __all__ = ["forecast"]
 @experiment_options
 @runtime_options
 @click.option("--pool", metavar="DATA", help="A second table whose rows are the pool; its labels are not read.")
-@click.option("--out", metavar="DIR", help="Write result.json and results.parquet there.")
+@click.option("--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md there.")
 @config_option
 @json_option
 def forecast(
@@ -58,7 +58,8 @@ def forecast(
     from w2s_probe import pipeline
     from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
-    from w2s_probe.report.forecast import forecast_text, save_forecast
+    from w2s_probe.report import save_forecast
+    from w2s_probe.report.forecast import forecast_text
 
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
         done = pipeline.forecast(
@@ -83,4 +84,4 @@ def forecast(
         say(fetched_line(fetched))
     say(forecast_text(done.result))
     if out:
-        say(f"wrote {out}/result.json, results.parquet")
+        say(f"wrote {out}/result.json, results.parquet, report.html and report.md")

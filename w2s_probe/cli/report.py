@@ -18,8 +18,8 @@ __all__ = ["report"]
 def report(*, folder: str, markdown: bool, as_json: bool) -> None:
     """Rebuild report.html and report.md from the result.json in DIR, and print the tables.
 
-    The pages are those that `run --out DIR` wrote, byte for byte, if the same w2s_probe did. With
-    --json nothing is written, and what `run --json` printed is printed.
+    The pages are those that `run`, `forecast`, `diagnose` or `theory variance --out DIR` wrote, byte for byte,
+    if the same w2s_probe did. With --json nothing is written, and what that verb's --json printed is printed.
 
     \b
     Example:
@@ -28,15 +28,15 @@ def report(*, folder: str, markdown: bool, as_json: bool) -> None:
     """
     from w2s_probe.cli.rim import say
     from w2s_probe.report import load_results, write_report
-    from w2s_probe.report.markdown import report_markdown
-    from w2s_probe.report.terminal import run_text
+    from w2s_probe.report.kinds import kind_of
 
     result, versions = load_results(Path(folder))
+    kind = kind_of(result)
     if as_json:
         click.echo(result.to_json())
     elif markdown:
-        click.echo(report_markdown(result, versions), nl=False)
+        click.echo(kind.markdown(result, versions), nl=False)
     else:
         write_report(result, versions, Path(folder))
-        say(run_text(result))
+        say(kind.text(result))
         say(f"wrote {folder}/report.html and report.md")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
 from w2s_probe.cli.options import json_option
-from w2s_probe.results import SCHEMA
 
 __all__ = ["theory"]
 
@@ -42,8 +42,9 @@ def theory() -> None:
 @click.option("--unseen-signal", type=float, help="Signal the teacher fits outside the student's space, squared [0].")
 @click.option("--simulate", "trials", type=click.IntRange(min=2), metavar="TRIALS", help="Measure the same beside it.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the simulation.")
+@click.option("--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md there.")
 @json_option
-def variance(*, trials: int | None, seed: int, as_json: bool, **values: Any) -> None:
+def variance(*, trials: int | None, seed: int, out: str | None, as_json: bool, **values: Any) -> None:
     """Expect errors, PGR and OPR of linear heads from dimensions and sizes.
 
     The student inherits its teacher's variance only in the directions that both share; that of the
@@ -58,18 +59,30 @@ def variance(*, trials: int | None, seed: int, as_json: bool, **values: Any) -> 
     """
     import numpy as np
 
+    from w2s_probe.cli.rim import say
+    from w2s_probe.report import save_variance
     from w2s_probe.report.theory import variance_text
-    from w2s_probe.theory import IntrinsicDimension, expected_errors, simulate_errors
+    from w2s_probe.theory import IntrinsicDimension, errors_over_sizes, expected_errors, simulate_errors
+    from w2s_probe.theory.output import ErrorsAndRatios, Simulation, VarianceOutput
 
     found = expected_errors(IntrinsicDimension(**{name: value for name, value in values.items() if value is not None}))
-    simulated = simulate_errors(found.config, trials=trials, rng=np.random.default_rng(seed)) if trials else {}
-    if not as_json:
-        click.echo(variance_text(found, simulated))
+    simulated = simulate_errors(found.config, trials=trials, rng=np.random.default_rng(seed)) if trials else None
+    output = VarianceOutput(
+        config=replace(found.config, student_residual=found.config.rho_student),
+        errors=ErrorsAndRatios(**found.total.to_dict()),
+        variance=found.variance,
+        bias=found.bias,
+        simulated=simulated,
+        simulation=Simulation(trials=trials, seed=seed) if trials else None,
+        curve=errors_over_sizes(found.config, trials=trials, seed=seed) if out else None,
+    )
+    if out:
+        save_variance(output, Path(out))
+    if as_json:
+        click.echo(output.to_json())
+        for note in found.notes:
+            say(f"note: {note}", err=True)
         return
-    record = {"schema": SCHEMA, **found.to_dict()}
-    if trials:
-        record["simulated"] = {name: measured.to_dict() for name, measured in simulated.items()}
-        record["simulation"] = {"trials": trials, "seed": seed}
-    click.echo(json.dumps(record))
-    for note in found.notes:
-        click.echo(f"note: {note}", err=True)
+    click.echo(variance_text(output))
+    if out:
+        say(f"wrote {out}/result.json, results.parquet, report.html and report.md")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -16,6 +15,7 @@ from w2s_probe.diagnostics.similarity import LinearCKA
 from w2s_probe.diagnostics.teacher_error import TeacherErrorEnergy
 from w2s_probe.plain import plain
 from w2s_probe.results import SCHEMA
+from w2s_probe.text import json_text
 
 __all__ = ["Diagnosis", "PairDiagnosis", "SpaceDiagnosis"]
 
@@ -53,9 +53,15 @@ class SpaceDiagnosis:
             f"energy{percent}": {kind: (held[kind] or {}).get(percent) for kind in ("centered", "uncentered")}
             for percent in (99, 95, 90)
         }
+        shares = held["cumulative_energy"]
+        spectrum = {"ranks": list(shares), "centered": list(shares.values())} if shares else None
         rest = {name: held[name] for name in ("participation_ratio", "effective_rank", "rank")}
         neighbors = {"ridge_df": self.ridge_df, "ridge_alpha": self.ridge_alpha, "twonn": self.twonn, "mle": self.mle}
-        return {"intrinsic_dimension": plain({**energies, **rest, **neighbors, "columns": self.columns})}
+        return {
+            "intrinsic_dimension": plain(
+                {**energies, "cumulative_energy": spectrum, **rest, **neighbors, "columns": self.columns}
+            )
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +179,7 @@ class Diagnosis:
 
     def to_json(self) -> str:
         """Return `to_dict` as one line of JSON, NaN written as null."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        return json_text(self.to_dict())
 
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield tidy rows: of (teacher, student, pair), measure with dots, value."""

@@ -11,10 +11,18 @@ from scipy import linalg
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.whitening import energy_rank, principal_axes
 
-__all__ = ["SpectralDimension", "effective_rank", "participation_ratio", "ridge_df", "spectral_dimension"]
+__all__ = [
+    "SpectralDimension",
+    "cumulative_energy",
+    "effective_rank",
+    "participation_ratio",
+    "ridge_df",
+    "spectral_dimension",
+]
 
 Float = NDArray[np.float64]
 ENERGIES = (0.99, 0.95, 0.90)
+SHOWN = 64  # ranks of the cumulative energy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +38,8 @@ class SpectralDimension:
         Of the centered eigenvalues.
     rank : int
         Number of positive centered eigenvalues, at most the columns, and the rows less 1.
+    cumulative_energy : dict of int to float
+        Share of the centered energy that the first 1, 2, … principal axes hold, at `SHOWN` ranks or fewer.
     """
 
     centered: dict[int, int]
@@ -37,6 +47,7 @@ class SpectralDimension:
     participation_ratio: float
     effective_rank: float
     rank: int
+    cumulative_energy: dict[int, float]
 
 
 def spectral_dimension(moments: Moments, name: str) -> SpectralDimension:
@@ -57,7 +68,27 @@ def spectral_dimension(moments: Moments, name: str) -> SpectralDimension:
         participation_ratio=participation_ratio(s),
         effective_rank=effective_rank(s),
         rank=len(s),
+        cumulative_energy=cumulative_energy(s),
     )
+
+
+def cumulative_energy(eigenvalues: Float) -> dict[int, float]:
+    """Return the share of the first eigenvalues in the sum of all, at ranks that grow by about the same factor.
+
+    Parameters
+    ----------
+    eigenvalues : array of shape (r,)
+        Positive, descending.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cumulative_energy(np.array([6.0, 3.0, 1.0]))
+    {1: 0.6, 2: 0.9, 3: 1.0}
+    """
+    ranks = np.unique(np.geomspace(1, len(eigenvalues), SHOWN).round().astype(int))
+    sums = np.cumsum(eigenvalues)
+    return {int(rank): float(sums[rank - 1] / sums[-1]) for rank in ranks}
 
 
 def participation_ratio(eigenvalues: Float) -> float:

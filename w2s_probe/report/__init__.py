@@ -1,5 +1,21 @@
 """Results as people read them: a terminal table, files, one HTML page, Markdown."""
 
-from w2s_probe.report.save import load_results, save_diagnosis, save_predictions, save_results, write_report
+from w2s_probe.report.predictions import save_predictions
+from w2s_probe.report.save import (
+    load_results,
+    save_diagnosis,
+    save_forecast,
+    save_results,
+    save_variance,
+    write_report,
+)
 
-__all__ = ["load_results", "save_diagnosis", "save_predictions", "save_results", "write_report"]
+__all__ = [
+    "load_results",
+    "save_diagnosis",
+    "save_forecast",
+    "save_predictions",
+    "save_results",
+    "save_variance",
+    "write_report",
+]

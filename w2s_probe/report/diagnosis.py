@@ -6,10 +6,13 @@ import math
 import textwrap
 from typing import Any
 
-from w2s_probe.diagnostics import Diagnosis
+from w2s_probe.diagnostics.output import DiagnosisOutput
+from w2s_probe.plain import plain
+from w2s_probe.report.tables import asked
 from w2s_probe.report.terminal import WIDTH, columns
+from w2s_probe.text import visible
 
-__all__ = ["diagnosis_text"]
+__all__ = ["WHY_THEY_DIFFER", "diagnosis_headline", "diagnosis_text", "dimension_rows", "pair_rows"]
 
 WHY_THEY_DIFFER = (
     "Spectral dimensions count directions and are what the theory of weak-to-strong generalization uses. "
@@ -19,36 +22,38 @@ WHY_THEY_DIFFER = (
 )
 
 
-def diagnosis_text(diagnosis: Diagnosis) -> str:
+def diagnosis_text(diagnosis: DiagnosisOutput) -> str:
     """Return one table of the spaces, one of the pair with chance levels, and the notes."""
-    whole = diagnosis.to_dict()
+    whole = plain(diagnosis)
     spaces = [whole[name]["intrinsic_dimension"] for name in ("teacher", "student")]
-    notes = [f"Note: {note}" for note in diagnosis.notes]
+    notes = [visible(f"Note: {note}") for note in diagnosis.notes]
+    config = diagnosis.config
     parts = [
-        *_headline(diagnosis),
+        *(asked(config, str(config["teacher"]), str(config["student"])) if "data" in config else []),
+        *diagnosis_headline(diagnosis),
         "",
-        columns(("dimension", "teacher", "student"), _dimension_rows(*spaces), right=(1, 2)),
+        columns(("dimension", "teacher", "student"), dimension_rows(*spaces), right=(1, 2)),
         "",
         textwrap.fill(WHY_THEY_DIFFER, WIDTH),
         "",
-        columns(("pair", "value", "chance", "what it says"), _pair_rows(whole["pair"]), right=(1, 2)),
+        columns(("pair", "value", "chance", "what it says"), pair_rows(whole["pair"]), right=(1, 2)),
         *(["", *(textwrap.fill(note, WIDTH) for note in notes)] if notes else []),
     ]
     return "\n".join(parts)
 
 
-def _headline(diagnosis: Diagnosis) -> list[str]:
-    config, dropped = diagnosis.config, diagnosis.dropped_duplicates
-    lines = [f"{config['data']}: {config['teacher']} -> {config['student']}"] if "data" in config else []
+def diagnosis_headline(diagnosis: DiagnosisOutput) -> list[str]:
+    """Return how many rows were compared."""
+    dropped, seed = diagnosis.dropped_duplicates, diagnosis.config["seed"]
     without = f" ({dropped:,} duplicates left out)" if dropped else ""
     return [
-        *lines,
         f"{diagnosis.rows:,} rows, {diagnosis.n_labeled:,} labeled",
-        f"neighbors: {diagnosis.sample:,} distinct rows, seed {config['seed']}{without}",
+        f"neighbors: {diagnosis.sample:,} distinct rows, seed {seed}{without}",
     ]
 
 
-def _dimension_rows(teacher: dict[str, Any], student: dict[str, Any]) -> list[tuple[str, str, str]]:
+def dimension_rows(teacher: dict[str, Any], student: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return every dimension of both spaces, as text."""
     flat = [{**space, **_energies(space)} for space in (teacher, student)]
     labels = {
         "columns": ("features", 0),
@@ -73,7 +78,8 @@ def _energies(space: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pair_rows(pair: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+def pair_rows(pair: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Return every measure of the pair with its chance level, as text."""
     shared, angles = pair["correlation_dimension"], pair["principal_angles"]
     near = sum(angle < pair["smallest_angle_chance"] for angle in angles) if angles else None
     kept = f"of {_number(shared['d_teacher'], 0)} and {_number(shared['d_student'], 0)} kept"

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from w2s_probe.report.svg import Axis, band, dot, group, line, panel, ticks, words
+from w2s_probe.report.charts import Mark, Row, Series, frame, interval_chart, line_chart
+from w2s_probe.report.svg import Axis, group, line, panel, words
 from w2s_probe.report.tables import METRIC_NAMES, estimate_text, score_text, system_rows
 from w2s_probe.results import CurvePoint, Estimate, ReliabilityBin, W2SResult
 from w2s_probe.text import shorten, visible
 
 __all__ = ["agreement_figure", "curve_figures", "reliability_figures", "systems_figure"]
 
-WIDTH = 360
-ROW = 40
 BINS = 15
 SYSTEMS = ("teacher", "student", "baseline", "ceiling")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    system: str
-    name: str
-    estimate: Estimate
-    text: str
 
 
 def systems_figure(result: W2SResult) -> str:
     """Return the systems with their intervals on the main score."""
     rows = [
-        _Row(system=row.system, name=row.name, estimate=row.scores[result.score], text=score)
+        Row(system=row.system, name=row.name, estimate=row.scores[result.score], text=score)
         for row in system_rows(result)
         for score in [score_text(result.score, row.scores[result.score])]
     ]
@@ -38,14 +28,14 @@ def systems_figure(result: W2SResult) -> str:
     bounds = bounds or [0.0, 1.0]
     margin = 0.08 * (max(bounds) - min(bounds)) or 0.01
     title = f"{METRIC_NAMES[result.score]} on {result.n_test:,} test rows"
-    return _intervals("systems", rows, title=title, low=min(bounds) - margin, high=max(bounds) + margin)
+    return interval_chart("systems", rows, title=title, low=min(bounds) - margin, high=max(bounds) + margin)
 
 
 def agreement_figure(result: W2SResult) -> str:
     """Return how often each student decides as its teacher where that is right, and where wrong; for classes only."""
     one = len(result.students) == 1
     rows = [
-        _Row(
+        Row(
             system="student",
             name=f"teacher {where}" if one else f"{shorten(visible(name), 11)}, teacher {where}",
             estimate=student.error_imitation[f"teacher_{where}"],
@@ -55,14 +45,14 @@ def agreement_figure(result: W2SResult) -> str:
         for where in ("right", "wrong")
     ]
     title = "Share of rows where the student decides as its teacher"
-    return _intervals("agreement", rows, title=title, low=0.0, high=1.0)
+    return interval_chart("agreement", rows, title=title, low=0.0, high=1.0)
 
 
 def curve_figures(result: W2SResult) -> list[str]:
     """Return the systems over n at the full N, and over N at the full n."""
     points = result.curve or ()
     n, N = max(point.n for point in points), max(point.N for point in points)
-    low, high = _frame([getattr(point, system) for point in points for system in SYSTEMS])
+    low, high = frame([getattr(point, system) for point in points for system in SYSTEMS])
     main = METRIC_NAMES[result.score]
     return [
         _curve(name, [p for p in points if p.N == N] if name == "n" else [p for p in points if p.n == n],
@@ -87,63 +77,30 @@ def reliability_figures(result: W2SResult) -> list[str]:
     ]
 
 
-def _intervals(name: str, rows: Sequence[_Row], *, title: str, low: float, high: float) -> str:
-    x = Axis(low=low, high=high, start=10, end=WIDTH - 10)
-    bottom = 26 + ROW * len(rows)
-    marks = [words(10, 14, title, kind="soft")]
-    marks += [words(x.at(tick), bottom + 15, f"{tick:g}", anchor="middle") for tick in ticks(low, high)]
-    for i, row in enumerate(rows):
-        y = 40 + ROW * i
-        marks += [line([(x.at(tick), y + 6), (x.at(tick), y + 20)], kind="grid") for tick in ticks(low, high)]
-        marks.append(words(10, y, shorten(row.name, 26)))
-        marks.append(words(WIDTH - 10, y, row.text, anchor="end"))
-        if not math.isnan(row.estimate.value):
-            limits = [(x.at(row.estimate.low), y + 13), (x.at(row.estimate.high), y + 13)]
-            marks.append(
-                group(row.system, [line(limits, kind="interval"), dot(row.system, x.at(row.estimate.value), y + 13)])
-            )
-    said = "; ".join(f"{row.name} {row.text}" for row in rows)
-    return panel(name, size=(WIDTH, bottom + 22), title=title, said=f"{said}.", marks=marks)
-
-
 def _curve(name: str, points: Sequence[CurvePoint], *, score: str, axis: str, low: float, high: float) -> str:
     sizes = [getattr(point, name) for point in points]
-    x = Axis(low=min(sizes), high=max(sizes), start=58, end=WIDTH - 26, log=True)
-    y = Axis(low=low, high=high, start=226, end=44)
-    marks = [words(26 + 88 * i, 16, system) for i, system in enumerate(SYSTEMS)]
-    marks += [group(system, [dot(system, 15 + 88 * i, 12)]) for i, system in enumerate(SYSTEMS)]
-    for tick in ticks(low, high):
-        marks.append(line([(40, y.at(tick)), (WIDTH - 10, y.at(tick))], kind="grid"))
-        marks.append(words(36, y.at(tick) + 4, f"{tick:g}", anchor="end"))
-    marks.append(words(40, 36, score, kind="soft"))
-    marks += [words(x.at(size), 244, f"{size:,}", anchor="middle") for size in sizes]
-    marks.append(words((40 + WIDTH) / 2, 263, axis, anchor="middle", kind="soft"))
-    for system in SYSTEMS:
-        known = [(x.at(getattr(point, name)), getattr(point, system)) for point in points]
-        known = [(at, estimate) for at, estimate in known if not math.isnan(estimate.value)]
-        value, upper, lower = (
-            [(at, y.at(min(max(getattr(estimate, limit), low), high))) for at, estimate in known]
-            for limit in ("value", "high", "low")
-        )
-        if known:
-            marks.append(group(system, [band(upper, lower), line(value), *(dot(system, *place) for place in value)]))
     said = "; ".join(
         f"at {size:,}: " + ", ".join(f"{system} {estimate_text(getattr(point, system))}" for system in SYSTEMS)
         for size, point in zip(sizes, points, strict=True)
     )
-    return panel(f"curve{name}", size=(WIDTH, 270), title=f"{score} over {axis}", said=f"{said}.", marks=marks)
-
-
-def _frame(estimates: Sequence[Estimate]) -> tuple[float, float]:
-    """Return limits that hold all values, and of the intervals what is not far wider than those."""
-    known = [estimate for estimate in estimates if not math.isnan(estimate.value)]
-    if not known:
-        return 0.0, 1.0
-    least, most = min(e.value for e in known), max(e.value for e in known)
-    span = max(most - least, 0.02)
-    low = max(min(e.low for e in known), least - span)
-    high = min(max(e.high for e in known), most + span)
-    return low - 0.04 * span, high + 0.04 * span
+    series = [
+        Series(
+            system=system,
+            name=system,
+            marks=[Mark(at=size, estimate=getattr(p, system)) for size, p in zip(sizes, points, strict=True)],
+        )
+        for system in SYSTEMS
+    ]
+    return line_chart(
+        f"curve{name}",
+        series,
+        title=f"{score} over {axis}",
+        subject=score,
+        axis=axis,
+        said=f"{said}.",
+        limits=(low, high),
+        sizes=sizes,
+    )
 
 
 def _reliability(name: str, system: str, label: str, bins: Sequence[ReliabilityBin], ece: Estimate) -> str:

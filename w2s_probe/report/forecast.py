@@ -1,21 +1,13 @@
-"""A forecast as people read it: on a terminal and in files."""
+"""A forecast as text of 80 columns."""
 
 from __future__ import annotations
 
-import io
-import json
-from pathlib import Path
-from typing import Any
-
-from w2s_probe.report.save import installed_versions, write_files
-from w2s_probe.report.tables import METRIC_NAMES, estimate_text
+from w2s_probe.report.tables import METRIC_NAMES, asked, estimate_text
 from w2s_probe.report.terminal import columns
 from w2s_probe.results import Estimate, Forecast, ForecastResult, Outlook
 from w2s_probe.text import shorten, visible
 
-__all__ = ["forecast_text", "save_forecast"]
-
-NAME = 24
+__all__ = ["forecast_text", "needed_text"]
 
 
 def forecast_text(result: ForecastResult) -> str:
@@ -34,43 +26,11 @@ def forecast_text(result: ForecastResult) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def save_forecast(result: ForecastResult, folder: Path) -> None:
-    """Write ``result.json`` and ``results.parquet`` into `folder`.
-
-    Parameters
-    ----------
-    result : ForecastResult
-        What is expected.
-    folder : Path
-        Made if it is not there.
-    """
-    import polars as pl
-
-    whole = {**json.loads(result.to_json()), "versions": installed_versions()}
-    rows = io.BytesIO()
-    pl.DataFrame([row for pair in result.pairs or (result.best,) for row in _tidy(pair)]).write_parquet(rows)
-    content = f"{json.dumps(whole, indent=2, ensure_ascii=False)}\n".encode(errors="backslashreplace")
-    write_files(folder, {"result.json": content, "results.parquet": rows.getvalue()})
-
-
-def _tidy(pair: Forecast) -> list[dict[str, Any]]:
-    here = {"teacher": pair.teacher_backbone, "student": pair.student_backbone, "metric": pair.score}
-    rows = []
-    for point in pair.curve:
-        sizes = {"n": point.n, "N": point.N, "measured": point.measured}
-        for name in ("gain", "teacher", "student", "baseline"):
-            found: Estimate = getattr(point, name)
-            rows.append({**here, **sizes, "what": name, "value": found.value, "low": found.low, "high": found.high})
-    return rows
-
-
 def _headline(result: ForecastResult) -> str:
     best = result.best
-    names = [visible(str(name)) for name in (result.config["data"], best.teacher_backbone, best.student_backbone)]
-    if sum(map(len, names)) > 3 * NAME:
-        names = [shorten(name, NAME) for name in names]
+    (line,) = asked(result.config, best.teacher_backbone, best.student_backbone)
     return (
-        f"{names[0]}: {names[1]} -> {names[2]}\n"
+        f"{line}\n"
         f"Forecast from n = {best.n:,} labels and a pool of N = {best.N:,}; no other label was read.\n"
         f"{result.level:.0%} intervals; a test of {best.n_test:,} rows will show what is in the last column."
     )
@@ -107,11 +67,21 @@ def _comparisons(best: Forecast) -> str:
         ("PGR", "of the gap to the ceiling", estimate_text(best.pgr), ""),
         ("OPR", "baseline's error / student's", estimate_text(best.opr), ""),
     ]
-    needed = [
-        f"{count:,} {what}" for count, what in ((best.needed.n, "labels"), (best.needed.N, "pseudolabels")) if count
-    ]
-    said = f"\n\nThe answer would resolve or change at about {' or '.join(needed)}." if needed else ""
+    needed = needed_text(best)
+    said = f"\n\n{needed}" if needed else ""
     return columns(("", "", "expected", "on a test"), rows, right=()) + said
+
+
+def needed_text(best: Forecast) -> str:
+    """Return at which sizes the answer would resolve or change, or nothing."""
+    sizes = {}
+    if best.needed.n:
+        change = "student - baseline would change its sign" if best.gain.resolved else "the gain would resolve"
+        sizes[change] = [f"{best.needed.n:,} labels"]
+    if best.needed.N:
+        sizes.setdefault("student - baseline would change its sign", []).append(f"{best.needed.N:,} pseudolabels")
+    said = "; ".join(f"{change} at about {' or '.join(counts)}" for change, counts in sizes.items())
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
 def _curve(best: Forecast) -> str:

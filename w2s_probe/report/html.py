@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from w2s_probe.report import figures, grids
+from w2s_probe.report.page import Page
 from w2s_probe.report.tables import config_rows, headline, title
 from w2s_probe.results import W2SResult
-from w2s_probe.text import visible
+from w2s_probe.text import shorten, visible
 
-__all__ = ["report_html"]
+__all__ = ["page_html", "report_html"]
 
 
 def report_html(result: W2SResult, versions: Mapping[str, str]) -> str:
@@ -23,6 +24,52 @@ def report_html(result: W2SResult, versions: Mapping[str, str]) -> str:
     versions : mapping of package to version
         Shown at the end.
     """
+    agrees = result.classes is not None
+    return _rendered(
+        "report.html.j2",
+        title=title(result),
+        headline=headline(result),
+        verdict=result.verdict,
+        notes=result.notes,
+        result=result,
+        level=f"{result.level:.0%}",
+        systems=grids.systems_grid(result),
+        comparisons=grids.comparison_grids(result),
+        curve=grids.curve_grid(result),
+        selection=grids.selection_grid(result),
+        classes=grids.class_grid(result),
+        systems_figure=figures.systems_figure(result),
+        agreement_figure=figures.agreement_figure(result) if agrees else None,
+        curve_figures=figures.curve_figures(result) if result.curve else [],
+        reliability_figures=figures.reliability_figures(result),
+        config=config_rows(result.config, result.fingerprint),
+        versions=list(versions.items()),
+    )
+
+
+def page_html(page: Page, versions: Mapping[str, str]) -> str:
+    """Return any other report as a page.
+
+    Parameters
+    ----------
+    page : Page
+        What it says.
+    versions : mapping of package to version
+        Shown at the end.
+    """
+    return _rendered(
+        "page.html.j2",
+        title=page.title,
+        headline=[*([shorten(visible(page.data), 60)] if page.data else []), *page.headline],
+        verdict=page.verdict,
+        notes=page.notes,
+        sections=page.sections,
+        config=page.settings,
+        versions=list(versions.items()),
+    )
+
+
+def _rendered(template: str, **values: Any) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -37,22 +84,6 @@ def report_html(result: W2SResult, versions: Mapping[str, str]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    agrees = result.classes is not None
-    page: str = environment.get_template("report.html.j2").render(
-        title=title(result),
-        result=result,
-        headline=headline(result),
-        level=f"{result.level:.0%}",
-        systems=grids.systems_grid(result),
-        comparisons=grids.comparison_grids(result),
-        curve=grids.curve_grid(result),
-        selection=grids.selection_grid(result),
-        classes=grids.class_grid(result),
-        systems_figure=Markup(figures.systems_figure(result)),  # noqa: S704  # figures escape their text
-        agreement_figure=Markup(figures.agreement_figure(result)) if agrees else None,  # noqa: S704
-        curve_figures=[Markup(one) for one in figures.curve_figures(result)] if result.curve else [],  # noqa: S704
-        reliability_figures=[Markup(one) for one in figures.reliability_figures(result)],  # noqa: S704
-        config=config_rows(result),
-        versions=list(versions.items()),
-    )
+    environment.filters["figure"] = Markup  # figures escape their text themselves
+    page: str = environment.get_template(template).render(**values)
     return page

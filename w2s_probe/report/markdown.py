@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from w2s_probe.report import grids
 from w2s_probe.report.grids import Grid
+from w2s_probe.report.page import Page, Section
 from w2s_probe.report.tables import config_rows, headline
 from w2s_probe.results import W2SResult
 from w2s_probe.text import markdown_code, markdown_text, shorten, visible
 
-__all__ = ["report_markdown"]
+__all__ = ["page_markdown", "report_markdown"]
 
 NAME = 200  # cells of a user's text; all of it is in the page
 
@@ -41,9 +42,49 @@ def report_markdown(result: W2SResult, versions: Mapping[str, str]) -> str:
     parts.append(_folded("Pseudolabels", grids.selection_grid(result)))
     if result.classes:
         parts.append(_folded("Classes among them", grids.class_grid(result), code=range(1)))
-    settings = [[key, shorten(visible(value), NAME)] for key, value in [*config_rows(result), *versions.items()]]
-    parts.append(_folded("Configuration and versions", Grid(header=["setting", "value"], rows=settings), code=range(2)))
+    parts.append(_settings(config_rows(result.config, result.fingerprint), versions))
     return "\n\n".join(parts) + "\n"
+
+
+def page_markdown(page: Page, versions: Mapping[str, str]) -> str:
+    """Return the Markdown of any other report.
+
+    Parameters
+    ----------
+    page : Page
+        What it says.
+    versions : mapping of package to version
+        Shown in the last fold.
+    """
+    title = " → ".join(map(_user, page.title.split(" → "))) if page.data else markdown_text(page.title)
+    call = title
+    asked = f"{_user(page.data)}. " if page.data else ""
+    if page.verdict:
+        call = f"{page.verdict.call} · {page.verdict.recommend.replace('_', ' ')}"
+        asked = f"{_user(page.data or '')}: {title}. "
+    parts = [
+        f"### {page.kind}: {call}",
+        *([markdown_text(page.verdict.advice)] if page.verdict else []),
+        f"{asked}{'. '.join(map(markdown_text, page.headline))}.",
+        *(f"> Note: {markdown_text(note)}" for note in page.notes),
+        *(part for section in page.sections for part in _section(section)),
+        _settings(page.settings, versions),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(section: Section) -> Iterator[str]:
+    if section.grid and section.folded:
+        yield _folded(section.name, section.grid, code=section.user)
+    elif section.grid or section.text:
+        yield f"**{section.name}**"
+        yield from [_table(section.grid, code=section.user)] if section.grid else []
+    yield from (markdown_text(said) for said in section.text)
+
+
+def _settings(rows: Iterable[tuple[str, str]], versions: Mapping[str, str]) -> str:
+    settings = [[key, shorten(visible(value), NAME)] for key, value in [*rows, *versions.items()]]
+    return _folded("Configuration and versions", Grid(header=["setting", "value"], rows=settings), code=range(2))
 
 
 def _asked(result: W2SResult) -> str:

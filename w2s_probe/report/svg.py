@@ -85,9 +85,9 @@ def band(upper: Sequence[Point], lower: Sequence[Point]) -> str:
     return path(f"M{'L'.join(f'{x:.1f},{y:.1f}' for x, y in outline)}Z", kind="band")
 
 
-def dot(system: str, x: float, y: float) -> str:
+def dot(system: str, x: float, y: float, *, kind: str = "dot") -> str:
     """Return the system's own mark, so that it is known without its color."""
-    return f'<path class="dot" d="{MARKS[system]}" transform="translate({x:.1f},{y:.1f})"/>'
+    return f'<path class="{kind}" d="{MARKS[system]}" transform="translate({x:.1f},{y:.1f})"/>'
 
 
 def path(shape: str, *, kind: str) -> str:

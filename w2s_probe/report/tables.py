@@ -14,12 +14,14 @@ __all__ = [
     "METRIC_NAMES",
     "ComparisonRow",
     "SystemRow",
+    "asked",
     "comparisons",
     "config_rows",
     "estimate_text",
     "headline",
     "score_text",
     "system_rows",
+    "taught",
     "title",
 ]
 
@@ -110,19 +112,26 @@ def title(result: W2SResult) -> str:
     """Return what taught what, short enough for a heading."""
     if "teacher" not in result.config:
         return "Weak-to-strong"
-    teacher, student = (shorten(visible(str(result.config[name])), 40) for name in ("teacher", "student"))
-    return f"{teacher} → {student}"
+    return taught(str(result.config["teacher"]), str(result.config["student"]))
+
+
+def taught(teacher: str, student: str, *, cells: int = 40) -> str:
+    """Return which features teach which, each name shortened to `cells`."""
+    return f"{shorten(visible(teacher), cells)} → {shorten(visible(student), cells)}"
+
+
+def asked(config: Mapping[str, Any], teacher: str, student: str) -> list[str]:
+    """Return which features of which data teach which, as a line of at most 80 cells."""
+    names = [visible(name) for name in (str(config["data"]), teacher, student)]
+    if sum(map(len, names)) > 3 * NAME:
+        names = [shorten(name, NAME) for name in names]
+    return [f"{names[0]}: {names[1]} -> {names[2]}"]
 
 
 def headline(result: W2SResult) -> list[str]:
     """Return what was run, as lines of at most 80 cells."""
     config = result.config
-    lines = []
-    if "data" in config:
-        names = [visible(str(config[key])) for key in ("data", "teacher", "student")]
-        if sum(map(len, names)) > 3 * NAME:
-            names = [shorten(name, NAME) for name in names]
-        lines = [f"{names[0]}: {names[1]} -> {names[2]}"]
+    lines = asked(config, str(config["teacher"]), str(config["student"])) if "data" in config else []
     lines.append(
         f"n = {config['n_labeled']:,} labels, N = {config['n_unlabeled']:,} pseudolabels, "
         f"{result.n_test:,} test rows, {visible(config['head'])} heads"
@@ -140,10 +149,10 @@ def _label(config: Mapping[str, Any]) -> str:
     return f"{name}'s units" if 0 < len(name) <= 20 else "the label's units"
 
 
-def config_rows(result: W2SResult) -> list[tuple[str, str]]:
-    """Return every setting that has a value, as text, and the fingerprint."""
-    rows = [(key, _setting(value)) for key, value in result.config.items() if value not in (None, {}, [])]
-    return [*rows, ("fingerprint", result.fingerprint)]
+def config_rows(config: Mapping[str, Any], fingerprint: str | None = None) -> list[tuple[str, str]]:
+    """Return every setting that has a value, as text, and the fingerprint if there is one."""
+    rows = [(key, _setting(value)) for key, value in config.items() if value not in (None, {}, [])]
+    return [*rows, *([("fingerprint", fingerprint)] if fingerprint else [])]
 
 
 def estimate_text(estimate: Estimate, *, digits: int = 3, signed: bool = False) -> str:

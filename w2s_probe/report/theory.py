@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from dataclasses import asdict
 
+from w2s_probe.report.grids import Grid
 from w2s_probe.report.terminal import WIDTH, columns
 from w2s_probe.theory import ExpectedErrors, Simulated
+from w2s_probe.theory.output import VarianceOutput
 
-__all__ = ["variance_text"]
+__all__ = ["SYSTEMS", "error_grid", "meaning", "ratio_grid", "variance_headline", "variance_text"]
 
 SYSTEMS = {
     "teacher": "teacher",
@@ -22,34 +24,55 @@ SYSTEMS = {
 RATIOS = {"pgr": "PGR, n + N labels", "pgr_unlabeled": "PGR, N labels", "opr": "OPR"}
 
 
-def variance_text(found: ExpectedErrors, simulated: Mapping[str, Simulated]) -> str:
+def variance_text(output: VarianceOutput) -> str:
     """Return a table of errors, one of ratios, and sentences that say which is better and why."""
-    total, c = found.total.to_dict(), found.config
-    beside = ("simulated",) if simulated else ()
-
-    def measured(name: str) -> tuple[str, ...]:
-        return (_measured(simulated[name]),) if simulated else ()
-
-    errors = [
-        (label, *map(_number, (total[name], getattr(found.variance, name), getattr(found.bias, name))), *measured(name))
-        for name, label in SYSTEMS.items()
-    ]
-    ratios = [(label, _number(total[name]), *measured(name)) for name, label in RATIOS.items()]
+    errors, ratios = error_grid(output), ratio_grid(output)
     parts = [
-        f"d_student {c.d_student}, d_teacher {c.d_teacher}, correlation dimension {c.correlation_dimension:g}",
-        f"n = {c.n}, N = {c.N}, noise variance {c.noise_variance:g}",
+        *variance_headline(output),
         "",
-        columns(("squared error", "expected", "variance", "bias", *beside), errors, right=(1, 2, 3, 4)),
+        columns(errors.header, errors.rows, right=(1, 2, 3, 4)),
         "",
-        columns(("ratio", "expected", *beside), ratios, right=(1, 2)),
+        columns(ratios.header, ratios.rows, right=(1, 2)),
         "",
-        *(textwrap.fill(said, WIDTH) for said in _meaning(found)),
-        *(textwrap.fill(f"Note: {note}", WIDTH) for note in found.notes),
+        *(textwrap.fill(said, WIDTH) for said in meaning(output.expected)),
+        *(textwrap.fill(f"Note: {note}", WIDTH) for note in output.expected.notes),
     ]
     return "\n".join(parts)
 
 
-def _meaning(found: ExpectedErrors) -> list[str]:
+def variance_headline(output: VarianceOutput) -> list[str]:
+    """Return dimensions, sizes and noise."""
+    c = output.config
+    return [
+        f"d_student {c.d_student}, d_teacher {c.d_teacher}, correlation dimension {c.correlation_dimension:g}",
+        f"n = {c.n}, N = {c.N}, noise variance {c.noise_variance:g}",
+    ]
+
+
+def error_grid(output: VarianceOutput) -> Grid:
+    """Return the errors of all systems with their two parts, and what was simulated."""
+    parts = (asdict(output.errors), asdict(output.variance), asdict(output.bias))
+    return Grid(
+        header=["squared error", "expected", "variance", "bias", *_beside(output)],
+        rows=[
+            [label, *(_number(part[name]) for part in parts), *_simulated(output, name)]
+            for name, label in SYSTEMS.items()
+        ],
+    )
+
+
+def ratio_grid(output: VarianceOutput) -> Grid:
+    """Return PGR against both ceilings, and OPR."""
+    return Grid(
+        header=["ratio", "expected", *_beside(output)],
+        rows=[
+            [label, _number(getattr(output.errors, name)), *_simulated(output, name)] for name, label in RATIOS.items()
+        ],
+    )
+
+
+def meaning(found: ExpectedErrors) -> list[str]:
+    """Return which system is better, and why, in sentences."""
     c, total = found.config, found.total
     d_st = c.correlation_dimension
     said = [
@@ -73,6 +96,14 @@ def _meaning(found: ExpectedErrors) -> list[str]:
             f"{total.opr:.3g} times as much (OPR at most 1)."
         )
     return said
+
+
+def _beside(output: VarianceOutput) -> list[str]:
+    return ["simulated"] if output.simulated else []
+
+
+def _simulated(output: VarianceOutput, name: str) -> list[str]:
+    return [_measured(output.simulated[name])] if output.simulated else []
 
 
 def _number(value: float) -> str:
