@@ -17,7 +17,7 @@ References
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from w2s_probe.labels import Task
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.metrics.evidence import Evidence, weighted_sum
 from w2s_probe.metrics.verdict import decide
-from w2s_probe.reading import Reading, read_pipeline, stratified_folds
+from w2s_probe.reading import Reading, read_pipeline, stratified_part
 from w2s_probe.results import Estimate, Forecast, ForecastPoint, Misfit, Needed, OtherScore, Outlook, Verdict
 
 __all__ = ["forecast_pair"]
@@ -136,7 +136,14 @@ def forecast_pair(
 
 
 def _read(
-    data: _Data, config: W2SConfig, pool: Moments, rows: Index, rng: np.random.Generator, *, repeats: int
+    data: _Data,
+    config: W2SConfig,
+    pool: Moments,
+    rows: Index,
+    rng: np.random.Generator,
+    *,
+    repeats: int,
+    pool_rows: Index | None = None,
 ) -> Reading:
     return read_pipeline(
         data.X_teacher,
@@ -149,6 +156,7 @@ def _read(
         config=config,
         rng=rng,
         repeats=repeats,
+        pool_rows=pool_rows,
     )
 
 
@@ -182,7 +190,7 @@ def _over_labels(
             continue
         tried = []
         for _ in range(SUBSETS):
-            rows = _stratified_part(data.Y, size, rng)
+            rows = stratified_part(data.Y, size, rng)
             tried.append(_parts(_read(data, config, pool, rows, rng, repeats=1), data.score))
         mean = np.full(SUBSETS, 1 / SUBSETS)
         points.append(((size, N), {name: weighted_sum([parts[name] for parts in tried], mean) for name in tried[0]}))
@@ -199,19 +207,13 @@ def _over_pool(data: _Data, config: W2SConfig, reading: Reading, rng: np.random.
             continue
         rows = np.sort(order[:size])
         part = moments_of({"teacher": data.pool_teacher[rows], "student": data.pool_student[rows]})
-        smaller = replace(data, pool_teacher=data.pool_teacher[rows], pool_student=data.pool_student[rows])
-        points.append(((n, size), _parts(_read(smaller, config, part, np.arange(n), rng, repeats=1), data.score)))
+        found = _read(data, config, part, np.arange(n), rng, repeats=1, pool_rows=rows)
+        points.append(((n, size), _parts(found, data.score)))
     return [*points, ((n, N), _parts(reading, data.score))]
 
 
 def _parts(reading: Reading, score: str) -> dict[str, Evidence]:
     return {name: reading.evidence(score, weights) for name, weights in {**EACH, **SIGNS}.items()}
-
-
-def _stratified_part(Y: Float, size: int, rng: np.random.Generator) -> Index:
-    """Return some rows with the classes' shares, the first of a random dealing."""
-    folds = stratified_folds(Y, max(len(Y) // size, 1), rng)
-    return np.sort(rng.permutation(folds[0])[:size])
 
 
 def _extrapolate(points: list[tuple[int, Evidence]], size: int) -> Evidence:

@@ -76,27 +76,28 @@ class Evidence:
         return self.value - reach, self.value + reach
 
 
-def combine(counted: Float, smooth: tuple[float, Float], *, row_variance: float, unit: float = 1.0) -> Evidence:
+def combine(counted: Float, smooth: tuple[float, Float, Float], *, row_variance: float, unit: float = 1.0) -> Evidence:
     """Return counting and smoothing combined by inverse variance.
 
     Parameters
     ----------
     counted : array of shape (n,)
         The quantity on each labeled row, averaged over folds that left it out.
-    smooth : float and array of shape (n,)
-        The model's mean over the pool, and the influence of each labeled row on it.
+    smooth : float, array of shape (n,) and array of shape (N,)
+        The model's mean over the pool, the influence of each labeled row on it, and what it expects of
+        each row of the pool, which is a sample too.
     row_variance : float
         Variance of the quantity from row to row.
     unit : float
         Size of the score's unit, in which the bias is stated.
     """
     mean = float(counted.mean())
-    own, other = (counted - mean) / len(counted), smooth[1]
-    bias = SMOOTH_BIAS * unit
+    own, (model, other, rows) = (counted - mean) / len(counted), smooth
+    bias = math.hypot(SMOOTH_BIAS * unit, float(rows.std()) / math.sqrt(len(rows)))
     variances = WIDER**2 * float((own**2).sum()), WIDER**2 * float((other**2).sum()) + bias**2
     share = variances[1] / (variances[0] + variances[1])
     return Evidence(
-        value=share * mean + (1 - share) * smooth[0],
+        value=share * mean + (1 - share) * model,
         influence=share * own + (1 - share) * other,
         bias=(1 - share) * bias,
         row_variance=row_variance,
