@@ -19,7 +19,7 @@ from w2s_probe.cache import Contents
 from w2s_probe.cli import outputs
 from w2s_probe.exchange import Exchanged
 from w2s_probe.plain import Keys, Mark, members
-from w2s_probe.results import SCHEMA, W2SResult
+from w2s_probe.results import SCHEMA, ForecastResult, W2SResult
 
 __all__ = ["OUTPUTS", "schema_files", "schema_of"]
 
@@ -34,6 +34,7 @@ OUTPUTS: dict[str, type] = {
     "demo": W2SResult,
     "doctor": outputs.Installation,
     "embed": outputs.Embedded,
+    "forecast": ForecastResult,
     "report": W2SResult,
     "run": W2SResult,
 }
