@@ -22,6 +22,7 @@ __all__ = ["Evidence", "combine", "weighted_sum"]
 
 Float = NDArray[np.float64]
 SMOOTH_BIAS = 0.015  # standard deviation of the smooth estimate's bias, in units of the score
+LEAST_VARIANCE = 0.25  # of what the model expects: where counted rows vary less, that is luck
 # By which influences of averaged held-out predictions understate the standard error. Simulated with known truth
 # (tests/statistical/test_forecast_coverage.py, n from 100 to 400): 0.9 to 1.1 for the gain, 1.0 to 1.3 for student -
 # baseline. With 40 labels both are 1.3 to 1.4: strengths chosen on so few rows flatter the heads.
@@ -90,19 +91,22 @@ def combine(counted: Float, smooth: tuple[float, Float, Float], *, row_variance:
         The model's mean over the pool, the influence of each labeled row on it, and what it expects of
         each row of the pool, which is a sample too.
     row_variance : float
-        Variance of the quantity from row to row.
+        Variance of the quantity from row to row; few labeled rows may all be alike by luck, and count
+        for a quarter of it at least.
     unit : float
         Size of the score's unit, in which the bias is stated.
     """
     mean = float(counted.mean())
     own, (model, other, rows) = (counted - mean) / len(counted), smooth
     bias = math.hypot(SMOOTH_BIAS * unit, float(rows.std()) / math.sqrt(len(rows)))
-    variances = WIDER**2 * float((own**2).sum()), WIDER**2 * float((other**2).sum()) + bias**2
+    counting = float((own**2).sum())
+    luck = max(LEAST_VARIANCE * row_variance / len(counted) - counting, 0.0)
+    variances = WIDER**2 * (counting + luck), WIDER**2 * float((other**2).sum()) + bias**2
     share = variances[1] / (variances[0] + variances[1])
     return Evidence(
         value=share * mean + (1 - share) * model,
         influence=share * own + (1 - share) * other,
-        bias=(1 - share) * bias,
+        bias=math.hypot((1 - share) * bias, share * WIDER * math.sqrt(luck)),
         row_variance=row_variance,
     )
 

@@ -36,6 +36,13 @@ def test_rows_that_count_alike_are_believed() -> None:
     assert found.observed(0.95, 10) == (0.25, 0.25)
 
 
+def test_rows_that_are_alike_by_luck_are_not_believed() -> None:
+    _, smooth = parts()
+    found = combine(np.zeros(50), smooth, row_variance=0.04)
+    assert 0 < found.value < smooth[0]
+    assert found.error > 0.5 * np.sqrt(0.25 * 0.04 / 50)
+
+
 def test_a_steady_model_outweighs_few_rows() -> None:
     counted, _ = parts(n=4)
     found = combine(counted, (0.1, np.zeros(4), np.full(1000, 0.1)), row_variance=0.5)
