@@ -29,7 +29,7 @@ from w2s_probe.labels import Task
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.metrics.evidence import Evidence, weighted_sum
 from w2s_probe.metrics.verdict import decide
-from w2s_probe.reading import Reading, read_pipeline, stratified_folds
+from w2s_probe.reading import Reading, read_pipeline, stratified_part
 from w2s_probe.results import Estimate, Forecast, ForecastPoint, Misfit, Needed, OtherScore, Outlook, Verdict
 from w2s_probe.theory import decompose_held_out
 
@@ -38,12 +38,14 @@ __all__ = ["forecast_pair"]
 Float = NDArray[np.float64]
 Index = NDArray[np.intp]
 SHARES = (8, 4, 2)
-REPEATS = 10  # dealings of the labeled rows into folds
+REPEATS = 10  # ways of dealing all labeled rows into folds
 SUBSETS = 4  # of the labeled rows, for each smaller n
 LEAST = 16  # labeled rows of a smaller n
 BEYOND = (2, 4, 8)  # sizes to extrapolate to
 FURTHEST = 100  # times as many rows, for `needed`
 EXTRAPOLATED = 0.01  # standard deviation of the curve's own error, in units of the score
+SMALL_MISFIT = 1e-3  # of the labels' variance: nothing to speak of
+BOUNDS = {"accuracy": (0.0, 1.0), "brier": (0.0, 2.0), "r2": (-math.inf, 1.0), "squared_error": (0.0, math.inf)}
 SIGNS = {"gain": (-1, 1, 0), "versus_baseline": (0, 1, -1)}
 EACH = {"teacher": (1, 0, 0), "student": (0, 1, 0), "baseline": (0, 0, 1)}
 
@@ -102,13 +104,13 @@ def forecast_pair(
     )
     n, N = len(Y), len(pool_teacher)
     pool = moments_of({"teacher": pool_teacher, "student": pool_student})
-    rng = np.random.default_rng([config.seed, 3])
-    reading = _read(data, config, pool, np.arange(n), rng, repeats=REPEATS)
+    rng = np.random.default_rng([config.seed, 4])
+    reading = _read(data, config, pool, np.arange(n), _dealer(config), repeats=REPEATS)
     found = _differences(reading, data.score, config.level, n_test)
     over_n = _over_labels(data, config, pool, reading, rng)
     over_N = _over_pool(data, config, reading, rng)
     top = n + N if config.ceiling == "L+U" else N
-    ceiling = _extrapolate([(m, parts["baseline"]) for (m, _), parts in over_n], top)
+    ceiling = _ceiling(over_n, top, data.score)
     each = {name: reading.evidence(data.score, weights) for name, weights in EACH.items()}
     gain, versus = (reading.evidence(data.score, SIGNS[name]) for name in ("gain", "versus_baseline"))
     misfit = _misfit(reading, Y)
@@ -121,26 +123,31 @@ def forecast_pair(
         n_test=n_test,
         gain=found["gain"],
         versus_baseline=found["versus_baseline"],
-        teacher=each["teacher"].estimate(config.level),
-        student=each["student"].estimate(config.level),
-        baseline=each["baseline"].estimate(config.level),
-        ceiling=ceiling.estimate(config.level),
-        pgr=_pgr(gain, weighted_sum([ceiling, each["teacher"]], np.array([1.0, -1.0])), config.level),
+        **{name: _bounded(part.estimate(config.level), data.score) for name, part in each.items()},
+        ceiling=UNDEFINED if ceiling is None else _bounded(ceiling.estimate(config.level), data.score),
+        pgr=_pgr(gain, each["teacher"], ceiling, config.level),
         opr=_opr(each["baseline"], each["student"], config.level),
         others={"brier" if data.score == "accuracy" else "squared_error": _other(reading, config.level)},
-        curve=_curve(over_n, over_N, (n, N), config.level),
+        curve=_curve(over_n, over_N, (n, N), data.score, config.level),
         needed=_needed(gain, versus, over_n, over_N, config.level),
         misfit=misfit,
         representation_gap=_representation_gap(pool, n, reading.alphas),
         alphas=reading.alphas,
         verdict=_verdict(found, n, data.score),
         error_parts=_error_parts(reading, pool, config),
-        notes=_notes(misfit, gain),
+        notes=_notes(misfit, gain, score=data.score, spread=float(Y.var(axis=0).sum())),
     )
 
 
 def _read(
-    data: _Data, config: W2SConfig, pool: Moments, rows: Index, rng: np.random.Generator, *, repeats: int
+    data: _Data,
+    config: W2SConfig,
+    pool: Moments,
+    rows: Index,
+    rng: np.random.Generator,
+    *,
+    repeats: int,
+    pool_rows: Index | None = None,
 ) -> Reading:
     return read_pipeline(
         data.X_teacher,
@@ -153,6 +160,7 @@ def _read(
         config=config,
         rng=rng,
         repeats=repeats,
+        pool_rows=pool_rows,
     )
 
 
@@ -172,6 +180,7 @@ def _differences(reading: Reading, score: str, level: float, n_test: int) -> dic
     return found
 
 
+UNDEFINED = Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
 Point = tuple[tuple[int, int], dict[str, Evidence]]
 
 
@@ -186,7 +195,7 @@ def _over_labels(
             continue
         tried = []
         for _ in range(SUBSETS):
-            rows = _stratified_part(data.Y, size, rng)
+            rows = stratified_part(data.Y, size, rng)
             tried.append(_parts(_read(data, config, pool, rows, rng, repeats=1), data.score))
         mean = np.full(SUBSETS, 1 / SUBSETS)
         points.append(((size, N), {name: weighted_sum([parts[name] for parts in tried], mean) for name in tried[0]}))
@@ -194,28 +203,28 @@ def _over_labels(
 
 
 def _over_pool(data: _Data, config: W2SConfig, reading: Reading, rng: np.random.Generator) -> list[Point]:
-    """Return the forecast with smaller pools, nested, then with all of it."""
+    """Return the forecast with smaller pools, nested, then with all of it; teacher and baseline need no pool."""
     n, N = len(data.Y), len(data.pool_teacher)
-    order = rng.permutation(N)
+    order, here = rng.permutation(N), _parts(reading, data.score)
     points = []
     for size in sorted({N // share for share in SHARES}):
         if size < LEAST:
             continue
         rows = np.sort(order[:size])
         part = moments_of({"teacher": data.pool_teacher[rows], "student": data.pool_student[rows]})
-        smaller = replace(data, pool_teacher=data.pool_teacher[rows], pool_student=data.pool_student[rows])
-        points.append(((n, size), _parts(_read(smaller, config, part, np.arange(n), rng, repeats=REPEATS), data.score)))
-    return [*points, ((n, N), _parts(reading, data.score))]
+        found = _read(data, config, part, np.arange(n), _dealer(config), repeats=REPEATS, pool_rows=rows)
+        parts = {**_parts(found, data.score), **{name: here[name] for name in ("teacher", "baseline")}}
+        points.append(((n, size), parts))
+    return [*points, ((n, N), here)]
+
+
+def _dealer(config: W2SConfig) -> np.random.Generator:
+    """Return what deals all labeled rows into folds: the same ones for every pool."""
+    return np.random.default_rng([config.seed, 3])
 
 
 def _parts(reading: Reading, score: str) -> dict[str, Evidence]:
     return {name: reading.evidence(score, weights) for name, weights in {**EACH, **SIGNS}.items()}
-
-
-def _stratified_part(Y: Float, size: int, rng: np.random.Generator) -> Index:
-    """Return some rows with the classes' shares, the first of a random dealing."""
-    folds = stratified_folds(Y, max(len(Y) // size, 1), rng)
-    return np.sort(rng.permutation(folds[0])[:size])
 
 
 def _extrapolate(points: list[tuple[int, Evidence]], size: int) -> Evidence:
@@ -232,10 +241,27 @@ def _extrapolate(points: list[tuple[int, Evidence]], size: int) -> Evidence:
     return weighted_sum([part for _, part in points], weights, bias=EXTRAPOLATED)
 
 
-def _pgr(gain: Evidence, gap: Evidence, level: float) -> Estimate:
+def _ceiling(over_n: list[Point], size: int, score: str) -> Evidence | None:
+    """Return the baseline's curve at another size, or None if no smaller size says how it goes on."""
+    if len(over_n) == 1:
+        return None
+    found = _extrapolate([(m, parts["baseline"]) for (m, _), parts in over_n], size)
+    return replace(found, value=min(found.value, BOUNDS[score][1]))
+
+
+def _bounded(found: Estimate, score: str) -> Estimate:
+    """Return an estimate inside the range of its score."""
+    low, value, high = np.clip((found.low, found.value, found.high), *BOUNDS[score]).tolist()
+    return Estimate(value=value, low=low, high=high)
+
+
+def _pgr(gain: Evidence, teacher: Evidence, ceiling: Evidence | None, level: float) -> Estimate:
     """Return gain over gap, unresolved unless the gap's interval lies above 0."""
+    if ceiling is None:
+        return UNDEFINED
+    gap = weighted_sum([ceiling, teacher], np.array([1.0, -1.0]))
     if not gap.estimate(level).low > 0:
-        return Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
+        return UNDEFINED
     ratio = gain.value / gap.value
     part = weighted_sum([gain, gap], np.array([1.0, -ratio]) / gap.value)
     return _ratio(ratio, part, level)
@@ -245,7 +271,7 @@ def _opr(baseline: Evidence, student: Evidence, level: float) -> Estimate:
     """Return the baseline's error over the student's, unresolved if the student's may be 0."""
     error = 1 - student.value
     if not 1 - student.estimate(level).high > 0:
-        return Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
+        return UNDEFINED
     ratio = (1 - baseline.value) / error
     part = weighted_sum([baseline, student], np.array([-1.0, ratio]) / error)
     return _ratio(ratio, part, level)
@@ -259,10 +285,13 @@ def _ratio(value: float, part: Evidence, level: float) -> Estimate:
 
 def _other(reading: Reading, level: float) -> OtherScore:
     score = "brier" if reading.task == "classification" else "squared_error"
-    return OtherScore(**{name: part.estimate(level) for name, part in _parts(reading, score).items()})
+    found = {name: part.estimate(level) for name, part in _parts(reading, score).items()}
+    return OtherScore(**{name: _bounded(one, score) if name in EACH else one for name, one in found.items()})
 
 
-def _curve(over_n: list[Point], over_N: list[Point], here: tuple[int, int], level: float) -> tuple[ForecastPoint, ...]:
+def _curve(
+    over_n: list[Point], over_N: list[Point], here: tuple[int, int], score: str, level: float
+) -> tuple[ForecastPoint, ...]:
     n, N = here
     points = [*over_n, *_beyond(over_n, 0, here), *over_N[:-1], *_beyond(over_N, 1, here)]
     return tuple(
@@ -270,7 +299,8 @@ def _curve(over_n: list[Point], over_N: list[Point], here: tuple[int, int], leve
             n=size[0],
             N=size[1],
             measured=size[0] <= n and size[1] <= N,
-            **{name: parts[name].estimate(level) for name in ("gain", "teacher", "student", "baseline")},
+            gain=parts["gain"].estimate(level),
+            **{name: _bounded(parts[name].estimate(level), score) for name in EACH},
         )
         for size, parts in points
     )
@@ -345,18 +375,19 @@ def _representation_gap(pool: Moments, n: int, alphas: dict[str, float]) -> floa
     return found.value
 
 
-def _notes(misfit: Misfit, gain: Evidence) -> tuple[str, ...]:
+def _notes(misfit: Misfit, gain: Evidence, *, score: str, spread: float) -> tuple[str, ...]:
     """Say where the label-free forms would mislead."""
     notes = []
-    if misfit.misfit > 0 and misfit.gain < 0.5 * misfit.misfit:
+    if misfit.misfit > SMALL_MISFIT * spread and misfit.gain < 0.5 * misfit.misfit:
         notes.append(
-            f"The misfit, which needs no label, is {misfit.misfit:.3f}, but the gain in squared error is "
-            f"{misfit.gain:+.3f}: its label-free form does not hold here."
+            f"The misfit, which needs no label, is {misfit.misfit:.3g}, but the gain in squared error is "
+            f"{misfit.gain:+.3g}: its label-free form does not hold here."
         )
-    if misfit.gain > 0 > gain.value or misfit.gain < 0 < gain.value:
+    if abs(misfit.gain) > SMALL_MISFIT * spread and misfit.gain * gain.value < 0:
         notes.append(
-            f"In squared error the student {'gains' if misfit.gain > 0 else 'loses'} ({misfit.gain:+.3f}), in "
-            f"decisions it {'gains' if gain.value > 0 else 'loses'} ({gain.value:+.3f})."
+            f"In squared error the student {'gains' if misfit.gain > 0 else 'loses'} ({misfit.gain:+.3g}), in "
+            f"{'decisions' if score == 'accuracy' else 'R²'} it {'gains' if gain.value > 0 else 'loses'} "
+            f"({gain.value:+.3f})."
         )
     return tuple(notes)
 

@@ -35,7 +35,7 @@ from w2s_probe.labels import Labels, Task, read_labels
 from w2s_probe.outcomes import SeedOutcome
 from w2s_probe.plain import Mark
 from w2s_probe.protocol import run_w2s
-from w2s_probe.reading import stratified_folds
+from w2s_probe.reading import stratified_part
 from w2s_probe.results import ForecastResult, W2SResult
 from w2s_probe.splits import Part, Split, draw_splits, same_item_blocks
 from w2s_probe.strategies import load_strategy
@@ -63,6 +63,7 @@ __all__ = [
 ]
 
 Progress = Callable[[str, int, int], None]
+EXPECTED_TEST = 2000  # rows of the test set that a forecast speaks of, where there is none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -537,21 +538,22 @@ def forecast(
         raise missing_column(data.label, table.columns, flag="--label", name=table.name)
     names = list(dict.fromkeys([*teachers, *students]))
     sources = [open_source(table, name, options, store) for name in names]
-    L, U = _known_rows(table, config, sources, split_file, data.label, more=pool is not None)
+    L, U, n_test = _known_rows(table, config, sources, split_file, data.label, more=pool is not None)
     labels = read_labels([table.label[row] for row in L], name=data.label, task=config.task)
     sets, fetched = fetch(table, sources, store, on_progress)
     features = {name: [found.X[U]] for name, found in zip(names, sets, strict=True)}
+    beside: NDArray[np.bytes_] | None = None
     if pool is not None:
         second = open_data(DataConfig(data=pool, text=data.text, id=data.id))
         others = [open_source(second, name, options, store) for name in names]
         more, again = fetch(second, others, store, on_progress)
         fetched += again
+        beside = _item_keys(second, others)
         for name, found in zip(names, more, strict=True):
             features[name].append(np.asarray(found.X))
-    whole = {name: np.concatenate(parts) for name, parts in features.items()}
+    whole = _pool_of(features, config)
     known = {name: found.X[L] for name, found in zip(names, sets, strict=True)}
     Y = labels.targets(np.arange(len(labels)))
-    n_test = config.n_test or 2000
     pairs = [
         forecast_pair(
             known[teacher],
@@ -570,9 +572,10 @@ def forecast(
     asked = {"data": data.data, "teacher": ",".join(teachers), "student": ",".join(students)}
     columns = {key: value for key, value in data.to_dict().items() if key != "data"}
     sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": n_test}
+    kept = {**({"pool": without_folders(pool)} if pool else {}), **({"dtype": options.dtype} if options.dtype else {})}
     result = ForecastResult(
-        config={**{key: _shown(name) for key, name in asked.items()}, **columns, **config.to_dict(), **sizes},
-        fingerprint=_question(config, labels, sets, L, U),
+        config={**{key: _shown(name) for key, name in asked.items()}, **columns, **kept, **config.to_dict(), **sizes},
+        fingerprint=_question(config, labels, sets, [L, U] if beside is None else [L, U, beside]),
         level=config.level,
         best=ranked[0],
         pairs=ranked if len(ranked) > 1 else None,
@@ -588,8 +591,8 @@ def _known_rows(
     name: str,
     *,
     more: bool,
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the labeled rows and the pool; nothing but the labeled rows' labels is looked at."""
+) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
+    """Return the labeled rows, the pool and the size of the test part; no label but the labeled rows' counts."""
     column = table.label or []
     known = np.array([value is not None and value == value for value in column])  # noqa: PLR0124  # NaN is not
     if split_file is not None or (known.all() and not more):
@@ -599,26 +602,53 @@ def _known_rows(
             labels = Labels(values=np.zeros(len(table)), classes=None)
         one = replace(config, seeds=1)
         split = split_rows(table, labels, one, sources, split_file)[0]
-        return split.labeled, split.unlabeled
-    rows = np.flatnonzero(known)
-    if not len(rows) or (not more and known.all()):
-        msg = f"{table.name} must have labeled rows and a pool: got {len(rows)} labels in {len(table)} rows. Add some."
-        raise DataError(msg)
-    if config.n_labeled is not None and config.n_labeled < len(rows):
-        labels = read_labels([column[row] for row in rows], name=name, task=config.task)
-        folds = stratified_folds(
-            labels.targets(np.arange(len(rows))), len(rows) // config.n_labeled, np.random.default_rng(config.seed)
+        return split.labeled, split.unlabeled, len(split.test)
+    marked = parts_of_column(table.split or [None] * len(table), name=table.name)
+    free = ~np.any(list(marked.values()), axis=0)
+    rows = np.flatnonzero(known & (marked["labeled"] if marked["labeled"].any() else free))
+    others = np.flatnonzero(marked["unlabeled"] if marked["unlabeled"].any() else ~known & free)
+    if not len(rows) or not (more or len(others)):
+        msg = (
+            f"{table.name} must have labeled rows and a pool: got {len(rows)} labels and {len(others)} rows without. "
+            "Add some, or name the pool's table with --pool."
         )
-        rows = np.sort(rows[folds[0][: config.n_labeled]])
-    return rows, np.flatnonzero(~known)
+        raise DataError(msg)
+    n_test = int(marked["test"].sum()) or config.n_test or EXPECTED_TEST
+    return _part_of_labels(rows, column, config, name), others, n_test
+
+
+def _part_of_labels(rows: NDArray[np.intp], column: Sequence[Any], config: W2SConfig, name: str) -> NDArray[np.intp]:
+    """Return as many labeled rows as are asked for, all by default."""
+    size = len(rows) if config.n_labeled is None else config.n_labeled
+    if size > len(rows):
+        msg = f"-n must be at most the number of labels: got {size}, there are {len(rows)}. Ask for fewer."
+        raise DataError(msg)
+    if size == len(rows):
+        return rows
+    labels = read_labels([column[row] for row in rows], name=name, task=config.task)
+    return rows[stratified_part(labels.targets(np.arange(len(rows))), size, np.random.default_rng(config.seed))]
+
+
+def _pool_of(features: dict[str, list[NDArray[Any]]], config: W2SConfig) -> dict[str, NDArray[Any]]:
+    """Return the features of as many rows of the pool as are asked for, all by default."""
+    whole = {name: np.concatenate(parts) for name, parts in features.items()}
+    rows = len(next(iter(whole.values())))
+    size = rows if config.n_unlabeled is None else config.n_unlabeled
+    if size > rows:
+        msg = f"-N must be at most the rows of the pool: got {size}, there are {rows}. Ask for fewer."
+        raise DataError(msg)
+    if size == rows:
+        return whole
+    chosen = np.sort(np.random.default_rng([config.seed, 1]).permutation(rows)[:size])
+    return {name: X[chosen] for name, X in whole.items()}
 
 
 def _question(
-    config: W2SConfig, labels: Labels, sets: Sequence[FeatureSet], L: NDArray[np.intp], U: NDArray[np.intp]
+    config: W2SConfig, labels: Labels, sets: Sequence[FeatureSet], rows: Sequence[NDArray[np.generic]]
 ) -> str:
     question = {"config": config.to_dict(), "features": [found.spec.to_dict() for found in sets]}
     digest = hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode())
-    for part in (labels.values, L.astype(np.int64), U.astype(np.int64)):
+    for part in (labels.values, *rows):
         digest.update(part.tobytes())
     return digest.hexdigest()
 

@@ -18,14 +18,15 @@ from w2s_probe.linalg.loo import loo_error
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.pipeline import HeldOut, pipeline_of, student_path
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
-from w2s_probe.metrics.choice import fit_choice, fit_line
+from w2s_probe.metrics.choice import ChoiceModel, fit_choice, fit_line
 from w2s_probe.metrics.evidence import Evidence, combine
 
-__all__ = ["Reading", "read_pipeline", "stratified_folds"]
+__all__ = ["Reading", "read_pipeline", "stratified_folds", "stratified_part"]
 
 Float = NDArray[np.float64]
 Features = NDArray[np.floating[Any]]
 Index = NDArray[np.intp]
+Smooth = tuple[float, Float, Float]
 FOLDS = 10
 REFIT_FOLDS = 5  # where heads must be fitted again
 
@@ -72,20 +73,34 @@ class Reading:
         """
         counted = np.mean([self._at_labels(self._values(score, weights, _systems(held))) for held in self.held], axis=0)
         values = self._values(score, weights, self.pool)
-        smooth = [self._smooth(_systems(held), values) for held in self.held]
-        mean, variance = (float(np.mean([one[i] for one in smooth])) for i in (0, 2))
-        influence = np.mean([one[1] for one in smooth], axis=0)
-        unit = 1.0 if score != "squared_error" else float(self.Y.var())
-        return combine(counted, (mean, influence), row_variance=max(variance, float(counted.var())), unit=unit)
-
-    def _smooth(self, scores: list[Float], values: Float) -> tuple[float, Float, float]:
-        """Return what a model fitted on held-out scores expects of the pool: mean, influences, variance of rows."""
+        fits = [self._model(held) for held in self.held]
+        found = [fit.expect(self.pool, values) for fit in fits]
+        smooth: Smooth = (
+            float(np.mean([one[0] for one in found])),
+            np.mean([one[1] for one in found], axis=0),
+            np.mean([one[2] for one in found], axis=0),
+        )
         if self.task == "classification":
-            model = fit_choice(scores, self.Y)
-            mean, influence, _ = model.expect(self.pool, values)
-            return mean, influence, max(model.expect(self.pool, values**2)[0] - mean**2, 0.0)
-        mean, influence, rows = fit_line(scores, self.Y).expect(self.pool, values[:, :2])
-        return mean + float(values[0, 2] * (self.Y**2).mean()), influence, float(rows.var())
+            squares = float(np.mean([fit.expect(self.pool, values**2)[0] for fit in fits]))
+            variance = max(squares - smooth[0] ** 2, float(counted.var()))
+        else:
+            if score == "r2":
+                counted, smooth = self._with_spread(counted, smooth, sum(weights))
+            variance = float(counted.var())
+        unit = 1.0 if score != "squared_error" else float(self.Y.var())
+        return combine(counted, smooth, row_variance=variance, unit=unit)
+
+    def _model(self, held: HeldOut) -> ChoiceModel:
+        fit = fit_choice if self.task == "classification" else fit_line
+        return fit(_systems(held), self.Y)
+
+    def _with_spread(self, counted: Float, smooth: Smooth, one: float) -> tuple[Float, Smooth]:
+        """Return both estimates with what each row adds because the labels' variance is estimated too."""
+        y = self.Y[:, 0]
+        spread = (y - y.mean()) ** 2 / y.var() - 1
+        mean, influence, rows = smooth
+        both = counted + (one - counted.mean()) * spread
+        return both, (mean, influence + (one - mean) * spread / len(y), rows)
 
     def _values(self, score: str, weights: tuple[float, float, float], systems: list[Float]) -> Float:
         """Return what each row adds: if its class is k, (m, K); or constant, slope and curvature in y, (m, 3)."""
@@ -111,7 +126,7 @@ class Reading:
         return values[:, 0] + values[:, 1] * y + values[:, 2] * y**2
 
 
-def read_pipeline(
+def read_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, and parts of both
     X_teacher: Float,
     X_student: Float,
     Y: Float,
@@ -123,6 +138,7 @@ def read_pipeline(
     config: W2SConfig,
     rng: np.random.Generator,
     repeats: int,
+    pool_rows: Index | None = None,
 ) -> Reading:
     """Return what the pipeline trained on some labeled rows says of all of them, and of the pool.
 
@@ -136,19 +152,24 @@ def read_pipeline(
         Labeled rows to train on; the others are held out as they are.
     pool : Moments
         Of the student's pool, with blocks ``teacher`` and ``student``.
-    pool_teacher, pool_student : arrays of shape (N, d)
-        Features of rows to average over.
+    pool_teacher, pool_student : arrays of shape (N, d_t) and (N, d_s)
+        Features of the rows to average over: the student's pool, and what else has no labels.
     config : W2SConfig
         Head, scaling, pseudolabels and strengths.
     rng : numpy.random.Generator
         Deals rows into folds.
     repeats : int
         Times that they are dealt.
+    pool_rows : array of int, optional
+        Which of the rows to average over are the student's pool; all by default.
     """
     linear = config.head == "ridge" and config.pseudolabels == "soft" and config.scale == "none"
     T, S, L = X_teacher[rows], X_student[rows], Y[rows]
+    used = slice(None) if pool_rows is None else pool_rows
     fitted: _Linear | _Refitted = (
-        _Linear.fit(T, S, L, pool, config) if linear else _Refitted.fit(T, S, L, pool_teacher, pool_student, config)
+        _Linear.fit(T, S, L, pool, config)
+        if linear
+        else _Refitted.fit(T, S, L, pool_teacher[used], pool_student[used], config)
     )
     elsewhere = np.setdiff1d(np.arange(len(Y)), rows)
     outside = fitted.scores(X_teacher[elsewhere], X_student[elsewhere])
@@ -179,10 +200,31 @@ def stratified_folds(Y: Float, folds: int, rng: np.random.Generator) -> list[Ind
     rng : numpy.random.Generator
         Deals the rows.
     """
-    key = Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
-    order = np.lexsort((rng.random(len(Y)), key))
+    order = _by_label(Y, rng)
     dealt = np.concatenate([rng.permutation(folds) for _ in range(-(-len(Y) // folds))])[: len(Y)]
     return [order[dealt == fold] for fold in range(folds)]
+
+
+def stratified_part(Y: Float, size: int, rng: np.random.Generator) -> Index:
+    """Return some rows, in order, with the classes' shares, or the spread of a number.
+
+    Parameters
+    ----------
+    Y : array of shape (n, K)
+        One-hot rows, or numbers.
+    size : int
+        Rows wanted, at most n.
+    rng : numpy.random.Generator
+        Draws the rows.
+    """
+    at = (np.arange(size) + rng.random()) * len(Y) / size
+    return np.sort(_by_label(Y, rng)[at.astype(np.intp)])
+
+
+def _by_label(Y: Float, rng: np.random.Generator) -> Index:
+    """Return rows by class or number, those that are alike in random order."""
+    key = Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
+    return np.lexsort((rng.random(len(Y)), key))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

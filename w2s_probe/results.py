@@ -227,7 +227,7 @@ class W2SResult:
         they go into their own file and are no part of `to_dict`.
     """
 
-    config: Annotated[Mapping[str, Any], Keys("teacher", "student", DataConfig, W2SConfig)]
+    config: Annotated[Mapping[str, Any], Keys("teacher", "student", "dtype", DataConfig, W2SConfig)]
     fingerprint: str
     score: str
     level: float
@@ -466,7 +466,7 @@ class ForecastResult:
         All pairs by expected gain; None for a single one.
     """
 
-    config: Annotated[Mapping[str, Any], Keys("teacher", "student", DataConfig, W2SConfig)]
+    config: Annotated[Mapping[str, Any], Keys("teacher", "student", "pool", "dtype", DataConfig, W2SConfig)]
     fingerprint: str
     level: float
     best: Annotated[Forecast, Mark.INLINE]

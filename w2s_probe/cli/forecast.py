@@ -14,6 +14,7 @@ from w2s_probe.cli.options import (
     data_options,
     experiment_options,
     json_option,
+    names_of,
     runtime_options,
 )
 
@@ -65,8 +66,8 @@ def forecast(
         done = pipeline.forecast(
             data_from(values),
             config_from(values),
-            teachers=teacher.split(","),
-            students=student.split(","),
+            teachers=names_of(teacher, "--teacher"),
+            students=names_of(student, "--student"),
             pool=pool,
             store=open_store(cache_root),
             options=BackboneOptions(device=device, threads=threads, batch_size=batch_size, dtype=dtype),

@@ -28,6 +28,7 @@ __all__ = [
     "experiment_options",
     "json_option",
     "matched_options",
+    "names_of",
     "runtime_options",
     "settings_from",
     "sweep_options",
@@ -229,6 +230,15 @@ def data_from(values: dict[str, Any]) -> DataConfig:
     """Return the data that the options describe."""
     fields = {field.name for field in dataclasses.fields(DataConfig)}
     return DataConfig(**{name: value for name, value in values.items() if name in fields})
+
+
+def names_of(text: str, flag: str) -> list[str]:
+    """Return the distinct names in a comma-separated text."""
+    names = list(dict.fromkeys(comma_separated([text])))
+    if not names:
+        msg = f"{flag} must name a backbone: got {text!r}. See: w2s-probe backbones"
+        raise ConfigError(msg)
+    return names
 
 
 def comma_separated(texts: Iterable[str]) -> list[str]:

@@ -3,7 +3,9 @@ r"""What held-out predictions say about labels nobody has: a calibrated model wi
 Classification: the conditional logit :math:`P(y = k) \propto \exp(\sum_p \beta_p f_{pk})` on the scores
 :math:`f_p` of the systems. Regression: :math:`E[y] = \beta_0 + \sum_p \beta_p f_p`. Fitted where labels
 are known, on held-out scores, and averaged over rows where they are not: smoother than counting, at the
-price of a bias when the model is wrong.
+price of a bias when the model is wrong. A squared error needs :math:`E[y^2] = E[y]^2 + \sigma^2` too,
+with :math:`\sigma^2` the mean squared residual: a second moment of the labels themselves would belong
+to other rows, and depend on where zero is.
 
 Each estimate comes with the influence of every labeled row, so that estimates can be combined and given
 one standard error: the sum of squared influences.
@@ -38,22 +40,29 @@ class ChoiceModel:
         How much each labeled row moved the coefficients.
     classes : bool
         Whether labels are classes.
+    noise : float
+        Mean squared residual, for regression.
+    noise_influence : array of shape (n,)
+        How much each labeled row moved it.
     """
 
     beta: Float
     scale: Float
     influence: Float
     classes: bool
+    noise: float
+    noise_influence: Float
 
     def expect(self, scores: list[Float], values: Float) -> tuple[float, Float, Float]:
-        """Return the expected mean of a quantity that is linear in the label, over rows without labels.
+        """Return the expected mean of a quantity that depends on the label, over rows without labels.
 
         Parameters
         ----------
         scores : list of P arrays of shape (N, K)
             Scores of the systems.
         values : array of shape (N, K)
-            The quantity if the label is class k; for regression, shape (N, 2): constant and slope in y.
+            The quantity if the label is class k; for regression, shape (N, 3): what stands before
+            :math:`1, y, y^2`.
 
         Returns
         -------
@@ -69,11 +78,12 @@ class ChoiceModel:
             p = softmax(F @ self.beta, axis=1)
             rows = (p * values).sum(axis=1)
             slope = np.einsum("nk,nk,nkp->p", p, values - rows[:, None], F) / len(F)
-        else:
-            design = np.column_stack([np.ones(len(F)), F[:, 0]])
-            rows = values[:, 0] + values[:, 1] * (design @ self.beta)
-            slope = values[:, 1] @ design / len(F)
-        return float(rows.mean()), self.influence @ slope, rows
+            return float(rows.mean()), self.influence @ slope, rows
+        design = np.column_stack([np.ones(len(F)), F[:, 0]])
+        y, (a, b, c) = design @ self.beta, values.T
+        rows = a + b * y + c * (y**2 + self.noise)
+        slope = (b + 2 * c * y) @ design / len(F)
+        return float(rows.mean()), self.influence @ slope + float(c.mean()) * self.noise_influence, rows
 
 
 def fit_choice(scores: list[Float], Y: Float) -> ChoiceModel:
@@ -102,7 +112,14 @@ def fit_choice(scores: list[Float], Y: Float) -> ChoiceModel:
         beta = beta + step
         if np.abs(step).max() < 1e-9:
             break
-    return ChoiceModel(beta=beta, scale=scale, influence=np.linalg.solve(curvature, slopes.T).T, classes=True)
+    return ChoiceModel(
+        beta=beta,
+        scale=scale,
+        influence=np.linalg.solve(curvature, slopes.T).T,
+        classes=True,
+        noise=0.0,
+        noise_influence=np.zeros(len(Y)),
+    )
 
 
 def fit_line(scores: list[Float], Y: Float) -> ChoiceModel:
@@ -112,8 +129,18 @@ def fit_line(scores: list[Float], Y: Float) -> ChoiceModel:
     design = np.column_stack([np.ones(len(F)), F])
     curvature = design.T @ design + np.diag([0.0, *[PRIOR] * F.shape[1]])
     beta = np.linalg.solve(curvature, design.T @ Y[:, 0])
-    slopes = design * (Y[:, 0] - design @ beta)[:, None]
-    return ChoiceModel(beta=beta, scale=scale, influence=np.linalg.solve(curvature, slopes.T).T, classes=False)
+    residuals = Y[:, 0] - design @ beta
+    influence = np.linalg.solve(curvature, (design * residuals[:, None]).T).T
+    noise = float((residuals**2).mean())
+    from_beta = influence @ (-2 * residuals @ design) / len(F)  # not 0: the prior is no residual
+    return ChoiceModel(
+        beta=beta,
+        scale=scale,
+        influence=influence,
+        classes=False,
+        noise=noise,
+        noise_influence=(residuals**2 - noise) / len(F) + from_beta,
+    )
 
 
 def _spreads(scores: list[Float]) -> Float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from w2s_probe.report.tables import METRIC_NAMES, asked, estimate_text
-from w2s_probe.report.terminal import columns
+from w2s_probe.report.terminal import WIDTH, columns
 from w2s_probe.results import Estimate, Forecast, ForecastResult, Outlook
 from w2s_probe.text import shorten, visible
 
@@ -22,7 +24,9 @@ def forecast_text(result: ForecastResult) -> str:
     parts = [_headline(result)]
     if result.pairs is not None:
         parts.append(_ranking(result.pairs))
-    parts += [_systems(best), _comparisons(best), _curve(best), best.verdict.advice, *best.notes]
+    parts += [_systems(best), _comparisons(best), _curve(best)]
+    parts.append(textwrap.fill(best.verdict.advice, WIDTH))
+    parts += [textwrap.fill(visible(f"Note: {note}"), WIDTH) for note in best.notes]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -62,14 +66,14 @@ def _systems(best: Forecast) -> str:
 
 def _comparisons(best: Forecast) -> str:
     rows = [
-        ("gain", "student - teacher", _text(best.gain, signed=True), _observed(best.gain)),
-        ("student - baseline", "", _text(best.versus_baseline, signed=True), _observed(best.versus_baseline)),
-        ("PGR", "of the gap to the ceiling", estimate_text(best.pgr), ""),
-        ("OPR", "baseline's error / student's", estimate_text(best.opr), ""),
+        ("gain: student - teacher", _text(best.gain, signed=True), _observed(best.gain)),
+        ("student - baseline", _text(best.versus_baseline, signed=True), _observed(best.versus_baseline)),
+        ("PGR: share of the gap", estimate_text(best.pgr), ""),
+        ("OPR: baseline's error / its", estimate_text(best.opr), ""),
     ]
     needed = needed_text(best)
     said = f"\n\n{needed}" if needed else ""
-    return columns(("", "", "expected", "on a test"), rows, right=()) + said
+    return columns(("", "expected", "on a test"), rows, right=()) + said
 
 
 def needed_text(best: Forecast) -> str:
