@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from w2s_probe.metrics import evidence
-from w2s_probe.metrics.evidence import WIDER, Evidence, combine, weighted_sum
+from w2s_probe.metrics.evidence import DF, SMALL, Evidence, combine, weighted_sum
 
 Array = NDArray[np.float64]
 
@@ -26,26 +26,24 @@ def test_an_unbounded_bias_leaves_counting_alone() -> None:
     found = combine(counted, smooth, row_variance=0.5, unit=1e9)
     assert found.value == pytest.approx(counted.mean(), abs=1e-9)
     np.testing.assert_allclose(found.influence, (counted - counted.mean()) / 50, atol=1e-9)
-    assert found.error == pytest.approx(WIDER * counted.std() / np.sqrt(50), rel=1e-6)
+    pseudo = 1e9 / 52  # two rows more, in so large a unit
+    assert found.error == pytest.approx(
+        np.hypot(np.sqrt(1 + SMALL / 50) * counted.std() / np.sqrt(50), pseudo), rel=1e-6
+    )
 
 
-def test_rows_that_count_alike_are_believed() -> None:
-    _, smooth = parts()
-    found = combine(np.full(50, 0.25), smooth, row_variance=0.0)
-    assert (found.value, found.error) == (0.25, 0.0)
-    assert found.observed(0.95, 10) == (0.25, 0.25)
-
-
-def test_rows_that_are_alike_by_luck_are_not_believed() -> None:
-    _, smooth = parts()
-    found = combine(np.zeros(50), smooth, row_variance=0.04)
-    assert 0 < found.value < smooth[0]
-    assert found.error > 0.5 * np.sqrt(0.25 * 0.04 / 50)
+def test_rows_that_all_agree_are_no_certainty() -> None:
+    _, (_, influence, rows) = parts()
+    found = combine(np.zeros(50), (0.1, influence, rows), row_variance=0.04)
+    assert 0 < found.value < 0.1
+    assert found.error > 0.25 / 52
+    few, many = (combine(np.zeros(n), (0.0, np.zeros(n), np.zeros(1000)), row_variance=0.0).error for n in (50, 5000))
+    assert few > 5 * many > 0
 
 
 def test_a_steady_model_outweighs_few_rows() -> None:
-    counted, _ = parts(n=4)
-    found = combine(counted, (0.1, np.zeros(4), np.full(1000, 0.1)), row_variance=0.5)
+    counted, _ = parts(n=5)
+    found = combine(counted, (0.1, np.zeros(5), np.full(1000, 0.1)), row_variance=0.5)
     assert abs(found.value - 0.1) < 0.01 * abs(counted.mean() - 0.1)
     assert found.error == pytest.approx(evidence.SMOOTH_BIAS, rel=0.01)
 
@@ -68,14 +66,20 @@ def test_the_combination_does_not_depend_on_the_unit(scale: float) -> None:
     assert other.error == pytest.approx(scale * one.error)
 
 
-def test_intervals_are_those_of_a_normal_distribution() -> None:
-    found = Evidence(value=0.2, influence=np.array([0.03, -0.04]), bias=0.02, row_variance=0.3)
-    error = np.hypot(WIDER * 0.05, 0.02)
-    low, high = norm(0.2, error).interval(0.9)
+def test_intervals_are_students_with_a_quarter_of_the_rows() -> None:
+    influence = np.tile([0.03, -0.04], 40)
+    found = Evidence(value=0.2, influence=influence, bias=0.02, row_variance=0.3)
+    error = np.hypot(np.sqrt((1 + SMALL / 80) * 40) * 0.05, 0.02)
+    assert found.error == pytest.approx(error)
+    low, high = t(80 / DF, 0.2, error).interval(0.9)
     estimate = found.estimate(0.9)
     assert (estimate.low, estimate.value, estimate.high) == pytest.approx((low, 0.2, high))
-    assert found.observed(0.9, 60) == pytest.approx(norm(0.2, np.sqrt(error**2 + 0.3 / 60)).interval(0.9))
+    assert found.observed(0.9, 60) == pytest.approx(t(80 / DF, 0.2, np.sqrt(error**2 + 0.3 / 60)).interval(0.9))
     assert found.observed(0.9, 10**12) == pytest.approx((low, high))
+    many = Evidence(value=0.2, influence=np.full(10**5, 1e-4), bias=0.0, row_variance=0.3)
+    assert (many.estimate(0.9).low, many.estimate(0.9).high) == pytest.approx(
+        norm(0.2, many.error).interval(0.9), rel=1e-4
+    )
 
 
 def test_sums_keep_what_rows_share() -> None:
