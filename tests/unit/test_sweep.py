@@ -140,7 +140,12 @@ def test_pairs_are_every_teacher_with_every_student(views: Views) -> None:
 def test_a_pool_is_decomposed_once_whatever_n_and_strengths(views: Views, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     whole = spectra._positive_eigen
-    monkeypatch.setattr(spectra, "_positive_eigen", lambda *args, **kwargs: seen.append(1) or whole(*args, **kwargs))
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        seen.append(1)
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(spectra, "_positive_eigen", counted)
     config = replace(GRID, n_labeled=(30, 50, 80), seeds=(0,), student_alpha=(1.0, 10.0, None))
     swept(views, config)
     assert len(seen) == 2 + 2 * 3  # two pools; teacher and baseline at each n
