@@ -92,7 +92,10 @@ def gcv_from_moments() -> None:
         with threadpool_limits(1, user_api="blas"):
             RidgeCV(alphas=explicit.alphas).fit(X, Y)
 
-    peers = {"ours with the pass over rows": lambda: path_of(accumulated()).gcv, "RidgeCV, one BLAS thread": peer}
+    peers: dict[str, Callable[[], object]] = {
+        "ours with the pass over rows": lambda: path_of(accumulated()).gcv,
+        "RidgeCV, one BLAS thread": peer,
+    }
     with threadpool_limits(1, user_api="blas"):
         race(lambda: path_of(ready).gcv, peers, runs=3)
 
