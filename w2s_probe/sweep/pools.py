@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import add
 
@@ -62,7 +62,7 @@ def rings(pools: Sequence[Rows], n: int) -> tuple[NDArray[np.int64], list[list[i
     return ring, [np.flatnonzero(np.bincount(ring[pool])).tolist() for pool in pools]
 
 
-def pool_moments(arrays: dict[str, NDArray[np.floating]], pools: Sequence[Rows]) -> Iterator[tuple[int, Moments]]:
+def pool_moments(arrays: Mapping[str, NDArray[np.floating]], pools: Sequence[Rows]) -> Iterator[tuple[int, Moments]]:
     """Yield the moments of each pool with its position, smaller pools first.
 
     Parameters
@@ -85,7 +85,7 @@ def pool_moments(arrays: dict[str, NDArray[np.floating]], pools: Sequence[Rows])
         yield at, total
 
 
-def with_rows(pool: Moments, arrays: dict[str, NDArray[np.floating]], rows: Rows) -> Moments:
+def with_rows(pool: Moments, arrays: Mapping[str, NDArray[np.floating]], rows: Rows) -> Moments:
     """Return the moments of a pool and some rows outside it together."""
     return pool + moments_of({name: array[rows] for name, array in arrays.items()})
 
