@@ -1,4 +1,4 @@
-"""The reports of forecast, diagnose and theory variance: rebuilt byte for byte, refused when broken, whole when hostile."""
+"""The reports of forecast, diagnose and theory variance: rebuilt, refused when broken, whole when hostile."""
 
 from __future__ import annotations
 
