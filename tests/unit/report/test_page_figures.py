@@ -20,7 +20,7 @@ from w2s_probe.error_parts import ErrorPart, ErrorParts
 from w2s_probe.forecast import forecast_pair
 from w2s_probe.plain import plain
 from w2s_probe.report import forecast_figures
-from w2s_probe.report.charts import Mark, Series, line_chart, powers
+from w2s_probe.report.charts import Mark, Row, Series, interval_chart, line_chart, powers
 from w2s_probe.report.diagnosis_figures import angles_figure, chance_figure, spectrum_figure
 from w2s_probe.report.forecast import needed_text
 from w2s_probe.report.forecast_page import forecast_page
@@ -165,6 +165,16 @@ def test_labels_of_an_axis_never_touch() -> None:
     assert len(spans) >= 3
     assert all(left[1] < right[0] for left, right in itertools.pairwise(spans))
     assert labels[-1][1] == f"{sizes[-1]:,}"
+
+
+def test_a_label_at_the_edge_stays_inside() -> None:
+    row = Row(system="student", name="a", estimate=Estimate(value=0.5, low=0.4, high=0.8), text="b")
+    chart = interval_chart("x", [row], title="t", low=-0.005, high=0.8)
+    places = {
+        said: float(x) for x, said in re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="middle">([\d.]+)<', chart)
+    }
+    assert {"0", "0.8"} <= places.keys()
+    assert all(3.5 * len(said) <= x <= 360 - 3.5 * len(said) for said, x in places.items())
 
 
 @pytest.mark.parametrize(("low", "high"), [(1e-9, 1.0), (0.02, 0.9), (3e-4, 8e-4), (5.0, 2e7)])
