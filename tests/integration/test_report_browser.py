@@ -12,6 +12,7 @@ import pytest
 from tests.browser import Browser, open_browser
 from tests.conftest import Cli
 from tests.integration.test_report import RUN, hostile
+from tests.integration.test_report_pages import VERBS
 
 __all__ = ["hostile"]
 
@@ -96,6 +97,20 @@ def test_the_report_opens_offline_and_fits_phone_and_desktop_by_day_and_night(
         assert (found["paper"] < 0.05) == (scheme == "dark")
         assert min(found["text"], found["inside"]) >= 4.5  # WCAG 2 AA for text
         assert found["marks"] >= 3  # and for graphics
+        assert found["smallest"] >= 10
+        assert found["cut"] == []
+        assert found["overlapping"] == []
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_other_reports_fit_phone_and_desktop_by_day_and_night(
+    browser: Browser, cli: Cli, table: Path, tmp_path: Path, verb: str
+) -> None:
+    assert cli(*VERBS[verb], "--out", "out").returncode == 0
+    for width, scheme in itertools.product((400, 870, 1000), ("light", "dark")):
+        found = look(browser, tmp_path / "out" / "report.html", width=width, scheme=scheme)
+        assert (found["paper"] < 0.05) == (scheme == "dark")
+        assert min(found["text"], found["inside"]) >= 4.5
         assert found["smallest"] >= 10
         assert found["cut"] == []
         assert found["overlapping"] == []

@@ -14,6 +14,7 @@ __all__ = ["WIDTH", "Level", "Mark", "Row", "Series", "frame", "interval_chart",
 
 WIDTH = 360
 ROW = 40
+CELL = 7.5  # width of a digit, at most
 LEFT, RIGHT = 40, WIDTH - 10  # of a chart with lines
 
 
@@ -75,7 +76,9 @@ def interval_chart(name: str, rows: Sequence[Row], *, title: str, low: float, hi
     x = Axis(low=low, high=high, start=10, end=WIDTH - 10)
     bottom = 26 + ROW * len(rows)
     marks = [words(10, 14, title, kind="soft")]
-    marks += [words(x.at(tick), bottom + 15, f"{tick:g}", anchor="middle") for tick in ticks(low, high)]
+    for tick in ticks(low, high):
+        half = CELL * len(f"{tick:g}") / 2  # a label at the edge moves inward
+        marks.append(words(min(max(x.at(tick), half), WIDTH - half), bottom + 15, f"{tick:g}", anchor="middle"))
     for i, row in enumerate(rows):
         y = 40 + ROW * i
         marks += [line([(x.at(tick), y + 6), (x.at(tick), y + 20)], kind="grid") for tick in ticks(low, high)]
@@ -179,7 +182,7 @@ def _apart(sizes: Sequence[float], x: Axis) -> list[float]:
     """Return the sizes, from the largest on, whose labels do not touch."""
     kept: list[float] = []
     for size in reversed(sizes):
-        reach = 3.5 * (len(f"{size:,}") + len(f"{kept[-1]:,}")) + 6 if kept else 0.0
+        reach = CELL / 2 * (len(f"{size:,}") + len(f"{kept[-1]:,}")) + 6 if kept else 0.0
         if not kept or x.at(kept[-1]) - x.at(size) >= reach:
             kept.append(size)
     return kept[::-1]

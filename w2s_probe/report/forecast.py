@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 
 from w2s_probe.report.tables import METRIC_NAMES, asked, estimate_text
@@ -9,7 +10,7 @@ from w2s_probe.report.terminal import WIDTH, columns
 from w2s_probe.results import Estimate, Forecast, ForecastResult, Outlook
 from w2s_probe.text import shorten, visible
 
-__all__ = ["forecast_text", "needed_text"]
+__all__ = ["forecast_text", "needed_text", "observed_text"]
 
 
 def forecast_text(result: ForecastResult) -> str:
@@ -66,8 +67,8 @@ def _systems(best: Forecast) -> str:
 
 def _comparisons(best: Forecast) -> str:
     rows = [
-        ("gain: student - teacher", _text(best.gain, signed=True), _observed(best.gain)),
-        ("student - baseline", _text(best.versus_baseline, signed=True), _observed(best.versus_baseline)),
+        ("gain: student - teacher", _text(best.gain, signed=True), observed_text(best.gain)),
+        ("student - baseline", _text(best.versus_baseline, signed=True), observed_text(best.versus_baseline)),
         ("PGR: share of the gap", estimate_text(best.pgr), ""),
         ("OPR: baseline's error / its", estimate_text(best.opr), ""),
     ]
@@ -88,6 +89,13 @@ def needed_text(best: Forecast) -> str:
     return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
+def observed_text(found: Outlook) -> str:
+    """Return the interval of what a test set will show."""
+    if math.isnan(found.low_observed) or math.isnan(found.high_observed):
+        return "unresolved"
+    return f"[{found.low_observed:+.3f}, {found.high_observed:+.3f}]"
+
+
 def _curve(best: Forecast) -> str:
     rows = [
         (
@@ -104,7 +112,3 @@ def _curve(best: Forecast) -> str:
 
 def _text(found: Outlook, *, signed: bool) -> str:
     return estimate_text(Estimate(value=found.value, low=found.low, high=found.high), signed=signed)
-
-
-def _observed(found: Outlook) -> str:
-    return f"[{found.low_observed:+.3f}, {found.high_observed:+.3f}]"

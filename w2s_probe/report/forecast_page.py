@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from w2s_probe.error_parts import ErrorPart
 from w2s_probe.report import forecast_figures as figures
-from w2s_probe.report.forecast import needed_text
+from w2s_probe.report.forecast import needed_text, observed_text
 from w2s_probe.report.grids import Grid
 from w2s_probe.report.page import Page, Section
 from w2s_probe.report.tables import METRIC_NAMES, config_rows, estimate_text, score_text, taught
@@ -111,12 +111,12 @@ def _differences(best: Forecast) -> Grid:
     other, scores = next(iter(best.others.items()))
     error = METRIC_NAMES[other]
     rows = [
-        ["gain", "student - teacher", _expected(best.gain), _observed(best.gain), _signed(scores.gain)],
+        ["gain", "student - teacher", _expected(best.gain), observed_text(best.gain), _signed(scores.gain)],
         [
             "student - baseline",
             "against using the labels directly",
             _expected(best.versus_baseline),
-            _observed(best.versus_baseline),
+            observed_text(best.versus_baseline),
             _signed(scores.versus_baseline),
         ],
         ["PGR", "of the teacher-to-ceiling gap", estimate_text(best.pgr), "-", "-"],
@@ -178,16 +178,16 @@ def _parts(best: Forecast) -> Section:
 
 def _part(part: ErrorPart) -> list[str]:
     sizes = [f"{size:,.0f}" if math.isfinite(size) else "no size" for size in (part.n_to_halve, part.N_to_halve)]
-    return ["undefined" if math.isnan(part.value) else f"{part.value:.4g}", *sizes]
+    return [_number(part.value), *sizes]
 
 
 def _label_free(best: Forecast) -> Section:
     apart = best.misfit
     rows = [
-        ["misfit", "mean squared difference of student and teacher", f"{apart.misfit:.4g}"],
-        ["correction", "what the label-free form leaves out", f"{apart.correction:+.4g}"],
-        ["gain in squared error", "their sum, on the labeled rows", f"{apart.gain:+.4g}"],
-        ["representation gap", "what the student expresses and the teacher cannot", f"{best.representation_gap:.3f}"],
+        ["misfit", "mean squared difference of student and teacher", _number(apart.misfit)],
+        ["correction", "what the label-free form leaves out", _number(apart.correction, "+")],
+        ["gain in squared error", "their sum, on the labeled rows", _number(apart.gain, "+")],
+        ["representation gap", "what the student expresses and the teacher cannot", _number(best.representation_gap)],
     ]
     return Section(
         name="Against numbers that need no label",
@@ -209,5 +209,5 @@ def _signed(estimate: Estimate) -> str:
     return estimate_text(estimate, signed=True)
 
 
-def _observed(found: Outlook) -> str:
-    return f"[{found.low_observed:+.3f}, {found.high_observed:+.3f}]"
+def _number(value: float, sign: str = "") -> str:
+    return "undefined" if math.isnan(value) else f"{value:{sign}.4g}"

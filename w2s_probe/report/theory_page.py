@@ -55,7 +55,11 @@ def _sections(output: VarianceOutput) -> Iterator[Section]:
     )  # fmt: skip
     drawn = figures.errors_figures(output)
     if drawn:
-        points = " Marks are simulated means, bars twice their standard error." if output.simulation else ""
+        points = (
+            " Marks are simulated means, bars twice their standard error; below, they stand in brackets."
+            if output.simulation
+            else ""
+        )
         yield Section(
             name="Over sizes",
             figures=drawn,
@@ -74,8 +78,6 @@ def _point(point: SizePoint) -> list[str]:
 
 def _cell(point: SizePoint, name: str) -> str:
     value = getattr(point.expected, name)
-    said = "undefined" if math.isnan(value) else f"{value:.6f}"
+    said = "undefined" if math.isnan(value) else f"{value:.4g}"
     found = (point.simulated or {}).get(name)
-    return (
-        said if found is None or math.isnan(found.value) else f"{said} [simulated {found.value:.6f} ± {found.se:.6f}]"
-    )
+    return said if found is None or math.isnan(found.value) else f"{said} [{found.value:.4g} ± {found.se:.2g}]"

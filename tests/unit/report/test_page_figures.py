@@ -1,0 +1,200 @@
+"""Figures of forecast, diagnosis, theory and fidelity on numbers that are hard to draw."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from docs.fidelity import fidelity_figure
+from tests.conftest import pair_of_views
+from w2s_probe.config import W2SConfig
+from w2s_probe.diagnostics import diagnose
+from w2s_probe.diagnostics.output import DiagnosisOutput
+from w2s_probe.error_parts import ErrorPart, ErrorParts
+from w2s_probe.forecast import forecast_pair
+from w2s_probe.plain import plain
+from w2s_probe.report import forecast_figures
+from w2s_probe.report.charts import Mark, Row, Series, interval_chart, line_chart, powers
+from w2s_probe.report.diagnosis_figures import angles_figure, chance_figure, spectrum_figure
+from w2s_probe.report.forecast import needed_text
+from w2s_probe.report.forecast_page import forecast_page
+from w2s_probe.report.html import page_html
+from w2s_probe.report.markdown import page_markdown
+from w2s_probe.results import Estimate, Forecast, ForecastResult, Misfit, Needed
+
+NEVER = Estimate(value=math.nan, low=math.nan, high=math.nan)
+HOSTILE = "<script>\"'&\x1b[31m\u202e" + "w" * 10_000
+
+
+@pytest.fixture(scope="module")
+def found() -> Forecast:
+    teacher, student, labels = pair_of_views(300)
+    return forecast_pair(
+        teacher.X[:64],
+        student.X[:64],
+        labels.targets(np.arange(64)),
+        pool_teacher=teacher.X[64:],
+        pool_student=student.X[64:],
+        config=W2SConfig(),
+    )
+
+
+def result_of(found: Forecast) -> ForecastResult:
+    return ForecastResult(config={"data": "table.csv"}, fingerprint="f", level=0.95, best=found)
+
+
+def figures_of(found: Forecast) -> list[str]:
+    drawn = [
+        forecast_figures.systems_figure(found),
+        forecast_figures.differences_figure(found),
+        forecast_figures.ranking_figure([found, found]),
+        *forecast_figures.forecast_curves(found),
+        *filter(None, [forecast_figures.parts_figure(found)]),
+    ]
+    for figure in drawn:
+        ET.fromstring(figure)  # noqa: S314  # written here
+    return drawn
+
+
+def test_undefined_numbers_of_a_forecast_are_said_and_not_drawn(found: Forecast) -> None:
+    never = replace(found.gain, value=math.nan, low=math.nan, high=math.nan, low_observed=math.nan)
+    empty = [replace(point, teacher=NEVER, student=NEVER, baseline=NEVER) for point in found.curve]
+    part = ErrorPart(value=math.nan, n_to_halve=math.inf, N_to_halve=math.nan)
+    parts = ErrorParts(inherited=part, reduced=part, bias=part, teacher_variance=0.0, correlation_dimension=0.0)
+    strange = replace(
+        found, gain=never, versus_baseline=never, ceiling=NEVER, student=NEVER, curve=tuple(empty), error_parts=parts
+    )
+    drawn = "".join(figures_of(strange))
+    assert not re.search(r"\b(nan|inf)\b", drawn)
+    assert "gain unresolved" in drawn
+    assert "inherited variance undefined" in drawn
+    strange = replace(
+        strange, representation_gap=math.nan, misfit=Misfit(**dict.fromkeys(("misfit", "correction", "gain"), math.nan))
+    )
+    page = forecast_page(result_of(strange))
+    assert ["inherited variance", "undefined", "no size", "no size"] in [
+        list(row) for section in page.sections if section.grid for row in section.grid.rows
+    ]
+    assert "nan" not in page_html(page, {}).replace("tabular-nums", "")
+
+
+def test_hostile_names_are_text_and_short_in_figures_and_whole_in_the_page(found: Forecast) -> None:
+    strange = replace(found, teacher_backbone=HOSTILE, student_backbone=HOSTILE)
+    for figure in figures_of(strange):
+        texts = [node.text or "" for node in ET.fromstring(figure).iter("text")]  # noqa: S314
+        assert max(map(len, texts)) < 60
+        assert "<script" not in figure
+    page = forecast_page(replace(result_of(strange), pairs=(strange, found)))
+    assert "w" * 10_000 in page_html(page, {})
+    assert "<script" not in page_html(page, {})
+    assert "<script" not in page_markdown(page, {})
+
+
+def test_a_single_size_has_no_curve_and_a_forecast_without_parts_no_section(found: Forecast) -> None:
+    (point,) = {(p.n, p.N): p for p in found.curve if (p.n, p.N) == (found.n, found.N)}.values()
+    bare = replace(found, curve=(point,), error_parts=None, needed=Needed(n=None, N=None))
+    assert forecast_figures.forecast_curves(bare) == []
+    names = [section.name for section in forecast_page(result_of(bare)).sections]
+    assert names == ["Systems", "Comparisons", "Against numbers that need no label"]
+    assert found.error_parts is not None
+    assert "What the student's error is made of" in [s.name for s in forecast_page(result_of(found)).sections]
+
+
+@pytest.mark.parametrize(
+    ("resolved", "n", "N", "said"),
+    [
+        (False, 500, None, "The gain would resolve at about 500 labels."),
+        (True, 500, 9000, "Student - baseline would change its sign at about 500 labels or 9,000 pseudolabels."),
+        (False, 500, 9000, "The gain would resolve at about 500 labels; student - baseline would change its sign at "
+         "about 9,000 pseudolabels."),
+        (True, None, None, ""),
+    ],
+)  # fmt: skip
+def test_what_is_needed_says_for_what(found: Forecast, resolved: bool, n: int | None, N: int | None, said: str) -> None:
+    asked = replace(found, gain=replace(found.gain, resolved=resolved), needed=Needed(n=n, N=N))
+    assert needed_text(asked) == said
+
+
+def test_a_forecast_comes_back_from_its_json(found: Forecast) -> None:
+    result = replace(result_of(found), pairs=(found, found))
+    told = plain(result)
+    assert plain(ForecastResult.from_dict({"schema": 1, **told})) == told
+
+
+def test_a_diagnosis_comes_back_from_its_json_and_its_figures_say_it() -> None:
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((300, 12)), rng.standard_normal((300, 8))
+    diagnosis = diagnose(X, Y)
+    output = DiagnosisOutput.from_dict(diagnosis.to_dict())
+    assert {"schema": 1, **plain(output)} == diagnosis.to_dict()
+    assert "teacher: 99 % in 12 axes" in (spectrum_figure(output) or "")
+    assert "0 lie below" in (angles_figure(output) or "")
+    assert "shared dimensions" in chance_figure(output)
+
+
+def test_a_space_that_does_not_vary_is_left_out_of_the_figures() -> None:
+    X = np.random.default_rng(0).standard_normal((100, 4))
+    one = DiagnosisOutput.from_dict(diagnose(X, np.ones((100, 3))).to_dict())
+    none = DiagnosisOutput.from_dict(diagnose(np.ones((100, 3)), np.ones((100, 3))).to_dict())
+    assert (spectrum_figure(one) or "").count('class="line"') == 1
+    assert (spectrum_figure(none), angles_figure(none)) == (None, None)
+    assert "nan" not in chance_figure(none)
+
+
+def test_labels_of_an_axis_never_touch() -> None:
+    sizes = [3 * 2**i for i in range(24)]
+    marks = [Mark(at=size, estimate=Estimate(value=0.5, low=0.4, high=0.6)) for size in sizes]
+    chart = line_chart(
+        "x",
+        [Series(system="teacher", name="teacher", marks=marks)],
+        title="t",
+        subject="s",
+        axis="a",
+        said="",
+        limits=(0.0, 1.0),
+        sizes=sizes,
+    )
+    labels = re.findall(r'<text x="([\d.]+)" y="244.0" text-anchor="middle">([\d,]+)<', chart)
+    spans = [(float(x) - 3.5 * len(said), float(x) + 3.5 * len(said)) for x, said in labels]
+    assert len(spans) >= 3
+    assert all(left[1] < right[0] for left, right in itertools.pairwise(spans))
+    assert labels[-1][1] == f"{sizes[-1]:,}"
+
+
+def test_a_label_at_the_edge_stays_inside() -> None:
+    row = Row(system="student", name="a", estimate=Estimate(value=0.5, low=0.4, high=0.8), text="b")
+    chart = interval_chart("x", [row], title="t", low=-0.005, high=0.8)
+    places = {
+        said: float(x) for x, said in re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="middle">([\d.]+)<', chart)
+    }
+    assert {"0", "0.8"} <= places.keys()
+    assert all(3.5 * len(said) <= x <= 360 - 3.5 * len(said) for said, x in places.items())
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e-9, 1.0), (0.02, 0.9), (3e-4, 8e-4), (5.0, 2e7)])
+def test_round_numbers_of_a_logarithmic_axis_lie_inside(low: float, high: float) -> None:
+    found = powers(low, high)
+    assert found
+    assert all(low <= tick <= high for tick in found)
+
+
+def test_the_fidelity_figure_averages_seeds_and_escapes_names() -> None:
+    rows = [
+        {"data": "<b>", "teacher": t, "n": str(n), "seed": s, "name": "gain", "forecast": f + s / 100, "measured": f}
+        for t, f in {"x": 0.02, "y": 0.05}.items()
+        for n in (50, 100)
+        for s in (0, 1)
+    ]
+    figure = fidelity_figure([*rows, {**rows[0], "name": "student - baseline", "forecast": 9}])
+    marks = ET.fromstring(figure)  # noqa: S314  # written here
+    assert figure.count('class="dot"') == 4 + 2  # cells, and two budgets of the legend
+    said = next(node.text or "" for node in marks.iter() if node.tag.endswith("desc"))
+    assert said.startswith("4 cells: Spearman 1.00, mean error 0.005. <b>, x, n = 50: +0.025 forecast, +0.020 measured")
+    with pytest.raises(ValueError, match="must hold the difference 'opr'"):
+        fidelity_figure(rows, name="opr")
