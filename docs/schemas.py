@@ -37,6 +37,7 @@ OUTPUTS: dict[str, type] = {
     "forecast": ForecastResult,
     "report": W2SResult,
     "run": W2SResult,
+    "theory variance": outputs.TheoryOfVariance,
 }
 Schema = dict[str, Any]
 # A float that is not finite is written as null.

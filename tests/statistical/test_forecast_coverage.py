@@ -50,7 +50,7 @@ def test_intervals_hold_in_about_95_of_100_experiments(n: int, N: int, classes: 
         each = [outcomes[name] for outcomes in found]
         of_expectation = np.mean([abs(one.value - one.expected) < 1.96 * one.error for one in each])
         of_test = np.mean([one.observed[0] <= one.shown <= one.observed[1] for one in each])
-        squares = np.mean([(one.value - one.expected) ** 2 - one.bias**2 for one in each])
+        squares = float(np.mean([(one.value - one.expected) ** 2 - one.bias**2 for one in each]))
         factor = np.sqrt(max(squares, 0.0) / np.mean([one.influence**2 for one in each]))
         said = f"{name}: expectation {of_expectation:.3f}, test {of_test:.3f}, factor {factor:.2f}"
         # the binomial standard error is .014

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from w2s_probe.backbones.registry import Listing
 from w2s_probe.cache import REASONS, Contents
 from w2s_probe.pipeline import Fetched
 from w2s_probe.plain import Keys, Mark
 from w2s_probe.report.installation import Check
+from w2s_probe.theory.intrinsic_dimension import IntrinsicDimension, SystemErrors
+from w2s_probe.theory.simulation import Simulated
 
-__all__ = ["CacheListing", "Catalog", "Cleaned", "Embedded", "Installation", "Listed", "Verified"]
+__all__ = [
+    "CacheListing",
+    "Catalog",
+    "Cleaned",
+    "Embedded",
+    "Installation",
+    "Listed",
+    "Ratios",
+    "Simulation",
+    "TheoryOfVariance",
+    "Verified",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,3 +127,64 @@ class Installation:
     """
 
     checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """How a simulation was made.
+
+    Parameters
+    ----------
+    trials : int
+        Independent draws.
+    seed : int
+        Of the draws.
+    """
+
+    trials: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratios:
+    """What the expected errors make.
+
+    Parameters
+    ----------
+    pgr : float
+        Share of the gap from teacher to ceiling that the student closes.
+    pgr_unlabeled : float
+        The same with the ceiling of the pool alone.
+    opr : float
+        The baseline's error over the student's.
+    """
+
+    pgr: float
+    pgr_unlabeled: float
+    opr: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TheoryOfVariance:
+    """Expected errors and ratios of linear heads.
+
+    Parameters
+    ----------
+    config : mapping
+        Dimensions, sizes and noise.
+    total : mapping
+        Expected squared errors of each system, PGR and OPR; null where undefined.
+    variance, bias : mapping
+        The two parts of each error.
+    simulated : mapping of the same names, or None
+        Means over trials with their standard errors; without them if there was no simulation.
+    simulation : Simulation or None
+        How they were made.
+    """
+
+    config: Annotated[Mapping[str, Any], Keys(IntrinsicDimension)]
+    total: Annotated[Mapping[str, float], Keys(SystemErrors, Ratios, required=True), Mark.INLINE]
+    variance: Annotated[Mapping[str, float], Keys(SystemErrors, required=True)]
+    bias: Annotated[Mapping[str, float], Keys(SystemErrors, required=True)]
+    simulated: Annotated[Mapping[str, Simulated] | None, Mark.UNLESS_NONE] = None
+    simulation: Annotated[Simulation | None, Mark.UNLESS_NONE] = None

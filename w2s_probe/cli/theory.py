@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from w2s_probe.cli.options import json_option
-from w2s_probe.results import SCHEMA
+from w2s_probe.results import to_json
 
 __all__ = ["theory"]
 
@@ -58,6 +58,7 @@ def variance(*, trials: int | None, seed: int, as_json: bool, **values: Any) -> 
     """
     import numpy as np
 
+    from w2s_probe.cli.outputs import Simulation, TheoryOfVariance
     from w2s_probe.report.theory import variance_text
     from w2s_probe.theory import IntrinsicDimension, expected_errors, simulate_errors
 
@@ -66,10 +67,14 @@ def variance(*, trials: int | None, seed: int, as_json: bool, **values: Any) -> 
     if not as_json:
         click.echo(variance_text(found, simulated))
         return
-    record = {"schema": SCHEMA, **found.to_dict()}
-    if trials:
-        record["simulated"] = {name: measured.to_dict() for name, measured in simulated.items()}
-        record["simulation"] = {"trials": trials, "seed": seed}
-    click.echo(json.dumps(record))
+    said = TheoryOfVariance(
+        config=found.config.to_dict(),
+        total=found.total.to_dict(),
+        variance=asdict(found.variance),
+        bias=asdict(found.bias),
+        simulated=simulated or None,
+        simulation=Simulation(trials=trials, seed=seed) if trials else None,
+    )
+    click.echo(to_json(said))
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
