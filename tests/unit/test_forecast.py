@@ -302,3 +302,9 @@ def test_intervals_widen_with_the_level_and_with_fewer_test_rows() -> None:
 def test_numbers_are_read_out_as_json() -> None:
     found = json.loads(to_json(predict(views(80, 200))))
     assert {"gain", "versus_baseline", "curve", "needed", "misfit", "verdict", "representation_gap"} <= set(found)
+
+
+def test_a_smaller_pool_trains_another_student_where_heads_are_fitted_again() -> None:
+    found = predict(views(80, 200), W2SConfig(pseudolabels="hard", alphas=5))
+    students = [point.student.value for point in found.curve if point.n == 80 and point.measured]
+    assert len(set(students)) == len(students) == 4
