@@ -82,6 +82,24 @@ def test_verbs_around_run_print_what_their_schemas_say(cli: Cli) -> None:
     check("backbones", cli("backbones", "--json").stdout)
 
 
+def test_a_theory_prints_what_its_schema_says(cli: Cli) -> None:
+    sizes = ("--d-student", "20", "--d-teacher", "60", "--correlation-dimension", "5", "-N", "200")
+    for extra in (
+        ("-n", "110"),
+        ("-n", "70", "--simulate", "3"),
+        (
+            "-n",
+            "63",
+        ),
+    ):
+        check("theory variance", cli("theory", "variance", *sizes, *extra, "--noise-variance", "1", "--json").stdout)
+
+
+def test_a_forecast_prints_what_its_schema_says(cli: Cli, table: Path) -> None:
+    found = check("forecast", cli("forecast", *RUN[1:], "--json").stdout)
+    assert found["config"]["n_labeled"] == found["n"] == 100
+
+
 def test_a_key_too_many_or_too_few_fails_wherever_it_is(cli: Cli, table: Path) -> None:
     found = json.loads(cli(*RUN, "--json").stdout)
     validator = Draft202012Validator(schema_of("run"))

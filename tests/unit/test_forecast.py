@@ -39,13 +39,19 @@ def predict(data: dict[str, Array], config: W2SConfig = CONFIG, **settings: Any)
     T, S, Y = (data[name] for name in ("X_teacher", "X_student", "Y"))
     if Y.shape[1] == 1:
         config = replace(config, task="regression")
-    pool = {name: data[name] for name in ("pool_teacher", "pool_student")}
-    return forecast_pair(T, S, Y, **pool, config=config, **settings)
+    weak, strong = data["pool_teacher"], data["pool_student"]
+    return forecast_pair(T, S, Y, pool_teacher=weak, pool_student=strong, config=config, **settings)
 
 
 def assert_sound(found: Forecast) -> None:
     """Every number is finite or declared open, every interval holds its value, scores lie in their range."""
-    estimates = [found.gain, found.versus_baseline, found.teacher, found.student, found.baseline]
+    estimates: list[Estimate | Outlook] = [
+        found.gain,
+        found.versus_baseline,
+        found.teacher,
+        found.student,
+        found.baseline,
+    ]
     estimates += [getattr(point, name) for point in found.curve for name in ("gain", "teacher", "student", "baseline")]
     for one in estimates:
         assert one.low <= one.value <= one.high
@@ -279,7 +285,7 @@ def test_the_verdict_says_what_the_intervals_say(classes: int, seed: int) -> Non
 
 def test_the_ceiling_of_all_labels_is_reached_later() -> None:
     data = views(160, 300)
-    pool, both = (predict(data, replace(CONFIG, ceiling=kind)).ceiling for kind in ("U", "L+U"))  # type: ignore[arg-type]
+    pool, both = (predict(data, replace(CONFIG, ceiling=kind)).ceiling for kind in ("U", "L+U"))
     assert both.value > pool.value
     assert predict(data).baseline.value < pool.value
 
@@ -296,3 +302,9 @@ def test_intervals_widen_with_the_level_and_with_fewer_test_rows() -> None:
 def test_numbers_are_read_out_as_json() -> None:
     found = json.loads(to_json(predict(views(80, 200))))
     assert {"gain", "versus_baseline", "curve", "needed", "misfit", "verdict", "representation_gap"} <= set(found)
+
+
+def test_a_smaller_pool_trains_another_student_where_heads_are_fitted_again() -> None:
+    found = predict(views(80, 200), W2SConfig(pseudolabels="hard", alphas=5))
+    students = [point.student.value for point in found.curve if point.n == 80 and point.measured]
+    assert len(set(students)) == len(students) == 4

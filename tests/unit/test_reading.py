@@ -61,8 +61,8 @@ def systems(held: HeldOut) -> list[Array]:
 
 
 def assert_alike(found: Reading, other: Reading) -> None:
-    for mine, theirs in zip(found.held, other.held, strict=True):
-        np.testing.assert_allclose(systems(mine), systems(theirs), atol=1e-8)
+    for held, again in zip(found.held, other.held, strict=True):
+        np.testing.assert_allclose(systems(held), systems(again), atol=1e-8)
     for mine, theirs in zip(found.pool, other.pool, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-8)
 

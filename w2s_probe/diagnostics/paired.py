@@ -51,6 +51,11 @@ class PairedMoments:
     def axes(self, name: str) -> PrincipalAxes:
         """Return the principal axes of a block on all rows, computed once.
 
+        Parameters
+        ----------
+        name : {"teacher", "student"}
+            Which block.
+
         Raises
         ------
         ShapeError
@@ -65,7 +70,13 @@ class PairedMoments:
         return {}
 
     def square_products(self, name: str, other: str) -> float:
-        """Return the sum over rows of the products of squared distances from two blocks' means."""
+        """Return the sum over rows of the products of squared distances from two blocks' means.
+
+        Parameters
+        ----------
+        name, other : {"teacher", "student"}
+            The two blocks, which may be one.
+        """
         n = self.whole.n
         spread = self._square_weights(name) @ self.whole.scatter @ self._square_weights(other)
         return float(spread + np.trace(self.whole.gram(name)) * np.trace(self.whole.gram(other)) / n)

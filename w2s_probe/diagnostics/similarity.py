@@ -40,6 +40,11 @@ def linear_cka(pair: PairedMoments) -> LinearCKA:
     \sum_i a_i b_i + \frac{\sum a \sum b}{(m-1)(m-2)}` with :math:`a_i = \lVert x_i \rVert^2` and
     :math:`b_i = \lVert y_i \rVert^2`, which is :math:`m(m-3)` times the unbiased HSIC.
 
+    Parameters
+    ----------
+    pair : PairedMoments
+        Of both feature spaces.
+
     Raises
     ------
     ShapeError
@@ -77,6 +82,11 @@ def procrustes(pair: PairedMoments) -> float:
 
     :math:`1 - \lVert X^\top Y \rVert_*^2` of centered features of unit Frobenius norm, the disparity of
     `scipy.spatial.procrustes` (the narrower space is padded with zeros): 0 for rotated copies.
+
+    Parameters
+    ----------
+    pair : PairedMoments
+        Of both feature spaces.
 
     Raises
     ------

@@ -105,8 +105,7 @@ def combine(counted: Float, smooth: tuple[float, Float, Float], *, row_variance:
         The model's mean over the pool, the influence of each labeled row on it, and what it expects of
         each row of the pool, which is a sample too.
     row_variance : float
-        Variance of the quantity from row to row; few labeled rows may all be alike by luck, and count
-        for a quarter of it at least.
+        Variance of the quantity from row to row, for what a test set will show.
     unit : float
         Size of the score's unit, in which the bias is stated.
     """

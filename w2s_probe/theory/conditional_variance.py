@@ -112,7 +112,21 @@ def student_variance_of_rows(
     noise_variance: float = 1.0,
     fit_intercept: bool = True,
 ) -> float:
-    """Return `student_variance` from features: labeled (n, d_t), pool (N, d_t) and (N, d_s), test (m, d_s)."""
+    """Return `student_variance` from features.
+
+    Parameters
+    ----------
+    teacher_labeled : array of shape (n, d_t)
+        Features the teacher was trained on.
+    teacher_pool, student_pool : arrays of shape (N, d_t) and (N, d_s)
+        Features of the pool.
+    student_test : array of shape (m, d_s)
+        Features of the test rows.
+    teacher_alpha, student_alpha, noise_variance : float
+        As for `student_variance`.
+    fit_intercept : bool
+        As for `student_variance`.
+    """
     return student_variance(
         moments_of({"teacher": as_matrix(teacher_labeled, "teacher features")}),
         moments_of({"teacher": as_matrix(teacher_pool, "teacher features"), "student": student_pool}),

@@ -192,7 +192,15 @@ class SystemErrors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedErrors:
-    """What the theory expects of each system, and why."""
+    """What the theory expects of each system, and why.
+
+    Parameters
+    ----------
+    config : IntrinsicDimension
+        What was asked.
+    variance, bias : SystemErrors
+        The two parts of every system's expected error.
+    """
 
     config: IntrinsicDimension
     variance: SystemErrors
@@ -238,6 +246,11 @@ class ExpectedErrors:
 
 def expected_errors(config: IntrinsicDimension) -> ExpectedErrors:
     """Return the expected errors of all systems, by the formulas at the top of this file.
+
+    Parameters
+    ----------
+    config : IntrinsicDimension
+        Dimensions, sizes and noise.
 
     Examples
     --------

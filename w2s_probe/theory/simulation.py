@@ -30,7 +30,13 @@ SYSTEMS = tuple(field.name for field in fields(SystemErrors))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
-    """A mean over trials, or a ratio of such means, and its standard error by the jackknife."""
+    """A mean over trials, or a ratio of such means, and its standard error by the jackknife.
+
+    Parameters
+    ----------
+    value, se : float
+        The mean or ratio, and its standard error.
+    """
 
     value: float
     se: float

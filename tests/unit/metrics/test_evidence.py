@@ -61,7 +61,9 @@ def test_a_small_pool_is_a_sample_too() -> None:
 def test_the_combination_does_not_depend_on_the_unit(scale: float) -> None:
     counted, (mean, influence, rows) = parts()
     one = combine(counted, (mean, influence, rows), row_variance=0.5)
-    other = combine(scale * counted, (scale * mean, scale * influence, scale * rows), row_variance=0.5, unit=scale)
+    other = combine(
+        scale * counted, (scale * mean, scale * influence, scale * rows), row_variance=0.5 * scale**2, unit=scale
+    )
     assert other.value == pytest.approx(scale * one.value)
     assert other.error == pytest.approx(scale * one.error)
 
