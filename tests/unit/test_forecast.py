@@ -18,7 +18,7 @@ from w2s_probe.config import W2SConfig
 from w2s_probe.errors import ShapeError
 from w2s_probe.forecast import forecast_pair
 from w2s_probe.linalg.moments import moments_of
-from w2s_probe.metrics.evidence import Evidence
+from w2s_probe.metrics.evidence import SMALL, Evidence
 from w2s_probe.metrics.verdict import decide
 from w2s_probe.reading import read_pipeline
 from w2s_probe.results import Estimate, Forecast, Misfit, Outlook, to_json
@@ -223,8 +223,10 @@ def test_a_copy_is_no_reason_for_a_note() -> None:
     assert "loses (-0.1), in decisions it gains (+0.010)" in second
 
 
-def outcome(value: float, *influence: float, bias: float = 0.0) -> Evidence:
-    return Evidence(value=value, influence=np.array(influence or (0.0,)), bias=bias, row_variance=0.1)
+def outcome(value: float, error: float = 0.0, bias: float = 0.0) -> Evidence:
+    """Return evidence from 400 rows with this standard error."""
+    influence = np.full(400, error / np.sqrt(400 + SMALL))
+    return Evidence(value=value, influence=influence, bias=bias, row_variance=0.1)
 
 
 def test_too_few_labels_for_a_curve_leave_ceiling_and_pgr_open() -> None:

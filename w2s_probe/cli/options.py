@@ -13,7 +13,6 @@ import click
 
 from w2s_probe.config import DataConfig, DiagnoseConfig, W2SConfig
 from w2s_probe.errors import ConfigError, did_you_mean
-from w2s_probe.untrusted import is_regular_file, reason
 
 __all__ = [
     "cache_option",
@@ -281,6 +280,8 @@ def _read_config(context: click.Context, _: click.Parameter, path: str | None) -
 
 
 def _load_toml(path: Path) -> dict[str, Any]:
+    from w2s_probe.untrusted import is_regular_file, reason
+
     try:
         if not is_regular_file(path) or path.stat().st_size > LARGEST_CONFIG:
             msg = f"it is no file, or has more than {LARGEST_CONFIG:,} bytes"

@@ -79,7 +79,7 @@ def test_scores_that_separate_the_classes_give_finite_coefficients() -> None:
     assert np.isfinite(model.beta).all()
     assert model.beta[0] == pytest.approx(model.beta[1])
     mean, influence, _ = model.expect([Y, Y], Y)
-    assert mean > 0.99
+    assert mean > 0.97
     assert np.abs(influence).max() < 1e-2
 
 
