@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from w2s_probe import BackboneOptions, DataConfig, FeatureStore, W2SConfig, run
-from w2s_probe.pipeline import forecast
+from w2s_probe.forecasting import forecast
 from w2s_probe.report.tables import estimate_text
 from w2s_probe.report.terminal import columns
 

@@ -6,7 +6,6 @@ The only place where reading, embedding and caching meet the science.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -30,13 +29,11 @@ from w2s_probe.diagnostics import diagnose as diagnose_features
 from w2s_probe.errors import BackboneError, ConfigError, DataError
 from w2s_probe.exchange import from_cache, from_file
 from w2s_probe.features import FeatureSet
-from w2s_probe.forecast import forecast_pair
 from w2s_probe.labels import Labels, Task, read_labels
 from w2s_probe.outcomes import SeedOutcome
 from w2s_probe.plain import Mark
 from w2s_probe.protocol import run_w2s
-from w2s_probe.reading import stratified_part
-from w2s_probe.results import ForecastResult, W2SResult
+from w2s_probe.results import W2SResult
 from w2s_probe.splits import Part, Split, draw_splits, same_item_blocks
 from w2s_probe.strategies import load_strategy
 from w2s_probe.validation import row_blocks
@@ -44,7 +41,6 @@ from w2s_probe.validation import row_blocks
 __all__ = [
     "Diagnosed",
     "Fetched",
-    "Forecasted",
     "Progress",
     "Run",
     "diagnose",
@@ -53,7 +49,7 @@ __all__ = [
     "fetch",
     "fetch_features",
     "fixed_parts",
-    "forecast",
+    "item_keys",
     "labeled_table",
     "open_source",
     "run",
@@ -63,7 +59,6 @@ __all__ = [
 ]
 
 Progress = Callable[[str, int, int], None]
-EXPECTED_TEST = 2000  # rows of the test set that a forecast speaks of, where there is none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -346,14 +341,22 @@ def fixed_parts(table: Table) -> dict[Part, NDArray[np.intp]]:
 
 def tied_rows(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArray[np.intp]:
     """Return a number for each row, equal for rows that stay together: identical items, and those of one source."""
-    keys: list[Any] = [_item_keys(table, sources)]
+    keys: list[Any] = [item_keys(table, sources)]
     if table.source is not None:
         keys.append([str(value) for value in table.source])
     return same_item_blocks(*keys)
 
 
-def _item_keys(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArray[np.bytes_]:
-    """Return hashes of the items, or of all their features where there are no items."""
+def item_keys(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArray[np.bytes_]:
+    """Return hashes of the items, or of all their features where there are no items.
+
+    Parameters
+    ----------
+    table : Table
+        The data.
+    sources : sequence of FeatureSet or Backbone
+        Where features come from.
+    """
     if table.items is not None:
         return item_digests(table.items)
     features = [source.X for source in sources if isinstance(source, FeatureSet)]
@@ -496,162 +499,3 @@ def _encode(
     features = first.encode_together(others, chosen)
     cut = first.truncated(chosen)
     return [(X, {**member.recorded(), "truncated": cut}) for X, member in zip(features, (first, *others), strict=True)]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Forecasted:
-    """What a finished forecast leaves behind."""
-
-    result: ForecastResult
-    fetched: list[Fetched]
-
-
-def forecast(
-    data: DataConfig,
-    config: W2SConfig,
-    *,
-    teachers: Sequence[str],
-    students: Sequence[str],
-    store: FeatureStore,
-    options: BackboneOptions,
-    pool: str | None = None,
-    split_file: Path | None = None,
-    on_progress: Progress | None = None,
-) -> Forecasted:
-    """Read the data, fetch the features of all backbones, and forecast every pair.
-
-    Parameters
-    ----------
-    data : DataConfig
-        The table; rows whose label is null are the pool.
-    config : W2SConfig
-        The run that is forecast.
-    teachers, students : sequence of str
-        Backbones; every teacher is paired with every student.
-    store, options, split_file, on_progress
-        As in `run`.
-    pool : str, optional
-        A second table whose rows are the pool too.
-    """
-    table = open_data(data)
-    if table.label is None:
-        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
-    names = list(dict.fromkeys([*teachers, *students]))
-    sources = [open_source(table, name, options, store) for name in names]
-    L, U, n_test = _known_rows(table, config, sources, split_file, data.label, more=pool is not None)
-    labels = read_labels([table.label[row] for row in L], name=data.label, task=config.task)
-    sets, fetched = fetch(table, sources, store, on_progress)
-    features = {name: [found.X[U]] for name, found in zip(names, sets, strict=True)}
-    beside: NDArray[np.bytes_] | None = None
-    if pool is not None:
-        second = open_data(DataConfig(data=pool, text=data.text, id=data.id))
-        others = [open_source(second, name, options, store) for name in names]
-        more, again = fetch(second, others, store, on_progress)
-        fetched += again
-        beside = _item_keys(second, others)
-        for name, found in zip(names, more, strict=True):
-            features[name].append(np.asarray(found.X))
-    whole = _pool_of(features, config)
-    known = {name: found.X[L] for name, found in zip(names, sets, strict=True)}
-    Y = labels.targets(np.arange(len(labels)))
-    pairs = [
-        forecast_pair(
-            known[teacher],
-            known[student],
-            Y,
-            pool_teacher=whole[teacher],
-            pool_student=whole[student],
-            config=config,
-            n_test=n_test,
-            names=(without_folders(teacher), without_folders(student)),
-        )
-        for teacher in teachers
-        for student in students
-    ]
-    ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
-    asked = {"data": data.data, "teacher": ",".join(teachers), "student": ",".join(students)}
-    columns = {key: value for key, value in data.to_dict().items() if key != "data"}
-    sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": n_test}
-    kept = {**({"pool": without_folders(pool)} if pool else {}), **({"dtype": options.dtype} if options.dtype else {})}
-    result = ForecastResult(
-        config={**{key: _shown(name) for key, name in asked.items()}, **columns, **kept, **config.to_dict(), **sizes},
-        fingerprint=_question(config, labels, sets, [L, U] if beside is None else [L, U, beside]),
-        level=config.level,
-        best=ranked[0],
-        pairs=ranked if len(ranked) > 1 else None,
-    )
-    return Forecasted(result=result, fetched=fetched)
-
-
-def _known_rows(
-    table: Table,
-    config: W2SConfig,
-    sources: Sequence[FeatureSet | Backbone],
-    split_file: Path | None,
-    name: str,
-    *,
-    more: bool,
-) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
-    """Return the labeled rows, the pool and the size of the test part; no label but the labeled rows' counts."""
-    column = table.label or []
-    known = np.array([value is not None and value == value for value in column])  # noqa: PLR0124  # NaN is not
-    if split_file is not None or (known.all() and not more):
-        if split_file is None:
-            labels = read_labels(column, name=name, task=config.task)
-        else:
-            labels = Labels(values=np.zeros(len(table)), classes=None)
-        one = replace(config, seeds=1)
-        split = split_rows(table, labels, one, sources, split_file)[0]
-        return split.labeled, split.unlabeled, len(split.test)
-    marked = parts_of_column(table.split or [None] * len(table), name=table.name)
-    free = ~np.any(list(marked.values()), axis=0)
-    rows = np.flatnonzero(known & (marked["labeled"] if marked["labeled"].any() else free))
-    others = np.flatnonzero(marked["unlabeled"] if marked["unlabeled"].any() else ~known & free)
-    if not len(rows) or not (more or len(others)):
-        msg = (
-            f"{table.name} must have labeled rows and a pool: got {len(rows)} labels and {len(others)} rows without. "
-            "Add some, or name the pool's table with --pool."
-        )
-        raise DataError(msg)
-    n_test = int(marked["test"].sum()) or config.n_test or EXPECTED_TEST
-    return _part_of_labels(rows, column, config, name), others, n_test
-
-
-def _part_of_labels(rows: NDArray[np.intp], column: Sequence[Any], config: W2SConfig, name: str) -> NDArray[np.intp]:
-    """Return as many labeled rows as are asked for, all by default."""
-    size = len(rows) if config.n_labeled is None else config.n_labeled
-    if size > len(rows):
-        msg = f"-n must be at most the number of labels: got {size}, there are {len(rows)}. Ask for fewer."
-        raise DataError(msg)
-    if size == len(rows):
-        return rows
-    labels = read_labels([column[row] for row in rows], name=name, task=config.task)
-    return rows[stratified_part(labels.targets(np.arange(len(rows))), size, np.random.default_rng(config.seed))]
-
-
-def _pool_of(features: dict[str, list[NDArray[Any]]], config: W2SConfig) -> dict[str, NDArray[Any]]:
-    """Return the features of as many rows of the pool as are asked for, all by default."""
-    whole = {name: np.concatenate(parts) for name, parts in features.items()}
-    rows = len(next(iter(whole.values())))
-    size = rows if config.n_unlabeled is None else config.n_unlabeled
-    if size > rows:
-        msg = f"-N must be at most the rows of the pool: got {size}, there are {rows}. Ask for fewer."
-        raise DataError(msg)
-    if size == rows:
-        return whole
-    chosen = np.sort(np.random.default_rng([config.seed, 1]).permutation(rows)[:size])
-    return {name: X[chosen] for name, X in whole.items()}
-
-
-def _question(
-    config: W2SConfig, labels: Labels, sets: Sequence[FeatureSet], rows: Sequence[NDArray[np.generic]]
-) -> str:
-    question = {"config": config.to_dict(), "features": [found.spec.to_dict() for found in sets]}
-    digest = hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode())
-    for part in (labels.values, *rows):
-        digest.update(part.tobytes())
-    return digest.hexdigest()
-
-
-def _shown(names: str) -> str:
-    return ",".join(without_folders(name) for name in names.split(","))
