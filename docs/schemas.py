@@ -19,8 +19,9 @@ from w2s_probe.cache import Contents
 from w2s_probe.cli import outputs
 from w2s_probe.diagnostics.output import DiagnosisOutput
 from w2s_probe.exchange import Exchanged
+from w2s_probe.outlook import ForecastResult
 from w2s_probe.plain import Keys, Mark, members
-from w2s_probe.results import SCHEMA, ForecastResult, W2SResult
+from w2s_probe.results import SCHEMA, W2SResult
 from w2s_probe.sweep import SweepResult
 from w2s_probe.theory.output import VarianceOutput
 

@@ -29,8 +29,9 @@ from w2s_probe.labels import Task
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.metrics.evidence import Evidence, weighted_sum
 from w2s_probe.metrics.verdict import decide
+from w2s_probe.outlook import Forecast, ForecastPoint, Misfit, Needed, OtherScore, Outlook
 from w2s_probe.reading import Reading, read_pipeline, stratified_part
-from w2s_probe.results import Estimate, Forecast, ForecastPoint, Misfit, Needed, OtherScore, Outlook, Verdict
+from w2s_probe.results import Estimate, Verdict
 from w2s_probe.theory import decompose_held_out
 
 __all__ = ["forecast_pair"]

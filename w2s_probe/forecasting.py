@@ -21,9 +21,9 @@ from w2s_probe.errors import DataError
 from w2s_probe.features import FeatureSet
 from w2s_probe.forecast import forecast_pair
 from w2s_probe.labels import Labels, read_labels
+from w2s_probe.outlook import ForecastResult
 from w2s_probe.pipeline import Fetched, Progress, fetch, item_keys, open_source, split_rows, without_folders
 from w2s_probe.reading import stratified_part
-from w2s_probe.results import ForecastResult
 
 __all__ = ["Forecasted", "forecast"]
 

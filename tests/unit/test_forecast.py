@@ -20,8 +20,9 @@ from w2s_probe.forecast import forecast_pair
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.metrics.evidence import SMALL, Evidence
 from w2s_probe.metrics.verdict import decide
+from w2s_probe.outlook import Forecast, Misfit, Outlook
 from w2s_probe.reading import read_pipeline
-from w2s_probe.results import Estimate, Forecast, Misfit, Outlook, to_json
+from w2s_probe.results import Estimate, to_json
 
 Array = NDArray[np.float64]
 CONFIG = W2SConfig()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import textwrap
 
+from w2s_probe.outlook import Forecast, ForecastResult, Outlook
 from w2s_probe.report.tables import METRIC_NAMES, asked, estimate_text
 from w2s_probe.report.terminal import WIDTH, columns
-from w2s_probe.results import Estimate, Forecast, ForecastResult, Outlook
+from w2s_probe.results import Estimate
 from w2s_probe.text import shorten, visible
 
 __all__ = ["forecast_text", "needed_text", "observed_text"]

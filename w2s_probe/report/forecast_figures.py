@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from w2s_probe.outlook import Forecast, ForecastPoint, Outlook
 from w2s_probe.report.charts import Mark, Row, Series, frame, interval_chart, line_chart
 from w2s_probe.report.tables import METRIC_NAMES, estimate_text, score_text, taught
-from w2s_probe.results import Estimate, Forecast, ForecastPoint, Outlook
+from w2s_probe.results import Estimate
 
 __all__ = ["differences_figure", "forecast_curves", "parts_figure", "points_over", "ranking_figure", "systems_figure"]
 

@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterator
 
 from w2s_probe.error_parts import ErrorPart
+from w2s_probe.outlook import Forecast, ForecastPoint, ForecastResult, Outlook
 from w2s_probe.report import forecast_figures as figures
 from w2s_probe.report.forecast import needed_text, observed_text
 from w2s_probe.report.grids import Grid
 from w2s_probe.report.page import Page, Section
 from w2s_probe.report.tables import METRIC_NAMES, config_rows, estimate_text, score_text, taught
-from w2s_probe.results import Estimate, Forecast, ForecastPoint, ForecastResult, Outlook
+from w2s_probe.results import Estimate
 from w2s_probe.text import visible
 
 __all__ = ["forecast_page"]

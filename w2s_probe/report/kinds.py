@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from w2s_probe.diagnostics.output import DiagnosisOutput
+from w2s_probe.outlook import ForecastResult
 from w2s_probe.report.diagnosis import diagnosis_text
 from w2s_probe.report.diagnosis_page import diagnosis_page
 from w2s_probe.report.forecast import forecast_text
@@ -17,7 +18,7 @@ from w2s_probe.report.page import Page
 from w2s_probe.report.terminal import run_text
 from w2s_probe.report.theory import variance_text
 from w2s_probe.report.theory_page import variance_page
-from w2s_probe.results import ForecastResult, W2SResult
+from w2s_probe.results import W2SResult
 from w2s_probe.theory.output import VarianceOutput
 
 __all__ = ["Kind", "kind_in", "kind_of"]

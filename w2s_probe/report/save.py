@@ -16,9 +16,10 @@ from w2s_probe.atomic import replacing
 from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.diagnostics.output import DiagnosisOutput
 from w2s_probe.errors import ConfigError, DataError, W2SProbeError
+from w2s_probe.outlook import Forecast, ForecastResult
 from w2s_probe.plain import from_plain, plain
 from w2s_probe.report.kinds import kind_in, kind_of
-from w2s_probe.results import SCHEMA, Estimate, Forecast, ForecastResult, W2SResult
+from w2s_probe.results import SCHEMA, Estimate, W2SResult
 from w2s_probe.theory.output import VarianceOutput
 
 if TYPE_CHECKING:

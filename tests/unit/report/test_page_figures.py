@@ -18,6 +18,7 @@ from w2s_probe.diagnostics import diagnose
 from w2s_probe.diagnostics.output import DiagnosisOutput
 from w2s_probe.error_parts import ErrorPart, ErrorParts
 from w2s_probe.forecast import forecast_pair
+from w2s_probe.outlook import Forecast, ForecastResult, Misfit, Needed
 from w2s_probe.plain import plain
 from w2s_probe.report import forecast_figures
 from w2s_probe.report.charts import Mark, Row, Series, interval_chart, line_chart, powers
@@ -26,7 +27,7 @@ from w2s_probe.report.forecast import needed_text
 from w2s_probe.report.forecast_page import forecast_page
 from w2s_probe.report.html import page_html
 from w2s_probe.report.markdown import page_markdown
-from w2s_probe.results import Estimate, Forecast, ForecastResult, Misfit, Needed
+from w2s_probe.results import Estimate
 
 NEVER = Estimate(value=math.nan, low=math.nan, high=math.nan)
 HOSTILE = "<script>\"'&\x1b[31m\u202e" + "w" * 10_000
