@@ -17,7 +17,7 @@ from w2s_probe.cache import FeatureStore
 from w2s_probe.config import DataConfig, W2SConfig
 from w2s_probe.datasets import Table, missing_column, open_data
 from w2s_probe.datasets.splitfile import parts_of_column
-from w2s_probe.errors import DataError
+from w2s_probe.errors import ConfigError, DataError
 from w2s_probe.features import FeatureSet
 from w2s_probe.forecast import forecast_pair
 from w2s_probe.labels import Labels, read_labels
@@ -65,6 +65,9 @@ def forecast(
     pool : str, optional
         A second table whose rows are the pool too.
     """
+    if config.strategies != ("vanilla",):
+        msg = f"a forecast speaks of the vanilla student: got {', '.join(config.strategies)}. Leave --strategy out."
+        raise ConfigError(msg)
     table = open_data(data)
     if table.label is None:
         raise missing_column(data.label, table.columns, flag="--label", name=table.name)
