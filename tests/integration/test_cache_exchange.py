@@ -15,6 +15,8 @@ from safetensors.numpy import save_file
 from tests.conftest import Cli
 from tests.integration.test_cache_refused import obey_permissions, run_limited, tree
 
+pytestmark = pytest.mark.slow  # several processes a test
+
 ROWS = 40
 TEXTS = [f"item {i} says word{i % 7}" for i in range(ROWS)]
 RUN = ("--label", "y", "-n", "8", "-N", "12", "--n-test", "10", "--seeds", "2", "--json")

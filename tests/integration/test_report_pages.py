@@ -17,6 +17,8 @@ from tests.conftest import Cli
 from tests.integration.test_report import COLUMN, HOSTILE, PAGES, Page, hostile
 from w2s_probe.text import visible, width
 
+pytestmark = pytest.mark.slow  # several processes a test
+
 __all__ = ["VERBS", "hostile"]
 
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")
