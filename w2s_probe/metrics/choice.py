@@ -22,7 +22,7 @@ from scipy.special import softmax
 __all__ = ["ChoiceModel", "fit_choice", "fit_line"]
 
 Float = NDArray[np.float64]
-PRIOR = 1.0  # precision of the coefficients of scores scaled to unit spread, chosen on the development cells
+PRIOR = 0.04  # precision of the coefficients of scores scaled to unit spread, chosen on the development cells
 STEPS = 50
 
 
