@@ -19,10 +19,11 @@ from w2s_probe.datasets import Table, missing_column, open_data
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.errors import ConfigError, DataError
 from w2s_probe.features import FeatureSet
+from w2s_probe.fetching import Fetched, Progress, fetch, item_keys, open_source, without_folders
 from w2s_probe.forecast import forecast_pair
 from w2s_probe.labels import Labels, read_labels
 from w2s_probe.outlook import ForecastResult
-from w2s_probe.pipeline import Fetched, Progress, fetch, item_keys, open_source, split_rows, without_folders
+from w2s_probe.pipeline import split_rows
 from w2s_probe.reading import stratified_part
 
 __all__ = ["Forecasted", "forecast"]

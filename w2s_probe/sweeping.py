@@ -12,17 +12,9 @@ from w2s_probe.config import DataConfig, SweepConfig
 from w2s_probe.datasets import Table, read_split_file
 from w2s_probe.errors import ConfigError
 from w2s_probe.features import FeatureSet
+from w2s_probe.fetching import Fetched, Progress, fetch, open_source, tied_rows, without_folders
 from w2s_probe.labels import Labels
-from w2s_probe.pipeline import (
-    Fetched,
-    Progress,
-    fetch,
-    fixed_parts,
-    labeled_table,
-    open_source,
-    tied_rows,
-    without_folders,
-)
+from w2s_probe.pipeline import fixed_parts, labeled_table
 from w2s_probe.strategies import load_strategy
 from w2s_probe.sweep import SplitSource, SweepResult, run_sweep
 

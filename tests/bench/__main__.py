@@ -135,7 +135,7 @@ def embed_sentences() -> None:
     from w2s_probe.cache import FeatureStore, item_digests
     from w2s_probe.config import DataConfig
     from w2s_probe.datasets import open_data
-    from w2s_probe.pipeline import embed_items
+    from w2s_probe.fetching import embed_items
 
     texts = list(open_data(DataConfig(data="builtin:vader-movie")).items or [])[:SENTENCES]
     backbone = get_backbone("packaged:minilm-l6", BackboneOptions())

@@ -26,11 +26,12 @@ from w2s_probe.config import DataConfig, W2SConfig
 from w2s_probe.datasets import open_data
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.features import FeatureSet
+from w2s_probe.fetching import fetch_features
 from w2s_probe.labels import Labels, read_labels
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.linalg.pipeline import HeldOut
 from w2s_probe.outcomes import SeedOutcome
-from w2s_probe.pipeline import fetch_features, split_rows
+from w2s_probe.pipeline import split_rows
 from w2s_probe.protocol import fit_seed
 from w2s_probe.reading import Reading, read_pipeline
 from w2s_probe.splits import Split

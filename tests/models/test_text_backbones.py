@@ -13,7 +13,8 @@ from w2s_probe.backbones.packaged import MINILM_EXITS
 from w2s_probe.cache import FeatureStore
 from w2s_probe.config import DataConfig
 from w2s_probe.errors import BackboneError
-from w2s_probe.pipeline import embed, run
+from w2s_probe.fetching import embed
+from w2s_probe.pipeline import run
 
 pytestmark = pytest.mark.models
 

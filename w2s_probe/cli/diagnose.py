@@ -53,7 +53,7 @@ def diagnose(
     """
     import faiss  # noqa: F401  # the limit on threads reaches only the libraries that are loaded
 
-    from w2s_probe import pipeline
+    from w2s_probe import diagnosing
     from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
     from w2s_probe.diagnostics.output import DiagnosisOutput
@@ -61,7 +61,7 @@ def diagnose(
     from w2s_probe.report.diagnosis import diagnosis_text
 
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
-        done = pipeline.diagnose(
+        done = diagnosing.diagnose(
             data_from(values),
             diagnose_config_from(values),
             teacher=teacher,

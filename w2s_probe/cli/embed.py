@@ -51,13 +51,13 @@ def embed(
     Example:
       w2s-probe embed table.csv --text text --backbone packaged:minilm-l6
     """
-    from w2s_probe import pipeline
+    from w2s_probe import fetching
     from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cli.outputs import Embedded
     from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
 
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
-        fetched = pipeline.embed(
+        fetched = fetching.embed(
             data_from(values),
             backbones,
             store=open_store(cache_root, shard_rows=shard_rows),

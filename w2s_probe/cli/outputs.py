@@ -8,7 +8,7 @@ from typing import Annotated
 
 from w2s_probe.backbones.registry import Listing
 from w2s_probe.cache import REASONS, Contents
-from w2s_probe.pipeline import Fetched
+from w2s_probe.fetching import Fetched
 from w2s_probe.plain import Keys, Mark
 from w2s_probe.report.installation import Check
 

@@ -14,7 +14,7 @@ from w2s_probe.text import shorten, visible
 
 if TYPE_CHECKING:
     from w2s_probe.cache import FeatureStore
-    from w2s_probe.pipeline import Fetched, Progress
+    from w2s_probe.fetching import Fetched, Progress
 
 __all__ = ["fetched_line", "limited_threads", "open_store", "progress_bars", "say"]
 

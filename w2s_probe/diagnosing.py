@@ -1,0 +1,84 @@
+"""Diagnose two backbones on a table: rows without labels belong to it as well."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.backbones import BackboneOptions
+from w2s_probe.cache import FeatureStore
+from w2s_probe.config import DataConfig, DiagnoseConfig
+from w2s_probe.datasets import Table, missing_column, open_data
+from w2s_probe.diagnostics import Diagnosis
+from w2s_probe.diagnostics import diagnose as diagnose_features
+from w2s_probe.fetching import Fetched, Progress, fetch, open_source, without_folders
+from w2s_probe.labels import Task, read_labels
+
+__all__ = ["Diagnosed", "diagnose"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Diagnosed:
+    """What a finished diagnosis leaves behind."""
+
+    result: Diagnosis
+    fetched: list[Fetched]
+
+
+def diagnose(
+    data: DataConfig,
+    config: DiagnoseConfig,
+    *,
+    teacher: str,
+    student: str,
+    store: FeatureStore,
+    options: BackboneOptions,
+    task: Task = "classification",
+    on_progress: Progress | None = None,
+) -> Diagnosed:
+    """Read the data, fetch both backbones' features, and diagnose the pair.
+
+    Parameters
+    ----------
+    data : DataConfig
+        The table; its label column may hold nulls, or not exist.
+    config : DiagnoseConfig
+        Settings of the measures.
+    teacher, student, store, options, on_progress
+        As in `run`.
+    task : {"classification", "regression"}
+        How labels are read, if there are any.
+
+    Raises
+    ------
+    W2SProbeError
+        With one sentence that says what was expected, what came and what to do.
+    """
+    table = open_data(data)
+    rows, targets = _known_targets(table, data, task)
+    sources = [open_source(table, name, options, store) for name in (teacher, student)]
+    (weak, strong), fetched = fetch(table, sources, store, on_progress)
+    found = diagnose_features(weak.X, strong.X, targets=targets, labeled=rows, config=config)
+    asked = {"data": data.data, "teacher": teacher, "student": student}
+    shown = {key: without_folders(name) for key, name in asked.items()}
+    return Diagnosed(
+        result=replace(found, config={**shown, "label": data.label, "task": task, **found.config}), fetched=fetched
+    )
+
+
+def _known_targets(
+    table: Table, data: DataConfig, task: Task
+) -> tuple[NDArray[np.intp] | None, NDArray[np.float64] | None]:
+    """Return which rows have labels, and their targets; None and None if there are no labels at all."""
+    if table.label is None and data.label != DataConfig(data=data.data).label:
+        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
+    column = table.label or []
+    missing = [value is None or (isinstance(value, float) and math.isnan(value)) for value in column]
+    rows = np.flatnonzero(~np.array(missing, dtype=bool))
+    if not len(rows):
+        return None, None
+    labels = read_labels([column[i] for i in rows], name=data.label, task=task)
+    return rows, labels.targets(np.arange(len(rows)))
