@@ -30,11 +30,11 @@ def main() -> None:
     rows = []
     for (grid, kind), result in zip(ladder, results, strict=True):
         student = result.students["vanilla"]
-        accuracies = (result.systems["teacher"]["accuracy"].value, student.scores["accuracy"].value)
+        accuracies = (result.systems["teacher"].scores["accuracy"].value, student.scores["accuracy"].value)
         gaps = (estimate_text(student.gain, signed=True), estimate_text(student.pgr, digits=2))
         rows.append((grid, kind, *(f"{accuracy:.3f}" for accuracy in accuracies), *gaps))
     first = results[0]
-    baseline, ceiling = (estimate_text(first.systems[name]["accuracy"]) for name in ("baseline", "ceiling"))
+    baseline, ceiling = (estimate_text(first.systems[name].scores["accuracy"]) for name in ("baseline", "ceiling"))
     print(f"{len(first.classes or ())} classes, the largest has {first.majority_rate:.3f} of the rows")
     print(f"baseline, 8x8 pixels on {CONFIG.n_labeled} labels: {baseline}")
     print(f"ceiling, 8x8 pixels on {CONFIG.n_unlabeled} labels:  {ceiling}\n")

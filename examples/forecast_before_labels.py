@@ -31,10 +31,10 @@ def main() -> None:
     said, seen = expected.result.best, measured.result
     student = seen.students["vanilla"]
     rows = [
-        ("teacher", estimate_text(said.teacher), estimate_text(seen.systems["teacher"]["accuracy"])),
+        ("teacher", estimate_text(said.teacher), estimate_text(seen.systems["teacher"].scores["accuracy"])),
         ("student", estimate_text(said.student), estimate_text(student.scores["accuracy"])),
-        ("baseline", estimate_text(said.baseline), estimate_text(seen.systems["baseline"]["accuracy"])),
-        ("ceiling", estimate_text(said.ceiling), estimate_text(seen.systems["ceiling"]["accuracy"])),
+        ("baseline", estimate_text(said.baseline), estimate_text(seen.systems["baseline"].scores["accuracy"])),
+        ("ceiling", estimate_text(said.ceiling), estimate_text(seen.systems["ceiling"].scores["accuracy"])),
     ]
     print(columns(("accuracy", "forecast", "measured"), rows))
     low, high = said.gain.low_observed, said.gain.high_observed

@@ -31,7 +31,7 @@ def main() -> None:
         ).result
         student = result.students["vanilla"]
         print(f"{teacher} teaches packaged:minilm-l6: R², and the root of the squared error in rating points")
-        systems = {**result.systems, "student": student.scores}
+        systems = {name: each.scores for name, each in {**result.systems, "student": student}.items()}
         for name in ("teacher", "student", "baseline", "ceiling"):
             error = math.sqrt(systems[name]["squared_error"].value)
             print(f"  {name:9} {estimate_text(systems[name]['r2']):24} {error:.2f}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from itertools import product
 from typing import Any, Literal
 
 from w2s_probe.errors import ConfigError
+from w2s_probe.groups import GroupBy
 
 __all__ = ["DataConfig", "DiagnoseConfig", "Head", "SweepConfig", "System", "W2SConfig"]
 
@@ -86,6 +88,15 @@ class W2SConfig:
         ``{"STRATEGY.FIELD": value}`` for the strategies' own configs.
     level : float
         Level of every interval, in (0, 1).
+    group_by : {"cell", "column"}
+        Groups are cells of label and group value, or group values alone (always for regression).
+    cue : mapping of label to value
+        The usual group value of a label, where it is not the one that `groups.usual_values` finds.
+    eta_labeled, eta_unlabeled, eta_test : float or None
+        Fraction of rows within each class of a part whose group value conflicts with the usual one; None is
+        the data's own.
+    balance_classes : bool
+        Whether all classes have the same share of every drawn part.
     """
 
     task: Literal["classification", "regression"] = "classification"
@@ -104,6 +115,12 @@ class W2SConfig:
     strategies: tuple[str, ...] = ("vanilla",)
     settings: Mapping[str, Any] = field(default_factory=dict)
     level: float = 0.95
+    group_by: GroupBy = "cell"
+    cue: Mapping[str, str] = field(default_factory=dict)
+    eta_labeled: float | None = None
+    eta_unlabeled: float | None = None
+    eta_test: float | None = None
+    balance_classes: bool = False
 
     def __post_init__(self) -> None:
         for name, value in _BY_HEAD[self.head].items():
@@ -116,6 +133,7 @@ class W2SConfig:
             msg = "hard pseudolabels need classes: got --task regression. Use --pseudolabels soft."
             raise ConfigError(msg)
         self._check_strengths()
+        self._check_groups()
         for name, least in {"n_labeled": 2, "n_unlabeled": 2, "n_test": 2, "seeds": 1, "seed": 0, "alphas": 1}.items():
             value = getattr(self, name)
             if value is not None and value < least:
@@ -139,6 +157,30 @@ class W2SConfig:
                 msg = f"{name} must be finite and above 0: got {value}. Leave it out to have it chosen."
                 raise ConfigError(msg)
 
+    def _check_groups(self) -> None:
+        for part, eta in self.etas.items():
+            if eta is not None and not 0 <= eta <= 1:
+                msg = f"eta_{part} must lie between 0 and 1: got {eta}. It is a fraction of the rows of a class."
+                raise ConfigError(msg)
+        if self.composed and self.task == "regression":
+            msg = "eta and --balance-classes speak of classes: got --task regression. Drop them."
+            raise ConfigError(msg)
+
+    @property
+    def etas(self) -> dict[str, float | None]:
+        """Fraction of conflicting rows asked of each part; None is the data's own."""
+        return {"labeled": self.eta_labeled, "unlabeled": self.eta_unlabeled, "test": self.eta_test}
+
+    @property
+    def all_etas(self) -> tuple[float | None, ...]:
+        """Every fraction of conflicting rows that is asked for; None is the data's own."""
+        return tuple(self.etas.values())
+
+    @property
+    def composed(self) -> bool:
+        """Whether parts must have shares of their own, of classes or of conflicting rows."""
+        return self.balance_classes or any(eta is not None for eta in self.etas.values())
+
     def fit_options(self, system: System) -> dict[str, Any]:
         """Return what the fit of a system's head is told: scaling, and its strength or how to choose it.
 
@@ -155,7 +197,7 @@ class W2SConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""
-        return {**asdict(self), "strategies": list(self.strategies), "settings": dict(self.settings)}
+        return {**asdict(self), "strategies": list(self.strategies)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +245,17 @@ class DiagnoseConfig:
         return asdict(self)
 
 
+AXES = (
+    "n_labeled",
+    "n_unlabeled",
+    "teacher_alpha",
+    "student_alpha",
+    "head",
+    "strategies",
+    "eta_labeled",
+    "eta_unlabeled",
+    "seeds",
+)
 _DEFAULT: dict[str, Any] = {each.name: each.default for each in fields(W2SConfig)}
 
 
@@ -220,9 +273,11 @@ class SweepConfig:
         Kinds of linear heads.
     strategies : tuple of str
         How students learn.
+    eta_labeled, eta_unlabeled : tuple of float or None
+        Fractions of conflicting rows of the labeled part and of the pool.
     seeds : tuple of int
         Each redraws all parts.
-    task, n_test, scale, pseudolabels, ceiling, alphas, settings, level
+    task, n_test, scale, pseudolabels, ceiling, alphas, settings, level, group_by, cue, eta_test, balance_classes
         As in `W2SConfig`, the same for the whole grid.
     """
 
@@ -232,6 +287,8 @@ class SweepConfig:
     student_alpha: tuple[float | None, ...] = (None,)
     head: tuple[Head, ...] = (_DEFAULT["head"],)
     strategies: tuple[str, ...] = _DEFAULT["strategies"]
+    eta_labeled: tuple[float | None, ...] = (None,)
+    eta_unlabeled: tuple[float | None, ...] = (None,)
     seeds: tuple[int, ...] = tuple(range(_DEFAULT["seed"], _DEFAULT["seed"] + _DEFAULT["seeds"]))
     task: Literal["classification", "regression"] = _DEFAULT["task"]
     n_test: int | None = None
@@ -241,20 +298,31 @@ class SweepConfig:
     alphas: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     level: float = _DEFAULT["level"]
+    group_by: GroupBy = _DEFAULT["group_by"]
+    cue: Mapping[str, str] = field(default_factory=dict)
+    eta_test: float | None = None
+    balance_classes: bool = _DEFAULT["balance_classes"]
 
     def __post_init__(self) -> None:
-        axes = ("n_labeled", "n_unlabeled", "teacher_alpha", "student_alpha", "head", "strategies", "seeds")
-        for name in axes:
+        for name in AXES:
             _check_axis(name, getattr(self, name))
         for head in self.head:
-            for strengths in [(weak, strong) for weak in self.teacher_alpha for strong in self.student_alpha]:
+            for strengths in product(self.teacher_alpha, self.student_alpha):
                 self.run_config(head, *strengths)
+        for etas in product(self.eta_labeled, self.eta_unlabeled):
+            self.run_config(self.head[0], None, None, etas)
         for name in ("n_labeled", "n_unlabeled"):
             for size in getattr(self, name):
                 W2SConfig(**{name: size})
         W2SConfig(seed=min(self.seeds))
 
-    def run_config(self, head: Head, teacher_alpha: float | None, student_alpha: float | None) -> W2SConfig:
+    def run_config(
+        self,
+        head: Head,
+        teacher_alpha: float | None,
+        student_alpha: float | None,
+        etas: tuple[float | None, float | None] = (None, None),
+    ) -> W2SConfig:
         """Return the experiment at one kind of head and two strengths; sizes and seeds are not in it.
 
         Parameters
@@ -263,17 +331,28 @@ class SweepConfig:
             Of the axis.
         teacher_alpha, student_alpha : float or None
             Of their axes.
+        etas : tuple of float or None
+            Fractions of conflicting rows of the labeled part and of the pool, of their axes.
         """
-        shared = ("strategies", "task", "n_test", "scale", "pseudolabels", "ceiling", "alphas", "settings", "level")
-        chosen = {name: getattr(self, name) for name in shared}
-        return W2SConfig(head=head, teacher_alpha=teacher_alpha, student_alpha=student_alpha, **chosen)
+        single = {each.name for each in fields(W2SConfig)} & {each.name for each in fields(self)} - set(AXES)
+        return W2SConfig(
+            head=head,
+            teacher_alpha=teacher_alpha,
+            student_alpha=student_alpha,
+            strategies=self.strategies,
+            eta_labeled=etas[0],
+            eta_unlabeled=etas[1],
+            **{name: getattr(self, name) for name in single},
+        )
+
+    @property
+    def all_etas(self) -> tuple[float | None, ...]:
+        """Every fraction of conflicting rows that is asked for; None is the data's own."""
+        return (*self.eta_labeled, *self.eta_unlabeled, self.eta_test)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in {**asdict(self), "settings": dict(self.settings)}.items()
-        }
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
 def _check_axis(name: str, values: Sequence[object]) -> None:

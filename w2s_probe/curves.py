@@ -13,12 +13,14 @@ from typing import Any
 
 from w2s_probe.config import W2SConfig
 from w2s_probe.features import FeatureSet
+from w2s_probe.groups import Groups
 from w2s_probe.heads import PoolFits
 from w2s_probe.labels import Labels
-from w2s_probe.outcomes import SeedOutcome, summarize
+from w2s_probe.outcomes import SeedOutcome
 from w2s_probe.protocol import fit_seed, suitable_threads
 from w2s_probe.results import CurvePoint, W2SResult
 from w2s_probe.splits import smaller_split
+from w2s_probe.summary import summarize
 
 __all__ = ["curve_sizes", "learning_curve"]
 
@@ -33,6 +35,7 @@ def learning_curve(
     *,
     outcomes: Sequence[SeedOutcome],
     config: W2SConfig,
+    groups: Groups | None = None,
 ) -> tuple[tuple[CurvePoint, ...], list[dict[str, Any]]]:
     """Return the main score at an eighth, a quarter and half of n, of N, and at both in full.
 
@@ -46,6 +49,8 @@ def learning_curve(
         What `run_w2s` fitted, one for each seed.
     config : W2SConfig
         The same experiment; its first strategy makes the student.
+    groups : Groups, optional
+        Of all rows: smaller parts keep the shares of conflicting rows.
 
     Returns
     -------
@@ -63,7 +68,17 @@ def learning_curve(
     with suitable_threads(config):
         for smaller_n, smaller_N in sorted(set(sizes)):
             fitted = [
-                _refit(teacher, student, labels, outcome=outcome, n=smaller_n, N=smaller_N, config=first, fits=fits)
+                _refit(
+                    teacher,
+                    student,
+                    labels,
+                    outcome=outcome,
+                    n=smaller_n,
+                    N=smaller_N,
+                    config=first,
+                    groups=groups,
+                    fits=fits,
+                )
                 for outcome in outcomes
             ]
             found = summarize(fitted, labels, config=first)
@@ -94,16 +109,18 @@ def _refit(
     n: int,
     N: int,
     config: W2SConfig,
+    groups: Groups | None,
     fits: PoolFits,
 ) -> SeedOutcome:
-    split = smaller_split(outcome.split, labels, n_labeled=n, n_unlabeled=N)
+    kept = groups if config.composed else None
+    split = smaller_split(outcome.split, labels, n_labeled=n, n_unlabeled=N, groups=kept)
     same_n = n == len(outcome.split.labeled)
     same_N = len(outcome.split.unlabeled) == N
     same = {"teacher": same_n, "baseline": same_n, "ceiling": same_N and (same_n or config.ceiling == "U")}
     if same_n and same_N:
         return outcome
     known = {name: head for name, head in outcome.heads.items() if same[name]}
-    return fit_seed(teacher, student, labels, split=split, config=config, known=known, fits=fits)
+    return fit_seed(teacher, student, labels, split=split, config=config, groups=groups, known=known, fits=fits)
 
 
 def _point(found: W2SResult, *, n: int, N: int) -> CurvePoint:
@@ -111,7 +128,7 @@ def _point(found: W2SResult, *, n: int, N: int) -> CurvePoint:
     return CurvePoint(
         n=n,
         N=N,
-        **{system: scores[found.score] for system, scores in found.systems.items()},
+        **{system: each.scores[found.score] for system, each in found.systems.items()},
         student=student.scores[found.score],
         gain=student.gain,
         versus_baseline=student.versus_baseline,

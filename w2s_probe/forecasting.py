@@ -23,7 +23,7 @@ from w2s_probe.fetching import Fetched, Progress, fetch, item_keys, open_source,
 from w2s_probe.forecast import forecast_pair
 from w2s_probe.labels import Labels, read_labels
 from w2s_probe.outlook import ForecastResult
-from w2s_probe.pipeline import split_rows
+from w2s_probe.pipeline import groups_of, split_rows
 from w2s_probe.reading import stratified_part
 
 __all__ = ["Forecasted", "forecast"]
@@ -74,7 +74,7 @@ def forecast(
         raise missing_column(data.label, table.columns, flag="--label", name=table.name)
     names = list(dict.fromkeys([*teachers, *students]))
     sources = [open_source(table, name, options, store) for name in names]
-    L, U, n_test = _known_rows(table, config, sources, split_file, data.label, more=pool is not None)
+    L, U, n_test = _known_rows(table, data, config, sources, split_file, more=pool is not None)
     labels = read_labels([table.label[row] for row in L], name=data.label, task=config.task)
     sets, fetched = fetch(table, sources, store, on_progress)
     features = {name: [found.X[U]] for name, found in zip(names, sets, strict=True)}
@@ -121,15 +121,15 @@ def forecast(
 
 def _known_rows(
     table: Table,
+    data: DataConfig,
     config: W2SConfig,
     sources: Sequence[FeatureSet | Backbone],
     split_file: Path | None,
-    name: str,
     *,
     more: bool,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
     """Return the labeled rows, the pool and the size of the test part; no label but the labeled rows' counts."""
-    column = table.label or []
+    column, name = table.label or [], data.label
     known = np.array([value is not None and value == value for value in column])  # noqa: PLR0124  # NaN is not
     if split_file is not None or (known.all() and not more):
         if split_file is None:
@@ -137,8 +137,12 @@ def _known_rows(
         else:
             labels = Labels(values=np.zeros(len(table)), classes=None)
         one = replace(config, seeds=1)
-        split = split_rows(table, labels, one, sources, split_file)[0]
+        groups = groups_of(table, labels, data, one) if config.composed else None
+        split = split_rows(table, labels, one, sources, split_file, groups)[0]
         return split.labeled, split.unlabeled, len(split.test)
+    if config.composed:
+        msg = "--eta and --balance-classes need the labels of all rows: got rows without. Drop them."
+        raise ConfigError(msg)
     marked = parts_of_column(table.split or [None] * len(table), name=table.name)
     free = ~np.any(list(marked.values()), axis=0)
     rows = np.flatnonzero(known & (marked["labeled"] if marked["labeled"].any() else free))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.errors import DataError
 
-__all__ = ["Labels", "Task", "read_labels"]
+__all__ = ["Labels", "Task", "class_name", "read_labels"]
 
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # "2" comes before "10", whether it was read as a number or as text
 Task = Literal["classification", "regression"]
@@ -121,7 +121,7 @@ def _classes(column: Sequence[Any], name: str) -> Labels:
             "Use --task regression, or name a column of classes with --label."
         )
         raise DataError(msg)
-    named = [_class_name(value) for value in column]
+    named = [class_name(value) for value in column]
     numeric = all(NUMBER.fullmatch(text) for text in set(named))
     classes = sorted(set(named), key=(lambda text: (float(text), text)) if numeric else None)
     if len(classes) < 2:
@@ -131,7 +131,8 @@ def _classes(column: Sequence[Any], name: str) -> Labels:
     return Labels(values=np.array([code[text] for text in named]), classes=tuple(classes))
 
 
-def _class_name(value: Any) -> str:
+def class_name(value: Any) -> str:
+    """Return a label or group value as text: true and false, whole numbers without a point."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) else str(value)

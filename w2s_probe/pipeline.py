@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 
 from w2s_probe.backbones import Backbone, BackboneOptions
 from w2s_probe.cache import FeatureStore
-from w2s_probe.config import DataConfig, W2SConfig
+from w2s_probe.composition import Composition, composition_of
+from w2s_probe.config import DataConfig, SweepConfig, W2SConfig
 from w2s_probe.curves import learning_curve
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.errors import ConfigError
 from w2s_probe.features import FeatureSet
 from w2s_probe.fetching import Fetched, Progress, fetch, open_source, tied_rows, without_folders
+from w2s_probe.groups import Groups, read_groups
 from w2s_probe.labels import Labels, Task, read_labels
 from w2s_probe.outcomes import SeedOutcome
 from w2s_probe.protocol import run_w2s
@@ -29,7 +31,7 @@ from w2s_probe.results import W2SResult
 from w2s_probe.splits import Part, Split, draw_splits
 from w2s_probe.strategies import load_strategy
 
-__all__ = ["Run", "fixed_parts", "labeled_table", "run", "split_rows"]
+__all__ = ["Run", "composition_for", "fixed_parts", "groups_of", "labeled_table", "run", "split_rows"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -89,12 +91,13 @@ def run(
     for name in config.strategies:
         load_strategy(name, config.settings)
     sources = [open_source(table, name, options, store) for name in (teacher, student)]
-    splits = split_rows(table, labels, config, sources, split_file)
+    groups = groups_of(table, labels, data, config)
+    splits = split_rows(table, labels, config, sources, split_file, groups)
     sets, fetched = fetch(table, sources, store, on_progress)
     weak, strong = replace(sets[0], name="teacher features"), replace(sets[1], name="student features")
-    result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config)
+    result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config, groups=groups)
     if curve:
-        points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, config=config)
+        points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, config=config, groups=groups)
         result = replace(result, curve=points, cells=(*result.cells, *rows))
     asked = {"data": data.data, "teacher": teacher, "student": student}
     kept = {"dtype": options.dtype} if options.dtype else {}
@@ -117,6 +120,7 @@ def split_rows(
     config: W2SConfig,
     sources: Sequence[FeatureSet | Backbone],
     split_file: Path | None = None,
+    groups: Groups | None = None,
 ) -> list[Split]:
     """Return the parts of each seed, the user's own or drawn; identical items stay on one side.
 
@@ -132,10 +136,15 @@ def split_rows(
         Where features come from; their rows tell identical items where there are none.
     split_file : Path, optional
         The user's own splits.
+    groups : Groups, optional
+        Of all rows; with them the shares of conflicting rows can be asked for.
     """
     if split_file is not None:
-        if table.split or any((config.n_labeled, config.n_unlabeled, config.n_test)):
-            msg = "--split-file fixes all parts: got also --split, -n, -N or --n-test. Drop one or the other."
+        if table.split or config.composed or any((config.n_labeled, config.n_unlabeled, config.n_test)):
+            msg = (
+                "--split-file fixes all parts: got also --split, -n, -N, --n-test, --eta or --balance-classes. "
+                "Drop one or the other."
+            )
             raise ConfigError(msg)
         return read_split_file(split_file, table.ids)
     return draw_splits(
@@ -146,7 +155,52 @@ def split_rows(
         n_test=config.n_test,
         blocks=tied_rows(table, sources),
         fixed=fixed_parts(table),
+        composition=composition_for(labels, groups, config),
     )
+
+
+def groups_of(table: Table, labels: Labels, data: DataConfig, config: W2SConfig | SweepConfig) -> Groups | None:
+    """Return the groups of a table, if its config names a column of them.
+
+    Parameters
+    ----------
+    table : Table
+        The data.
+    labels : Labels
+        Of all rows.
+    data : DataConfig
+        With the name of the column.
+    config : W2SConfig or SweepConfig
+        With `group_by` and `cue`.
+
+    Raises
+    ------
+    ConfigError
+        If shares of conflicting rows are asked for, and there is no column or no cue.
+    DataError
+        If the column does not hold groups.
+    """
+    asked = any(eta is not None for eta in config.all_etas)
+    if table.group is None or data.group is None:
+        if asked or config.cue:
+            msg = "--eta and --cue need group values: got no --group. Name their column."
+            raise ConfigError(msg)
+        return None
+    groups = read_groups(table.group, labels, name=data.group, by=config.group_by, cue=config.cue)
+    if asked and not groups.cue:
+        msg = (
+            f"--eta needs a usual value of {data.group!r} for each label: every value is as frequent under every "
+            "label. Name them with --cue LABEL=VALUE,LABEL=VALUE."
+        )
+        raise ConfigError(msg)
+    return groups
+
+
+def composition_for(labels: Labels, groups: Groups | None, config: W2SConfig) -> Composition | None:
+    """Return the shares that drawn parts must have, or None if classes keep their own."""
+    if not config.composed:
+        return None
+    return composition_of(labels, groups, etas=config.etas, balance_classes=config.balance_classes)
 
 
 def labeled_table(data: DataConfig, task: Task) -> tuple[Table, Labels]:

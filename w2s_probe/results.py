@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from w2s_probe.config import DataConfig, W2SConfig
 from w2s_probe.errors import DataError
+from w2s_probe.estimates import Estimate, GroupEstimate, PriorMean, WorstGroup
 from w2s_probe.plain import Keys, Mark, from_plain, plain
 from w2s_probe.text import json_text
 
 __all__ = [
     "SCHEMA",
+    "CoveragePoint",
     "CurvePoint",
     "Estimate",
     "ReliabilityBin",
     "Selection",
     "StudentResult",
+    "SystemResult",
     "Verdict",
     "W2SResult",
     "checked_schema",
@@ -29,29 +31,35 @@ __all__ = [
 SCHEMA = 1
 
 
+Scores = Annotated[Mapping[str, Estimate], Keys("accuracy", "brier", "log_loss", "ece", "r2", "squared_error")]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A number with the limits of its interval; NaN where it is undefined.
+class SystemResult:
+    """What one fitted system scores, on all test rows and by group.
 
     Parameters
     ----------
-    value, low, high : float
-        The estimate and the limits of its interval, in the units of what is estimated.
-    resolved : bool or None
-        Whether there is an answer; None where that is no question.
+    scores : mapping of score to Estimate
+        On all test rows.
+    worst_group_accuracy : WorstGroup or None
+        Accuracy of the worst group; None without groups.
+    worst_group_squared_error : WorstGroup or None
+        The same for regression.
+    mean_over_groups : Estimate or None
+        Mean over groups, each with the same weight.
+    prior_mean_over_groups : PriorMean or None
+        Mean over groups, each with its share of all rows of the data.
+    groups : mapping of group to GroupEstimate, or None
+        Accuracy, or squared error, of each group that has test rows.
     """
 
-    value: float
-    low: float
-    high: float
-    resolved: Annotated[bool | None, Mark.UNLESS_NONE] = None
-
-    def unresolved(self) -> Estimate:
-        """Return the same question with NaN for an answer."""
-        return Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
-
-
-Scores = Annotated[Mapping[str, Estimate], Keys("accuracy", "brier", "log_loss", "ece", "r2", "squared_error")]
+    scores: Annotated[Scores, Mark.INLINE]
+    worst_group_accuracy: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
+    worst_group_squared_error: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
+    mean_over_groups: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
+    prior_mean_over_groups: Annotated[PriorMean | None, Mark.UNLESS_NONE] = None
+    groups: Annotated[Mapping[str, GroupEstimate] | None, Mark.UNLESS_NONE] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +78,10 @@ class Selection:
         Fraction of the kept pseudolabels that are true; NaN for regression.
     class_mix : mapping of class to fraction
         Pseudolabel classes among the kept rows.
+    group_mix : mapping of group to fraction, or None
+        Groups among the kept rows, those of the true labels; None without groups.
+    conflicting : float or None
+        Fraction of the kept rows that conflict with what is usual for their label; None without a cue.
     """
 
     kept: float
@@ -77,15 +89,48 @@ class Selection:
     rule: str
     label_precision: float
     class_mix: Mapping[str, float]
+    group_mix: Annotated[Mapping[str, float] | None, Mark.UNLESS_NONE] = None
+    conflicting: Annotated[float | None, Mark.UNLESS_NONE] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StudentResult:
+class CoveragePoint:
+    """A strategy's student if it had kept another fraction of the pool.
+
+    Parameters
+    ----------
+    keep : float
+        Fraction kept.
+    accuracy : Estimate
+        On all test rows.
+    control : Estimate
+        Accuracy of a student of as many rows drawn at random, class by class.
+    label_precision : float
+        Fraction of the kept pseudolabels that are true.
+    worst_group_accuracy : WorstGroup or None
+        Of the student; None without groups.
+    control_worst_group_accuracy : WorstGroup or None
+        Of the control.
+    conflicting : float or None
+        As in `Selection`.
+    """
+
+    keep: float
+    accuracy: Estimate
+    control: Estimate
+    label_precision: float
+    worst_group_accuracy: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
+    control_worst_group_accuracy: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
+    conflicting: Annotated[float | None, Mark.UNLESS_NONE] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentResult(SystemResult):
     """One strategy's student beside its teacher, the baseline and the ceiling.
 
     Parameters
     ----------
-    scores : mapping of score to Estimate
+    scores, worst_group_accuracy, worst_group_squared_error, mean_over_groups, prior_mean_over_groups, groups
         As for every system.
     gain : Estimate
         Student minus teacher on the main score.
@@ -103,9 +148,20 @@ class StudentResult:
         ``teacher_error``, the slope of the student's errors on the teacher's.
     selection : Selection
         The pseudolabels it was trained on.
+    pgr_worst_group : Estimate or None
+        PGR between the worst groups of teacher, student and ceiling; None without groups.
+    pgr_groups : mapping of group to Estimate, or None
+        PGR of each group.
+    versus_vanilla : mapping of score to Estimate, or None
+        This student minus the plain one, if that was asked for too, with its worst group's accuracy.
+    versus_control : mapping of score to Estimate, or None
+        This student minus its control.
+    control : StudentResult or None
+        The student of as many pseudolabels drawn at random, class by class; None where all were kept.
+    coverage : tuple of CoveragePoint, or None
+        The student at other fractions kept; None where nothing was selected.
     """
 
-    scores: Annotated[Scores, Mark.INLINE]
     gain: Estimate
     pgr: Estimate
     opr: Estimate
@@ -113,6 +169,12 @@ class StudentResult:
     agreement: Estimate
     error_imitation: Annotated[Mapping[str, Estimate], Keys("teacher_right", "teacher_wrong", "teacher_error")]
     selection: Selection
+    pgr_worst_group: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
+    pgr_groups: Annotated[Mapping[str, Estimate] | None, Mark.UNLESS_NONE] = None
+    versus_vanilla: Annotated[Mapping[str, Estimate] | None, Mark.UNLESS_NONE] = None
+    versus_control: Annotated[Mapping[str, Estimate] | None, Mark.UNLESS_NONE] = None
+    control: Annotated[StudentResult | None, Mark.UNLESS_NONE] = None
+    coverage: Annotated[tuple[CoveragePoint, ...] | None, Mark.UNLESS_NONE] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +289,7 @@ class W2SResult:
     seeds: tuple[int, ...]
     classes: tuple[str, ...] | None
     majority_rate: float
-    systems: Annotated[Mapping[str, Scores], Keys("teacher", "baseline", "ceiling", required=True)]
+    systems: Annotated[Mapping[str, SystemResult], Keys("teacher", "baseline", "ceiling", required=True)]
     students: Mapping[str, StudentResult]
     verdict: Verdict
     notes: tuple[str, ...] = ()
@@ -297,7 +359,7 @@ def _check_complete(result: W2SResult) -> None:
     """Refuse a result whose parts are well formed but do not belong together."""
     sizes = {"n_labeled": int, "n_unlabeled": int, "head": str, "ceiling": str}
     named = {"data", "teacher", "student"}
-    scored = [*result.systems.values(), *(student.scores for student in result.students.values())]
+    scored = [each.scores for each in (*result.systems.values(), *result.students.values())]
     imitations: dict[str, set[str]] = {"accuracy": {"teacher_right", "teacher_wrong"}, "r2": {"teacher_error"}}
     for said, right in {
         "config must hold n_labeled, n_unlabeled, head and ceiling": all(

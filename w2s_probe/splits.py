@@ -10,8 +10,11 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.composition import Composition
 from w2s_probe.errors import SplitError
+from w2s_probe.groups import Groups
 from w2s_probe.labels import Labels
+from w2s_probe.quotas import first_of_each, stratified
 
 __all__ = [
     "PARTS",
@@ -85,6 +88,7 @@ def draw_splits(
     n_test: int | None = None,
     blocks: Rows | None = None,
     fixed: Mapping[Part, Rows] | None = None,
+    composition: Composition | None = None,
 ) -> list[Split]:
     """Return one split for each seed, stratified by class, identical items on one side.
 
@@ -105,6 +109,9 @@ def draw_splits(
         Rows with one number stay in one part, or in none.
     fixed : mapping of part to rows, optional
         Parts the user has chosen; rows of their blocks are not drawn for another part.
+    composition : Composition, optional
+        Shares of classes and of conflicting rows that drawn parts must have, exactly but for rounding. Sizes that
+        are not given are then the largest of which the data can supply as much.
 
     Raises
     ------
@@ -114,7 +121,7 @@ def draw_splits(
     if len(fixed or {}) == len(PARTS):
         seeds = seeds[:1]
     draw = partial(draw_grid, labels, n_labeled=[n_labeled], n_unlabeled=[n_unlabeled], n_test=n_test)
-    return [draw(seed=seed, blocks=blocks, fixed=fixed).split(0, 0) for seed in seeds]
+    return [draw(seed=seed, blocks=blocks, fixed=fixed, composition=composition).split(0, 0) for seed in seeds]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -156,12 +163,13 @@ def draw_grid(
     n_test: int | None = None,
     blocks: Rows | None = None,
     fixed: Mapping[Part, Rows] | None = None,
+    composition: Composition | None = None,
 ) -> SplitGrid:
     """Return the splits that `draw_splits` draws at each n and N, with the table sorted once.
 
     Parameters
     ----------
-    labels, n_test, blocks, fixed
+    labels, n_test, blocks, fixed, composition
         As in `draw_splits`.
     seed : int
         One seed.
@@ -183,6 +191,9 @@ def draw_grid(
     _check_classes(labels, strata[free], drawn=3 - len(fixed))
     order = _order(seed, blocks)
     left = order[free[order]]
+    if composition is not None:
+        drawn = _Composed(composition, blocks, fixed)
+        return drawn.grid(left, seed=seed, n_labeled=n_labeled, n_unlabeled=n_unlabeled, n_test=n_test)
     test, left = _take(left, blocks, strata, sizes["test"], part="test", fixed=fixed)
     shares = np.bincount(strata[left], minlength=int(strata.max()) + 1)
     labeled: list[Rows] = []
@@ -196,7 +207,39 @@ def draw_grid(
     return SplitGrid(labeled=tuple(labeled), pools=tuple(pools), pool_of=tuple(pool_of), test=test, seed=seed)
 
 
-def smaller_split(split: Split, labels: Labels, *, n_labeled: int, n_unlabeled: int) -> Split:
+class _Composed:
+    """Draws parts that have the shares asked for."""
+
+    def __init__(self, composition: Composition, blocks: Rows, fixed: Mapping[Part, Rows]) -> None:
+        self.composition, self.blocks, self.fixed = composition, blocks, fixed
+
+    def grid(self, left: Rows, *, seed: int, n_labeled: Sizes, n_unlabeled: Sizes, n_test: int | None) -> SplitGrid:
+        """Return the splits at each n and N; `left` are the rows to draw from, in the seed's order."""
+        test, left = self.take(left, "test", n_test, share=3, most=2000)
+        labeled: list[Rows] = []
+        pools: list[Rows] = []
+        pool_of: list[tuple[int, ...]] = []
+        for n in n_labeled:
+            chosen, rest = self.take(left, "labeled", n, share=5, most=400)
+            labeled.append(chosen)
+            drawn = [self.take(rest[::-1], "unlabeled", N, share=1, most=len(rest))[0] for N in n_unlabeled]
+            pool_of.append(tuple(_position(pool, pools) for pool in drawn))
+        return SplitGrid(labeled=tuple(labeled), pools=tuple(pools), pool_of=tuple(pool_of), test=test, seed=seed)
+
+    def take(self, left: Rows, part: Part, size: int | None, *, share: int, most: int) -> tuple[Rows, Rows]:
+        """Return the rows of a part, and what is left without their blocks."""
+        if part in self.fixed:
+            return self.fixed[part], left
+        counts = self.composition.counts(left)
+        if size is None:
+            size = self.composition.largest(part, counts // share, most=most)
+        rows = first_of_each(left, self.composition.strata, self.composition.checked_quotas(part, size, counts))
+        return rows, left[_outside(self.blocks, [rows])[left]]
+
+
+def smaller_split(
+    split: Split, labels: Labels, *, n_labeled: int, n_unlabeled: int, groups: Groups | None = None
+) -> Split:
     """Return a split of fewer training rows: the first of each class, with the same test rows.
 
     Drawn parts are in random order. Parts in the table's order, such as a user's own, are
@@ -210,6 +253,8 @@ def smaller_split(split: Split, labels: Labels, *, n_labeled: int, n_unlabeled: 
         Ground truth of all rows; classes keep their shares.
     n_labeled, n_unlabeled : int
         Rows to keep of each part; smaller ones lie inside larger ones.
+    groups : Groups, optional
+        Conflicting rows keep their shares within each class too.
 
     Raises
     ------
@@ -217,6 +262,8 @@ def smaller_split(split: Split, labels: Labels, *, n_labeled: int, n_unlabeled: 
         If a size is larger than its part, or too small to hold every class.
     """
     strata = np.zeros(len(labels), dtype=np.int64) if labels.classes is None else labels.values
+    if groups is not None:
+        strata = 2 * strata + groups.conflicting
     rng = np.random.default_rng([split.seed, 2])
     kept = {}
     wanted: dict[Part, int] = {"labeled": n_labeled, "unlabeled": n_unlabeled}
@@ -224,7 +271,7 @@ def smaller_split(split: Split, labels: Labels, *, n_labeled: int, n_unlabeled: 
         rows = split.parts()[part]
         mixed = rng.permutation(rows) if (np.diff(rows) > 0).all() else rows
         whole = size == len(rows)
-        kept[part] = rows if whole else _stratified(mixed, strata, size, reserve=0, part=part)
+        kept[part] = rows if whole else stratified(mixed, strata, size, reserve=0, part=part)
     return Split(labeled=kept["labeled"], unlabeled=kept["unlabeled"], test=split.test, seed=split.seed)
 
 
@@ -301,7 +348,7 @@ def _take(
     if part in fixed:
         return fixed[part], left
     later = sum(other not in fixed for other in DRAWN[DRAWN.index(part) + 1 :])
-    rows = _stratified(left, strata, size, reserve=later, part=part)
+    rows = stratified(left, strata, size, reserve=later, part=part)
     return rows, left[_outside(blocks, [rows])[left]]
 
 
@@ -317,65 +364,17 @@ def _pool(
     pool = (
         fixed["unlabeled"]
         if "unlabeled" in fixed
-        else _stratified(rows, strata, size, reserve=0, part="unlabeled", shares=shares)
+        else stratified(rows, strata, size, reserve=0, part="unlabeled", shares=shares)
     )
+    return _position(pool, pools)
+
+
+def _position(pool: Rows, pools: list[Rows]) -> int:
     known = (at for at, other in enumerate(pools) if np.array_equal(pool, other))
     at = next(known, len(pools))
     if at == len(pools):
         pools.append(pool)
     return at
-
-
-def _stratified(
-    rows: Rows,
-    strata: NDArray[np.int64],
-    size: int | None,
-    *,
-    reserve: int,
-    part: str,
-    shares: NDArray[np.int64] | None = None,
-) -> Rows:
-    """Return the first rows of each class, as many as its share of `size`, by default in proportion to `rows`."""
-    if size is None:
-        return rows
-    if size > len(rows):
-        msg = (
-            f"the {part} part needs {size} rows: only {len(rows)} are left, since identical items and rows "
-            "of one source stay on one side. Ask for fewer rows."
-        )
-        raise SplitError(msg)
-    codes = strata[rows]
-    counts = np.bincount(codes, minlength=int(strata.max()) + 1)
-    quotas = _shares(size, counts, counts if shares is None else shares, reserve=reserve, part=part)
-    by_class = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[by_class], np.arange(len(quotas)))
-    position = np.empty(len(rows), dtype=np.intp)
-    position[by_class] = np.arange(len(rows)) - starts[codes[by_class]]
-    return rows[position < quotas[codes]]
-
-
-def _shares(
-    size: int, counts: NDArray[np.int64], proportions: NDArray[np.int64], *, reserve: int, part: str
-) -> NDArray[np.int64]:
-    """Return whole shares of `size`, at most `counts`, in proportion to `proportions`, by largest remainder.
-
-    Each class with rows gets at least one and leaves `reserve` rows for the parts after it.
-    """
-    some = (counts > 0).astype(np.int64)
-    most = np.maximum(counts - reserve, 0)
-    if size < some.sum() or size > most.sum() or (most < some).any():
-        msg = (
-            f"the {part} part must hold every class and leave some of each to the others: {size} rows are asked "
-            f"of {int(counts.sum())} in {int(some.sum())} classes. Change the sizes, or merge rare classes."
-        )
-        raise SplitError(msg)
-    exact = size * proportions / proportions.sum()
-    shares = np.clip(np.floor(exact).astype(np.int64), some, most)
-    while (missing := size - int(shares.sum())) != 0:
-        room = shares < most if missing > 0 else shares > some
-        urgency = np.where(room, np.sign(missing) * (exact - shares), -np.inf)
-        shares[urgency.argmax()] += np.sign(missing)
-    return shares
 
 
 def _outside(blocks: Rows, parts: Iterable[Rows]) -> NDArray[np.bool_]:

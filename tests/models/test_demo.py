@@ -123,7 +123,7 @@ def test_softmax_heads_of_given_strength_score_as_scikit_learn_on_the_same_split
     )
     theirs = np.mean([_scores(done, outcome.split) for outcome in done.outcomes], axis=0)
     result = done.result
-    systems = {**result.systems, "student": result.students["vanilla"].scores}
+    systems = {name: each.scores for name, each in {**result.systems, "student": result.students["vanilla"]}.items()}
     ours = [systems[name]["accuracy"].value for name in ("teacher", "student", "baseline", "ceiling")]
     # L-BFGS stops a little short, and a handful of 2,000 rows may then be decided another way
     assert ours == pytest.approx(theirs.tolist(), abs=0.002)

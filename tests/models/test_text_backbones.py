@@ -169,7 +169,7 @@ def test_a_real_pair_runs_and_its_advice_follows_its_interval(tmp_path: Path) ->
         store=FeatureStore(tmp_path / "cache"),
         options=BackboneOptions(),
     )
-    assert 0.5 < done.result.systems["teacher"]["accuracy"].value < 0.8
+    assert 0.5 < done.result.systems["teacher"].scores["accuracy"].value < 0.8
     versus = done.result.students["vanilla"].versus_baseline
     expected = "weak_to_strong" if versus.low > 0 else "labels_directly" if versus.value <= 0 else "unresolved"
     assert done.result.verdict.recommend == expected

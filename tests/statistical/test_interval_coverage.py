@@ -77,7 +77,7 @@ def covered(answers: list[Estimate], truth: float) -> float:
 
 def estimates(result: W2SResult) -> dict[str, Estimate]:
     student = result.students["vanilla"]
-    accuracies = {system: scores["accuracy"] for system, scores in result.systems.items()}
+    accuracies = {system: each.scores["accuracy"] for system, each in result.systems.items()}
     return {**accuracies, "student": student.scores["accuracy"], "gain": student.gain, "pgr": student.pgr}
 
 

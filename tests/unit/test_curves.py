@@ -40,9 +40,9 @@ def test_a_point_is_the_run_of_its_own_splits(ceiling: Literal["U", "L+U"]) -> N
         assert point == CurvePoint(
             n=point.n,
             N=point.N,
-            teacher=expected.systems["teacher"]["accuracy"],
-            baseline=expected.systems["baseline"]["accuracy"],
-            ceiling=expected.systems["ceiling"]["accuracy"],
+            teacher=expected.systems["teacher"].scores["accuracy"],
+            baseline=expected.systems["baseline"].scores["accuracy"],
+            ceiling=expected.systems["ceiling"].scores["accuracy"],
             student=vanilla.scores["accuracy"],
             gain=vanilla.gain,
             versus_baseline=vanilla.versus_baseline,

@@ -106,8 +106,8 @@ def test_names_and_order_of_classes_change_no_score() -> None:
     splits = draw_splits(labels, seeds=range(3), n_labeled=80, n_unlabeled=300, n_test=200)
     swapped = Labels(values=np.array([2, 0, 1])[labels.values], classes=("x", "y", "z"))
     one, other = (run_w2s(teacher, student, y, splits=splits, config=CONFIG)[0] for y in (labels, swapped))
-    for system, scores in one.systems.items():
-        assert other.systems[system]["accuracy"].value == pytest.approx(scores["accuracy"].value, abs=1e-12)
+    for system, each in one.systems.items():
+        assert other.systems[system].scores["accuracy"].value == pytest.approx(each.scores["accuracy"].value, abs=1e-12)
     assert other.students["vanilla"].gain.value == pytest.approx(one.students["vanilla"].gain.value, abs=1e-12)
 
 

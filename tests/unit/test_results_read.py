@@ -52,7 +52,7 @@ def test_reliability_holds_every_test_row_and_its_calibration_error(result: W2SR
         rows = np.array([each.rows for each in bins])
         assert rows.sum() == 3 * 200
         gap = sum(each.rows * abs(each.confidence - each.accuracy) for each in bins) / rows.sum()
-        scores = result.systems[name] if name in result.systems else result.students[name].scores
+        scores = result.systems[name].scores if name in result.systems else result.students[name].scores
         accuracy = sum(each.rows * each.accuracy for each in bins) / rows.sum()
         assert accuracy == pytest.approx(scores["accuracy"].value)
         # the score bins each seed by itself and can only find more

@@ -98,7 +98,7 @@ def test_a_cell_is_the_run_of_its_own_splits(views: Views, kind: str, task: Any)
 def assert_point(point: SweepPoint, run: Any, strategy: str) -> None:
     student = run.students[strategy]
     expected = {
-        **{system: scores[run.score] for system, scores in run.systems.items()},
+        **{system: each.scores[run.score] for system, each in run.systems.items()},
         "student": student.scores[run.score],
         "gain": student.gain,
         "pgr": student.pgr,

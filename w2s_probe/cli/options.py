@@ -19,6 +19,7 @@ __all__ = [
     "comma_separated",
     "config_from",
     "config_option",
+    "cue_from",
     "data_from",
     "data_options",
     "diagnose_config_from",
@@ -91,6 +92,19 @@ label_options = _all(
     _column("group_split", "--group-split", "Column of sources; the rows of one stay in one part."),
 )
 
+_groups = _all(
+    _column("group", "--group", "Column of group values: scores by group, and the worst of them."),
+    _experiment("group_by", "--group-by", type=_choice("group_by"), help="Groups are LABEL|VALUE, or values alone."),
+    click.option(
+        "--cue",
+        multiple=True,
+        metavar="LABEL=VALUE",
+        help="Usual group value of a label, with commas between [the most frequent assignment].",
+    ),
+    _experiment("eta_test", "--eta-test", type=float, help="Fraction of test rows that conflict [the data's own]."),
+    click.option("--balance-classes", is_flag=True, help="The same share for every class in every drawn part."),
+)
+
 _task = _experiment("task", "--task", type=_choice("task"), help="How labels are read.")
 _n_test = _experiment("n_test", "--n-test", type=int, help="Test rows [a third, at most 2000].")
 _seeds = _experiment("seeds", "--seeds", type=int, help="Number of seeds; each redraws all parts.")
@@ -126,6 +140,13 @@ experiment_options = _all(
     _n_test,
     _experiment("seed", "--seed", type=int, help="First seed."),
     _seeds,
+    _groups,
+    _experiment(
+        "eta_labeled", "--eta-labeled", type=float, help="Fraction of labeled rows that conflict [the data's own]."
+    ),
+    _experiment(
+        "eta_unlabeled", "--eta-unlabeled", type=float, help="Fraction of the pool that conflicts [the data's own]."
+    ),
     click.option(
         "--head",
         type=click.Choice(["ridge", "softmax", "logistic"]),
@@ -155,6 +176,9 @@ sweep_options = _all(
     _n_test,
     _axis("seed", "--seed", "First seed; several are the seeds themselves [0].", metavar="INTEGER"),
     click.option("--seeds", type=int, help=f"Number of seeds from the first [{_default(W2SConfig, 'seeds')}]."),
+    _groups,
+    _axis("eta_labeled", "--eta-labeled", "Fractions of labeled rows that conflict [the data's own]."),
+    _axis("eta_unlabeled", "--eta-unlabeled", "Fractions of the pool that conflict [the data's own]."),
     _axis("head", "--head", f"Linear heads: ridge, softmax [{_default(W2SConfig, 'head')}].", metavar="NAME"),
     _how_to_fit,
     _axis("teacher_alpha", "--teacher-alpha", "Strengths of the teacher's head; chosen is one [chosen on L]."),
@@ -211,6 +235,7 @@ def config_from(values: dict[str, Any]) -> W2SConfig:
     chosen = {name: value for name, value in values.items() if name in fields}
     chosen["strategies"] = tuple(comma_separated(values["strategies"]))
     chosen["settings"] = settings_from(values)
+    chosen["cue"] = cue_from(values)
     return W2SConfig(**chosen)
 
 
@@ -223,6 +248,18 @@ def diagnose_config_from(values: dict[str, Any]) -> DiagnoseConfig:
 def settings_from(values: dict[str, Any]) -> dict[str, Any]:
     """Return the strategies' own settings that the options describe."""
     return dict(_setting(text) for text in values["settings"])
+
+
+def cue_from(values: dict[str, Any]) -> dict[str, str]:
+    """Return the usual group value of each label that the options name."""
+    found: dict[str, str] = {}
+    for part in comma_separated(values.get("cue", ())):
+        label, equals, value = part.partition("=")
+        if not equals or not label or label in found:
+            msg = f"--cue must be LABEL=VALUE, each label once: got {part!r:.60}. Write it as --cue spam=yes,ham=no."
+            raise ConfigError(msg)
+        found[label.strip()] = value.strip()
+    return found
 
 
 def data_from(values: dict[str, Any]) -> DataConfig:

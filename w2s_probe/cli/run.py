@@ -28,7 +28,6 @@ __all__ = ["execute", "run"]
 @data_options
 @experiment_options
 @runtime_options
-@click.option("--group", metavar="COLUMN", help="Column of a group value, kept in the saved predictions.")
 @click.option("--curve", is_flag=True, help="Also measure an eighth, a quarter and half of n, and of N.")
 @click.option("--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md there.")
 @click.option("--save-predictions", is_flag=True, help="Also write predictions.parquet into --out.")

@@ -9,12 +9,14 @@ from w2s_probe.metrics.gaps import (
     performance_gap_recovered,
     repeated_error,
 )
+from w2s_probe.metrics.groups import GroupRows, worst_difference, worst_gap_recovered
 from w2s_probe.metrics.intervals import Draws, ratio_of_means
 from w2s_probe.metrics.scores import RowScore, classification_rows, regression_rows, reliability_bins
 from w2s_probe.metrics.verdict import decide
 
 __all__ = [
     "Draws",
+    "GroupRows",
     "RowScore",
     "agreement",
     "agreement_of_values",
@@ -28,4 +30,6 @@ __all__ = [
     "regression_rows",
     "reliability_bins",
     "repeated_error",
+    "worst_difference",
+    "worst_gap_recovered",
 ]

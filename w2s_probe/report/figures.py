@@ -69,7 +69,7 @@ def reliability_figures(result: W2SResult) -> list[str]:
     names = {"teacher": ("teacher", "teacher")}
     names |= {key: ("student", "student" if len(result.students) == 1 else visible(key)) for key in result.students}
     names |= {"baseline": ("baseline", "baseline"), "ceiling": ("ceiling", "ceiling")}
-    scores = {**result.systems, **{key: student.scores for key, student in result.students.items()}}
+    scores = {key: found.scores for key, found in {**result.systems, **result.students}.items()}
     return [
         _reliability(f"calibration{i}", system, name, result.reliability[key], scores[key]["ece"])
         for i, (key, (system, name)) in enumerate(names.items())

@@ -22,7 +22,7 @@ class Grid:
 
 def systems_grid(result: W2SResult) -> Grid:
     """Return every score of every system."""
-    metrics = list(result.systems["teacher"])
+    metrics = list(result.systems["teacher"].scores)
     return Grid(
         header=["system", "trained on", *(METRIC_NAMES.get(metric, metric) for metric in metrics)],
         rows=[

@@ -82,8 +82,8 @@ def system_rows(result: W2SResult) -> list[SystemRow]:
     ]
     trained_on = {"teacher": f"{n:,} labels", "baseline": f"{n:,} labels", "ceiling": top}
     teacher, baseline, ceiling = (
-        SystemRow(system=system, name=system, trained_on=trained_on[system], scores=scores)
-        for system, scores in result.systems.items()
+        SystemRow(system=system, name=system, trained_on=trained_on[system], scores=found.scores)
+        for system, found in result.systems.items()
     )
     return [teacher, *students, baseline, ceiling]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Scorer", "Strategy", "Student", "W2SProblem"]
+__all__ = ["Oracle", "Scorer", "Strategy", "Student", "W2SProblem"]
 
 Float = NDArray[np.float64]
 
@@ -50,6 +50,22 @@ class Scorer(Protocol):  # numpydoc ignore=PR01
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Oracle:
+    """What no student may know; given to strategies whose names begin with ``oracle_``, as references.
+
+    Parameters
+    ----------
+    targets : array of shape (N, K)
+        True labels of the pool.
+    groups : array of int, shape (N,), or None
+        Group of each row of the pool, if groups are known.
+    """
+
+    targets: Float
+    groups: NDArray[np.intp] | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class W2SProblem:
     """Everything a student may learn from; no ground truth on the pool, no test rows.
 
@@ -65,13 +81,25 @@ class W2SProblem:
         Each teacher's raw scores on the pool.
     pseudolabels : list of arrays of shape (N, K)
         The same as training targets: soft, or hard if the run says so.
+    kind : {"ridge", "softmax"}
+        Of the run's heads.
     fit : callable
-        ``fit(X, targets, sample_weight=None)`` returns a head as the run is set up: its kind,
-        scaling and the rule for its strength, which reads no ground truth.
+        ``fit(X, targets, sample_weight=None, **options)`` returns a head as the run is set up: its kind,
+        scaling and the rule for its strength, which reads no ground truth. Options are those of
+        `heads.fit_ridge` or `heads.fit_softmax`.
+    vanilla : callable
+        ``vanilla()`` returns the plain student's head, fitted once for all strategies.
+    student_of : callable
+        ``student_of(scores)`` returns the plain student's head if a teacher had said this of the pool.
+    retaught : callable
+        ``retaught(rows)`` returns each teacher's raw scores on the pool, trained on these labeled rows
+        (positions among the n, which may repeat) only.
     classes : tuple of str, or None
         Names of the K classes; None for regression.
     rng : numpy.random.Generator
         The only source of chance.
+    oracle : Oracle or None
+        For strategies named ``oracle_…`` only.
     """
 
     X_labeled: NDArray[np.floating[Any]]
@@ -79,9 +107,14 @@ class W2SProblem:
     X_unlabeled: NDArray[np.floating[Any]]
     teacher_scores: list[Float]
     pseudolabels: list[Float]
+    kind: Literal["ridge", "softmax"]
     fit: Callable[..., Scorer]
+    vanilla: Callable[[], Scorer]
+    student_of: Callable[[Float], Scorer]
+    retaught: Callable[[NDArray[np.intp]], list[Float]]
     classes: tuple[str, ...] | None
     rng: np.random.Generator
+    oracle: Oracle | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -96,11 +129,19 @@ class Student:
         Rows of the pool it was trained on.
     rule : str
         How they were chosen, in a few words.
+    refit : callable, optional
+        ``refit(kept, alpha=None)`` returns the head this strategy would have fitted had it kept these rows; it
+        makes the random control that stands beside every selection.
+    enters : array of shape (N,), optional
+        Fraction of the pool to keep at which each row comes in, for strategies that rank rows: with it the
+        whole coverage curve can be drawn.
     """
 
     head: Scorer
     kept: NDArray[np.bool_]
     rule: str
+    refit: Callable[..., Scorer] | None = None
+    enters: Float | None = None
 
 
 # As above.

@@ -18,6 +18,9 @@ GROUP = "w2s_probe.strategies"
 # name -> "module:function"
 BUILT_IN: dict[str, str] = {
     "vanilla": "w2s_probe.strategies.vanilla:vanilla",
+    "high_confidence": "w2s_probe.strategies.high_confidence:high_confidence",
+    "oracle_dfr": "w2s_probe.strategies.oracle_dfr:oracle_dfr",
+    "oracle_group_weights": "w2s_probe.strategies.oracle_group_weights:oracle_group_weights",
 }
 
 

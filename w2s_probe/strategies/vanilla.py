@@ -23,5 +23,5 @@ def vanilla(problem: W2SProblem, config: VanillaConfig) -> Student:
     ----------
     .. [1] Burns et al. (2023), Weak-to-Strong Generalization, arXiv 2312.09390.
     """
-    head = problem.fit(problem.X_unlabeled, problem.pseudolabels[0])
-    return Student(head=head, kept=np.ones(len(problem.X_unlabeled), dtype=np.bool_), rule="all pseudolabels")
+    kept = np.ones(len(problem.X_unlabeled), dtype=np.bool_)
+    return Student(head=problem.vanilla(), kept=kept, rule="all pseudolabels")

@@ -61,7 +61,7 @@ def test_one_size_and_equal_scores_can_be_drawn(result: W2SResult) -> None:
     point = CurvePoint(
         n=9, N=9, teacher=same, student=same, baseline=same, ceiling=same, gain=same, versus_baseline=same
     )
-    systems = {name: dict.fromkeys(scores, same) for name, scores in result.systems.items()}
+    systems = {name: replace(found, scores=dict.fromkeys(found.scores, same)) for name, found in result.systems.items()}
     flat = replace(result, systems=systems, curve=(point,))
     for figure in (*curve_figures(flat), systems_figure(flat)):
         assert "nan" not in figure
@@ -73,7 +73,9 @@ def test_undefined_scores_are_left_out_of_a_curve(result: W2SResult) -> None:
     point = CurvePoint(
         n=9, N=9, teacher=some, student=never, baseline=some, ceiling=some, gain=never, versus_baseline=never
     )
-    systems = {name: dict.fromkeys(scores, never) for name, scores in result.systems.items()}
+    systems = {
+        name: replace(found, scores=dict.fromkeys(found.scores, never)) for name, found in result.systems.items()
+    }
     strange = replace(result, systems=systems, curve=(point, replace(point, n=20, student=some)))
     over_n, over_N = curve_figures(strange)
     assert "nan" not in over_n + over_N + systems_figure(strange)

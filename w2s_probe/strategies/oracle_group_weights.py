@@ -1,0 +1,33 @@
+"""A reference that no user can have: a student to whom all true groups weigh the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from w2s_probe.strategies.base import Student, W2SProblem
+from w2s_probe.strategies.oracle_dfr import known_groups
+
+__all__ = ["OracleGroupWeightsConfig", "oracle_group_weights"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OracleGroupWeightsConfig:
+    """Group weights have no settings."""
+
+
+def oracle_group_weights(problem: W2SProblem, config: OracleGroupWeightsConfig) -> Student:
+    """Return the plain student of the whole pool, each row weighted by the inverse of its group's size.
+
+    Weights have mean 1, so that a strength means what it means without them.
+    """
+    groups = known_groups(problem, "oracle_group_weights")
+    counts = np.bincount(groups)
+    weights = len(groups) / (np.count_nonzero(counts) * counts[groups])
+    head = problem.fit(problem.X_unlabeled, problem.pseudolabels[0], sample_weight=weights)
+    return Student(
+        head=head,
+        kept=np.ones(len(groups), dtype=np.bool_),
+        rule="all pseudolabels, true groups weighted alike (oracle)",
+    )
