@@ -122,6 +122,7 @@ def _shape(hint: Any, marks: tuple[Any, ...], definitions: dict[str, Schema]) ->
 def _reference(cls: type, definitions: dict[str, Schema]) -> Schema:
     """Return a reference to a dataclass, which becomes a definition."""
     if cls.__name__ not in definitions:
+        definitions[cls.__name__] = {}  # there before its fields are, one of which may be of the same class
         definitions[cls.__name__] = _object(cls, definitions)
     return {"$ref": f"#/$defs/{cls.__name__}"}
 

@@ -350,6 +350,11 @@ class SweepConfig:
         """Every fraction of conflicting rows that is asked for; None is the data's own."""
         return (*self.eta_labeled, *self.eta_unlabeled, self.eta_test)
 
+    @property
+    def composed(self) -> bool:
+        """Whether parts must have shares of their own, of classes or of conflicting rows."""
+        return self.balance_classes or any(eta is not None for eta in self.all_etas)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

@@ -13,8 +13,9 @@ from w2s_probe.datasets import Table, read_split_file
 from w2s_probe.errors import ConfigError
 from w2s_probe.features import FeatureSet
 from w2s_probe.fetching import Fetched, Progress, fetch, open_source, tied_rows, without_folders
+from w2s_probe.groups import Groups
 from w2s_probe.labels import Labels
-from w2s_probe.pipeline import fixed_parts, labeled_table
+from w2s_probe.pipeline import fixed_parts, groups_of, labeled_table
 from w2s_probe.strategies import load_strategy
 from w2s_probe.sweep import SplitSource, SweepResult, run_sweep
 
@@ -69,7 +70,8 @@ def sweep(
         load_strategy(name, config.settings)
     names = list(dict.fromkeys([*teachers, *students]))
     opened = {name: open_source(table, name, options, store) for name in names}
-    source, config = _split_source(table, labels, config, list(opened.values()), split_file)
+    groups = groups_of(table, labels, data, config)
+    source, config = _split_source(table, labels, groups, config, list(opened.values()), split_file)
     source.check(config)
     sets, fetched = fetch(table, list(opened.values()), store, on_progress)
     features = dict(zip(names, sets, strict=True))
@@ -82,16 +84,19 @@ def sweep(
 def _split_source(
     table: Table,
     labels: Labels,
+    groups: Groups | None,
     config: SweepConfig,
     sources: Sequence[FeatureSet | Backbone],
     split_file: Path | None,
 ) -> tuple[SplitSource, SweepConfig]:
     """Return what a sweep draws from; with the user's own splits, their seeds become the axis."""
     if split_file is None:
-        return SplitSource(labels=labels, blocks=tied_rows(table, sources), fixed=fixed_parts(table)), config
-    if table.split or any((*config.n_labeled, *config.n_unlabeled, config.n_test)):
+        return SplitSource(
+            labels=labels, groups=groups, blocks=tied_rows(table, sources), fixed=fixed_parts(table)
+        ), config
+    if table.split or config.composed or any((*config.n_labeled, *config.n_unlabeled, config.n_test)):
         msg = "--split-file fixes all parts: got also --split, -n, -N or --n-test. Drop one or the other."
         raise ConfigError(msg)
     splits = tuple(read_split_file(split_file, table.ids))
     seeds = tuple(split.seed for split in splits)
-    return SplitSource(labels=labels, splits=splits), replace(config, seeds=seeds)
+    return SplitSource(labels=labels, groups=groups, splits=splits), replace(config, seeds=seeds)

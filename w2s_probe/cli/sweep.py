@@ -11,6 +11,7 @@ import click
 from w2s_probe.cli.options import (
     comma_separated,
     config_option,
+    cue_from,
     data_from,
     data_options,
     json_option,
@@ -109,7 +110,7 @@ def _execute(
 
 
 def _config(values: dict[str, Any]) -> SweepConfig:
-    shared = ("task", "n_test", "scale", "pseudolabels", "ceiling", "level")
+    shared = ("task", "n_test", "scale", "pseudolabels", "ceiling", "level", "group_by", "eta_test", "balance_classes")
     return SweepConfig(
         n_labeled=_numbers("-n", values["n_labeled"], int) or (None,),
         n_unlabeled=_numbers("-N", values["n_unlabeled"], int) or (None,),
@@ -119,6 +120,9 @@ def _config(values: dict[str, Any]) -> SweepConfig:
         strategies=tuple(comma_separated(values["strategies"])),
         seeds=_seeds(values["seed"], values["seeds"]),
         settings=settings_from(values),
+        cue=cue_from(values),
+        eta_labeled=_etas("--eta-labeled", values["eta_labeled"]),
+        eta_unlabeled=_etas("--eta-unlabeled", values["eta_unlabeled"]),
         **{name: values[name] for name in shared},
     )
 
@@ -144,6 +148,10 @@ def _strengths(flag: str, texts: tuple[str, ...]) -> tuple[float | None, ...]:
     return tuple(None if part == CHOSEN else float(_number(flag, part, float, f", or {CHOSEN}")) for part in parts) or (
         None,
     )
+
+
+def _etas(flag: str, texts: tuple[str, ...]) -> tuple[float | None, ...]:
+    return tuple(_number(flag, part, float) for part in comma_separated(texts)) or (None,)
 
 
 def _numbers(flag: str, texts: tuple[str, ...], kind: Callable[[str], int]) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import cast
 
@@ -34,10 +35,13 @@ class Place:
         Teacher and student.
     head, n, N, seed : int
         Kind of head, sizes and seed.
+    eta : tuple of int
+        Fractions of conflicting rows of the labeled part and of the pool.
     """
 
     pair: tuple[int, int]
     head: int
+    eta: tuple[int, int]
     n: int
     N: int
     seed: int
@@ -181,11 +185,15 @@ def places(config: SweepConfig, pairs: list[tuple[int, int]], *, sizes: tuple[in
         How many n and N there are.
     """
     for pair in pairs:
-        for head in range(len(config.head)):
-            for n in range(sizes[0]):
-                for N in range(sizes[1]):
-                    for seed in range(len(config.seeds)):
-                        yield Place(pair, head, n, N, seed)
+        for head, weak, strong, n, N, seed in product(
+            range(len(config.head)),
+            range(len(config.eta_labeled)),
+            range(len(config.eta_unlabeled)),
+            range(sizes[0]),
+            range(sizes[1]),
+            range(len(config.seeds)),
+        ):
+            yield Place(pair=pair, head=head, eta=(weak, strong), n=n, N=N, seed=seed)
 
 
 def cell_name(place: Place, config: SweepConfig, *, question: str, features: tuple[str, str]) -> str:
@@ -207,6 +215,8 @@ def cell_name(place: Place, config: SweepConfig, *, question: str, features: tup
         "n_unlabeled": config.n_unlabeled[place.N],
         "seeds": config.seeds[place.seed],
         "head": _head(config, place),
+        "eta_labeled": config.eta_labeled[place.eta[0]],
+        "eta_unlabeled": config.eta_unlabeled[place.eta[1]],
     }
     shared = {name: value for name, value in config.to_dict().items() if name not in {*own, "level"}}
     return json.dumps([question, features, shared, own], sort_keys=True, default=str)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.composition import composition_of
 from w2s_probe.config import SweepConfig
 from w2s_probe.errors import SplitError
+from w2s_probe.groups import Groups
 from w2s_probe.labels import Labels
 from w2s_probe.splits import Part, Rows, Split, SplitGrid, draw_grid
 
@@ -25,6 +28,8 @@ class SplitSource:
     ----------
     labels : Labels
         Ground truth of all n rows.
+    groups : Groups, optional
+        Of all n rows.
     blocks : array of int, shape (n,), optional
         Rows with one number stay in one part, or in none.
     fixed : mapping of part to rows
@@ -34,11 +39,12 @@ class SplitSource:
     """
 
     labels: Labels
+    groups: Groups | None = None
     blocks: Rows | None = None
     fixed: Mapping[Part, Rows] = field(default_factory=dict)
     splits: tuple[Split, ...] = ()
 
-    def grid(self, seed: int, config: SweepConfig) -> SplitGrid:
+    def grid(self, seed: int, config: SweepConfig, eta: tuple[int, int] = (0, 0)) -> SplitGrid:
         """Return the splits of one seed at all sizes.
 
         Parameters
@@ -47,13 +53,15 @@ class SplitSource:
             Of the axis.
         config : SweepConfig
             With the sizes.
+        eta : tuple of int
+            Positions of the fractions of conflicting rows on their axes.
         """
         for split in self.splits:
             if split.seed == seed:
                 return SplitGrid(
                     labeled=(split.labeled,), pools=(split.unlabeled,), pool_of=((0,),), test=split.test, seed=seed
                 )
-        return self._drawn(seed, config, config.n_labeled, config.n_unlabeled)
+        return self._drawn(seed, config, config.n_labeled, config.n_unlabeled, eta)
 
     def check(self, config: SweepConfig) -> list[NDArray[np.intp]]:
         """Return the test rows of each seed.
@@ -70,10 +78,12 @@ class SplitSource:
         """
         test = []
         for seed in config.seeds:
-            try:
-                test.append(self.grid(seed, config).test)
-            except SplitError as error:
-                raise self._refused(seed, config, error) from error
+            for eta in product(range(len(config.eta_labeled)), range(len(config.eta_unlabeled))):
+                try:
+                    rows = self.grid(seed, config, eta).test
+                except SplitError as error:
+                    raise self._refused(seed, config, eta, error) from error
+            test.append(rows)  # the same at every eta: test rows are drawn first
         return test
 
     def fingerprint(self) -> str:
@@ -82,10 +92,26 @@ class SplitSource:
         digest.update(self.labels.values.tobytes())
         for array in (self.blocks, *self.fixed.values(), *(part for split in self.splits for part in _parts(split))):
             digest.update(b"none" if array is None else array.astype(np.int64).tobytes())
+        if self.groups is not None:
+            digest.update(repr((self.groups.names, dict(self.groups.cue))).encode() + self.groups.codes.tobytes())
         digest.update(repr((list(self.fixed), [split.seed for split in self.splits])).encode())
         return digest.hexdigest()
 
-    def _drawn(self, seed: int, config: SweepConfig, ns: Sequence[int | None], Ns: Sequence[int | None]) -> SplitGrid:
+    def _drawn(
+        self,
+        seed: int,
+        config: SweepConfig,
+        ns: Sequence[int | None],
+        Ns: Sequence[int | None],
+        eta: tuple[int, int],
+    ) -> SplitGrid:
+        etas = (config.eta_labeled[eta[0]], config.eta_unlabeled[eta[1]])
+        one = config.run_config(config.head[0], None, None, etas)
+        shares = (
+            composition_of(self.labels, self.groups, etas=one.etas, balance_classes=one.balance_classes)
+            if one.composed
+            else None
+        )
         return draw_grid(
             self.labels,
             seed=seed,
@@ -94,30 +120,36 @@ class SplitSource:
             n_test=config.n_test,
             blocks=self.blocks,
             fixed=self.fixed,
+            composition=shares,
         )
 
-    def _refused(self, seed: int, config: SweepConfig, error: SplitError) -> SplitError:
+    def _refused(self, seed: int, config: SweepConfig, eta: tuple[int, int], error: SplitError) -> SplitError:
         """Return the error of the first cell that cannot be drawn, with the largest size that can."""
         for n in config.n_labeled:
             for N in config.n_unlabeled:
-                if self._fits(seed, config, n, N):
+                if self._fits(seed, config, n, N, eta):
                     continue
-                advice = self._advice(seed, config, n, N)
+                advice = self._advice(seed, config, n, N, eta)
                 asked = f"{_flag('-n', n)}{_flag(' -N', N)}".strip()
-                msg = f"every cell must fit the data: {asked} cannot be drawn at seed {seed}. {advice}"
+                at = (
+                    f" at eta {config.eta_labeled[eta[0]]}, {config.eta_unlabeled[eta[1]]}"
+                    if any(e is not None for e in config.all_etas)
+                    else ""
+                )
+                msg = f"every cell must fit the data: {asked}{at} cannot be drawn at seed {seed}. {advice}"
                 return SplitError(msg) if advice else error
         return error
 
-    def _advice(self, seed: int, config: SweepConfig, n: int | None, N: int | None) -> str:
-        if N is not None and (most := self._largest(N, lambda size: self._fits(seed, config, n, size))):
+    def _advice(self, seed: int, config: SweepConfig, n: int | None, N: int | None, eta: tuple[int, int]) -> str:
+        if N is not None and (most := self._largest(N, lambda size: self._fits(seed, config, n, size, eta))):
             return f"The largest -N{_flag(' with -n', n)} is {most:,}."
-        if n is not None and (most := self._largest(n, lambda size: self._fits(seed, config, size, N))):
+        if n is not None and (most := self._largest(n, lambda size: self._fits(seed, config, size, N, eta))):
             return f"The largest -n{_flag(' with -N', N)} is {most:,}."
         return ""
 
-    def _fits(self, seed: int, config: SweepConfig, n: int | None, N: int | None) -> bool:
+    def _fits(self, seed: int, config: SweepConfig, n: int | None, N: int | None, eta: tuple[int, int]) -> bool:
         try:
-            self._drawn(seed, config, [n], [N])
+            self._drawn(seed, config, [n], [N], eta)
         except SplitError:
             return False
         return True

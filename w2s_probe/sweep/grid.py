@@ -78,9 +78,9 @@ def run_sweep(
     }
     store = CellStore(folder, names)
     missing = store.missing()
-    units: dict[tuple[tuple[int, int], int, int], list[Place]] = {}
+    units: dict[tuple[object, ...], list[Place]] = {}
     for place in missing:
-        units.setdefault((place.pair, place.head, place.seed), []).append(place)
+        units.setdefault((place.pair, place.head, place.eta, place.seed), []).append(place)
     work = [
         _Work(weak[wanted[0].pair[0]], strong[wanted[0].pair[1]], source, config, store, tuple(wanted))
         for wanted in units.values()
@@ -115,7 +115,8 @@ class _Work:
                 self.teacher,
                 self.student,
                 self.source.labels,
-                grid=self.source.grid(self.config.seeds[first.seed], self.config),
+                groups=self.source.groups,
+                grid=self.source.grid(self.config.seeds[first.seed], self.config, first.eta),
                 config=self.config,
                 head=self.config.head[first.head],
                 wanted=at,

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from w2s_probe import metrics
 from w2s_probe.config import DataConfig, SweepConfig
-from w2s_probe.metrics import Draws, RowScore
+from w2s_probe.estimates import Estimate, WorstGroup
+from w2s_probe.metrics import Draws, GroupRows, RowScore
 from w2s_probe.plain import Keys, Mark
-from w2s_probe.results import Estimate
 from w2s_probe.sweep.cells import CellScores, Place, Slot, slots
 from w2s_probe.sweep.draws import SplitSource
 
 __all__ = ["COLUMNS", "SweepPoint", "SweepResult", "summarize_sweep"]
+
+Float = NDArray[np.float64]
 
 # one row a cell, head and score
 COLUMNS: dict[str, type] = {
@@ -27,11 +29,14 @@ COLUMNS: dict[str, type] = {
     "head": str,
     "n": int,
     "N": int,
+    "eta_labeled": float,
+    "eta_unlabeled": float,
     "teacher_alpha": float,
     "student_alpha": float,
     "seed": int,
     "system": str,
     "strategy": str,
+    "group": str,
     "metric": str,
     "value": float,
     "alpha": float,
@@ -66,6 +71,8 @@ class SweepPoint:
         Kind of the heads.
     n, N : int
         Labeled rows, and rows of the pool, at the first seed.
+    eta_labeled, eta_unlabeled : float or None
+        Fractions of conflicting rows that were asked for; None is the data's own.
     teacher_alpha, student_alpha : float or None
         Strengths that were given; None where they were chosen.
     strategy : str
@@ -78,6 +85,10 @@ class SweepPoint:
         Fraction of the teacher-to-ceiling gap recovered; NaN unless that gap is resolved.
     versus_baseline : Estimate
         Student minus baseline.
+    worst_groups : mapping of system to WorstGroup, or None
+        Accuracy of the worst group of teacher, student, baseline and ceiling; None without groups or classes.
+    pgr_worst_group : Estimate or None
+        PGR between the worst groups.
     """
 
     teacher_backbone: str
@@ -85,6 +96,8 @@ class SweepPoint:
     head: str
     n: int
     N: int
+    eta_labeled: float | None
+    eta_unlabeled: float | None
     teacher_alpha: float | None
     student_alpha: float | None
     strategy: str
@@ -95,6 +108,12 @@ class SweepPoint:
     gain: Estimate
     pgr: Estimate
     versus_baseline: Estimate
+    worst_groups: Annotated[
+        Mapping[str, WorstGroup] | None,
+        Mark.UNLESS_NONE,
+        Keys("teacher", "student", "baseline", "ceiling", required=True),
+    ] = None
+    pgr_worst_group: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,12 +187,18 @@ def summarize_sweep(
     count = 0
     for _, of_pair in groupby(cells, key=lambda found: found[0].pair):
         pair = next(named)
-        for (head, _, _), of_point in groupby(of_pair, key=lambda found: (found[0].head, found[0].n, found[0].N)):
+        for (head, eta, _, _), of_point in groupby(of_pair, key=_point_of):
             seeds = [cell for _, cell in of_point]
-            where = {"teacher_backbone": pair[0], "student_backbone": pair[1], "head": config.head[head]}
+            where = {
+                "teacher_backbone": pair[0],
+                "student_backbone": pair[1],
+                "head": config.head[head],
+                "eta_labeled": config.eta_labeled[eta[0]],
+                "eta_unlabeled": config.eta_unlabeled[eta[1]],
+            }
             points += judge.points(seeds, where)
             for place, cell in enumerate(seeds):
-                judge.add_rows(table, cell, {**where, "seed": config.seeds[place], "n_test": len(test[place])})
+                judge.add_rows(table, cell, place, {**where, "seed": config.seeds[place]})
                 edges += [int(cell.at_edge.sum()), len(cell.at_edge)]
             count += len(seeds)
     return SweepResult(
@@ -190,6 +215,11 @@ def summarize_sweep(
     )
 
 
+def _point_of(found: tuple[Place, CellScores]) -> tuple[int, tuple[int, int], int, int]:
+    place = found[0]
+    return place.head, place.eta, place.n, place.N
+
+
 class _Judge:
     """Scores of a point's seeds as rows that can be compared, and as lines of the table."""
 
@@ -199,6 +229,9 @@ class _Judge:
         self.score = self.metrics[0]
         self.draws = Draws(rows=list(test), level=config.level, seed=min(config.seeds))
         self.sizes = [len(rows) for rows in test]
+        self.groups = source.groups
+        codes = np.zeros(len(source.labels), dtype=np.intp) if self.groups is None else self.groups.codes
+        self.tested = codes[np.concatenate(list(test))]
         self.slots = slots(config)
         self.at = {slot: position for position, slot in enumerate(self.slots)}
         self.bounds = (0.0, 1.0) if source.labels.classes else (-np.inf, 1.0)
@@ -207,7 +240,7 @@ class _Judge:
             truth = [source.labels.values[rows] for rows in test]
             self.denominator = np.concatenate([(y - y.mean()) ** 2 for y in truth])
 
-    def points(self, seeds: Sequence[CellScores], where: Mapping[str, str]) -> Iterator[SweepPoint]:
+    def points(self, seeds: Sequence[CellScores], where: Mapping[str, Any]) -> Iterator[SweepPoint]:
         """Yield a point for each strategy and pair of strengths."""
         n, N = seeds[0].sizes.tolist()
         known: dict[int, tuple[RowScore, Estimate]] = {}
@@ -244,7 +277,23 @@ class _Judge:
                     teacher=teacher, student=student, ceiling=ceiling, draws=self.draws
                 ),
                 versus_baseline=metrics.difference(student, baseline, self.draws),
+                **self.worst({"teacher": teacher, "student": student, "baseline": baseline, "ceiling": ceiling}),
             )
+
+    def worst(self, rows: Mapping[str, RowScore]) -> dict[str, Any]:
+        """Return what a point says of worst groups, if there are groups of classes."""
+        if self.groups is None or self.config.task == "regression":
+            return {}
+        found = {
+            system: GroupRows.of(row, self.tested, self.groups.names, self.groups.shares)
+            for system, row in rows.items()
+        }
+        return {
+            "worst_groups": {system: each.worst(self.draws) for system, each in found.items()},
+            "pgr_worst_group": metrics.worst_gap_recovered(
+                teacher=found["teacher"], student=found["student"], ceiling=found["ceiling"], draws=self.draws
+            ),
+        }
 
     def _rows(self, seeds: Sequence[CellScores], at: int) -> RowScore:
         numerators = [
@@ -254,25 +303,43 @@ class _Judge:
         whole = np.concatenate(numerators).astype(np.float64)
         return RowScore(numerator=whole, denominator=self.denominator, bounds=self.bounds)
 
-    def add_rows(self, table: dict[str, list[Any]], cell: CellScores, where: Mapping[str, Any]) -> None:
+    def add_rows(self, table: dict[str, list[Any]], cell: CellScores, seed: int, where: Mapping[str, Any]) -> None:
         """Add the lines of one cell: those of each pair of strengths together, shared heads repeated in each."""
         n, N = cell.sizes.tolist()
-        values, alpha = cell.values.tolist(), cell.alpha.tolist()
+        of_groups, by_group = self._by_group(cell, seed)
+        columns = [(metric, None, self.sizes[seed]) for metric in self.metrics] + of_groups
+        values, alpha = np.hstack([cell.values, by_group]).tolist(), cell.alpha.tolist()
         for weak, teacher_alpha in enumerate(self.config.teacher_alpha):
             for strong, student_alpha in enumerate(self.config.student_alpha):
                 own = [s for s in self.slots if s.weak in (None, weak) and s.strong in (None, strong)]
-                lines = [(slot, self.at[slot], k) for slot in own for k in range(len(self.metrics))]
+                lines = [(slot, self.at[slot], k) for slot in own for k in range(len(columns))]
                 table["n"] += [n] * len(lines)
                 table["N"] += [N] * len(lines)
                 table["teacher_alpha"] += [teacher_alpha] * len(lines)
                 table["student_alpha"] += [student_alpha] * len(lines)
                 table["system"] += [slot.system for slot, _, _ in lines]
                 table["strategy"] += [slot.strategy for slot, _, _ in lines]
-                table["metric"] += [self.metrics[k] for _, _, k in lines]
+                for name, column in zip(("metric", "group", "n_test"), zip(*columns, strict=True), strict=True):
+                    table[name] += [column[k] for _, _, k in lines]
                 table["value"] += [values[at][k] for _, at, k in lines]
                 table["alpha"] += [alpha[at] for _, at, _ in lines]
                 for name, value in where.items():
                     table[name] += [value] * len(lines)
+
+    def _by_group(self, cell: CellScores, seed: int) -> tuple[list[tuple[str, str, int]], Float]:
+        """Return metric, name and rows of each tested group, and the accuracy of each head in it."""
+        if self.groups is None or self.config.task == "regression":
+            return [], np.empty((len(cell.values), 0))
+        start = sum(self.sizes[:seed])
+        codes = self.tested[start : start + self.sizes[seed]]
+        right = np.unpackbits(cell.rows.astype(np.uint8), axis=1, count=len(codes)).astype(np.float64)
+        present = np.unique(codes)
+        members = codes[:, None] == present
+        named = [
+            (self.score, self.groups.names[code], int(rows))
+            for code, rows in zip(present.tolist(), members.sum(axis=0), strict=True)
+        ]
+        return named, right @ members / members.sum(axis=0)
 
 
 def _notes(edges: NDArray[np.int64], config: SweepConfig) -> Iterator[str]:

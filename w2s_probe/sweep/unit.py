@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.config import Head, SweepConfig, System, W2SConfig
 from w2s_probe.features import FeatureSet
+from w2s_probe.groups import Groups
 from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.ridge import chosen_head, head_of_path
 from w2s_probe.labels import Labels
@@ -43,6 +44,7 @@ def fit_cells(
     student: FeatureSet,
     labels: Labels,
     *,
+    groups: Groups | None,
     grid: SplitGrid,
     config: SweepConfig,
     head: Head,
@@ -56,6 +58,8 @@ def fit_cells(
         Features of the same rows.
     labels : Labels
         Ground truth of all rows.
+    groups : Groups or None
+        Of all rows.
     grid : SplitGrid
         Splits of one seed.
     config : SweepConfig
@@ -65,7 +69,7 @@ def fit_cells(
     wanted : collection of tuple of int
         Positions of n and N.
     """
-    unit = _Unit(teacher, student, labels, grid, config, head)
+    unit = _Unit(teacher, student, labels, groups, grid, config, head)
     for at, moments in unit.pools():
         cells = [(i, j) for i, j in sorted(wanted) if grid.pool_of[i][j] == at]
         if cells:
@@ -82,11 +86,12 @@ class _Unit:
         teacher: FeatureSet,
         student: FeatureSet,
         labels: Labels,
+        groups: Groups | None,
         grid: SplitGrid,
         config: SweepConfig,
         head: Head,
     ) -> None:
-        self.teacher, self.student, self.labels, self.grid = teacher, student, labels, grid
+        self.teacher, self.student, self.labels, self.groups, self.grid = teacher, student, labels, groups, grid
         self.configs = [
             [config.run_config(head, weak, strong) for strong in config.student_alpha] for weak in config.teacher_alpha
         ]
@@ -254,6 +259,7 @@ class _Pool:
                     unit.labels,
                     split=unit.grid.split(i, j),
                     config=replace(config, strategies=unit.others),
+                    groups=unit.groups,
                     known={"teacher": teacher, "baseline": baseline, "ceiling": ceiling},
                     fits=unit.fits,
                 )
