@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 
 from w2s_probe.report import grids
 from w2s_probe.report.grids import Grid
+from w2s_probe.report.groups import group_sections
 from w2s_probe.report.page import Page, Section
 from w2s_probe.report.tables import config_rows, headline
 from w2s_probe.results import W2SResult
@@ -37,6 +38,7 @@ def report_markdown(result: W2SResult, versions: Mapping[str, str]) -> str:
     for name, grid in compared.items():
         parts += [*([f"**{_user(name)}**"] if len(compared) > 1 else []), _table(grid)]
     parts += [f"> Note: {markdown_text(note)}" for note in result.notes]
+    parts += [part for section in group_sections(result) for part in _section(section)]
     if result.curve is not None:
         parts.append(_folded("Learning curves", grids.curve_grid(result)))
     parts.append(_folded("Pseudolabels", grids.selection_grid(result)))

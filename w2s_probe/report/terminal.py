@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from w2s_probe.report.groups import change_grid, cue_text, group_grid
 from w2s_probe.report.tables import METRIC_NAMES, comparisons, estimate_text, headline, score_text, system_rows
 from w2s_probe.results import W2SResult
 from w2s_probe.text import shorten, visible, width
@@ -34,11 +35,26 @@ def run_text(result: W2SResult) -> str:
     for name, rows in comparisons(result).items():
         head = "" if len(result.students) == 1 else name
         parts += [columns((head, "", f"in {main}"), [(row.name, row.said, row.text) for row in rows]), ""]
+    parts += _groups(result)
     if result.curve is not None:
         parts += [_curve(result), ""]
     parts.append(textwrap.fill(result.verdict.advice, WIDTH))
     parts += [textwrap.fill(visible(f"Note: {note}"), WIDTH) for note in result.notes]
     return "\n".join(parts)
+
+
+def _groups(result: W2SResult) -> list[str]:
+    """Return the score of each group, and what remedies changed."""
+    parts: list[str] = []
+    if result.systems["teacher"].groups:
+        grid = group_grid(result)
+        bare = [[row[0], *(cell.partition(" [")[0] for cell in row[1:])] for row in grid.rows]
+        said = [textwrap.fill(cue_text(result), WIDTH)] if result.config.get("cue") else []
+        parts += [*said, "", columns([shorten(name, 13) for name in grid.header], bare), ""]
+    changes = change_grid(result)
+    if changes.rows:
+        parts += [columns(changes.header, changes.rows), ""]
+    return parts
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:

@@ -130,7 +130,7 @@ class Student:
     rule : str
         How they were chosen, in a few words.
     refit : callable, optional
-        ``refit(kept, alpha=None)`` returns the head this strategy would have fitted had it kept these rows; it
+        ``refit(kept)`` returns the head this strategy would have fitted had it kept these rows; it
         makes the random control that stands beside every selection.
     enters : array of shape (N,), optional
         Fraction of the pool to keep at which each row comes in, for strategies that rank rows: with it the

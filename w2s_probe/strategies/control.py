@@ -62,7 +62,7 @@ def covered_at(
     X_test: NDArray[np.floating[Any]],
     rng: np.random.Generator,
 ) -> tuple[Covered, ...]:
-    """Return a student and its control at other fractions, with the strength it has; nothing if it ranks no rows.
+    """Return a student and its control at other fractions; nothing if it ranks no rows.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def covered_at(
     for keep in fractions:
         kept = student.enters <= keep
         random = _random_rows(kept, pseudolabels.argmax(axis=1), rng)
-        scores, control = (student.refit(rows, student.head.alpha).scores(X_test) for rows in (kept, random))
+        scores, control = (student.refit(rows).scores(X_test) for rows in (kept, random))
         found.append(Covered(keep=keep, kept=kept, scores=scores, control_scores=control))
     return tuple(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Literal
@@ -74,6 +75,9 @@ class HighConfidenceConfig:
 def high_confidence(problem: W2SProblem, config: HighConfidenceConfig) -> Student:
     """Return the student refitted to hard pseudolabels of the rows whose predictive entropy is lowest.
 
+    The refit has the strength of the plain softmax head; after a ridge student, that of a softmax head fitted to
+    the hard pseudolabels of the whole pool.
+
     References
     ----------
     .. [1] Liu, Dong and Lei (2026), weak-to-strong generalization under spurious correlations, arXiv 2509.24005.
@@ -92,7 +96,7 @@ def high_confidence(problem: W2SProblem, config: HighConfidenceConfig) -> Studen
     if len(np.unique(codes[kept])) < 2:
         enters = _by_class(_entropy_order(problem, problem.vanilla(), problem.teacher_scores[0], config), codes)
         kept, said = enters <= keep, ", class by class since one class alone would be left"
-    refit = partial(_refit, problem, config, labeled)
+    refit = partial(_refit, problem, config, labeled, _strength(problem, problem.vanilla(), labeled, config))
     rule = f"the {keep:.0%} that the {config.confidence} is surest of{said}; {config.labels}'s labels, {config.loss}"
     return Student(head=refit(kept), kept=kept, rule=rule, refit=refit, enters=enters)
 
@@ -148,29 +152,35 @@ def _by_class(order: NDArray[np.intp], codes: NDArray[np.intp]) -> Float:
     return enters
 
 
+def _strength(problem: W2SProblem, student: Scorer, labeled: Float, config: HighConfidenceConfig) -> float | None:
+    """Return the strength of every refit: the plain softmax head's; None lets ridge heads choose by GCV.
+
+    On the kept rows alone, which the student agrees on, cross-validation would hardly regularize.
+    """
+    if config.loss == "ridge":
+        return None
+    return student.alpha if problem.kind == "softmax" else fit_softmax(problem.X_unlabeled, labeled).alpha
+
+
 def _refit(
     problem: W2SProblem,
     config: HighConfidenceConfig,
     labeled: Float,
+    alpha: float | None,
     kept: NDArray[np.bool_],
-    alpha: float | None = None,
 ) -> Scorer:
     X, targets = problem.X_unlabeled[kept], labeled[kept]
-    given: dict[str, Any] = {} if alpha is None else {"alpha": alpha}
     if config.loss == "ridge":
-        return problem.fit(X, targets, **given) if problem.kind == "ridge" else fit_ridge(X, targets, **given)
-    loss: dict[str, Any] = {"loss": config.loss, "exponent": config.exponent}
-    if problem.kind == "softmax":
-        return problem.fit(X, targets, **loss, **given)
-    return fit_softmax(X, targets, **loss, **given)
+        return problem.fit(X, targets) if problem.kind == "ridge" else fit_ridge(X, targets, rule="gcv")
+    loss: dict[str, Any] = {"loss": config.loss, "exponent": config.exponent, "alpha": alpha}
+    return problem.fit(X, targets, **loss) if problem.kind == "softmax" else fit_softmax(X, targets, **loss)
 
 
 def _trial(
-    problem: W2SProblem, config: HighConfidenceConfig, taught: list[Float], student: Scorer, keep: float
-) -> Scorer:
-    """Return the student at one fraction when teachers said this of the pool."""
+    problem: W2SProblem, config: HighConfidenceConfig, taught: list[Float], student: Scorer
+) -> Callable[[float], Scorer]:
+    """Return how the student at a fraction is fitted if the teachers had said this of the pool."""
     labeled = _hard_labels(problem, student, taught[0], config)
-    codes = labeled.argmax(axis=1)
-    kept = _by_class(_entropy_order(problem, student, taught[0], config), codes) <= keep
-    same_kind = problem.kind == "softmax" and config.loss != "ridge"
-    return _refit(problem, config, labeled, kept, alpha=student.alpha if same_kind else None)
+    enters = _by_class(_entropy_order(problem, student, taught[0], config), labeled.argmax(axis=1))
+    alpha = _strength(problem, student, labeled, config)
+    return lambda keep: _refit(problem, config, labeled, alpha, enters <= keep)

@@ -17,7 +17,7 @@ FOLDS = 5
 LEAST = 0.2  # smaller fractions are not tried: a few rows of each class decide
 
 
-def best_keep(problem: W2SProblem, trial: Callable[[list[Float], Scorer, float], Scorer]) -> float:
+def best_keep(problem: W2SProblem, trial: Callable[[list[Float], Scorer], Callable[[float], Scorer]]) -> float:
     """Return the fraction whose student is right most often on labeled rows that its teacher did not see.
 
     In a tie the larger fraction. Accuracy on labeled rows cannot see a group that is rare among them.
@@ -27,7 +27,7 @@ def best_keep(problem: W2SProblem, trial: Callable[[list[Float], Scorer, float],
     problem : W2SProblem
         With the labeled rows.
     trial : callable
-        ``trial(teachers' scores on the pool, plain student, fraction)`` returns the student at a fraction.
+        ``trial(teachers' scores on the pool, plain student)`` returns how to fit the student at a fraction.
     """
     truth = problem.Y_labeled.argmax(axis=1)
     fold_of = np.random.default_rng(0).permutation(len(truth)) % FOLDS
@@ -38,9 +38,9 @@ def best_keep(problem: W2SProblem, trial: Callable[[list[Float], Scorer, float],
         if len(np.unique(truth[inside])) < 2:
             continue
         taught = problem.retaught(inside)
-        student = problem.student_of(taught[0])
+        student_at = trial(taught, problem.student_of(taught[0]))
         held = problem.X_labeled[fold_of == fold]
         for at, keep in enumerate(tried):
-            decided = trial(taught, student, keep).scores(held).argmax(axis=1)
+            decided = student_at(keep).scores(held).argmax(axis=1)
             right[at] += (decided == truth[fold_of == fold]).sum()
     return tried[len(tried) - 1 - int(right[::-1].argmax())]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +61,5 @@ def known_groups(problem: W2SProblem, name: str) -> NDArray[np.intp]:
     return groups
 
 
-def _refit(problem: W2SProblem, kept: NDArray[np.bool_], alpha: float | None = None) -> Scorer:
-    options: dict[str, Any] = {} if alpha is None else {"alpha": alpha}
-    targets: Sequence[NDArray[np.float64]] = problem.pseudolabels
-    return problem.fit(problem.X_unlabeled[kept], targets[0][kept], **options)
+def _refit(problem: W2SProblem, kept: NDArray[np.bool_]) -> Scorer:
+    return problem.fit(problem.X_unlabeled[kept], problem.pseudolabels[0][kept])
