@@ -92,7 +92,7 @@ def high_confidence(problem: W2SProblem, config: HighConfidenceConfig) -> Studen
         raise SplitError(msg)
     enters = _enters(problem, problem.vanilla(), problem.teacher_scores[0], codes, config)
     keep = best_keep(problem, partial(_trial, problem, config)) if config.keep == "auto" else config.keep
-    kept, said = enters <= keep, "" if config.quota else " of the whole pool"
+    kept, said = enters <= keep, "" if config.quota else ", of the whole pool"
     if len(np.unique(codes[kept])) < 2:
         enters = _by_class(_entropy_order(problem, problem.vanilla(), problem.teacher_scores[0], config), codes)
         kept, said = enters <= keep, ", class by class since one class alone would be left"
