@@ -69,6 +69,8 @@ def _title(point: SweepPoint) -> str:
 
 
 def _table(points: list[SweepPoint]) -> str:
+    if any(eta is not None for point in points for eta in (point.eta_labeled, point.eta_unlabeled)):
+        return _table_of_etas(points)
     rows = [
         (
             f"{point.n:,}",
@@ -79,3 +81,32 @@ def _table(points: list[SweepPoint]) -> str:
         for point in points
     ]
     return columns(("n", "N", "teacher", "student", "baseline", "ceiling", "gain"), rows, right=range(6))
+
+
+def _table_of_etas(points: list[SweepPoint]) -> str:
+    """Return a table whose axes are the fractions of conflicting rows; worst groups are the teacher's → student's."""
+    sizes = len({(point.n, point.N) for point in points}) > 1
+    rows = []
+    for point in points:
+        etas = ("own" if eta is None else f"{eta:g}" for eta in (point.eta_labeled, point.eta_unlabeled))
+        worst = point.worst_groups or {}
+        rows.append(
+            (
+                *([f"{point.n:,}, {point.N:,}"] if sizes else []),
+                *etas,
+                *(f"{one.value:.3f}" for one in (point.teacher, point.student, point.baseline)),
+                estimate_text(point.gain, signed=True),
+                *([f"{worst['teacher'].value:.3f} → {worst['student'].value:.3f}"] if worst else []),
+            )
+        )
+    header = (
+        *(["n, N"] if sizes else []),
+        "eta L",
+        "eta U",
+        "teacher",
+        "student",
+        "base.",
+        "gain",
+        *(["worst group"] if points[0].worst_groups else []),
+    )
+    return columns(header, rows, right=range(2 + sizes))
