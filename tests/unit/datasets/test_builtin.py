@@ -19,8 +19,10 @@ from sklearn.preprocessing import StandardScaler
 
 from docs.spam import ADDRESS, TABLE, WORDS, row, table
 from w2s_probe.backbones import get_backbone
+from w2s_probe.cli.embed import embed
 from w2s_probe.config import DataConfig
 from w2s_probe.datasets import BUILT_IN, Table, open_data
+from w2s_probe.datasets.vader import VADER_DOMAINS
 from w2s_probe.errors import DataError
 
 SPAM = "5cec6d43a3aa1555e1c15c2888f4534bf9fcd011c778aa45a45803311e01d073"
@@ -155,6 +157,13 @@ def test_the_error_names_everything_there_is() -> None:
         opened("?")
     for name in (*BUILT_IN, "vader-DOMAIN+DOMAIN", "digits-tinted@STRENGTH"):
         assert name in str(refusal.value)
+
+
+def test_help_names_everything_there_is() -> None:
+    said = embed.help or ""
+    for name in (*(name for name in BUILT_IN if "-" not in name), "vader-DOMAIN", "digits-tinted@STRENGTH"):
+        assert re.search(rf"builtin:{name}\b", said), name
+    assert all(domain in said for domain in VADER_DOMAINS)
 
 
 def tinted(strength: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
