@@ -47,6 +47,9 @@ def embed(
 
     Interrupt it whenever you like: the next call goes on where this one stopped.
 
+    Built-in DATA is builtin:vader, builtin:vader-DOMAIN (movie, product, news or tweets; several
+    with + between), builtin:spam, builtin:digits and builtin:digits-tinted@STRENGTH.
+
     \b
     Example:
       w2s-probe embed table.csv --text text --backbone packaged:minilm-l6
