@@ -146,7 +146,8 @@ class Suspects:
     labeled_error : float
         Fraction of the labeled rows on which the student errs that was fitted without their labels.
     pool_error : float
-        Mean calibrated error of the pool.
+        Mean calibrated error of the pool; too small if the pool has more of the minority than the labeled
+        rows it was calibrated on.
     suspected : int
         Rows suspected: those with the largest calibrated error.
     suspected_error : float
@@ -193,7 +194,8 @@ class JudgedSuspects:
     clusters : float
         Lift of whole clusters, in the order of their mean calibrated error.
     oracle_clusters : float
-        Lift of whole clusters, in the order of their true error: the limit of any such ranking.
+        Lift of whole clusters, in the order of their true error: what ranking them could give at its best,
+        as nobody knows that order without labels.
     auc : float
         Probability that a row on which the student errs has a larger calibrated error than one on which
         it does not, ties by half; NaN if it errs on none or on all.

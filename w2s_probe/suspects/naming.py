@@ -6,7 +6,7 @@ are the texts that hold the word, not how often they do: one long text is no clu
 
 References
 ----------
-.. [1] Monroe, Colaresi and Quinn (2008), Fightin' Words, Political Analysis 16, equations 15, 19 and 22.
+.. [1] Monroe, Colaresi and Quinn (2008), Fightin' Words, Political Analysis 16.
 """
 
 from __future__ import annotations
@@ -76,11 +76,11 @@ def distinctive_words(inside: Float, outside: Float, *, size: int, rest: int) ->
     size, rest : int
         Texts inside and outside.
     """
-    prior = PRIOR * (inside + outside) / (size + rest)
-    absent = PRIOR - prior
-    odds_inside = (inside + prior) / (size - inside + absent)
-    odds_outside = (outside + prior) / (rest - outside + absent)
-    return np.log(odds_inside / odds_outside) / np.sqrt(1 / (inside + prior) + 1 / (outside + prior))
+    prior = PRIOR * (inside + outside + 0.5) / (size + rest + 1)  # above 0 and below PRIOR whatever the counts
+    with_it = np.array([inside, outside]) + prior
+    without = np.array([[size], [rest]]) - [inside, outside] + (PRIOR - prior)
+    odds = np.log(with_it / without)
+    return (odds[0] - odds[1]) / np.sqrt((1 / with_it + 1 / without).sum(axis=0))
 
 
 def _counted(texts: list[str]) -> tuple[Any, list[str]]:
