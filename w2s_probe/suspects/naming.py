@@ -29,7 +29,6 @@ Float = NDArray[np.float64]
 Rows = NDArray[np.intp]
 READ = 4000  # characters of a text, about what text backbones read
 TEXT_CELLS, WORD_CELLS = 160, 24
-LEAST = 2  # texts of the cluster that hold a word
 VOCABULARY = 20_000
 WORDS = r"(?u)\b[^\W\d_]\w+\b"
 PRIOR = 10.0  # texts
@@ -43,8 +42,10 @@ def name_clusters(suspects: Suspects, ranked: RankedPool, texts: Sequence[str], 
 
     Parameters
     ----------
-    suspects, ranked
-        From `find_suspects`.
+    suspects : Suspects
+        Clusters and examples, from `find_suspects`.
+    ranked : RankedPool
+        Which rows they hold, from the same search.
     texts : sequence of str
         Of all rows of the table, in its order.
     words : int
@@ -111,11 +112,11 @@ def _words(members: Rows, counts: Any, vocabulary: list[str], most: int) -> list
     outside = np.asarray(counts.sum(axis=0), dtype=np.float64).ravel() - inside
     if rest == 0:
         return []
-    weight = np.where(inside >= LEAST, distinctive_words(inside, outside, size=size, rest=rest), -np.inf)
+    weight = distinctive_words(inside, outside, size=size, rest=rest)
     order = np.argsort(-weight, kind="stable")[:most]
     return [
         DistinctiveWord(
-            word=shorten(visible(vocabulary[at]), WORD_CELLS),
+            word=shorten(vocabulary[at], WORD_CELLS),  # made of letters and digits: nothing hides in it
             share=float(inside[at] / size),
             elsewhere=float(outside[at] / rest),
         )

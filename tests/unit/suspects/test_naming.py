@@ -47,6 +47,7 @@ def test_what_is_shown_is_short_and_obeyed_by_no_terminal(searched: tuple[Suspec
     assert all(len(line) <= 160 and line.startswith("\\x1b[2J\\u202e<script> alert(1)") for line in lines)
     words = {word.word for cluster in named.clusters for word in cluster.words or ()}
     assert any("…" in word for word in words)
+    assert not any("漢" in word for word in words)  # beyond what is read
     assert max(map(len, words)) <= 24
 
 

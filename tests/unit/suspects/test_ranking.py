@@ -14,7 +14,7 @@ from w2s_probe.suspects.ranking import cluster_rows, worst_first
 def test_separate_blobs_are_clusters_numbered_by_their_error() -> None:
     rng = np.random.default_rng(0)
     blob = rng.permutation(np.repeat(np.arange(4), 30))
-    X = 1e6 + 10 * np.eye(4)[blob] + 0.1 * rng.standard_normal((120, 4))
+    X = 1e10 + 10 * np.eye(4)[blob] + 0.1 * rng.standard_normal((120, 4))
     found = cluster_rows(X, np.array([0.2, 0.9, 0.1, 0.5])[blob], k=4, seed=0)
     np.testing.assert_array_equal(found.number, np.array([2, 0, 3, 1])[blob])
 
