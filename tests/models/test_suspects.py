@@ -1,0 +1,105 @@
+"""Suspects on real mails: without any group label, the minority that contradicts the HTML shortcut comes up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from w2s_probe.backbones import BackboneOptions
+from w2s_probe.cache import FeatureStore
+from w2s_probe.config import DataConfig, Head, W2SConfig
+from w2s_probe.datasets import open_data
+from w2s_probe.features import FeatureSet
+from w2s_probe.fetching import fetch, open_source
+from w2s_probe.labels import Labels, read_labels
+from w2s_probe.splits import Split
+from w2s_probe.suspects import find_suspects, judge_suspects, name_clusters, over_seeds
+from w2s_probe.suspicion import Suspects, SuspectsOverSeeds
+
+pytestmark = [pytest.mark.models, pytest.mark.slow]
+
+Flags = NDArray[np.bool_]
+PAIR = ("packaged:wordllama", "packaged:minilm-l6")
+SEEDS = 10
+PARTS = {"labeled": (200, 0.05), "unlabeled": (1000, 0.20), "test": (240, 0.5)}  # rows, share of conflicting ones
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mails:
+    """Features, labels and texts of distinct mails, and which of them contradict the shortcut."""
+
+    teacher: FeatureSet
+    student: FeatureSet
+    labels: Labels
+    conflicting: Flags
+    texts: list[str]
+
+
+@pytest.fixture(scope="module")
+def mails(tmp_path_factory: pytest.TempPathFactory) -> Mails:
+    store = FeatureStore(tmp_path_factory.mktemp("cache"))
+    table = open_data(DataConfig(data="builtin:spam", group="html"))
+    sources = [open_source(table, name, BackboneOptions(), store) for name in PAIR]
+    (teacher, student), _ = fetch(table, sources, store, None)
+    assert table.items is not None
+    rows = np.sort(np.unique(np.asarray(table.items), return_index=True)[1])
+    labels = read_labels([(table.label or [])[row] for row in rows], name="label", task="classification")
+    html = np.array([(table.group or [])[row] for row in rows]) == "yes"
+    spam = np.array(labels.names(np.arange(len(rows)))) == "spam"
+    return Mails(
+        teacher=teacher.take(rows),
+        student=student.take(rows),
+        labels=labels,
+        conflicting=html != spam,
+        texts=[str(table.items[row]) for row in rows],
+    )
+
+
+def imbalanced_split(mails: Mails, seed: int) -> Split:
+    """Return parts of equally many spam and ham, with each part's share of conflicting rows in both."""
+    rng = np.random.default_rng(seed)
+    parts: dict[str, list[NDArray[np.intp]]] = {name: [] for name in PARTS}
+    for label in range(2):
+        for conflicting in (False, True):
+            left = rng.permutation(np.flatnonzero((mails.labels.values == label) & (mails.conflicting == conflicting)))
+            for name, (size, eta) in PARTS.items():
+                some = round(size / 2 * (eta if conflicting else 1 - eta))
+                parts[name].append(left[:some])
+                left = left[some:]
+    mixed = {name: rng.permutation(np.concatenate(rows)) for name, rows in parts.items()}
+    assert {name: len(rows) for name, rows in mixed.items()} == {name: size for name, (size, _) in PARTS.items()}
+    return Split(**mixed, seed=seed)
+
+
+def search(mails: Mails, head: Head) -> tuple[SuspectsOverSeeds, Suspects]:
+    """Return what the suspects of all seeds are, and the first seed's by name."""
+    judged, named = [], []
+    for seed in range(SEEDS):
+        split = imbalanced_split(mails, seed)
+        found, ranked = find_suspects(
+            mails.teacher, mails.student, mails.labels, split=split, config=W2SConfig(head=head)
+        )
+        pool = split.unlabeled
+        wrong = ranked.student != mails.labels.values[pool]
+        judged.append(judge_suspects(ranked, minority=mails.conflicting[pool], wrong=wrong))
+        named.append(name_clusters(found, ranked, mails.texts))
+    return over_seeds(judged), named[0]
+
+
+@pytest.mark.parametrize("head", ["softmax", "ridge"])
+def test_the_tenth_ranked_worst_holds_twice_the_minoritys_share(mails: Mails, head: Head) -> None:
+    over, first = search(mails, head)
+    assert (over.seeds, over.unresolved) == (SEEDS, 0)
+    assert over.base_rate == pytest.approx(0.2)
+    assert over.rows.value >= 2
+    assert over.rows.low > 1.5
+    assert over.rows.value > over.clusters.value  # the reason to rank rows first, and to cluster them then
+    assert over.suspected_error > 3 * over.pool_error
+    assert over.auc > 0.75
+    assert sum(cluster.size for cluster in first.clusters) == first.suspected == 100
+    for cluster in (*first.clusters, *first.pool_clusters):
+        assert cluster.words
+        assert all(example.text for example in cluster.examples)
