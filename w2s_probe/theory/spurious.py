@@ -104,12 +104,10 @@ def general_risks(model: SpuriousModel) -> Risks:
     >>> round(general_risks(model).student, 6), round(general_risks(replace(model, law="mixture")).student, 6)
     (0.018237, 0.013398)
     """
-    C_l = second_moment(model, model.eta_labeled, of="teacher")
-    C_u = second_moment(model, model.eta_unlabeled, of="teacher")
-    C_t = second_moment(model, model.eta_test, of="teacher")
-    S_u = second_moment(model, model.eta_unlabeled, of="student")
-    S_t = second_moment(model, model.eta_test, of="student")
-    cross = cross_moment(model, model.eta_unlabeled)
+    labeled, pool, test = model.eta_labeled, model.eta_unlabeled, model.eta_test
+    C_l, C_u, C_t = (second_moment(model, eta, of="teacher", origin=labeled) for eta in (labeled, pool, test))
+    S_u, S_t = (second_moment(model, eta, of="student", origin=pool) for eta in (pool, test))
+    cross = cross_moment(model, pool, origins=(labeled, pool)).T
     M = np.linalg.solve(S_u, cross)
     inherited = np.trace(S_t @ M @ np.linalg.solve(C_l, M.T))
     unseen = np.trace(np.linalg.solve(C_l, C_u - cross.T @ M))

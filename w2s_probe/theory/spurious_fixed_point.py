@@ -31,10 +31,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.theory.spurious_model import SpuriousModel, second_moment
+from w2s_probe.theory.spurious_model import SpuriousModel, expected_teacher, second_moment
 from w2s_probe.theory.spurious_quadrature import Axial, Points, quadrature
 
-__all__ = ["FixedPointRisks", "fixed_point_risks"]
+__all__ = ["FixedPointRisks", "fixed_point_risks", "risks_with_nodes"]
 
 Float = NDArray[np.float64]
 NODES = (24, 48, 96, 192, 384)
@@ -71,13 +71,20 @@ class FixedPointRisks:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class _Equilibrium:
-    """G or H at one fraction, with the weights 1/(1 + …) that go with it, and the error that is left."""
+    """G or H at one fraction, the weights 1/(1 + …) and the feedback on V that go with it, the error that is left."""
 
+    origin: float
     centers: tuple[float, ...]
     points: Points
     solved: Axial
     omega: Float
+    feedback: Float
     error: float
+
+    @property
+    def full(self) -> Float:
+        """G or H itself."""
+        return self.solved.full(self.points.frame)
 
 
 def fixed_point_risks(
@@ -96,7 +103,7 @@ def fixed_point_risks(
     """
     before = None
     for nodes in NODES:
-        teacher, student, left = _risks(model, eta_labeled, eta_unlabeled, nodes)
+        teacher, student, left = risks_with_nodes(model, eta_labeled, eta_unlabeled, nodes=nodes)
         now = np.concatenate([teacher, student.ravel()])
         if before is not None:
             change = np.abs(now - before) / np.where(now > 0, now, 1.0)
@@ -109,26 +116,39 @@ def fixed_point_risks(
     )
 
 
-def _risks(
-    model: SpuriousModel, eta_labeled: Sequence[float] | Float, eta_unlabeled: Sequence[float] | Float, nodes: int
+def risks_with_nodes(
+    model: SpuriousModel, eta_labeled: Sequence[float] | Float, eta_unlabeled: Sequence[float] | Float, *, nodes: int
 ) -> tuple[Float, Float, float]:
-    """Return the risks of teachers and students with this many nodes, and the largest error an iteration left."""
+    """Return the risks of teachers and students with this many nodes, and the largest error an iteration left.
+
+    Parameters
+    ----------
+    model : SpuriousModel
+        As `fixed_point_risks`.
+    eta_labeled, eta_unlabeled : sequence of float
+        The same.
+    nodes : int
+        Quadrature points for each of two sums.
+    """
     teachers = [_solve(model, eta, model.mu_teacher, rate=model.gamma, nodes=nodes) for eta in eta_labeled]
     pools = [_solve(model, eta, model.mu_student, rate=model.nu, nodes=nodes) for eta in eta_unlabeled]
-    C_t = second_moment(model, model.eta_test, of="teacher")
     scale = model.noise_variance * model.gamma
-    Gs = [teacher.solved.full(teacher.points.frame) for teacher in teachers]
-    student = [[scale * _student(model, pool, G) for pool in pools] for G in Gs]
+    teacher = [
+        float((second_moment(model, model.eta_test, of="teacher", origin=each.origin) * each.full).sum())
+        for each in teachers
+    ]
+    student = [[_student(model, pool, each) for pool in pools] for each in teachers]
     return (
-        np.array([scale * float((C_t * G).sum()) for G in Gs]),
-        np.array(student).reshape(len(Gs), len(pools)),
+        scale * np.array(teacher),
+        scale * np.array(student).reshape(len(teachers), len(pools)),
         max((each.error for each in (*teachers, *pools)), default=0.0),
     )
 
 
 def _solve(model: SpuriousModel, eta: float, mu: Float, *, rate: float, nodes: int) -> _Equilibrium:
     """Return the fixed point of one system, by Newton's method on its four numbers."""
-    points = quadrature(model.components(eta), mu, nodes=nodes)
+    parts = model.components(eta)
+    points = quadrature(parts, mu, origin=eta, nodes=nodes)
     found = _total(points.moment(np.ones_like(points.weight))).inverse()
     step = before = np.inf
     for _ in range(MOST_STEPS):
@@ -138,11 +158,14 @@ def _solve(model: SpuriousModel, eta: float, mu: Float, *, rate: float, nodes: i
         found = new
         if step <= STEP or before <= step <= TOLERANCE:  # the second is rounding
             break
+    omega = 1 / (1 + rate * points.form(found))
     return _Equilibrium(
-        centers=tuple(part.at for part in model.components(eta)),
+        origin=eta,
+        centers=tuple(part.at for part in parts),
         points=points,
         solved=found,
-        omega=1 / (1 + rate * points.form(found)),
+        omega=omega,
+        feedback=_feedback(points, omega, found, rate=rate),
         error=step,
     )
 
@@ -168,43 +191,32 @@ def _feedback(points: Points, omega: Float, H: Axial, *, rate: float) -> Float:
     return rate * np.stack([_numbers(each) for each in fed_back], axis=1)
 
 
-def _student(model: SpuriousModel, pool: _Equilibrium, G: Float) -> float:
+def _student(model: SpuriousModel, pool: _Equilibrium, teacher: _Equilibrium) -> float:
     """Return the student's risk in units of noise variance times gamma."""
-    points, omega, Xi = pool.points, pool.omega, model.overlap
-    H = pool.solved.full(points.frame)
-    S_t = second_moment(model, model.eta_test, of="student")
-    means = [_expected(model, center) for center in pool.centers]
+    points, omega, G, Xi = pool.points, pool.omega, teacher.full, model.overlap
+    S_t = second_moment(model, model.eta_test, of="student", origin=pool.origin)
+    means = [expected_teacher(model, at, origins=(teacher.origin, pool.origin)) for at in pool.centers]
     moments = [moment.full(points.frame) for moment in points.moment(omega)]
-    Mt = sum(mean @ moment for mean, moment in zip(means, moments, strict=True)) @ H
+    Mt = np.sum([mean @ moment for mean, moment in zip(means, moments, strict=True)], axis=0) @ pool.full
     unseen = float(np.trace(G[1:, 1:]) - ((Xi.T @ G[1:, 1:]) * Xi.T).sum())
     seen = [Axial.of((mean - Mt).T @ G @ (mean - Mt), points.frame) for mean in means]
     source = _total(points.moment(omega**2 * (points.form(*seen) + unseen)))
     fresh = _numbers(pool.solved @ source @ pool.solved)
-    feedback = _feedback(points, omega, pool.solved, rate=model.nu)
-    V = _axial(np.linalg.solve(np.eye(4) - feedback, fresh)).full(points.frame)
+    V = _axial(np.linalg.solve(np.eye(4) - pool.feedback, fresh)).full(points.frame)
     return float((S_t * (Mt.T @ G @ Mt)).sum() + model.nu * (S_t * V).sum())
-
-
-def _expected(model: SpuriousModel, center: float) -> Float:
-    """Return the matrix that gives the mean of w from psi within a Gaussian part of the law, shape (p_t, p_s)."""
-    found = np.zeros((model.p_teacher, model.p_student))
-    found[0, 0] = 1.0
-    found[1:, 0] = center * (model.mu_teacher - model.overlap @ model.mu_student)
-    found[1:, 1:] = model.overlap
-    return found
 
 
 def _numbers(matrix: Axial) -> Float:
     return np.array([matrix.block[0, 0], matrix.block[0, 1], matrix.block[1, 1], matrix.rest])
 
 
-def _axial(numbers: Float) -> Axial:
+def _axial(numbers: NDArray[np.floating]) -> Axial:
     a, b, c, rest = numbers
-    return Axial(block=np.array([[a, b], [b, c]]), rest=float(rest))
+    return Axial(block=np.array([[a, b], [b, c]], dtype=np.float64), rest=float(rest))
 
 
 def _total(parts: Sequence[Axial]) -> Axial:
-    return Axial(block=sum(part.block for part in parts), rest=sum(part.rest for part in parts))
+    return Axial(block=np.sum([part.block for part in parts], axis=0), rest=sum(part.rest for part in parts))
 
 
 def _distance(new: Axial, old: Axial) -> float:

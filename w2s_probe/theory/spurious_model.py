@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from w2s_probe.errors import ConfigError, ShapeError
 from w2s_probe.validation import as_matrix
 
-__all__ = ["Component", "Law", "SpuriousModel", "cross_moment", "second_moment"]
+__all__ = ["Component", "Law", "SpuriousModel", "cross_moment", "expected_teacher", "second_moment"]
 
 Float = NDArray[np.float64]
 Law = Literal["gaussian", "mixture"]
@@ -134,7 +134,7 @@ class SpuriousModel:
                 msg = f"{name} must be finite and {least}: got {value}. It is a spread."
                 raise ConfigError(msg)
         for name in ("eta_labeled", "eta_unlabeled", "eta_test"):
-            if not 0 <= getattr(self, name) <= 1:
+            if not 0 <= getattr(self, name) <= 1:  # NaN too
                 msg = f"{name} must lie between 0 and 1: got {getattr(self, name)}. It is the minority's fraction."
                 raise ConfigError(msg)
 
@@ -155,7 +155,9 @@ class SpuriousModel:
                 raise ConfigError(msg)
 
 
-def second_moment(model: SpuriousModel, eta: float, *, of: Literal["teacher", "student"]) -> Float:
+def second_moment(
+    model: SpuriousModel, eta: float, *, of: Literal["teacher", "student"], origin: float = 0.0
+) -> Float:
     r"""Second moment of w or psi, in units of sigma, where the minority has the fraction `eta`.
 
     Parameters
@@ -166,17 +168,40 @@ def second_moment(model: SpuriousModel, eta: float, *, of: Literal["teacher", "s
         Minority fraction.
     of : {"teacher", "student"}
         ``"teacher"`` for :math:`E[ww^\top]`, ``"student"`` for :math:`E[\psi\psi^\top]`.
+    origin : float
+        From where the group feature is counted, in units of mu. It changes no risk; near the mean of the rows
+        that a head is fitted on, no digits are lost.
     """
     mean = model.mu_teacher if of == "teacher" else model.mu_student
     found = np.diag([0.0, *np.ones(len(mean))])
     for share, at in model.components(eta):
-        center = np.array([1.0, *at * mean])
+        center = np.array([1.0, *(at - origin) * mean])
         found += share * np.outer(center, center)
     return found
 
 
-def cross_moment(model: SpuriousModel, eta: float) -> Float:
-    r"""Cross moment :math:`E[\psi w^\top]`, in units of sigma, shape (p_s, p_t).
+def expected_teacher(model: SpuriousModel, at: float, *, origins: tuple[float, float]) -> Float:
+    """Matrix that gives the mean of w from psi within a Gaussian part of the law, shape (p_t, p_s).
+
+    Parameters
+    ----------
+    model : SpuriousModel
+        The law and what is seen of it.
+    at : float
+        Mean of the part, in units of mu.
+    origins : tuple of float
+        From where w counts the group feature, and from where psi does.
+    """
+    w, psi = ((at - origin) * mu for origin, mu in zip(origins, (model.mu_teacher, model.mu_student), strict=True))
+    found = np.zeros((model.p_teacher, model.p_student))
+    found[0, 0] = 1.0
+    found[1:, 0] = w - model.overlap @ psi
+    found[1:, 1:] = model.overlap
+    return found
+
+
+def cross_moment(model: SpuriousModel, eta: float, *, origins: tuple[float, float]) -> Float:
+    r"""Cross moment :math:`E[w\psi^\top]`, in units of sigma, shape (p_t, p_s).
 
     Parameters
     ----------
@@ -184,11 +209,14 @@ def cross_moment(model: SpuriousModel, eta: float) -> Float:
         The law and what is seen of it.
     eta : float
         Minority fraction.
+    origins : tuple of float
+        From where w counts the group feature, and from where psi does.
     """
-    found = np.zeros((model.p_student, model.p_teacher))
-    found[1:, 1:] = model.overlap.T
+    found = np.zeros((model.p_teacher, model.p_student))
+    found[1:, 1:] = model.overlap
     for share, at in model.components(eta):
-        found += share * np.outer([1.0, *at * model.mu_student], [1.0, *at * model.mu_teacher])
+        w, psi = ((at - origin) * mu for origin, mu in zip(origins, (model.mu_teacher, model.mu_student), strict=True))
+        found += share * np.outer([1.0, *w], [1.0, *psi])
     return found
 
 

@@ -19,6 +19,7 @@ from w2s_probe.theory.spurious_model import Component
 __all__ = ["Axial", "Points", "quadrature"]
 
 Float = NDArray[np.float64]
+NEGLIGIBLE = 1e-22  # weight of a point; most of a fine grid's are far out
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -41,7 +42,9 @@ class Axial:
 
     def inverse(self) -> Axial:
         """Return the inverse; of directions that are not there, 0."""
-        return Axial(block=np.linalg.inv(self.block), rest=1 / self.rest if self.rest else 0.0)
+        (a, b), (_, c) = self.block
+        adjugate = np.array([[c, -b], [-b, a]])
+        return Axial(block=adjugate / (a * c - b**2), rest=1 / self.rest if self.rest else 0.0)
 
     def full(self, frame: Float) -> Float:
         """Return the matrix itself.
@@ -122,7 +125,7 @@ class Points:
         return tuple(Axial(block=block, rest=float(rest)) for block, rest in zip(blocks, rests, strict=True))
 
 
-def quadrature(parts: tuple[Component, ...], mu: Float, *, nodes: int) -> Points:
+def quadrature(parts: tuple[Component, ...], mu: Float, *, origin: float, nodes: int) -> Points:
     """Return points and weights for the law as one system sees it.
 
     Parameters
@@ -131,6 +134,8 @@ def quadrature(parts: tuple[Component, ...], mu: Float, *, nodes: int) -> Points
         Gaussian parts of the law.
     mu : array of shape (p - 1,)
         Distance of the groups as the system sees it, in units of sigma.
+    origin : float
+        From where the coordinate along mu is counted, in units of mu.
     nodes : int
         For each of the two sums.
     """
@@ -140,13 +145,15 @@ def quadrature(parts: tuple[Component, ...], mu: Float, *, nodes: int) -> Points
     frame[0, 0], frame[1:, 1] = 1.0, direction
     along, along_weight = _hermite(nodes)
     square, square_weight = _chi_square(len(mu) - 1, nodes)
-    x = np.ones((len(parts), len(along), len(square), 2))
-    x[..., 1] = along[:, None] + length * np.array([part.at for part in parts])[:, None, None]
-    weight = np.multiply.outer([part.share for part in parts], np.outer(along_weight, square_weight))
-    mean_square = np.broadcast_to(square / max(len(mu) - 1, 1), x.shape[:-1])
-    shape = (len(parts), -1)
+    weight = np.outer(along_weight, square_weight)
+    i, j = np.nonzero(weight > NEGLIGIBLE)
+    x = np.ones((len(parts), len(i), 2))
+    x[..., 1] = along[i] + length * np.array([[part.at - origin] for part in parts])
     return Points(
-        frame=frame, x=x.reshape(*shape, 2), square=mean_square.reshape(shape), weight=weight.reshape(shape)
+        frame=frame,
+        x=x,
+        square=np.tile(square[j] / max(len(mu) - 1, 1), (len(parts), 1)),
+        weight=np.outer([part.share for part in parts], weight[i, j]),
     )
 
 
@@ -171,4 +178,4 @@ def _gauss(diagonal: Float, beside: Float) -> tuple[Float, Float]:
     freedom on.
     """
     points, vectors = eigh_tridiagonal(diagonal, beside)
-    return points, vectors[0] ** 2
+    return np.asarray(points, dtype=np.float64), np.asarray(vectors[0] ** 2, dtype=np.float64)

@@ -68,9 +68,9 @@ def simulated_sizes(model: SpuriousModel, *, core_dimension: int) -> SpuriousSiz
         features = core_dimension * p
         if features > MOST_FEATURES or core_dimension / rate > MOST_ROWS:
             msg = (
-                f"a simulation must have at most {MOST_FEATURES:,} features and {MOST_ROWS:,} rows: {name} {rate:g} and "
-                f"core_dimension {core_dimension} ask for {features:,} and {core_dimension / rate:,.0f}. Lower "
-                "core_dimension."
+                f"a simulation must have at most {MOST_FEATURES:,} features and {MOST_ROWS:,} rows: "
+                f"{name} {rate:g} and core_dimension {core_dimension} ask for {features:,} and "
+                f"{core_dimension / rate:,.0f}. Lower core_dimension."
             )
             raise ConfigError(msg)
         rows[name] = round(core_dimension / rate)
