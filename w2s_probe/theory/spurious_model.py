@@ -69,9 +69,9 @@ class SpuriousModel:
     """
 
     law: Law
-    T: Float
-    S: Float
-    mu: Float
+    T: NDArray[np.floating]
+    S: NDArray[np.floating]
+    mu: NDArray[np.floating]
     sigma: float
     gamma: float
     nu: float
@@ -155,9 +155,7 @@ class SpuriousModel:
                 raise ConfigError(msg)
 
 
-def second_moment(
-    model: SpuriousModel, eta: float, *, of: Literal["teacher", "student"], origin: float = 0.0
-) -> Float:
+def second_moment(model: SpuriousModel, eta: float, *, of: Literal["teacher", "student"], origin: float = 0.0) -> Float:
     r"""Second moment of w or psi, in units of sigma, where the minority has the fraction `eta`.
 
     Parameters
@@ -220,7 +218,7 @@ def cross_moment(model: SpuriousModel, eta: float, *, origins: tuple[float, floa
     return found
 
 
-def _directions(columns: Float, name: str) -> Float:
+def _directions(columns: NDArray[np.floating], name: str) -> Float:
     """Return the matrix in float64 if its columns are orthonormal."""
     found = np.array(as_matrix(columns, name), dtype=np.float64)
     rows, count = found.shape
@@ -238,7 +236,7 @@ def _directions(columns: Float, name: str) -> Float:
     return found
 
 
-def _mean(mu: Float, p: int) -> Float:
+def _mean(mu: NDArray[np.floating], p: int) -> Float:
     found = np.asarray(mu, dtype=np.float64)
     if found.shape != (p,):
         got = f"{found.size} numbers" if found.ndim == 1 else f"shape {found.shape}"
