@@ -96,6 +96,7 @@ def general_risks(model: SpuriousModel) -> Risks:
     --------
     The same minority is milder as two groups of rows than as one cloud that moves.
 
+    >>> from dataclasses import replace
     >>> I = np.eye(6)
     >>> model = SpuriousModel(
     ...     law="gaussian", T=I[:, :3], S=I[:, 3:5], mu=np.array([2.0, 0, 1, 1, 0, 0]), sigma=1, gamma=0.01,

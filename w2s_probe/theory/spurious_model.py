@@ -122,7 +122,13 @@ class SpuriousModel:
         return self.T.T @ self.S
 
     def components(self, eta: float) -> tuple[Component, ...]:
-        """Return the Gaussian parts of the law where the minority has the fraction `eta`."""
+        """Return the Gaussian parts of the law where the minority has the fraction `eta`.
+
+        Parameters
+        ----------
+        eta : float
+            From 0 to 1.
+        """
         if self.law == "gaussian":
             return (Component(share=1.0, at=eta),)
         return (Component(share=1 - eta, at=0.0), Component(share=eta, at=1.0))

@@ -15,12 +15,12 @@ APART = EYE[:, 3:5]
 SHARED = np.stack([EYE[0] + EYE[3], EYE[1] + EYE[4]], axis=1) / np.sqrt(2)
 
 
-def model_of(S: NDArray[np.float64], etas: tuple[float, float, float], **changes: Any) -> SpuriousModel:
+def model_of(student: NDArray[np.floating], etas: tuple[float, float, float], **changes: Any) -> SpuriousModel:
     """Return one of the fixtures' models, changed."""
     values: dict[str, Any] = {
         "law": "gaussian",
         "T": EYE[:, :3],
-        "S": S,
+        "S": student,
         "mu": np.array([2.0, 0, 1, 1, 0, 0]),
         "sigma": 1.0,
         "gamma": 0.01,

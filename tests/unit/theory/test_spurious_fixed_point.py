@@ -26,7 +26,7 @@ from w2s_probe.theory.spurious_quadrature import _chi_square, _hermite
 Float = NDArray[np.float64]
 
 
-def sampled(model: SpuriousModel, eta: float, *, log2: int = 15) -> tuple[Float, Float]:
+def sampled(model: SpuriousModel, eta: float, *, log2: int = 14) -> tuple[Float, Float]:
     """Return w and psi of evenly spread rows, nothing counted from a mean, nothing turned."""
     uniform = qmc.Sobol(len(model.T) + 1, seed=0).random_base2(log2)
     group = np.full(len(uniform), eta) if model.law == "gaussian" else (uniform[:, 0] < eta).astype(float)
@@ -44,7 +44,7 @@ def by_rows(model: SpuriousModel) -> tuple[float, float]:
 
     def solve(x: Float, rate: float) -> Float:
         G = np.linalg.inv(x.T @ x / len(x))
-        for _ in range(200):
+        for _ in range(60):
             G = np.linalg.inv((x / (1 + rate * ((x @ G) * x).sum(1))[:, None]).T @ x / len(x))
         return np.asarray(G)
 
@@ -54,7 +54,7 @@ def by_rows(model: SpuriousModel) -> tuple[float, float]:
     M = np.linalg.solve(weighted.T @ psi, weighted.T @ w)
     r = w - psi @ M
     noise, V = ((r @ G) * r).sum(1), np.zeros_like(H)
-    for _ in range(200):
+    for _ in range(60):
         own = model.nu * ((psi @ V) * psi).sum(1)
         V = H @ ((psi * (omega**2 * (noise + own))[:, None]).T @ psi / len(psi)) @ H
     scale = model.noise_variance * model.gamma
@@ -70,7 +70,7 @@ def solved(model: SpuriousModel) -> tuple[float, float]:
 @pytest.mark.parametrize("S", [APART, SHARED])
 def test_two_sums_give_what_sampled_rows_give(law: str, S: Float) -> None:
     model = model_of(S, (0.1, 0.3, 0.5), law=law, gamma=0.1, nu=0.15, sigma=1.5)
-    assert solved(model) == pytest.approx(by_rows(model), rel=5e-3)  # of 2^15 Sobol points
+    assert solved(model) == pytest.approx(by_rows(model), rel=5e-3)  # of 2^14 Sobol points
 
 
 def test_directions_at_any_angle_too() -> None:
@@ -89,7 +89,7 @@ def test_small_gamma_and_nu_leave_the_second_moments(law: str) -> None:
 
 
 def test_the_pools_term_of_two_groups_is_more_than_second_moments_say() -> None:
-    model = model_of(APART, (0.3, 0.3, 0.5), law="mixture", gamma=1e-7)
+    model = model_of(APART, (0.3, 0.05, 0.5), law="mixture", gamma=1e-7, mu=np.array([6.0, 0, 3, 3, 0, 0]))
     small, none = (np.array(solved(replace(model, nu=nu)))[1] for nu in (1e-5, 0.0))
     by_moments, without = (general_risks(replace(model, nu=nu)).student for nu in (1e-5, 0.0))
     assert none == pytest.approx(without, rel=1e-5)
@@ -107,7 +107,7 @@ def test_without_groups_and_many_directions_it_is_the_error_of_isotropic_feature
     assert student == pytest.approx(teacher, rel=1e-6)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20, deadline=None)
 @given(model=models(most=0.8))
 def test_it_converges_and_says_how_far(model: SpuriousModel) -> None:
     found = fixed_point_risks(model, eta_labeled=[model.eta_labeled], eta_unlabeled=[model.eta_unlabeled])
@@ -163,11 +163,11 @@ def test_a_grid_holds_what_single_models_give(form: str) -> None:
 def test_the_best_pool_is_the_least_of_a_fine_grid(law: str) -> None:
     model = model_of(SHARED, (0.2, 0.4, 0.3), law=law, gamma=0.05, nu=0.05)
     best = best_pools(model, nodes=48)
-    etas = np.linspace(0, 0.5, 201)
+    etas = np.linspace(0, 0.5, 101)
     for form in ("published", "general", "fixed_point"):
-        risks = spurious_risks(model, eta_labeled=[0.2], eta_unlabeled=etas, form=form).student[0]  # type: ignore[arg-type]
-        assert best[form].eta_unlabeled == pytest.approx(etas[risks.argmin()], abs=0.006)  # type: ignore[index]
-        assert best[form].student <= risks.min() * (1 + 1e-9)  # type: ignore[index]
+        risks = spurious_risks(model, eta_labeled=[0.2], eta_unlabeled=etas, form=form).student[0]
+        assert best[form].eta_unlabeled == pytest.approx(etas[risks.argmin()], abs=0.01)
+        assert best[form].student <= risks.min() * (1 + 1e-9)
 
 
 def test_one_published_best_pool_misleads_where_there_are_two_groups() -> None:
@@ -183,7 +183,7 @@ def test_no_pool_is_best_where_nothing_moves() -> None:
 
 def test_a_wrong_grid_is_refused() -> None:
     model = model_of(APART, (0.2, 0.4, 0.3))
-    with pytest.raises(ConfigError, match="eta_unlabeled must be one axis of fractions between 0 and 1: got 1.2"):
+    with pytest.raises(ConfigError, match=r"eta_unlabeled must be one axis of fractions between 0 and 1: got 1\.2"):
         spurious_risks(model, eta_labeled=[0.1], eta_unlabeled=[0.1, 1.2])
     with pytest.raises(ConfigError, match=r"got shape \(1, 2\)"):
         spurious_risks(model, eta_labeled=[[0.1, 0.2]], eta_unlabeled=[0.1])
