@@ -24,6 +24,7 @@ from w2s_probe.plain import Keys, Mark, members
 from w2s_probe.results import SCHEMA, W2SResult
 from w2s_probe.sweep import SweepResult
 from w2s_probe.theory.output import VarianceOutput
+from w2s_probe.theory.spurious_output import SpuriousOutput
 
 __all__ = ["OUTPUTS", "schema_files", "schema_of"]
 
@@ -43,6 +44,7 @@ OUTPUTS: dict[str, type] = {
     "report": W2SResult,
     "run": W2SResult,
     "sweep": SweepResult,
+    "theory spurious": SpuriousOutput,
     "theory variance": VarianceOutput,
 }
 Schema = dict[str, Any]

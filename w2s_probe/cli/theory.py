@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from w2s_probe.cli.options import json_option
+from w2s_probe.cli.theory_spurious import spurious
 
 __all__ = ["theory"]
 
@@ -86,3 +87,6 @@ def variance(*, trials: int | None, seed: int, out: str | None, as_json: bool, *
     click.echo(variance_text(output))
     if out:
         say(f"wrote {out}/result.json, results.parquet, report.html and report.md")
+
+
+theory.add_command(spurious)

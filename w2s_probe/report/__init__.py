@@ -6,6 +6,7 @@ from w2s_probe.report.save import (
     save_diagnosis,
     save_forecast,
     save_results,
+    save_spurious,
     save_variance,
     write_report,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "save_forecast",
     "save_predictions",
     "save_results",
+    "save_spurious",
     "save_variance",
     "write_report",
 ]

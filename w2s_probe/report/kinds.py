@@ -15,11 +15,14 @@ from w2s_probe.report.forecast_page import forecast_page
 from w2s_probe.report.html import page_html, report_html
 from w2s_probe.report.markdown import page_markdown, report_markdown
 from w2s_probe.report.page import Page
+from w2s_probe.report.spurious import spurious_text
+from w2s_probe.report.spurious_page import spurious_page
 from w2s_probe.report.terminal import run_text
 from w2s_probe.report.theory import variance_text
 from w2s_probe.report.theory_page import variance_page
 from w2s_probe.results import W2SResult
 from w2s_probe.theory.output import VarianceOutput
+from w2s_probe.theory.spurious_output import SpuriousOutput
 
 __all__ = ["Kind", "kind_in", "kind_of"]
 
@@ -64,6 +67,7 @@ KINDS = (
     Kind(verb="forecast", key="misfit", result=ForecastResult, text=forecast_text, **_paged(forecast_page)),
     Kind(verb="diagnose", key="pair", result=DiagnosisOutput, text=diagnosis_text, **_paged(diagnosis_page)),
     Kind(verb="theory variance", key="variance", result=VarianceOutput, text=variance_text, **_paged(variance_page)),
+    Kind(verb="theory spurious", key="published", result=SpuriousOutput, text=spurious_text, **_paged(spurious_page)),
 )
 
 

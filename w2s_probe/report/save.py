@@ -21,6 +21,7 @@ from w2s_probe.plain import from_plain, plain
 from w2s_probe.report.kinds import kind_in, kind_of
 from w2s_probe.results import SCHEMA, Estimate, W2SResult
 from w2s_probe.theory.output import VarianceOutput
+from w2s_probe.theory.spurious_output import SpuriousOutput
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,6 +32,7 @@ __all__ = [
     "save_diagnosis",
     "save_forecast",
     "save_results",
+    "save_spurious",
     "save_variance",
     "write_files",
     "write_report",
@@ -136,12 +138,32 @@ def save_variance(output: VarianceOutput, folder: Path) -> None:
     )
 
 
+def save_spurious(output: SpuriousOutput, folder: Path) -> None:
+    """Write the same files for a spurious correlation; tidy rows are the risks over fractions.
+
+    Parameters
+    ----------
+    output : SpuriousOutput
+        What is expected.
+    folder : Path
+        Made if it is not there.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written to.
+    """
+    import polars as pl
+
+    _save(output, pl.DataFrame(list(_of_spurious(output))), folder)
+
+
 def write_report(result: Any, versions: Mapping[str, str], folder: Path) -> None:
     """Write ``report.html`` and ``report.md`` into `folder`: the same bytes for the same result.
 
     Parameters
     ----------
-    result : W2SResult, ForecastResult, DiagnosisOutput or VarianceOutput
+    result : W2SResult, ForecastResult, DiagnosisOutput, VarianceOutput or SpuriousOutput
         What was found.
     versions : mapping of package to version
         With which it was found.
@@ -236,6 +258,14 @@ def _of_variance(output: VarianceOutput) -> Iterator[dict[str, Any]]:
             found = point.simulated[name] if point.simulated else None
             beside = {"simulated": found.value if found else None, "se": found.se if found else None}
             yield {"n": point.n, "N": point.N, "what": name, "expected": value, **beside}
+
+
+def _of_spurious(output: SpuriousOutput) -> Iterator[dict[str, Any]]:
+    for point in output.curve or ():
+        here = {"eta_labeled": point.eta_labeled, "eta_unlabeled": point.eta_unlabeled}
+        for form in ("published", "general", "fixed_point"):
+            risks = getattr(point, form)
+            yield {**here, "form": form, "teacher": risks.teacher, "student": risks.student}
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
