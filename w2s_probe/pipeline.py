@@ -30,6 +30,7 @@ from w2s_probe.protocol import run_w2s
 from w2s_probe.results import W2SResult
 from w2s_probe.splits import Part, Split, draw_splits
 from w2s_probe.strategies import load_strategy
+from w2s_probe.suspects import suspects_of_run
 
 __all__ = ["Run", "composition_for", "fixed_parts", "groups_of", "labeled_table", "run", "split_rows"]
 
@@ -57,6 +58,7 @@ def run(
     options: BackboneOptions,
     split_file: Path | None = None,
     curve: bool = False,
+    suspects: bool = False,
     on_progress: Progress | None = None,
 ) -> Run:
     """Read the data, fetch both backbones' features, and measure weak-to-strong on them.
@@ -79,6 +81,8 @@ def run(
         The user's own splits, instead of drawn ones.
     curve : bool
         Whether to measure smaller sizes too.
+    suspects : bool
+        Whether to look for the pool's likely minority, without its labels or groups.
     on_progress : callable, optional
         Called with backbone name, items encoded and items to encode.
 
@@ -99,6 +103,10 @@ def run(
     if curve:
         points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, config=config, groups=groups)
         result = replace(result, curve=points, cells=(*result.cells, *rows))
+    if suspects:
+        texts = [str(item) for item in table.items or ()] if table.modality == "text" else None
+        found = suspects_of_run(weak, strong, labels, splits=splits, config=config, groups=groups, texts=texts)
+        result = replace(result, suspects=found)
     asked = {"data": data.data, "teacher": teacher, "student": student}
     kept = {"dtype": options.dtype} if options.dtype else {}
     columns = {key: value for key, value in data.to_dict().items() if key != "data"}

@@ -11,6 +11,7 @@ from w2s_probe.config import DataConfig, W2SConfig
 from w2s_probe.errors import DataError
 from w2s_probe.estimates import Estimate, GroupEstimate, PriorMean, WorstGroup
 from w2s_probe.plain import Keys, Mark, from_plain, plain
+from w2s_probe.suspicion import SuspectsFound
 from w2s_probe.text import json_text
 
 __all__ = [
@@ -276,6 +277,8 @@ class W2SResult:
         Calibration of each system, bins with rows only; empty for regression.
     curve : tuple of CurvePoint, or None
         Smaller sizes, by n and then N, with the run itself; None if they were not asked for.
+    suspects : SuspectsFound or None
+        The pool's likely minority; None if it was not asked for.
     cells : tuple of dict
         Tidy rows (seed, part, system, strategy, metric, group, value, n, n_labeled, n_unlabeled);
         they go into their own file and are no part of `to_dict`.
@@ -295,6 +298,7 @@ class W2SResult:
     notes: tuple[str, ...] = ()
     reliability: Mapping[str, tuple[ReliabilityBin, ...]] = field(default_factory=dict)
     curve: Annotated[tuple[CurvePoint, ...] | None, Mark.UNLESS_NONE] = None
+    suspects: Annotated[SuspectsFound | None, Mark.UNLESS_NONE] = None
     cells: Annotated[tuple[dict[str, Any], ...], Mark.HIDDEN] = field(default=(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:

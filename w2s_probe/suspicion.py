@@ -17,6 +17,7 @@ __all__ = [
     "SuspectExample",
     "Suspects",
     "SuspectsConfig",
+    "SuspectsFound",
     "SuspectsOverSeeds",
 ]
 
@@ -263,3 +264,19 @@ class SuspectsOverSeeds:
     auc: float
     pool_error: float
     suspected_error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspectsFound:
+    """The suspects of a run.
+
+    Parameters
+    ----------
+    first : Suspects
+        Those of its first split, by name.
+    judged : SuspectsOverSeeds or None
+        What the suspects of all splits are, where the minority is known.
+    """
+
+    first: Suspects
+    judged: Annotated[SuspectsOverSeeds | None, Mark.UNLESS_NONE] = None

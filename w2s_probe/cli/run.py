@@ -29,6 +29,9 @@ __all__ = ["execute", "run"]
 @experiment_options
 @runtime_options
 @click.option("--curve", is_flag=True, help="Also measure an eighth, a quarter and half of n, and of N.")
+@click.option(
+    "--suspects", is_flag=True, help="Also rank the pool by calibrated error and show the likely minority, label-free."
+)
 @click.option("--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md there.")
 @click.option("--save-predictions", is_flag=True, help="Also write predictions.parquet into --out.")
 @click.option("--save-split", metavar="FILE", help="Write the parts of all seeds: seed, id, part.")
@@ -67,6 +70,7 @@ def execute(
     save_split: str | None = None,
     save_predictions: bool = False,
     curve: bool = False,
+    suspects: bool = False,
     **values: Any,
 ) -> None:
     """Run one experiment and print or save what came of it."""
@@ -88,6 +92,7 @@ def execute(
             options=BackboneOptions(device=device, threads=threads, batch_size=batch_size, dtype=dtype),
             split_file=Path(split_file) if split_file else None,
             curve=curve,
+            suspects=suspects,
             on_progress=on_progress,
         )
     _save(done, out=out, save_split=save_split, save_predictions=save_predictions)

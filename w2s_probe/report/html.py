@@ -8,6 +8,7 @@ from typing import Any
 from w2s_probe.report import figures, grids
 from w2s_probe.report.groups import group_sections
 from w2s_probe.report.page import Page
+from w2s_probe.report.suspects import suspect_sections
 from w2s_probe.report.tables import config_rows, headline, title
 from w2s_probe.results import W2SResult
 from w2s_probe.text import shorten, visible
@@ -43,7 +44,7 @@ def report_html(result: W2SResult, versions: Mapping[str, str]) -> str:
         agreement_figure=figures.agreement_figure(result) if agrees else None,
         curve_figures=figures.curve_figures(result) if result.curve else [],
         reliability_figures=figures.reliability_figures(result),
-        groups=group_sections(result),
+        groups=[*group_sections(result), *suspect_sections(result.suspects)],
         config=config_rows(result.config, result.fingerprint),
         versions=list(versions.items()),
     )

@@ -8,6 +8,7 @@ from w2s_probe.report import grids
 from w2s_probe.report.grids import Grid
 from w2s_probe.report.groups import group_sections
 from w2s_probe.report.page import Page, Section
+from w2s_probe.report.suspects import suspect_sections
 from w2s_probe.report.tables import config_rows, headline
 from w2s_probe.results import W2SResult
 from w2s_probe.text import markdown_code, markdown_text, shorten, visible
@@ -38,7 +39,9 @@ def report_markdown(result: W2SResult, versions: Mapping[str, str]) -> str:
     for name, grid in compared.items():
         parts += [*([f"**{_user(name)}**"] if len(compared) > 1 else []), _table(grid)]
     parts += [f"> Note: {markdown_text(note)}" for note in result.notes]
-    parts += [part for section in group_sections(result) for part in _section(section)]
+    parts += [
+        part for section in (*group_sections(result), *suspect_sections(result.suspects)) for part in _section(section)
+    ]
     if result.curve is not None:
         parts.append(_folded("Learning curves", grids.curve_grid(result)))
     parts.append(_folded("Pseudolabels", grids.selection_grid(result)))

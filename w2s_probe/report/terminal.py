@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from w2s_probe.report.groups import change_grid, cue_text, group_grid
+from w2s_probe.report.suspects import suspects_lines
 from w2s_probe.report.tables import METRIC_NAMES, comparisons, estimate_text, headline, score_text, system_rows
 from w2s_probe.results import W2SResult
 from w2s_probe.text import shorten, visible, width
@@ -36,11 +37,19 @@ def run_text(result: W2SResult) -> str:
         head = "" if len(result.students) == 1 else name
         parts += [columns((head, "", f"in {main}"), [(row.name, row.said, row.text) for row in rows]), ""]
     parts += _groups(result)
+    if result.suspects is not None:
+        lines = [line for said in suspects_lines(result.suspects) for line in _wrapped(visible(said))]
+        parts += ["Likely minority", *lines, ""]
     if result.curve is not None:
         parts += [_curve(result), ""]
     parts.append(textwrap.fill(result.verdict.advice, WIDTH))
     parts += [textwrap.fill(visible(f"Note: {note}"), WIDTH) for note in result.notes]
     return "\n".join(parts)
+
+
+def _wrapped(said: str) -> list[str]:
+    indent = len(said) - len(said.lstrip(" -"))
+    return textwrap.wrap(said, WIDTH, subsequent_indent=" " * indent, drop_whitespace=True) or [said]
 
 
 def _groups(result: W2SResult) -> list[str]:

@@ -5,6 +5,7 @@ from w2s_probe.suspects.judge import judge_suspects, over_seeds
 from w2s_probe.suspects.margins import ErrorModel, fit_errors, margins
 from w2s_probe.suspects.naming import name_clusters
 from w2s_probe.suspects.ranking import RankedPool
+from w2s_probe.suspects.report import suspects_of_run
 
 __all__ = [
     "ErrorModel",
@@ -15,4 +16,5 @@ __all__ = [
     "margins",
     "name_clusters",
     "over_seeds",
+    "suspects_of_run",
 ]
