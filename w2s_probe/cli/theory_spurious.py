@@ -67,8 +67,8 @@ def spurious(
     Two traps. The published formula is one of small gamma: at gamma p_t = .2, simulations lie a third to a
     half above it; the fixed point holds at any gamma. And it is for --law gaussian, where the whole
     cloud moves with eta. Rows that each belong to one of two groups follow --law mixture, where the student's
-    risk is anything from 0.6 to 1.3 times the formula's, and another pool is best: the formula is then
-    printed with "applies": false.
+    risk was 0.6 to 1.3 times the formula's in the cases tried, and another pool is best: the formula is
+    then printed with "applies": false.
 
     \b
     Example:
