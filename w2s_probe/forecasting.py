@@ -25,6 +25,8 @@ from w2s_probe.labels import Labels, read_labels
 from w2s_probe.outlook import ForecastResult
 from w2s_probe.pipeline import groups_of, split_rows
 from w2s_probe.reading import stratified_part
+from w2s_probe.suspects import SearchedRows, suspects_of_run
+from w2s_probe.suspicion import SuspectsFound
 
 __all__ = ["Forecasted", "forecast"]
 
@@ -48,6 +50,7 @@ def forecast(
     store: FeatureStore,
     options: BackboneOptions,
     pool: str | None = None,
+    suspects: bool = False,
     split_file: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Forecasted:
@@ -65,9 +68,14 @@ def forecast(
         As in `run`.
     pool : str, optional
         A second table whose rows are the pool too.
+    suspects : bool
+        Whether to look for the pool's likely minority with the best pair.
     """
     if config.strategies != ("vanilla",):
         msg = f"a forecast speaks of the vanilla student: got {', '.join(config.strategies)}. Leave --strategy out."
+        raise ConfigError(msg)
+    if suspects and pool is not None:
+        msg = "--suspects reads the pool from DATA: got --pool too. Put both tables into one, its rows without labels."
         raise ConfigError(msg)
     table = open_data(data)
     if table.label is None:
@@ -116,7 +124,35 @@ def forecast(
         best=ranked[0],
         pairs=ranked if len(ranked) > 1 else None,
     )
+    if suspects:
+        at = pairs.index(ranked[0])
+        named = dict(zip(names, sets, strict=True))
+        weak, strong = named[teachers[at // len(students)]], named[students[at % len(students)]]
+        result = replace(result, suspects=_suspects(table, weak, strong, labels, (L, U), config))
     return Forecasted(result=result, fetched=fetched)
+
+
+def _suspects(
+    table: Table,
+    weak: FeatureSet,
+    strong: FeatureSet,
+    labels: Labels,
+    parts: tuple[NDArray[np.intp], NDArray[np.intp]],
+    config: W2SConfig,
+) -> SuspectsFound:
+    """Return the suspects of the pool; labels of rows that are not labeled stay empty."""
+    L, U = parts
+    values = np.zeros(len(table), dtype=labels.values.dtype)
+    values[L] = labels.values
+    return suspects_of_run(
+        weak,
+        strong,
+        Labels(values=values, classes=labels.classes),
+        splits=[SearchedRows(labeled=L, unlabeled=U, seed=config.seed)],
+        config=config,
+        texts=[str(item) for item in table.items or ()] if table.modality == "text" else None,
+        known=False,
+    )
 
 
 def _known_rows(

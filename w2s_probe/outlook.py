@@ -11,6 +11,7 @@ from w2s_probe.error_parts import ErrorParts
 from w2s_probe.errors import DataError
 from w2s_probe.plain import Keys, Mark, from_plain
 from w2s_probe.results import Estimate, Verdict, checked_schema, to_json
+from w2s_probe.suspicion import SuspectsFound
 
 __all__ = ["Forecast", "ForecastPoint", "ForecastResult", "Misfit", "Needed", "OtherScore", "Outlook"]
 
@@ -194,6 +195,8 @@ class ForecastResult:
         The pair with the largest expected gain.
     pairs : tuple of Forecast, or None
         All pairs by expected gain; None for a single one.
+    suspects : SuspectsFound or None
+        The pool's likely minority as the best pair shows it; None if it was not asked for.
     """
 
     config: Annotated[Mapping[str, Any], Keys("teacher", "student", "pool", "dtype", DataConfig, W2SConfig)]
@@ -201,6 +204,7 @@ class ForecastResult:
     level: float
     best: Annotated[Forecast, Mark.INLINE]
     pairs: Annotated[tuple[Forecast, ...] | None, Mark.UNLESS_NONE] = None
+    suspects: Annotated[SuspectsFound | None, Mark.UNLESS_NONE] = None
 
     def to_json(self) -> str:
         """Return the object that ``--json`` prints, as one line."""

@@ -174,3 +174,19 @@ def test_no_cue_and_missing_values_are_one_line(cli: Cli, table: Path) -> None:
     done = cli(*RUN)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "have none, the first is row 7" in done.stderr
+
+
+def test_a_forecast_shows_the_likely_minority_of_a_pool_without_labels(cli: Cli, colored: Path) -> None:
+    frame = pl.read_csv(colored).with_columns(y=pl.when(pl.int_range(pl.len()) < 150).then("y"))
+    frame.write_csv(colored)
+    arguments = ("forecast", "table.csv", *PAIR, "--suspects")
+    suspects = found(cli, *arguments)["suspects"]
+    assert "judged" not in suspects
+    assert suspects["first"]["n"] == 150
+    assert suspects["first"]["suspected"] == 225  # a tenth of 2,250 rows
+    ids = [one["row"] for cluster in suspects["first"]["clusters"] for one in cluster["examples"]]
+    assert min(ids) >= 150
+    done = cli(*arguments, "--out", "out")
+    assert "Likely minority" in done.stdout
+    assert "<h2>Likely minority</h2>" in (colored.parent / "out" / "report.html").read_text()
+    assert "--pool" in cli(*arguments, "--pool", "table.csv").stderr

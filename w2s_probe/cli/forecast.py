@@ -26,6 +26,9 @@ __all__ = ["forecast"]
 @experiment_options
 @runtime_options
 @click.option("--pool", metavar="DATA", help="A second table whose rows are the pool; its labels are not read.")
+@click.option(
+    "--suspects", is_flag=True, help="Also rank the pool by calibrated error and show the likely minority, label-free."
+)
 @click.option("--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md there.")
 @config_option
 @json_option
@@ -40,6 +43,7 @@ def forecast(
     dtype: Any,
     quiet: bool,
     pool: str | None,
+    suspects: bool,
     out: str | None,
     as_json: bool,
     split_file: str | None,
@@ -69,6 +73,7 @@ def forecast(
             teachers=names_of(teacher, "--teacher"),
             students=names_of(student, "--student"),
             pool=pool,
+            suspects=suspects,
             store=open_store(cache_root),
             options=BackboneOptions(device=device, threads=threads, batch_size=batch_size, dtype=dtype),
             split_file=Path(split_file) if split_file else None,

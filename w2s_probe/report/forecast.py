@@ -7,7 +7,7 @@ import textwrap
 
 from w2s_probe.outlook import Forecast, ForecastResult, Outlook
 from w2s_probe.report.tables import METRIC_NAMES, asked, estimate_text
-from w2s_probe.report.terminal import WIDTH, columns
+from w2s_probe.report.terminal import WIDTH, columns, suspects_text
 from w2s_probe.results import Estimate
 from w2s_probe.text import shorten, visible
 
@@ -27,6 +27,8 @@ def forecast_text(result: ForecastResult) -> str:
     if result.pairs is not None:
         parts.append(_ranking(result.pairs))
     parts += [_systems(best), _comparisons(best), _curve(best)]
+    if result.suspects is not None:
+        parts.append(suspects_text(result.suspects))
     parts.append(textwrap.fill(best.verdict.advice, WIDTH))
     parts += [textwrap.fill(visible(f"Note: {note}"), WIDTH) for note in best.notes]
     return "\n\n".join(part for part in parts if part)

@@ -11,6 +11,7 @@ from w2s_probe.report import forecast_figures as figures
 from w2s_probe.report.forecast import needed_text, observed_text
 from w2s_probe.report.grids import Grid
 from w2s_probe.report.page import Page, Section
+from w2s_probe.report.suspects import suspect_sections
 from w2s_probe.report.tables import METRIC_NAMES, config_rows, estimate_text, score_text, taught
 from w2s_probe.results import Estimate
 from w2s_probe.text import visible
@@ -37,7 +38,7 @@ def forecast_page(result: ForecastResult) -> Page:
         data=str(result.config["data"]),
         verdict=best.verdict,
         notes=best.notes,
-        sections=list(_sections(result)),
+        sections=[*_sections(result), *suspect_sections(result.suspects)],
         settings=config_rows(result.config, result.fingerprint),
     )
 

@@ -15,9 +15,10 @@ from w2s_probe.report.groups import change_grid, cue_text, group_grid
 from w2s_probe.report.suspects import suspects_lines
 from w2s_probe.report.tables import METRIC_NAMES, comparisons, estimate_text, headline, score_text, system_rows
 from w2s_probe.results import W2SResult
+from w2s_probe.suspicion import SuspectsFound
 from w2s_probe.text import shorten, visible, width
 
-__all__ = ["WIDTH", "columns", "run_text"]
+__all__ = ["WIDTH", "columns", "run_text", "suspects_text"]
 
 WIDTH = 80
 GAP = 2  # cells between columns
@@ -38,13 +39,17 @@ def run_text(result: W2SResult) -> str:
         parts += [columns((head, "", f"in {main}"), [(row.name, row.said, row.text) for row in rows]), ""]
     parts += _groups(result)
     if result.suspects is not None:
-        lines = [line for said in suspects_lines(result.suspects) for line in _wrapped(visible(said))]
-        parts += ["Likely minority", *lines, ""]
+        parts += [suspects_text(result.suspects), ""]
     if result.curve is not None:
         parts += [_curve(result), ""]
     parts.append(textwrap.fill(result.verdict.advice, WIDTH))
     parts += [textwrap.fill(visible(f"Note: {note}"), WIDTH) for note in result.notes]
     return "\n".join(parts)
+
+
+def suspects_text(found: SuspectsFound) -> str:
+    """Return the likely minority as lines of at most 80 cells."""
+    return "\n".join(["Likely minority", *(line for said in suspects_lines(found) for line in _wrapped(visible(said)))])
 
 
 def _wrapped(said: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,11 +24,28 @@ from w2s_probe.suspects.ranking import Clusters, RankedPool, cluster_rows, worst
 from w2s_probe.suspicion import SuspectCluster, SuspectExample, Suspects, SuspectsConfig
 from w2s_probe.validation import check_same_rows
 
-__all__ = ["find_suspects"]
+__all__ = ["SearchedRows", "find_suspects"]
 
 Float = NDArray[np.float64]
 Rows = NDArray[np.intp]
 FEW = 10  # errors, or right rows: fewer hardly say where they are
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SearchedRows:
+    """The rows of a search where nothing is tested.
+
+    Parameters
+    ----------
+    labeled, unlabeled : arrays of int
+        Labeled rows, and the pool.
+    seed : int
+        Deals the folds and starts the clusters.
+    """
+
+    labeled: Rows
+    unlabeled: Rows
+    seed: int
 
 
 def find_suspects(
@@ -36,7 +53,7 @@ def find_suspects(
     student: FeatureSet,
     labels: Labels,
     *,
-    split: Split,
+    split: Split | SearchedRows,
     config: W2SConfig,
     suspects: SuspectsConfig | None = None,
 ) -> tuple[Suspects, RankedPool]:
@@ -54,7 +71,7 @@ def find_suspects(
         Features of the same rows in the same order, of shapes (n, d_t) and (n, d_s).
     labels : Labels
         Classes of the table; read at ``split.labeled`` only.
-    split : Split
+    split : Split or SearchedRows
         Who plays which part; its seed deals the folds and starts the clusters.
     config : W2SConfig
         Head, scaling, pseudolabels and strengths.
@@ -110,7 +127,9 @@ def find_suspects(
     return found, ranked
 
 
-def _read(teacher: FeatureSet, student: FeatureSet, Y: Float, split: Split, config: W2SConfig) -> Reading:
+def _read(
+    teacher: FeatureSet, student: FeatureSet, Y: Float, split: Split | SearchedRows, config: W2SConfig
+) -> Reading:
     L, U = split.labeled, split.unlabeled
     pool_teacher, pool_student = teacher.X[U], student.X[U]
     return read_pipeline(
@@ -132,7 +151,7 @@ def _ranked(
     model: ErrorModel | None,
     X: NDArray[np.floating[Any]],
     asked: SuspectsConfig,
-    split: Split,
+    split: Split | SearchedRows,
 ) -> RankedPool:
     teacher, student, _ = reading.pool
     unranked = RankedPool(

@@ -9,7 +9,7 @@ from w2s_probe.features import FeatureSet
 from w2s_probe.groups import Groups
 from w2s_probe.labels import Labels
 from w2s_probe.splits import Split
-from w2s_probe.suspects.find import find_suspects
+from w2s_probe.suspects.find import SearchedRows, find_suspects
 from w2s_probe.suspects.judge import judge_suspects, over_seeds
 from w2s_probe.suspects.naming import name_clusters
 from w2s_probe.suspicion import SuspectsConfig, SuspectsFound
@@ -22,7 +22,7 @@ def suspects_of_run(
     student: FeatureSet,
     labels: Labels,
     *,
-    splits: Sequence[Split],
+    splits: Sequence[Split | SearchedRows],
     config: W2SConfig,
     groups: Groups | None = None,
     texts: Sequence[str] | None = None,
@@ -36,7 +36,7 @@ def suspects_of_run(
         Features of the same rows, of shapes (n, d_t) and (n, d_s).
     labels : Labels
         Classes of all rows; the search reads those of labeled rows only, `known` ones judge it afterwards.
-    splits : sequence of Split
+    splits : sequence of Split or SearchedRows
         One for each seed.
     config : W2SConfig
         The experiment.
