@@ -190,3 +190,18 @@ def test_a_forecast_shows_the_likely_minority_of_a_pool_without_labels(cli: Cli,
     assert "Likely minority" in done.stdout
     assert "<h2>Likely minority</h2>" in (colored.parent / "out" / "report.html").read_text()
     assert "--pool" in cli(*arguments, "--pool", "table.csv").stderr
+
+
+def test_heads_can_be_taken_away(cli: Cli, colored: Path) -> None:
+    safetensors = pytest.importorskip("safetensors.numpy")
+    chosen = ("--strategy", "vanilla,high_confidence", "--save-heads", "--save-predictions", "--out", "out")
+    assert cli(*RUN, *SIZES, *chosen).returncode == 0
+    out = colored.parent / "out"
+    heads = safetensors.load_file(out / "heads.safetensors")
+    said = pl.read_parquet(out / "predictions.parquet").filter(part="test", seed=1)
+    rows = said["id"].cast(pl.Int64).to_numpy()
+    for name, features in {"teacher": "t.npy", "vanilla": "s.npy", "high_confidence": "s.npy"}.items():
+        X = np.load(colored.parent / features)[rows]
+        scores = X @ heads[f"1/{name}/coef"] + heads[f"1/{name}/intercept"]
+        assert said[f"{name}_class"].to_list() == [str(code) for code in scores.argmax(axis=1)]
+    assert "Add --out DIR" in cli(*RUN, "--save-heads").stderr

@@ -34,6 +34,7 @@ __all__ = ["execute", "run"]
 )
 @click.option("--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md there.")
 @click.option("--save-predictions", is_flag=True, help="Also write predictions.parquet into --out.")
+@click.option("--save-heads", is_flag=True, help="Also write heads.safetensors into --out.")
 @click.option("--save-split", metavar="FILE", help="Write the parts of all seeds: seed, id, part.")
 @config_option
 @json_option
@@ -69,6 +70,7 @@ def execute(
     split_file: str | None = None,
     save_split: str | None = None,
     save_predictions: bool = False,
+    save_heads: bool = False,
     curve: bool = False,
     suspects: bool = False,
     **values: Any,
@@ -79,8 +81,9 @@ def execute(
     from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
     from w2s_probe.report.terminal import run_text
 
-    if save_predictions and not out:
-        msg = "--save-predictions needs a folder to write to: got no --out. Add --out DIR."
+    if (save_predictions or save_heads) and not out:
+        flag = "--save-predictions" if save_predictions else "--save-heads"
+        msg = f"{flag} needs a folder to write to: got no --out. Add --out DIR."
         raise ConfigError(msg)
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
         done = pipeline.run(
@@ -95,7 +98,7 @@ def execute(
             suspects=suspects,
             on_progress=on_progress,
         )
-    _save(done, out=out, save_split=save_split, save_predictions=save_predictions)
+    _save(done, out=out, save_split=save_split, save_predictions=save_predictions, save_heads=save_heads)
     if as_json:
         click.echo(done.result.to_json())
         for note in done.result.notes:
@@ -108,8 +111,9 @@ def execute(
         say(f"wrote {out}/result.json, results.parquet, report.html and report.md")
 
 
-def _save(done: Run, *, out: str | None, save_split: str | None, save_predictions: bool) -> None:
+def _save(done: Run, *, out: str | None, save_split: str | None, save_predictions: bool, save_heads: bool) -> None:
     from w2s_probe.datasets import write_split_file
+    from w2s_probe.report import save_heads as write_heads
     from w2s_probe.report import save_predictions as write_predictions
     from w2s_probe.report import save_results
 
@@ -120,3 +124,5 @@ def _save(done: Run, *, out: str | None, save_split: str | None, save_prediction
         save_results(done.result, Path(out))
     if out and save_predictions:
         write_predictions(done, Path(out))
+    if out and save_heads:
+        write_heads(done, Path(out))

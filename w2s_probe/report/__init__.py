@@ -1,5 +1,6 @@
 """Results as people read them: a terminal table, files, one HTML page, Markdown."""
 
+from w2s_probe.report.heads import save_heads
 from w2s_probe.report.predictions import save_predictions
 from w2s_probe.report.save import (
     load_results,
@@ -15,6 +16,7 @@ __all__ = [
     "load_results",
     "save_diagnosis",
     "save_forecast",
+    "save_heads",
     "save_predictions",
     "save_results",
     "save_spurious",
