@@ -68,12 +68,17 @@ class EfficientNetLite(ImageModel):
         return f"packaged:{self.network}@"
 
     @cached_property
+    def weights_hash(self) -> str:
+        """SHA-256 of the weights, which are the ones this module was written for."""
+        return checked_hash(self.weights, SHA256[self.network], self.name, extra="demo-image")
+
+    @cached_property
     def spec(self) -> EmbeddingSpec:
         """Identity by the hash of the weights, the preprocessing, and where the network is left."""
         where = "the whole network" if self.exit_block is None else f"block {self.exit_block}"
         return EmbeddingSpec(
             backbone=f"packaged:{self.network}",
-            revision=f"sha256:{checked_hash(self.weights, SHA256[self.network], self.name, extra='demo-image')}",
+            revision=f"sha256:{self.weights_hash}",
             pooling=f"spatial mean after {where}",
             normalization="none",
             preprocessing=data_config_text(PREPROCESSING[self.network]),
@@ -85,6 +90,7 @@ class EfficientNetLite(ImageModel):
         import torch
         from timm.data.transforms_factory import create_transform
 
+        _ = self.weights_hash  # refuses other weights before anything reads them
         model = timm.create_model(f"tf_{self.network.replace('-', '_')}", pretrained=False)
         own = model.state_dict()
         state = torch.load(self.weights, map_location="cpu", weights_only=True)
