@@ -23,10 +23,10 @@ class DataConfig:
     ----------
     data : str
         Path of a CSV, Parquet or NDJSON table, of a folder of images, or ``builtin:NAME``.
-    text, label, group, id : str or None
-        Columns of the items, the ground truth, the group value and the row ids.
-    image : str or None
-        Column of image files, relative to the table's folder, instead of texts.
+    text, image : str or None
+        Column of the items: texts, or image files relative to the table's folder.
+    label, group, id : str or None
+        Columns of the ground truth, the group value and the row ids.
     split : str or None
         Column with the values labeled, unlabeled and test; other rows are drawn. Of train, val and
         test, or 0, 1 and 2, test is the test part, train is drawn from, and val takes no part.

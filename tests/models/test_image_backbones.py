@@ -41,7 +41,7 @@ def reference(network: str = "efficientnet-lite0", *, classes: int = 1000) -> An
     import timm
     import torch
 
-    model = timm.create_model(f"tf_{network.replace('-', '_')}", pretrained=False)
+    model: Any = timm.create_model(f"tf_{network.replace('-', '_')}", pretrained=False)
     tensors = torch.load(package_weights(network), weights_only=True).values()
     model.load_state_dict(dict(zip(model.state_dict(), tensors, strict=True)))
     if classes != 1000:
@@ -49,13 +49,21 @@ def reference(network: str = "efficientnet-lite0", *, classes: int = 1000) -> An
     return model.eval()
 
 
+def data_config(model: Any) -> dict[str, Any]:
+    """Return what timm itself says about a model's preprocessing."""
+    from timm.data import config
+
+    resolve: Any = config.resolve_model_data_config
+    return resolve(model)
+
+
 def preprocessed(model: Any, files: ImageFiles) -> Any:
     """Return timm's own preprocessing of files that PIL reads."""
     import torch
     from PIL import Image
-    from timm.data import create_transform, resolve_model_data_config
+    from timm.data.transforms_factory import create_transform
 
-    transform = create_transform(**resolve_model_data_config(model), is_training=False)
+    transform = create_transform(**data_config(model), is_training=False)
     return torch.stack([transform(Image.open(path).convert("RGB")) for path in files])
 
 
@@ -109,10 +117,8 @@ def test_features_of_a_photograph_are_those_of_its_class(tmp_path: Path, name: s
 
 
 def test_preprocessing_is_timms_for_these_networks() -> None:
-    from timm.data import resolve_model_data_config
-
     for network, written in PREPROCESSING.items():
-        assert resolve_model_data_config(reference(network)) == written
+        assert data_config(reference(network)) == written
 
 
 @pytest.mark.parametrize("network", ["lite0", "lite2"])

@@ -6,6 +6,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -143,14 +144,29 @@ def test_any_cut_of_a_file_is_an_image_or_a_reason(tmp_path: Path) -> None:
         assert all(why and len(why) < 300 and "\n" not in why for why in said.values())
 
 
-def test_remarks_on_metadata_stay_off_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    CROP.save(tmp_path / "odd.tif")
-    content = (tmp_path / "odd.tif").read_bytes()
-    (tmp_path / "odd.tif").write_bytes(content.replace(struct.pack("<HHI", 258, 3, 3), struct.pack("<HHI", 258, 3, 2)))
-    with warnings.catch_warnings():
+def test_remarks_on_metadata_stay_off_the_terminal(tmp_path: Path) -> None:
+    CROP.save(tmp_path / "whole.tif")
+    content = (tmp_path / "whole.tif").read_bytes()
+    names = tuple(f"{at}.tif" for at in range(10, 200, 5))
+    for name in names:
+        (tmp_path / name).write_bytes(content[: int(name.partition(".")[0])])
+    files = ImageFiles(tmp_path, names)
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        undecodable(ImageFiles(tmp_path, ("odd.tif",)), np.arange(1))
-    assert capfd.readouterr().err == ""
+        undecodable(files, np.arange(len(files)))
+        assert caught == []
+        for path in files:
+            with suppress(DataError):
+                read_image(path)
+        assert caught  # Pillow itself remarks on some of them
+
+
+def test_a_large_image_is_refused_also_where_warnings_are_off(tmp_path: Path) -> None:
+    png_that_claims(10_000, 10_000)(tmp_path / "large.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(DataError, match="too large to decode safely"):
+            read_image(tmp_path / "large.png")
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 50])

@@ -220,16 +220,16 @@ def test_an_image_that_the_cache_knows_is_not_decoded_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from w2s_probe import opening
+    from w2s_probe.backbones.decoding import undecodable
 
     store, data = FeatureStore(tmp_path / "cache"), DataConfig(data=str(folder))
     embed(data, ["classic:pixels-2x2"], store=store, options=BackboneOptions())
     (folder / "daisy" / "new.png").write_bytes(b"no image")
     tried: list[int] = []
-    whole = opening.undecodable
 
     def counted(files: ImageFiles, rows: np.ndarray) -> dict[int, str]:
         tried.extend(rows.tolist())
-        return whole(files, rows)
+        return undecodable(files, rows)
 
     monkeypatch.setattr(opening, "undecodable", counted)
     with pytest.raises(DataError, match=r"1 of 9 cannot: daisy/new\.png"):
