@@ -24,22 +24,29 @@ class DataConfig:
     Parameters
     ----------
     data : str
-        Path of a CSV, Parquet or NDJSON table, or ``builtin:NAME``.
-    text, label, group, id : str or None
-        Columns of the items, the ground truth, the group value and the row ids.
+        Path of a CSV, Parquet or NDJSON table, of a folder of images, or ``builtin:NAME``.
+    text, image : str or None
+        Column of the items: texts, or image files relative to the table's folder.
+    label, group, id : str or None
+        Columns of the ground truth, the group value and the row ids.
     split : str or None
-        Column with the values labeled, unlabeled and test; other rows are drawn.
+        Column with the values labeled, unlabeled and test; other rows are drawn. Of train, val and
+        test, or 0, 1 and 2, test is the test part, train is drawn from, and val takes no part.
     group_split : str or None
         Column of sources whose rows stay in one part.
+    skip_damaged : bool
+        Leave out rows whose image cannot be decoded, instead of refusing the data.
     """
 
     data: str
     text: str | None = None
+    image: str | None = None
     label: str = "label"
     group: str | None = None
     id: str | None = None
     split: str | None = None
     group_split: str | None = None
+    skip_damaged: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.config import DataConfig, DiagnoseConfig
-from w2s_probe.datasets import Table, missing_column, open_data
+from w2s_probe.datasets import Table, missing_column
 from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.diagnostics import diagnose as diagnose_features
 from w2s_probe.fetching import Fetched, Progress, fetch, open_source, without_folders
 from w2s_probe.labels import Task, read_labels
+from w2s_probe.opening import open_table
 
 __all__ = ["Diagnosed", "diagnose"]
 
@@ -57,7 +58,7 @@ def diagnose(
     W2SProbeError
         With one sentence that says what was expected, what came and what to do.
     """
-    table = open_data(data)
+    table = open_table(data, store)
     rows, targets = _known_targets(table, data, task)
     sources = [open_source(table, name, options, store) for name in (teacher, student)]
     (weak, strong), fetched = fetch(table, sources, store, on_progress)
@@ -65,7 +66,12 @@ def diagnose(
     asked = {"data": data.data, "teacher": teacher, "student": student}
     shown = {key: without_folders(name) for key, name in asked.items()}
     return Diagnosed(
-        result=replace(found, config={**shown, "label": data.label, "task": task, **found.config}), fetched=fetched
+        result=replace(
+            found,
+            config={**shown, "label": data.label, "task": task, **found.config},
+            notes=(*table.notes, *found.notes),
+        ),
+        fetched=fetched,
     )
 
 

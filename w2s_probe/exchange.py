@@ -300,7 +300,9 @@ def _digests(table: Table, name: str, by: str) -> Digests:
             raise DataError(msg)
         return label_digests("id", table.ids.tolist())
     if table.items is None:
-        msg = f"{name} is matched by items: {table.name} was read without any. Name the column of texts with --text."
+        msg = (
+            f"{name} is matched by items: {table.name} was read without any. Name their column with --text or --image."
+        )
         raise DataError(msg)
     return item_digests(table.items)
 

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
-from w2s_probe.backbones.base import Items
+from w2s_probe.backbones.base import Items, take
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.config import DataConfig
-from w2s_probe.datasets import Table, open_data
+from w2s_probe.datasets import Table
 from w2s_probe.errors import BackboneError, DataError
 from w2s_probe.exchange import from_cache, from_file
 from w2s_probe.features import FeatureSet
+from w2s_probe.opening import open_table
 from w2s_probe.plain import Mark
 from w2s_probe.splits import same_item_blocks
 from w2s_probe.validation import row_blocks
@@ -81,6 +82,7 @@ def embed(
     store: FeatureStore,
     options: BackboneOptions,
     on_progress: Progress | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> list[Fetched]:
     """Bring the features of all rows into the cache, and say what it took.
 
@@ -92,8 +94,13 @@ def embed(
         ``KIND:NAME``; exits of one model share its forward pass.
     store, options, on_progress
         As in `run`.
+    on_note : callable, optional
+        Called with a sentence on rows that are left out.
     """
-    table = open_data(data)
+    table = open_table(data, store)
+    if on_note:
+        for note in table.notes:
+            on_note(note)
     sources = [open_source(table, name, options, store) for name in backbones]
     return _embed_table(table, sources, store, on_progress)
 
@@ -103,7 +110,16 @@ def without_folders(name: str) -> str:
     kind, colon, rest = name.partition(":")
     if not colon:
         return Path(name).name
-    return f"{kind}:{Path(rest).name}" if kind in ("features", "sentence-transformers") else name
+    if kind in ("features", "sentence-transformers"):
+        return f"{kind}:{Path(rest).name}"
+    if kind == "timm":
+        model, at, weights = rest.partition("@")
+        return f"{kind}:{model}{at}{Path(weights).name}"
+    if kind == "open_clip" and not rest.startswith("hf-hub:"):
+        model, slash, weights = rest.partition("/")
+        folder = rest.startswith(("local-dir:", "/", ".", "~"))
+        return f"{kind}:{'' if folder else model + slash}{Path(weights or rest).name}"
+    return name
 
 
 def open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore) -> FeatureSet | Backbone:
@@ -113,9 +129,12 @@ def open_source(table: Table, name: str, options: BackboneOptions, store: Featur
     if name.startswith("cached:"):
         return from_cache(table, name.partition(":")[2], store)
     backbone = get_backbone(name, options)
-    if table.modality is None:
-        msg = f"{name} needs items to embed: {table.name} was read without any. Name the column of texts with --text."
+    if table.modality is None or table.items is None:
+        msg = (
+            f"{name} needs items to embed: {table.name} was read without any. Name their column with --text or --image."
+        )
         raise DataError(msg)
+    backbone = backbone.suited_to(table.items)
     if backbone.modality != table.modality:
         msg = f"{name} takes {backbone.modality}s: {table.name} holds {table.modality}s. See: w2s-probe backbones"
         raise BackboneError(msg)
@@ -278,7 +297,7 @@ def embed_items(
 def _encode(
     first: Backbone, others: Sequence[Backbone], items: Items, positions: NDArray[np.intp]
 ) -> list[tuple[NDArray[np.float32], dict[str, Any]]]:
-    chosen = items[positions] if isinstance(items, np.ndarray) else [items[i] for i in positions]
+    chosen = take(items, positions)
     features = first.encode_together(others, chosen)
     cut = first.truncated(chosen)
     return [(X, {**member.recorded(), "truncated": cut}) for X, member in zip(features, (first, *others), strict=True)]

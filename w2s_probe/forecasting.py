@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from w2s_probe.backbones import Backbone, BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.config import DataConfig, W2SConfig
-from w2s_probe.datasets import Table, missing_column, open_data
+from w2s_probe.datasets import Table, missing_column
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.errors import ConfigError, DataError
 from w2s_probe.features import FeatureSet
 from w2s_probe.fetching import Fetched, Progress, fetch, item_keys, open_source, without_folders
 from w2s_probe.forecast import forecast_pair
 from w2s_probe.labels import Labels, read_labels
+from w2s_probe.opening import open_table
 from w2s_probe.outlook import ForecastResult
 from w2s_probe.pipeline import groups_of, split_rows
 from w2s_probe.reading import stratified_part
@@ -77,7 +78,7 @@ def forecast(
     if suspects and pool is not None:
         msg = "--suspects reads the pool from DATA: got --pool too. Put both tables into one, its rows without labels."
         raise ConfigError(msg)
-    table = open_data(data)
+    table = open_table(data, store)
     if table.label is None:
         raise missing_column(data.label, table.columns, flag="--label", name=table.name)
     names = list(dict.fromkeys([*teachers, *students]))
@@ -86,9 +87,11 @@ def forecast(
     labels = read_labels([table.label[row] for row in L], name=data.label, task=config.task)
     sets, fetched = fetch(table, sources, store, on_progress)
     features = {name: [found.X[U]] for name, found in zip(names, sets, strict=True)}
-    beside: NDArray[np.bytes_] | None = None
+    beside, left_out = None, table.notes
     if pool is not None:
-        second = open_data(DataConfig(data=pool, text=data.text, id=data.id))
+        items = DataConfig(data=pool, text=data.text, image=data.image, id=data.id, skip_damaged=data.skip_damaged)
+        second = open_table(items, store)
+        left_out += second.notes
         others = [open_source(second, name, options, store) for name in names]
         more, again = fetch(second, others, store, on_progress)
         fetched += again
@@ -112,7 +115,8 @@ def forecast(
         for teacher in teachers
         for student in students
     ]
-    ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
+    noted = [replace(pair, notes=(*left_out, *pair.notes)) for pair in pairs]
+    ranked = tuple(sorted(noted, key=lambda pair: -pair.gain.value))
     asked = {"data": data.data, "teacher": ",".join(teachers), "student": ",".join(students)}
     columns = {key: value for key, value in data.to_dict().items() if key != "data"}
     sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": n_test}

@@ -18,13 +18,14 @@ from w2s_probe.cache import FeatureStore
 from w2s_probe.composition import Composition, composition_of
 from w2s_probe.config import DataConfig, SweepConfig, W2SConfig
 from w2s_probe.curves import learning_curve
-from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
+from w2s_probe.datasets import Table, missing_column, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.errors import ConfigError
 from w2s_probe.features import FeatureSet
 from w2s_probe.fetching import Fetched, Progress, fetch, open_source, tied_rows, without_folders
 from w2s_probe.groups import Groups, read_groups
 from w2s_probe.labels import Labels, Task, read_labels
+from w2s_probe.opening import open_table
 from w2s_probe.outcomes import SeedOutcome
 from w2s_probe.protocol import run_w2s
 from w2s_probe.results import W2SResult
@@ -91,7 +92,7 @@ def run(
     W2SProbeError
         With one sentence that says what was expected, what came and what to do.
     """
-    table, labels = labeled_table(data, config.task)
+    table, labels = labeled_table(data, config.task, store)
     for name in config.strategies:
         load_strategy(name, config.settings)
     sources = [open_source(table, name, options, store) for name in (teacher, student)]
@@ -112,7 +113,7 @@ def run(
     columns = {key: value for key, value in data.to_dict().items() if key != "data"}
     shown = {**{key: without_folders(name) for key, name in asked.items()}, **columns, **kept, **result.config}
     return Run(
-        result=replace(result, config=shown),
+        result=replace(result, config=shown, notes=(*table.notes, *result.notes)),
         outcomes=outcomes,
         table=table,
         labels=labels,
@@ -211,9 +212,9 @@ def composition_for(labels: Labels, groups: Groups | None, config: W2SConfig) ->
     return composition_of(labels, groups, etas=config.etas, balance_classes=config.balance_classes)
 
 
-def labeled_table(data: DataConfig, task: Task) -> tuple[Table, Labels]:
+def labeled_table(data: DataConfig, task: Task, store: FeatureStore) -> tuple[Table, Labels]:
     """Return a table and its ground truth."""
-    table = open_data(data)
+    table = open_table(data, store)
     if table.label is None:
         raise missing_column(data.label, table.columns, flag="--label", name=table.name)
     return table, read_labels(table.label, name=data.label, task=task)

@@ -65,7 +65,7 @@ def sweep(
     W2SProbeError
         With one sentence that says what was expected, what came and what to do.
     """
-    table, labels = labeled_table(data, config.task)
+    table, labels = labeled_table(data, config.task, store)
     for name in config.strategies:
         load_strategy(name, config.settings)
     names = list(dict.fromkeys([*teachers, *students]))
@@ -78,7 +78,9 @@ def sweep(
     weak, strong = ({without_folders(name): features[name] for name in side} for side in (teachers, students))
     found = run_sweep(weak, strong, source, config=config, folder=folder, jobs=jobs, on_progress=on_progress)
     asked = {"teachers": list(weak), "students": list(strong), **data.to_dict(), "data": without_folders(data.data)}
-    return Sweep(result=replace(found, config={**asked, **found.config}), fetched=fetched)
+    return Sweep(
+        result=replace(found, config={**asked, **found.config}, notes=(*table.notes, *found.notes)), fetched=fetched
+    )
 
 
 def _split_source(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.errors import DataError
 
-__all__ = ["check_expansion", "is_regular_file", "native_reader", "read_member", "reason"]
+__all__ = ["check_expansion", "is_folder", "is_regular_file", "native_reader", "read_member", "reason"]
 
 ALWAYS_READ = 2**30  # bytes in memory that need no excuse
 MOST_EXPANSION = 100  # bytes in memory for each byte on disk, beyond that; deflate reaches 1,000 on zeros only
@@ -27,6 +27,14 @@ def is_regular_file(path: Path) -> bool:
     try:
         return path.is_file()
     except (OSError, ValueError):  # a name too long, a folder that may not be looked into, a NUL
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether `path` names a folder, also if the system refuses the name."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
         return False
 
 

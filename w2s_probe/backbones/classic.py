@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality
+from w2s_probe.backbones.decoding import each_batch
 from w2s_probe.errors import BackboneError
 from w2s_probe.features import EmbeddingSpec
+from w2s_probe.images import ImageFiles
 
 __all__ = ["Hashing", "Pixels", "classic"]
 
@@ -68,26 +70,46 @@ class Hashing(Backbone):
 
 
 class Pixels(Backbone):
-    """Pixels averaged over a grid of equal areas, divided by 255."""
+    """Pixels averaged over a grid of equal areas, divided by 255; files are decoded to RGB, whatever their size."""
 
     modality: Modality = "image"
 
-    def __init__(self, height: int, width: int) -> None:
-        self.name, self.height, self.width = f"classic:pixels-{height}x{width}", height, width
+    def __init__(self, height: int, width: int, *, files: bool = False) -> None:
+        self.name, self.height, self.width, self.files = f"classic:pixels-{height}x{width}", height, width, files
+
+    def suited_to(self, items: Items) -> Backbone:
+        """Return the variant for files, which always have three channels, or for arrays, which keep theirs."""
+        suited = Pixels(self.height, self.width, files=isinstance(items, ImageFiles))
+        suited.dtype = self.dtype
+        return suited
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
         """Identity by the grid; there is nothing else."""
-        return EmbeddingSpec(backbone=self.name, revision="1", pooling="area average", normalization="divided by 255")
+        return EmbeddingSpec(
+            backbone=self.name,
+            revision="1",
+            pooling="area average",
+            normalization="divided by 255",
+            preprocessing="RGB" if self.files else "",
+        )
 
     def encode(self, items: Items) -> NDArray[np.float32]:
         """Return features of shape (n, height * width * channels)."""
-        images = np.asarray(items, dtype=np.float64)
+        if isinstance(items, ImageFiles):
+            pooled = each_batch(
+                items, lambda image: self._pooled(np.asarray(image)[None]), np.concatenate, batch_size=64
+            )
+            return np.concatenate(pooled)
+        images = np.asarray(items)
         if images.ndim not in (3, 4):
             msg = f"{self.name} needs images of one size: got an array of shape {images.shape}. Resize them first."
             raise BackboneError(msg)
+        return self._pooled(images)
+
+    def _pooled(self, images: NDArray[Any]) -> NDArray[np.float32]:
         rows, columns = _areas(self.height, images.shape[1]), _areas(self.width, images.shape[2])
-        pooled = np.einsum("ah,nhw...,bw->nab...", rows, images, columns, optimize=True)
+        pooled = np.einsum("ah,nhw...,bw->nab...", rows, images.astype(np.float64), columns, optimize=True)
         return (pooled.reshape(len(images), -1) / 255).astype(np.float32)
 
 

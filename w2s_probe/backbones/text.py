@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import version
@@ -13,17 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, require
-from w2s_probe.backbones.identity import NOT_WEIGHTS, hash_folder
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, require, texts
+from w2s_probe.backbones.hub import first_line, hub_folder
+from w2s_probe.backbones.identity import hash_folder
 from w2s_probe.errors import BackboneError
 from w2s_probe.features import EmbeddingSpec
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["SentenceTransformerBackbone", "first_line", "quiet_transformers", "sentence_transformers"]
-
-HUB_SECONDS = 5
+__all__ = ["SentenceTransformerBackbone", "quiet_transformers", "sentence_transformers"]
 
 
 class SentenceTransformerBackbone(Backbone):
@@ -76,7 +73,7 @@ class SentenceTransformerBackbone(Backbone):
 
     def encode(self, items: Items) -> NDArray[np.float32]:
         """Return what `SentenceTransformer.encode` returns, as float32."""
-        X = self.model.encode(list(items), batch_size=self.options.batch_size, show_progress_bar=False)
+        X = self.model.encode(texts(items), batch_size=self.options.batch_size, show_progress_bar=False)
         return np.asarray(X, dtype=np.float32)
 
     def truncated(self, items: Items) -> list[int]:
@@ -84,7 +81,7 @@ class SentenceTransformerBackbone(Backbone):
         limit = self.model.max_seq_length
         if limit is None or not hasattr(self.model.tokenizer, "model_max_length"):
             return []
-        tokens = self.model.tokenizer(list(items), truncation=False, padding=False, verbose=False)["input_ids"]
+        tokens = self.model.tokenizer(texts(items), truncation=False, padding=False, verbose=False)["input_ids"]
         return [i for i, row in enumerate(tokens) if len(row) > limit]
 
     def recorded(self) -> Mapping[str, Any]:
@@ -105,7 +102,7 @@ def sentence_transformers(name: str, options: BackboneOptions) -> SentenceTransf
     require("sentence_transformers", extra="text", wanted_by=wanted_by)
     folder = Path(name).expanduser()
     if not folder.is_dir():
-        folder = _from_hub(name if "/" in name else f"sentence-transformers/{name}")
+        folder = hub_folder(name if "/" in name else f"sentence-transformers/{name}", kind="sentence-transformers")
     if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
         msg = (
             f"{wanted_by} must name a model folder: {folder} holds neither modules.json nor config.json. "
@@ -121,48 +118,3 @@ def quiet_transformers() -> None:
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-
-
-def _from_hub(repository: str) -> Path:
-    """Return the local snapshot of a hub model, downloading it if there is a network."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(repository, local_files_only=True))
-    except HFValidationError:
-        msg = (
-            f"sentence-transformers: must be followed by a folder or a model name: got {repository!r}. Check the path."
-        )
-        raise BackboneError(msg) from None
-    except LocalEntryNotFoundError:
-        return _download(repository)
-
-
-def _download(repository: str) -> Path:
-    from huggingface_hub import constants, snapshot_download
-
-    try:
-        if not constants.HF_HUB_OFFLINE:
-            _reach(f"{constants.ENDPOINT}/api/models/{repository}")
-        return Path(snapshot_download(repository, ignore_patterns=list(NOT_WEIGHTS)))
-    except (OSError, ValueError) as error:  # the hub's and the network's errors derive from these
-        msg = (
-            f"sentence-transformers:{repository} must be a model on the hub or a local folder: it is neither on this "
-            f"machine nor could it be fetched ({first_line(error)}). Check the name and the network, or give a folder."
-        )
-        raise BackboneError(msg) from error
-
-
-def _reach(url: str) -> None:
-    """Raise `OSError` if nobody answers soon: the hub's own first request has no time limit."""
-    try:
-        with urllib.request.urlopen(url, timeout=HUB_SECONDS):  # noqa: S310  # the hub's endpoint, from its settings
-            pass
-    except urllib.error.HTTPError:
-        return  # somebody answered: what they say is for the hub's client, which has the user's token
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says first, without its full stop."""
-    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__

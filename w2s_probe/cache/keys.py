@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.features import EmbeddingSpec
+from w2s_probe.images import ImageFiles
 
 __all__ = ["DIGEST_BYTES", "Digests", "find", "fingerprint", "item_digests", "label_digests", "shard_name"]
 
@@ -18,13 +19,13 @@ DIGEST_BYTES = 16  # 128 bits: a clash among 1e9 items has probability 1e-21
 Digests = NDArray[np.bytes_]
 
 
-def item_digests(items: Sequence[str] | NDArray[Any]) -> Digests:
+def item_digests(items: Sequence[str] | NDArray[Any] | ImageFiles) -> Digests:
     """Return the leading 128 bits of the SHA-256 of each text or image.
 
     Parameters
     ----------
-    items : sequence of str, or array of shape (n, height, width) or (n, height, width, channels)
-        Texts are hashed as UTF-8, images with their type and shape.
+    items : sequence of str, ImageFiles, or array of shape (n, height, width) or (n, height, width, channels)
+        Texts are hashed as UTF-8, files by their bytes whatever their names, arrays with their type and shape.
 
     Returns
     -------
@@ -35,6 +36,8 @@ def item_digests(items: Sequence[str] | NDArray[Any]) -> Digests:
         kind = f"image {items.dtype.str} {items.shape[1:]}\0".encode()
         parts = (kind + np.ascontiguousarray(image).tobytes() for image in items)
         return _digests(parts)
+    if isinstance(items, ImageFiles):
+        return _digests(b"image file\0" + content for content in items.hashes)
     return label_digests("text", items)
 
 

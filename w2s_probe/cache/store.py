@@ -174,6 +174,21 @@ class FeatureStore:
             os.utime(self._folder(spec))  # when it was last of use, for `clean`
         return X
 
+    def known(self, digests: Digests) -> NDArray[np.bool_]:
+        """Return which items have features of some backbone here, those of imports left out.
+
+        Parameters
+        ----------
+        digests : array of shape (n,)
+            Of the items, as `item_digests` returns them.
+        """
+        found = np.zeros(len(digests), dtype=np.bool_)
+        for folder in self._folders():
+            computed = [s.digests for s in self._intact_sidecars(folder) if "matched_by" not in s.recorded]
+            if computed:
+                found |= find(digests, np.concatenate(computed)) >= 0
+        return found
+
     def width(self, spec: EmbeddingSpec, digests: Digests) -> int:
         """Return the number of features of these items; 0 if none is here.
 

@@ -30,6 +30,7 @@ def import_(
     name: str,
     data: str | None,
     text: str | None,
+    image: str | None,
     id: str | None,  # noqa: A002
     dtype: str | None,
     replace: bool,
@@ -53,7 +54,7 @@ def import_(
         Path(file),
         name=name,
         store=open_store(cache_root),
-        data=_data(data, text, id),
+        data=_data(data, text=text, image=image, id=id),
         dtype=dtype,
         replace=replace,
     )
@@ -78,6 +79,7 @@ def export_(
     file: str,
     data: str | None,
     text: str | None,
+    image: str | None,
     id: str | None,  # noqa: A002
     force: bool,
     cache_root: str | None,
@@ -97,7 +99,7 @@ def export_(
     from w2s_probe.cli.rim import open_store
 
     done = exchange.export_features(
-        name, Path(file), store=open_store(cache_root), data=_data(data, text, id), force=force
+        name, Path(file), store=open_store(cache_root), data=_data(data, text=text, image=image, id=id), force=force
     )
     if as_json:
         click.echo(to_json(done))
@@ -105,11 +107,11 @@ def export_(
     click.echo(f"wrote {done.rows:,} rows, {done.dim} dimensions to {file}")
 
 
-def _data(data: str | None, text: str | None, id: str | None) -> DataConfig | None:  # noqa: A002
+def _data(data: str | None, *, text: str | None, image: str | None, id: str | None) -> DataConfig | None:  # noqa: A002
     from w2s_probe.config import DataConfig
     from w2s_probe.errors import ConfigError
 
-    if data is None and (text or id):
-        msg = "--text and --id name columns of a table: got no --data. Add --data DATA."
+    if data is None and (text or image or id):
+        msg = "--text, --image and --id name columns of a table: got no --data. Add --data DATA."
         raise ConfigError(msg)
-    return None if data is None else DataConfig(data=data, text=text, id=id)
+    return None if data is None else DataConfig(data=data, text=text, image=image, id=id)

@@ -66,6 +66,7 @@ def embed(
             store=open_store(cache_root, shard_rows=shard_rows),
             options=BackboneOptions(device=device, threads=threads, batch_size=batch_size, dtype=dtype),
             on_progress=on_progress,
+            on_note=lambda note: say(f"note: {note}", err=True),
         )
     if as_json:
         click.echo(to_json(Embedded(backbones=tuple(fetched))))

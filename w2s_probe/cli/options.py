@@ -72,7 +72,9 @@ def _column(field: str, name: str, help: str) -> Decorator:  # noqa: A002
 data_options = _all(
     click.argument("data"),
     _column("text", "--text", "Column of the texts to embed."),
+    _column("image", "--image", "Column of image files to embed, relative to the table's folder."),
     _column("id", "--id", "Column of distinct row ids."),
+    click.option("--skip-damaged", is_flag=True, help="Leave out images that cannot be decoded, and say which."),
 )
 
 pair_options = _all(
@@ -88,7 +90,7 @@ def _axis(field: str, name: str, help: str, *more: str, metavar: str = "NUMBER",
 
 label_options = _all(
     _column("label", "--label", "Column of the ground truth."),
-    _column("split", "--split", "Column with the values labeled, unlabeled, test; other rows are drawn."),
+    _column("split", "--split", "Column of parts: labeled, unlabeled, test; or train, val, test; or 0, 1, 2."),
     _column("group_split", "--group-split", "Column of sources; the rows of one stay in one part."),
 )
 
@@ -193,6 +195,7 @@ sweep_options = _all(
 matched_options = _all(
     click.option("--data", metavar="DATA", help="Table or builtin:NAME whose rows they are."),
     _column("text", "--text", "Column of DATA's texts."),
+    _column("image", "--image", "Column of DATA's image files."),
     _column("id", "--id", "Column of DATA's distinct row ids."),
 )
 

@@ -6,13 +6,14 @@ import csv
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from w2s_probe.config import DataConfig
 from w2s_probe.datasets.table import Table
 from w2s_probe.errors import DataError, W2SProbeError, did_you_mean, listed
+from w2s_probe.images import ImageFiles
 from w2s_probe.parquet import read_parquet
 from w2s_probe.untrusted import check_expansion, is_regular_file, native_reader, reason
 
@@ -40,19 +41,24 @@ def read_table(path: Path, config: DataConfig) -> Table:
         If the file is missing, empty, unreadable or not UTF-8, a column is missing, a text is
         missing, or ids repeat.
     """
-    return table_from_frame(read_frame(path), config, name=path.name)
+    return table_from_frame(read_frame(path), config, name=path.name, folder=path.parent)
 
 
-def table_from_frame(frame: pl.DataFrame, config: DataConfig, *, name: str, license: str = "") -> Table:  # noqa: A002
-    """Return a polars frame as a table; see `read_table`."""
+def table_from_frame(
+    frame: pl.DataFrame,
+    config: DataConfig,
+    *,
+    name: str,
+    license: str = "",  # noqa: A002
+    folder: Path = Path(),
+) -> Table:
+    """Return a polars frame as a table whose files are relative to a folder; see `read_table`."""
     if not len(frame):
         msg = (
             f"{name} must hold at least one row: it has columns {listed(frame.columns)} and no rows. Check the export."
         )
         raise DataError(msg)
-    text = _column(frame, config.text, "--text", name)
-    if text is not None:
-        _check_texts(text, config.text or "", name)
+    modality, items = _items(frame, config, name, folder)
     ids = _column(frame, config.id, "--id", name)
     if ids is not None and None in ids:
         msg = (
@@ -64,8 +70,8 @@ def table_from_frame(frame: pl.DataFrame, config: DataConfig, *, name: str, lice
         name=name,
         ids=np.array([str(i) for i in (ids if ids is not None else range(len(frame)))]),
         named=ids is not None,
-        modality=None if text is None else "text",
-        items=text,
+        modality=modality,
+        items=items,
         columns=tuple(frame.columns),
         label=_column(frame, config.label, "--label", name) if has_label else None,
         group=_column(frame, config.group, "--group", name),
@@ -75,10 +81,29 @@ def table_from_frame(frame: pl.DataFrame, config: DataConfig, *, name: str, lice
     )
 
 
+def _items(
+    frame: pl.DataFrame, config: DataConfig, name: str, folder: Path
+) -> tuple[Literal["text", "image"] | None, list[Any] | ImageFiles | None]:
+    """Return what is to be embedded, and what it is."""
+    if config.text and config.image:
+        msg = f"{name} must be embedded by one column: got --text {config.text} and --image {config.image}. Drop one."
+        raise DataError(msg)
+    column = config.text or config.image
+    if column is None:
+        return None, None
+    values = _column(frame, column, "--text" if config.text else "--image", name) or []
+    _check_texts(values, column, name, what="text" if config.text else "path")
+    if config.text:
+        return "text", values
+    files = ImageFiles(folder, tuple(values))
+    files.check_present(name)
+    return "image", files
+
+
 def read_frame(path: Path) -> pl.DataFrame:
     """Return a whole table file as a polars frame, or raise `DataError` in one sentence."""
     if not is_regular_file(path):
-        msg = f"data must be a table file or builtin:NAME: there is no file {path}. Check the path."
+        msg = f"data must be a table file, a folder of images or builtin:NAME: there is no file {path}. Check the path."
         raise DataError(msg)
     if path.suffix not in SUFFIXES:
         msg = (
@@ -163,8 +188,10 @@ def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str)
     return DataError(f"{flag} must name a column of {name}: got {column!r}, it has {listed(columns)}.{near}")
 
 
-def _check_texts(texts: list[Any], column: str, name: str) -> None:
+def _check_texts(texts: list[Any], column: str, name: str, *, what: str) -> None:
     for row, text in enumerate(texts):
         if not isinstance(text, str):
-            msg = f"column {column!r} of {name} must hold a text in every row: row {row} is {text!r}. Drop or fill it."
+            msg = (
+                f"column {column!r} of {name} must hold a {what} in every row: row {row} is {text!r}. Drop or fill it."
+            )
             raise DataError(msg)

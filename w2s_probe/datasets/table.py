@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from w2s_probe.config import DataConfig
 from w2s_probe.errors import DataError
+from w2s_probe.images import ImageFiles
+from w2s_probe.untrusted import is_folder
 
 __all__ = ["Table", "open_data"]
 
@@ -30,7 +32,7 @@ class Table:
         Whether the ids come from the data, so that features can be aligned by them.
     modality : {"text", "image"} or None
         What `items` are; None if the table has labels only.
-    items : list of str, array of shape (n, height, width[, channels]), or None
+    items : list of str, ImageFiles, array of shape (n, height, width[, channels]), or None
         What backbones embed.
     columns : tuple of str
         Names of all columns of the data.
@@ -38,19 +40,22 @@ class Table:
         The columns the config names; a missing value is None.
     license : str
         Of built-in data; empty for a user's own.
+    notes : tuple of str
+        Which rows were left out, and why.
     """
 
     name: str
     ids: NDArray[np.str_]
     named: bool
     modality: Literal["text", "image"] | None = None
-    items: Sequence[str] | NDArray[Any] | None = None
+    items: Sequence[str] | NDArray[Any] | ImageFiles | None = None
     columns: tuple[str, ...] = ()
     label: list[Any] | None = None
     group: list[Any] | None = None
     split: list[Any] | None = None
     source: list[Any] | None = None
     license: str = ""
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -64,9 +69,30 @@ class Table:
             )
             raise DataError(msg)
 
+    def take(self, rows: NDArray[np.intp], *, note: str) -> Table:
+        """Return some of the rows, with a note on the others.
+
+        Parameters
+        ----------
+        rows : array of int, shape (m,)
+            Positions.
+        note : str
+            What became of the rest, in a sentence.
+        """
+        columns = {name: getattr(self, name) for name in ("label", "group", "split", "source")}
+        kept: dict[str, Any] = {
+            name: None if values is None else [values[row] for row in rows] for name, values in columns.items()
+        }
+        items: Any = self.items
+        if isinstance(items, ImageFiles):
+            items = items.take(rows)
+        elif items is not None:
+            items = items[rows] if isinstance(items, np.ndarray) else [items[row] for row in rows]
+        return replace(self, ids=self.ids[rows], items=items, notes=(*self.notes, note), **kept)
+
 
 def open_data(config: DataConfig) -> Table:
-    """Return the built-in data or the file that `config` names.
+    """Return the built-in data, the file or the folder that `config` names.
 
     Parameters
     ----------
@@ -74,8 +100,14 @@ def open_data(config: DataConfig) -> Table:
         Where the data is, and which of its columns mean what.
     """
     from w2s_probe.datasets.builtin import load_builtin
+    from w2s_probe.datasets.folders import read_folder
+    from w2s_probe.datasets.published import with_published_split
     from w2s_probe.datasets.readers import read_table
 
     if config.data.startswith("builtin:"):
+        if config.image:
+            msg = f"--image names a column of files: {config.data} has none. Leave it out, or give a table."
+            raise DataError(msg)
         return load_builtin(config)
-    return read_table(Path(config.data), config)
+    path = Path(config.data)
+    return with_published_split(read_folder(path, config) if is_folder(path) else read_table(path, config))

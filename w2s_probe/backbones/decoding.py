@@ -1,0 +1,187 @@
+"""From files and arrays to RGB images, as torchvision and open_clip see them.
+
+The first frame, no rotation by EXIF, no color profile, and an alpha channel is dropped, not blended: so do
+torchvision's and open_clip's own readers, whose numbers ours must equal. One thing differs: 16-bit gray levels are
+scaled to 8 bits, where Pillow would cut them off at 255.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.errors import BackboneError, DataError
+from w2s_probe.images import MOST_THREADS, ImageFiles
+from w2s_probe.untrusted import reason
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from w2s_probe.backbones.base import Items
+
+__all__ = ["each_batch", "read_image", "undecodable"]
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # Pillow knows others that start programs
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def each_batch(
+    items: Items,
+    prepare: Callable[[Image], T],
+    forward: Callable[[list[T]], R],
+    *,
+    batch_size: int,
+    threads: int | None = None,
+) -> list[R]:
+    """Return what `forward` makes of each batch of images in turn; the next batch is decoded meanwhile.
+
+    Parameters
+    ----------
+    items : ImageFiles, or array of bytes of shape (m, height, width[, 1, 3 or 4])
+        Images; at most two batches of them are in memory at a time.
+    prepare : callable
+        From an RGB image to what `forward` takes, called in threads.
+    forward : callable
+        From a list of these to anything.
+    batch_size : int
+        Images in one call of `forward`.
+    threads : int or None
+        Threads that decode.
+
+    Raises
+    ------
+    DataError
+        If a file is no image that can be decoded; it is named.
+    """
+    starts = range(0, len(items), batch_size)
+    with _quiet_pillow(), ThreadPoolExecutor(threads or MOST_THREADS) as pool:
+
+        def submit(start: int) -> Iterator[T]:
+            rows = range(start, min(start + batch_size, len(items)))
+            return pool.map(lambda row: prepare(_image(items, row)), rows)
+
+        coming = submit(0)
+        results = []
+        for start in starts:
+            batch = list(coming)
+            if start + batch_size < len(items):
+                coming = submit(start + batch_size)
+            results.append(forward(batch))
+    return results
+
+
+def undecodable(items: ImageFiles, rows: NDArray[np.intp]) -> dict[int, str]:
+    """Return why images cannot be decoded, by row; an empty mapping if all can.
+
+    Parameters
+    ----------
+    items : ImageFiles
+        The files.
+    rows : array of int
+        Which of them to try; each is decoded and forgotten.
+    """
+
+    def attempt(row: int) -> str:
+        try:
+            read_image(items[row])
+        except DataError as error:
+            return str(error)
+        return ""
+
+    with _quiet_pillow(), ThreadPoolExecutor(MOST_THREADS) as pool:
+        said = pool.map(attempt, rows.tolist())
+        return {row: why for row, why in zip(rows.tolist(), said, strict=True) if why}
+
+
+def read_image(path: Path) -> Image:
+    """Return a file as an RGB image of 8 bits; see this module for what becomes of other kinds.
+
+    Raises
+    ------
+    DataError
+        With the reason alone: what is wrong with the file, without its name.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            _check_size(image)
+            image.load()
+            return _as_rgb(image)
+    except UnidentifiedImageError as error:
+        raise DataError(f"no {', '.join(FORMATS)} image") from error  # noqa: TRY003, EM102
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(_too_large()) from error
+    except DataError:
+        raise
+    except Exception as error:  # on crafted bytes, readers raise whatever their innermost line does
+        raise DataError(reason(error)) from error
+
+
+def _check_size(image: Image) -> None:
+    """Refuse what Pillow only warns of, before it is decoded."""
+    from PIL import Image
+
+    if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+        raise DataError(_too_large())
+
+
+def _too_large() -> str:
+    from PIL import Image
+
+    return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels, too large to decode safely"
+
+
+def _as_rgb(image: Image) -> Image:
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # 16-bit gray; some files open with 32 bits for it
+        levels = np.asarray(image)
+        if levels.min() < 0 or levels.max() >= 2**16:
+            raise DataError("gray levels beyond 16 bits")  # noqa: TRY003, EM101
+        return Image.fromarray((levels >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise DataError("floating-point pixels")  # noqa: TRY003, EM101
+    if image.mode == "P":  # a palette with transparent entries makes Pillow warn unless it is spelled out
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def _image(items: Items, row: int) -> Image:
+    from PIL import Image
+
+    if isinstance(items, ImageFiles):
+        try:
+            return read_image(items[row])
+        except DataError as error:
+            msg = f"every image must be one that can be decoded: {items.names[row]} cannot ({error}). Repair it."
+            raise DataError(msg) from error
+    pixels: NDArray[Any] = np.asarray(items[row])
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        msg = (
+            "images must be files, or arrays of bytes of shape (height, width) or (height, width, 3): "
+            f"got {pixels.dtype!s:.60} {pixels.shape}. Convert them to uint8."
+        )
+        raise BackboneError(msg)
+    return _as_rgb(Image.fromarray(pixels))
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Turn a warning of size into an error, and keep remarks on odd metadata off the terminal, in all threads."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield

@@ -1,0 +1,58 @@
+"""Splits as published sets write them: train, val and test, or 0, 1 and 2."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from w2s_probe.datasets.table import Table
+from w2s_probe.errors import SplitError, listed
+from w2s_probe.splits import PARTS
+
+__all__ = ["PUBLISHED_NAMES", "with_published_split"]
+
+_NUMBERS = {"0": "train", "1": "val", "2": "test"}  # the order of WILDS, Waterbirds and CelebA
+PUBLISHED_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
+
+def with_published_split(table: Table) -> Table:
+    """Return a table whose published split, if it has one, is said in our parts.
+
+    Test rows are the test part. Labeled rows and the pool are drawn from train rows, anew for each seed.
+    Val rows are left out: published sets often draw them from the test rows' population (Waterbirds
+    balances its groups there and not in train), and mixed into the pool they would change it.
+
+    Parameters
+    ----------
+    table : Table
+        Any table; one with our own parts, or none, is returned as it is.
+
+    Raises
+    ------
+    SplitError
+        If there are train and val rows but no test rows, so that what the numbers mean is not certain.
+    """
+    if table.split is None:
+        return table
+    written = ["" if value is None else str(value).strip().lower() for value in table.split]
+    values = {value for value in written if value}
+    meaning = _NUMBERS if values <= set(_NUMBERS) else PUBLISHED_NAMES
+    if values <= set(PARTS) or not values <= set(meaning):
+        return table
+    roles = np.array([meaning.get(value, "train") for value in written])
+    if not (roles == "test").any():
+        msg = (
+            f"the split of {table.name} must have test rows (2, or test): got {listed(sorted(values))}. "
+            "Write labeled, unlabeled and test instead."
+        )
+        raise SplitError(msg)
+    parts = replace(table, split=["test" if role == "test" else None for role in roles.tolist()])
+    left_out = int((roles == "val").sum())
+    if not left_out:
+        return parts
+    return parts.take(np.flatnonzero(roles != "val"), note=f"{left_out} rows of the validation part are left out.")
