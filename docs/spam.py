@@ -12,17 +12,19 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
-__all__ = ["TABLE", "WORDS", "mails", "row", "table"]
+__all__ = ["TABLE", "TOKENS", "mails", "row", "table"]
 
 TABLE = Path(__file__).parents[1] / "w2s_probe" / "datasets" / "data" / "spam.csv.gz"
-WORDS = 64
+TOKENS = 64
 COLUMNS = ("id", "label", "html", "text")
 SUBJECT = re.compile(r"^subject:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)
 TAG = re.compile(r"<[^>]+>")
 ADDRESS = re.compile(r"[^\s<>\"'(),:;=@]+@[\w-]+(?:\.[\w-]+)+")
 LINK = re.compile(r"\b(\w+://)(?:[^\s/?#@]*@)?([^\s/?#<>\"']*)[^\s<>\"']*")
+TOKEN = re.compile(r"\w+|[^\w\s]")  # a word or a mark
 PHONE = re.compile(r"(?<![\w.,$-])(?:\+|1[-. ]?)?\(?\d{3}\)?[-. ]+\d{3}[-. ]\d{4}(?!\w)")
 
 
@@ -61,13 +63,19 @@ def row(part: str, number: str, mail: str) -> tuple[str, str, str, str]:
         f"{part}-{number}",
         "spam" if part.startswith("spam") else "ham",
         "yes" if "<html" in body.lower() else "no",
-        " ".join(anonymous(" ".join(text.split()[: 2 * WORDS])).split()[:WORDS]),
+        cut(anonymous(" ".join(text.split()[: 2 * TOKENS]))),
     )
 
 
 def anonymous(text: str) -> str:
     """Return a text whose addresses and telephone numbers are placeholders and whose links end at their host."""
     return PHONE.sub("<phone>", ADDRESS.sub("<email>", LINK.sub(r"\1\2", text)))
+
+
+def cut(text: str) -> str:
+    """Return the first words and marks of a text: backbones count both, and HTML leaves many marks behind."""
+    tokens = list(islice(TOKEN.finditer(text), TOKENS))
+    return text[: tokens[-1].end()] if tokens else ""
 
 
 def table(rows: Iterable[tuple[str, str, str, str]]) -> bytes:
