@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-WEIGHTS = {"vader_ratings"}
+WEIGHTS = {"vader_ratings", "spurious_correlations"}
 EXAMPLES = [
     pytest.param(path, marks=[pytest.mark.models, pytest.mark.slow] if path.stem in WEIGHTS else [], id=path.stem)
     for path in sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
