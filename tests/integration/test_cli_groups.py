@@ -205,3 +205,21 @@ def test_heads_can_be_taken_away(cli: Cli, colored: Path) -> None:
         scores = X @ heads[f"1/{name}/coef"] + heads[f"1/{name}/intercept"]
         assert said[f"{name}_class"].to_list() == [str(code) for code in scores.argmax(axis=1)]
     assert "Add --out DIR" in cli(*RUN, "--save-heads").stderr
+
+
+def test_noise_in_groups_and_in_the_pools_labels_changes_no_byte_of_a_student(cli: Cli, colored: Path) -> None:
+    safetensors = pytest.importorskip("safetensors.numpy")
+    strategies = ("--strategy", "vanilla,high_confidence,oracle_dfr", "--save-heads")
+    assert cli(*RUN, *SIZES, *strategies, "--save-split", "s.csv", "--out", "one").returncode == 0
+    frame, rng = pl.read_csv(colored), np.random.default_rng(5)
+    labeled = pl.read_csv(colored.parent / "s.csv").filter(part="labeled")["id"].unique()
+    y = frame["y"].to_numpy().copy()
+    others = np.setdiff1d(np.arange(len(frame)), labeled.to_numpy())
+    y[others] = rng.integers(2, size=len(others))
+    noise = pl.Series(rng.choice(["red", "blue"], size=len(frame)))
+    frame.with_columns(y=pl.Series(y), color=noise).write_csv(colored)
+    assert cli(*RUN, "--split-file", "s.csv", *strategies, "--out", "two").returncode == 0
+    one, two = (safetensors.load_file(colored.parent / name / "heads.safetensors") for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    differ = {name for name in one if one[name].tobytes() != two[name].tobytes()}
+    assert {name.split("/")[1].partition(":")[0] for name in differ} == {"ceiling", "oracle_dfr"}
