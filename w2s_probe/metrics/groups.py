@@ -5,14 +5,16 @@ the group's accuracy :math:`a_g`, their scatter its influence function, and so d
 groups are what they are for whole test parts.
 
 The smallest of several estimates lies below the smallest of what they estimate, the more the closer the groups
-are. With G groups, the interval of the worst accuracy :math:`\min_g \theta_g` is
+are. A tenth of the error first rules out groups that others are plainly worse than (differences to each other
+group, by Bonferroni). With G groups left, the interval of the worst accuracy :math:`\min_g \theta_g` is
 
 .. math:: [\min_g L_g,\ \min_g U_g],
 
-:math:`L_g` at half the error, since the group that is truly worst alone decides whether it holds, and
+:math:`L_g` at half the remaining error, since the group that is truly worst alone decides whether it holds, and
 :math:`U_g` at a G-th of that (Bonferroni), since any group can break it. The difference of two systems' worst
-accuracies is :math:`\min_g \max_h (\theta_g - \varphi_h)`, a monotone function of :math:`G^2` differences; only
-those with the row, or the column, of the true minimum decide, so that a G-th of the error is enough for both ends.
+accuracies is :math:`\min_g \max_h (\theta_g - \varphi_h)`, a monotone function of the differences between the
+left one's groups g and the right one's h that are left; those with the row of the true minimum decide about the
+lower end, those with its column about the upper one, so that an H-th and a G-th of the error are enough.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from w2s_probe.metrics.scores import RowScore
 __all__ = ["GroupRows", "worst_difference", "worst_gap_recovered"]
 
 Float = NDArray[np.float64]
+RULED_OUT = 0.1  # share of the error that is spent on which groups can be worst
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -127,16 +130,42 @@ class GroupRows:
         draws : Draws
             Where each result comes from.
         """
-        pointwise = [_mean(row, draws) for row in self.rows]
-        joint = [_mean(row, _shared(draws, len(self.rows))) for row in self.rows]
-        at = self.worst_at
+        at, left = self.worst_at, self.plausible(draws)
+        rest = _at_level(draws, 1 - RULED_OUT)
+        pointwise = [_mean(self.rows[g], rest) for g in left]
+        joint = [_mean(self.rows[g], _at_level(draws, (1 - RULED_OUT) / len(left))) for g in left]
         if self.smaller_is_worse:
             low, high = min(e.low for e in pointwise), min(e.high for e in joint)
         else:
             low, high = max(e.low for e in joint), max(e.high for e in pointwise)
-        return WorstGroup(
-            value=pointwise[at].value, low=low, high=high, group=self.names[at], n=self.sizes[at] / len(draws.rows)
-        )
+        value = float(self.rows[at].numerator.mean())
+        return WorstGroup(value=value, low=low, high=high, group=self.names[at], n=self.sizes[at] / len(draws.rows))
+
+    def plausible(self, draws: Draws, share: float = RULED_OUT) -> list[int]:
+        """Return positions of the groups that can be worst, the one that did worst among them.
+
+        Parameters
+        ----------
+        draws : Draws
+            Where each result comes from.
+        share : float
+            Of the error of `draws`, with which the worst group is ruled out.
+        """
+        others = max(len(self.rows) - 1, 1)
+        # a difference of one sign only: one-sided limits at a share of the error, two-sided ones at twice of it
+        strict = _at_level(draws, 2 * share / others)
+        sign = 1 if self.smaller_is_worse else -1
+        return [
+            g
+            for g, row in enumerate(self.rows)
+            if g == self.worst_at
+            or not any(
+                (d.low > 0 if sign > 0 else d.high < 0)
+                for other in self.rows
+                if other is not row
+                for d in [difference(row, other, strict)]
+            )
+        ]
 
     def mean(self, draws: Draws) -> Estimate:
         """Return the mean over groups, each with the same weight.
@@ -173,13 +202,13 @@ def worst_difference(left: GroupRows, right: GroupRows, draws: Draws) -> Estimat
     draws : Draws
         Where each result comes from.
     """
-    joint = _shared(draws, len(left.rows))
-    pairs = [[difference(a, b, joint) for b in right.rows] for a in left.rows]
+    ours, theirs = (each.plausible(draws, RULED_OUT / 2) for each in (left, right))
+    lower, upper = (_at_level(draws, (1 - RULED_OUT) / len(side)) for side in (theirs, ours))
     value = left.rows[left.worst_at].numerator.mean() - right.rows[right.worst_at].numerator.mean()
     return Estimate(
         value=float(value),
-        low=min(max(e.low for e in row) for row in pairs),
-        high=min(max(e.high for e in row) for row in pairs),
+        low=min(max(difference(left.rows[g], right.rows[h], lower).low for h in theirs) for g in ours),
+        high=min(max(difference(left.rows[g], right.rows[h], upper).high for h in theirs) for g in ours),
     )
 
 
@@ -204,5 +233,6 @@ def _mean(row: RowScore, draws: Draws) -> Estimate:
     return ratio_of_means(row.numerator, row.denominator, draws, bounds=row.bounds)
 
 
-def _shared(draws: Draws, groups: int) -> Draws:
-    return replace(draws, level=1 - (1 - draws.level) / groups)
+def _at_level(draws: Draws, share: float) -> Draws:
+    """Return draws whose intervals err by this share of the error."""
+    return replace(draws, level=1 - share * (1 - draws.level))

@@ -46,7 +46,7 @@ class HighConfidenceConfig:
     exponent : float
         Of ``gce``, in (0, 1].
     quota : bool
-        Whether the fraction is kept of each class, which keeps the mix of classes and never leaves one alone.
+        Whether the fraction is kept of each class that the ranking head decides on, which keeps the mix of classes.
     """
 
     keep: float | Literal["auto"] = 0.6
@@ -85,18 +85,20 @@ def high_confidence(problem: W2SProblem, config: HighConfidenceConfig) -> Studen
     if problem.classes is None:
         msg = "strategy 'high_confidence' needs classes: got --task regression. Use vanilla."
         raise ConfigError(msg)
-    labeled = _hard_labels(problem, problem.vanilla(), problem.teacher_scores[0], config)
+    student, taught = problem.vanilla(), problem.teacher_scores[0]
+    labeled = _hard_labels(problem, student, taught, config)
     codes = labeled.argmax(axis=1)
     if len(np.unique(codes)) < 2:
         msg = f"the {config.labels} must name two classes in the pool to retrain on: it names one. Use vanilla."
         raise SplitError(msg)
-    enters = _enters(problem, problem.vanilla(), problem.teacher_scores[0], codes, config)
     keep = best_keep(problem, partial(_trial, problem, config)) if config.keep == "auto" else config.keep
-    kept, said = enters <= keep, "" if config.quota else ", of the whole pool"
-    if len(np.unique(codes[kept])) < 2:
-        enters = _by_class(_entropy_order(problem, problem.vanilla(), problem.teacher_scores[0], config), codes)
-        kept, said = enters <= keep, ", class by class since one class alone would be left"
-    refit = partial(_refit, problem, config, labeled, _strength(problem, problem.vanilla(), labeled, config))
+    enters = _enters(problem, student, taught, config)
+    said = "" if config.quota else ", of the whole pool"
+    if len(np.unique(codes[enters <= keep])) < 2:
+        enters = _by_class(_order(problem, student, taught, config)[0], codes)
+        said = ", class by class of the labels since one class alone would be left"
+    kept = enters <= keep
+    refit = partial(_refit, problem, config, labeled, _strength(problem, student, labeled, config))
     rule = f"the {keep:.0%} that the {config.confidence} is surest of{said}; {config.labels}'s labels, {config.loss}"
     return Student(head=refit(kept), kept=kept, rule=rule, refit=refit, enters=enters)
 
@@ -127,19 +129,18 @@ def _hard_labels(problem: W2SProblem, student: Scorer, taught: Float, config: Hi
     return np.eye(scores.shape[1])[scores.argmax(axis=1)]
 
 
-def _entropy_order(
+def _order(
     problem: W2SProblem, student: Scorer, taught: Float, config: HighConfidenceConfig
-) -> NDArray[np.intp]:
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows from the surest on, and what the head that is sure of them decides."""
     scores = taught if config.confidence == "teacher" else student.scores(problem.X_unlabeled)
-    return surest_first(student.probabilities(scores), scores)  # both heads are of one kind
+    return surest_first(student.probabilities(scores), scores), scores.argmax(axis=1)  # heads are of one kind
 
 
-def _enters(
-    problem: W2SProblem, student: Scorer, taught: Float, codes: NDArray[np.intp], config: HighConfidenceConfig
-) -> Float:
-    """Return the fraction to keep at which each row comes in, of its class or of the whole pool."""
-    order = _entropy_order(problem, student, taught, config)
-    return _by_class(order, codes if config.quota else np.zeros_like(codes))
+def _enters(problem: W2SProblem, student: Scorer, taught: Float, config: HighConfidenceConfig) -> Float:
+    """Return the fraction to keep at which each row comes in, of its decided class or of the whole pool."""
+    order, decided = _order(problem, student, taught, config)
+    return _by_class(order, decided if config.quota else np.zeros_like(decided))
 
 
 def _by_class(order: NDArray[np.intp], codes: NDArray[np.intp]) -> Float:
@@ -181,6 +182,6 @@ def _trial(
 ) -> Callable[[float], Scorer]:
     """Return how the student at a fraction is fitted if the teachers had said this of the pool."""
     labeled = _hard_labels(problem, student, taught[0], config)
-    enters = _by_class(_entropy_order(problem, student, taught[0], config), labeled.argmax(axis=1))
+    enters = _enters(problem, student, taught[0], config)
     alpha = _strength(problem, student, labeled, config)
     return lambda keep: _refit(problem, config, labeled, alpha, enters <= keep)

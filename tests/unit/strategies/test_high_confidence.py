@@ -71,7 +71,7 @@ def test_the_surest_of_each_class_are_kept_with_the_teachers_decisions(head: str
         entropy = -np.nansum(P * np.log(P), axis=1)
     decided = outcome.pseudolabels.argmax(axis=1)
     for code in (0, 1):
-        own = decided == code
+        own = scores.argmax(axis=1) == code
         assert student.kept[own].sum() == np.floor(0.6 * own.sum() + 0.5)
         assert entropy[own & student.kept].max() <= entropy[own & ~student.kept].min() + 1e-9
     alpha = plain.alpha if head == "softmax" else fit_softmax(features.X[split.unlabeled], np.eye(2)[decided]).alpha
