@@ -8,6 +8,7 @@ import numpy as np
 
 from w2s_probe import metrics
 from w2s_probe.config import W2SConfig
+from w2s_probe.estimates import Estimate
 from w2s_probe.groups import Groups
 from w2s_probe.judging import Seen, absent_groups, concatenated, row_scores, student_results
 from w2s_probe.labels import Labels
@@ -72,7 +73,12 @@ def summarize(
         verdict=metrics.decide(
             gain=first.gain, versus_baseline=first.versus_baseline, n_labeled=n_labeled, score=score
         ),
-        notes=(*_notes(outcomes, len(labels)), *_copies(students, config), *absent_groups(seen)),
+        notes=(
+            *_notes(outcomes, len(labels)),
+            *_copies(students, config),
+            *absent_groups(seen),
+            *_remedies(students, score),
+        ),
         reliability={name: _reliability(name, outcomes, rows) for name in shown} if labels.classes else {},
         cells=tuple(tidy_rows(outcomes, by_seed, labels, groups)),
     )
@@ -131,3 +137,28 @@ def _copies(students: Mapping[str, StudentResult], config: W2SConfig) -> Iterato
                 f"{name}: the student decides as its teacher on {student.agreement.value:.1%} of the rows: its "
                 "features span the teacher's, so that soft pseudolabels can be copied. Try --pseudolabels hard."
             )
+
+
+def _remedies(students: Mapping[str, StudentResult], score: str) -> Iterator[str]:
+    """Say of every selection whether it helps: against the plain student and against its random control."""
+    for name, student in students.items():
+        plain, control = student.versus_vanilla, student.versus_control
+        if not plain or not control:
+            continue
+        metric = "worst_group_accuracy" if "worst_group_accuracy" in plain else score
+        what = "the worst group's accuracy" if metric == "worst_group_accuracy" else "accuracy"
+        both = (plain[metric], control[metric])
+        if all(change.low > 0 for change in both):
+            call = "helps"
+        elif any(change.high <= 0 for change in both) or all(change.value <= 0 for change in both):
+            call = "does not help"
+        else:
+            call = "may help, unresolved"
+        yield (
+            f"{name} {call}: {what} {_signed(both[0])} against the plain student, {_signed(both[1])} against as many "
+            "rows at random."
+        )
+
+
+def _signed(estimate: Estimate) -> str:
+    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
