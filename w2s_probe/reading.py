@@ -14,7 +14,7 @@ from w2s_probe.config import System, W2SConfig
 from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax, ridge_probabilities
 from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.labels import Task
-from w2s_probe.linalg.loo import loo_error
+from w2s_probe.linalg.loo import loo_error, loo_residuals
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.pipeline import HeldOut, pipeline_of, student_path
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
@@ -42,7 +42,9 @@ class Reading:
     leave_one_out : HeldOut
         Held-out scores of the rows trained on, each left out alone (in folds where heads are fitted again).
     pool : list of arrays of shape (N, K)
-        Scores on the pool, by heads fitted to all labeled rows in use.
+        Scores on the pool, by heads fitted to all labeled rows in use; of the student by one that never saw the
+        row's pseudolabel, as it will not see those of new rows: on rows it was trained on it agrees more with its
+        teacher.
     Y : array of shape (n, K)
         Labels: one-hot rows, or numbers.
     task : {"classification", "regression"}
@@ -180,7 +182,7 @@ def read_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, a
     return Reading(
         held=held,
         leave_one_out=fitted.held_out([np.array([row]) for row in range(len(rows))]) if linear else held[0],
-        pool=fitted.scores(pool_teacher, pool_student),
+        pool=fitted.pool_scores(pool_teacher, pool_student, np.arange(len(pool_teacher))[used]),
         Y=Y,
         task=config.task,
         probabilities=ridge_probabilities if config.head == "ridge" else partial(_softmax),
@@ -263,6 +265,15 @@ class _Linear:
     def scores(self, T: Features, S: Features) -> list[Float]:
         """Return the scores of the three heads on other rows."""
         return [head.scores(X) for head, X in zip(self.heads, (T, S, S), strict=True)]
+
+    def pool_scores(self, T: Features, S: Features, used: Index) -> list[Float]:
+        """Return the scores on rows of which the student was trained on some: on those by leave-one-out, exactly."""
+        teacher, student, baseline = self.scores(T, S)
+        if len(used):
+            path = self.paths[1]
+            index = int(np.flatnonzero(path.alphas == self.heads[1].alpha)[0])
+            student[used] = teacher[used] - loo_residuals(path, S[used], teacher[used], index=index)
+        return [teacher, student, baseline]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
