@@ -10,6 +10,7 @@ import numpy as np
 
 from w2s_probe.config import DataConfig
 from w2s_probe.datasets.readers import missing_column, table_from_frame
+from w2s_probe.datasets.spam import load_spam
 from w2s_probe.datasets.table import Table
 from w2s_probe.errors import DataError, did_you_mean
 
@@ -99,4 +100,5 @@ BUILT_IN: dict[str, Callable[[DataConfig], Table]] = {
     "vader": _vader,
     **{f"vader-{domain}": _vader for domain in VADER_DOMAINS},
     "digits": _digits,
+    "spam": load_spam,
 }
