@@ -282,6 +282,7 @@ class _Refitted:
 
     heads: list[LinearHead]
     refit: Callable[[Index, dict[str, float]], list[LinearHead]]
+    taught: Callable[[Float, Features, dict[str, float]], LinearHead]
     T: Float
     S: Float
 
@@ -290,16 +291,20 @@ class _Refitted:
         """Fit the three heads, their strengths as in `run`."""
         fit: Callable[..., LinearHead] = fit_ridge if config.head == "ridge" else fit_softmax
 
+        def options(system: System, alphas: dict[str, float]) -> dict[str, Any]:
+            return {**config.fit_options(system), **({"alpha": alphas[system]} if alphas else {})}
+
+        def taught(teacher: LinearHead, scores: Float, X: Features, alphas: dict[str, float]) -> LinearHead:
+            labels = pseudolabels_of(teacher, scores, hard=config.pseudolabels == "hard")
+            return fit(X, labels, **options("student", alphas))
+
         def heads(rows: Index, alphas: dict[str, float]) -> list[LinearHead]:
-            def options(system: System) -> dict[str, Any]:
-                return {**config.fit_options(system), **({"alpha": alphas[system]} if alphas else {})}
+            teacher = fit(T[rows], Y[rows], **options("teacher", alphas))
+            student = taught(teacher, teacher.scores(pool_T), pool_S, alphas)
+            return [teacher, student, fit(S[rows], Y[rows], **options("baseline", alphas))]
 
-            teacher = fit(T[rows], Y[rows], **options("teacher"))
-            labels = pseudolabels_of(teacher, teacher.scores(pool_T), hard=config.pseudolabels == "hard")
-            student = fit(pool_S, labels, **options("student"))
-            return [teacher, student, fit(S[rows], Y[rows], **options("baseline"))]
-
-        return cls(heads=heads(np.arange(len(Y)), {}), refit=heads, T=T, S=S)
+        fitted = heads(np.arange(len(Y)), {})
+        return cls(heads=fitted, refit=heads, taught=partial(taught, fitted[0]), T=T, S=S)
 
     @property
     def alphas(self) -> dict[str, float]:
@@ -308,6 +313,14 @@ class _Refitted:
     def scores(self, T: Features, S: Features) -> list[Float]:
         """Return the scores of the three heads on other rows."""
         return [head.scores(X) for head, X in zip(self.heads, (T, S, S), strict=True)]
+
+    def pool_scores(self, T: Features, S: Features, used: Index) -> list[Float]:
+        """Return the scores on rows of which the student was trained on some: on those in folds, fitted again."""
+        teacher, student, baseline = self.scores(T, S)
+        for fold in range(REFIT_FOLDS):
+            B, rest = used[fold::REFIT_FOLDS], np.delete(used, np.s_[fold::REFIT_FOLDS])
+            student[B] = self.taught(teacher[rest], S[rest], self.alphas).scores(S[B])
+        return [teacher, student, baseline]
 
     def held_out(self, blocks: list[Index]) -> HeldOut:
         """Return the scores of each block by heads fitted without it."""
