@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -75,15 +75,14 @@ class Reading:
         """
         counted = np.mean([self._at_labels(self._values(score, weights, _systems(held))) for held in self.held], axis=0)
         values = self._values(score, weights, self.pool)
-        fits = [self._model(held) for held in self.held]
-        found = [fit.expect(self.pool, values) for fit in fits]
+        found = [fit.expect(self.pool, values) for fit in self._models]
         smooth: Smooth = (
             float(np.mean([one[0] for one in found])),
             np.mean([one[1] for one in found], axis=0),
             np.mean([one[2] for one in found], axis=0),
         )
         if self.task == "classification":
-            squares = float(np.mean([fit.expect(self.pool, values**2)[0] for fit in fits]))
+            squares = float(np.mean([fit.expect(self.pool, values**2)[0] for fit in self._models]))
             variance = max(squares - smooth[0] ** 2, float(counted.var()))
         else:
             if score == "r2":
@@ -92,9 +91,11 @@ class Reading:
         unit = 1.0 if score != "squared_error" else float(self.Y.var())
         return combine(counted, smooth, row_variance=variance, unit=unit)
 
-    def _model(self, held: HeldOut) -> ChoiceModel:
+    @cached_property
+    def _models(self) -> list[ChoiceModel]:
+        """One for each way of dealing, whatever is asked of it."""
         fit = fit_choice if self.task == "classification" else fit_line
-        return fit(_systems(held), self.Y)
+        return [fit(_systems(held), self.Y) for held in self.held]
 
     def _with_spread(self, counted: Float, smooth: Smooth, one: float) -> tuple[Float, Smooth]:
         """Return both estimates with what each row adds because the labels' variance is estimated too."""
