@@ -53,6 +53,9 @@ def forecast(
 ) -> Forecasted:
     """Read the data, fetch the features of all backbones, and forecast every pair.
 
+    Rows of the pool whose item is that of a labeled row are left out, since `run` keeps such rows on one side;
+    a split file's parts stay as they are.
+
     Parameters
     ----------
     data : DataConfig
@@ -77,16 +80,21 @@ def forecast(
     L, U, n_test = _known_rows(table, config, sources, split_file, data.label, more=pool is not None)
     labels = read_labels([table.label[row] for row in L], name=data.label, task=config.task)
     sets, fetched = fetch(table, sources, store, on_progress)
-    features = {name: [found.X[U]] for name, found in zip(names, sets, strict=True)}
+    items = item_keys(table, sources)
+    rows = U if split_file is not None else U[~np.isin(items[U], items[L])]
+    repeated = len(U) - len(rows)
+    features = {name: [found.X[rows]] for name, found in zip(names, sets, strict=True)}
     beside: NDArray[np.bytes_] | None = None
     if pool is not None:
         second = open_data(DataConfig(data=pool, text=data.text, id=data.id))
         others = [open_source(second, name, options, store) for name in names]
         more, again = fetch(second, others, store, on_progress)
         fetched += again
-        beside = item_keys(second, others)
+        keys = item_keys(second, others)
+        fresh = ~np.isin(keys, items[L])
+        beside, repeated = keys[fresh], repeated + int((~fresh).sum())
         for name, found in zip(names, more, strict=True):
-            features[name].append(np.asarray(found.X))
+            features[name].append(np.asarray(found.X[fresh]))
     whole = _pool_of(features, config)
     known = {name: found.X[L] for name, found in zip(names, sets, strict=True)}
     Y = labels.targets(np.arange(len(labels)))
@@ -104,6 +112,9 @@ def forecast(
         for teacher in teachers
         for student in students
     ]
+    if repeated:
+        note = f"{repeated:,} rows of the pool repeat items of labeled rows and are left out."
+        pairs = [replace(pair, notes=(*pair.notes, note)) for pair in pairs]
     ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
     asked = {"data": data.data, "teacher": ",".join(teachers), "student": ",".join(students)}
     columns = {key: value for key, value in data.to_dict().items() if key != "data"}
@@ -111,7 +122,7 @@ def forecast(
     kept = {**({"pool": without_folders(pool)} if pool else {}), **({"dtype": options.dtype} if options.dtype else {})}
     result = ForecastResult(
         config={**{key: _shown(name) for key, name in asked.items()}, **columns, **kept, **config.to_dict(), **sizes},
-        fingerprint=_question(config, labels, sets, [L, U] if beside is None else [L, U, beside]),
+        fingerprint=_question(config, labels, sets, [L, rows] if beside is None else [L, rows, beside]),
         level=config.level,
         best=ranked[0],
         pairs=ranked if len(ranked) > 1 else None,
@@ -169,6 +180,9 @@ def _pool_of(features: dict[str, list[NDArray[Any]]], config: W2SConfig) -> dict
     """Return the features of as many rows of the pool as are asked for, all by default."""
     whole = {name: np.concatenate(parts) for name, parts in features.items()}
     rows = len(next(iter(whole.values())))
+    if not rows:
+        msg = "the pool must hold items that no labeled row has: got none. Add other rows to it."
+        raise DataError(msg)
     size = rows if config.n_unlabeled is None else config.n_unlabeled
     if size > rows:
         msg = f"-N must be at most the rows of the pool: got {size}, there are {rows}. Ask for fewer."
