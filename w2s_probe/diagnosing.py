@@ -37,6 +37,7 @@ def diagnose(
     store: FeatureStore,
     options: BackboneOptions,
     task: Task = "classification",
+    pool: str | None = None,
     on_progress: Progress | None = None,
 ) -> Diagnosed:
     """Read the data, fetch both backbones' features, and diagnose the pair.
@@ -51,6 +52,8 @@ def diagnose(
         As in `run`.
     task : {"classification", "regression"}
         How labels are read, if there are any.
+    pool : str, optional
+        A second table, whose rows belong to the pair's as well; its labels are not read.
 
     Raises
     ------
@@ -60,9 +63,16 @@ def diagnose(
     table = open_data(data)
     rows, targets = _known_targets(table, data, task)
     sources = [open_source(table, name, options, store) for name in (teacher, student)]
-    (weak, strong), fetched = fetch(table, sources, store, on_progress)
-    found = diagnose_features(weak.X, strong.X, targets=targets, labeled=rows, config=config)
-    asked = {"data": data.data, "teacher": teacher, "student": student}
+    sets, fetched = fetch(table, sources, store, on_progress)
+    weak, strong = (found.X for found in sets)
+    if pool is not None:
+        second = open_data(DataConfig(data=pool, text=data.text, id=data.id))
+        others = [open_source(second, name, options, store) for name in (teacher, student)]
+        more, again = fetch(second, others, store, on_progress)
+        weak, strong = (np.concatenate([X, found.X]) for X, found in zip((weak, strong), more, strict=True))
+        fetched += again
+    found = diagnose_features(weak, strong, targets=targets, labeled=rows, config=config)
+    asked = {"data": data.data, "teacher": teacher, "student": student, **({"pool": pool} if pool else {})}
     shown = {key: without_folders(name) for key, name in asked.items()}
     return Diagnosed(
         result=replace(found, config={**shown, "label": data.label, "task": task, **found.config}), fetched=fetched
