@@ -23,10 +23,10 @@ __all__ = ["ChoiceModel", "fit_choice", "fit_line"]
 
 Float = NDArray[np.float64]
 # Precision of the coefficients of scores scaled to unit spread: a share of what the evidence for a common size of
-# them says (MacKay 1992, eq. 4.9 of "Bayesian interpolation"), within bounds. Where scores say little, a strong prior
-# steadies them; where they say much, any prior but a weak one pulls student - baseline towards 0, which the whole
-# of the evidence's precision does in tests/statistical/test_forecast_coverage.py. Share and upper bound: from the
-# development cells of tests/fidelity and other pairs on the same data.
+# them says (MacKay 1992, Bayesian Interpolation), within bounds. Where scores say little, a strong prior steadies the
+# gain; where they say much, any prior but a weak one pulls student - baseline towards 0, as the whole of the evidence's
+# precision does in tests/statistical/test_forecast_coverage.py. Share and upper bound come from the development
+# cells of tests/fidelity and from other pairs on the same data, the lower bound from that test.
 EVIDENCE = 0.3
 WEAK, STRONG = 0.04, 3.0
 SETTLED = 30  # Newton steps after which the precision stays
