@@ -72,7 +72,7 @@ bench: .venv/.dev
 
 # On a quiet machine about ten minutes, once the features are cached.
 fidelity: .venv/.dev
-	$(BIN)/python -m tests.fidelity development report added
+	$(BIN)/python -m tests.fidelity development report added report2
 
 clean:
 	rm -rf .venv build dist out

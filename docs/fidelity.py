@@ -34,7 +34,7 @@ path { fill: none; } .dot { fill: currentColor; stroke: var(--paper); stroke-wid
 .grid { stroke: var(--line); } .ideal { stroke: var(--soft); stroke-dasharray: 3 3; }
 </style>"""
 MARKS = ("teacher", "student", "baseline", "ceiling")  # shapes and colors of the label budgets, in turn
-Cell = tuple[str, str, int]
+Cell = tuple[str, str, str, int]
 
 
 def fidelity_figure(rows: Iterable[Mapping[str, Any]], *, name: str = "gain") -> str:
@@ -43,7 +43,7 @@ def fidelity_figure(rows: Iterable[Mapping[str, Any]], *, name: str = "gain") ->
     Parameters
     ----------
     rows : iterable of mapping
-        Runs with data, teacher, n, name, forecast and measured; numbers may be texts.
+        Runs with data, teacher, student, n, name, forecast and measured; numbers may be texts.
     name : str
         Which of the differences is drawn.
 
@@ -57,8 +57,8 @@ def fidelity_figure(rows: Iterable[Mapping[str, Any]], *, name: str = "gain") ->
         msg = f"rows must hold the difference {name!r}: got none. Check the file."
         raise ValueError(msg)
     said = "; ".join(
-        f"{data}, {teacher}, n = {n:,}: {forecast:+.3f} forecast, {measured:+.3f} measured"
-        for (data, teacher, n), (forecast, measured) in cells.items()
+        f"{data}, {teacher} to {student}, n = {n:,}: {forecast:+.3f} forecast, {measured:+.3f} measured"
+        for (data, teacher, student, n), (forecast, measured) in cells.items()
     )
     title = f"{name[0].upper()}{name[1:]}: forecast against measurement"
     figure = panel(
@@ -71,7 +71,7 @@ def _cells(rows: Iterable[Mapping[str, Any]]) -> dict[Cell, tuple[float, float]]
     """Return mean forecast and measurement over the seeds of each cell."""
     runs: dict[Cell, list[tuple[float, float]]] = {}
     for row in rows:
-        cell = (str(row["data"]), str(row["teacher"]), int(row["n"]))
+        cell = (str(row["data"]), str(row["teacher"]), str(row["student"]), int(row["n"]))
         runs.setdefault(cell, []).append((float(row["forecast"]), float(row["measured"])))
     means = {cell: np.mean(found, axis=0) for cell, found in sorted(runs.items())}
     return {cell: (float(mean[0]), float(mean[1])) for cell, mean in means.items()}
@@ -90,7 +90,7 @@ def _marks(cells: Mapping[Cell, tuple[float, float]]) -> list[str]:
     margin = 0.06 * (max(values) - min(values)) or 0.01
     low, high = min(values) - margin, max(values) + margin
     x, y = Axis(low=low, high=high, start=48, end=WIDTH - 14), Axis(low=low, high=high, start=346, end=48)
-    budgets = sorted({n for _, _, n in cells})
+    budgets = sorted({n for *_, n in cells})
     kinds = {n: MARKS[i % len(MARKS)] for i, n in enumerate(budgets)}
     marks = [words(10, 14, _summary(cells), kind="soft")]
     for i, n in enumerate(budgets):
@@ -104,7 +104,7 @@ def _marks(cells: Mapping[Cell, tuple[float, float]]) -> list[str]:
     marks.append(words((x.start + x.end) / 2, 382, "forecast (across), measured (up)", anchor="middle", kind="soft"))
     marks += [
         group(kinds[n], [dot(kinds[n], x.at(forecast), y.at(measured))])
-        for (_, _, n), (forecast, measured) in cells.items()
+        for (*_, n), (forecast, measured) in cells.items()
     ]
     return marks
 

@@ -16,7 +16,7 @@ from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.diagnostics import diagnose as diagnose_features
 from w2s_probe.fetching import Fetched, Progress, fetch, open_source, without_folders
 from w2s_probe.labels import Task, read_labels
-from w2s_probe.opening import open_table
+from w2s_probe.opening import open_pool, open_table
 
 __all__ = ["Diagnosed", "diagnose"]
 
@@ -38,6 +38,7 @@ def diagnose(
     store: FeatureStore,
     options: BackboneOptions,
     task: Task = "classification",
+    pool: str | None = None,
     on_progress: Progress | None = None,
 ) -> Diagnosed:
     """Read the data, fetch both backbones' features, and diagnose the pair.
@@ -52,6 +53,8 @@ def diagnose(
         As in `run`.
     task : {"classification", "regression"}
         How labels are read, if there are any.
+    pool : str, optional
+        A second table, whose rows belong to the pair's as well; its labels are not read.
 
     Raises
     ------
@@ -61,15 +64,24 @@ def diagnose(
     table = open_table(data, store)
     rows, targets = _known_targets(table, data, task)
     sources = [open_source(table, name, options, store) for name in (teacher, student)]
-    (weak, strong), fetched = fetch(table, sources, store, on_progress)
-    found = diagnose_features(weak.X, strong.X, targets=targets, labeled=rows, config=config)
-    asked = {"data": data.data, "teacher": teacher, "student": student}
+    sets, fetched = fetch(table, sources, store, on_progress)
+    weak, strong = (found.X for found in sets)
+    left_out = table.notes
+    if pool is not None:
+        second = open_pool(pool, data, store)
+        others = [open_source(second, name, options, store) for name in (teacher, student)]
+        more, again = fetch(second, others, store, on_progress)
+        weak, strong = (np.concatenate([X, found.X]) for X, found in zip((weak, strong), more, strict=True))
+        fetched += again
+        left_out += second.notes
+    found = diagnose_features(weak, strong, targets=targets, labeled=rows, config=config)
+    asked = {"data": data.data, "teacher": teacher, "student": student, **({"pool": pool} if pool else {})}
     shown = {key: without_folders(name) for key, name in asked.items()}
     return Diagnosed(
         result=replace(
             found,
             config={**shown, "label": data.label, "task": task, **found.config},
-            notes=(*table.notes, *found.notes),
+            notes=(*left_out, *found.notes),
         ),
         fetched=fetched,
     )

@@ -2,8 +2,8 @@ r"""Will weak-to-strong help? Forecast from n labels, a pool without labels, and
 
 No label of the pool or of a test set is read. Of each labeled row it is known what teacher, student and
 baseline say when the whole pipeline never saw its label (`linalg.pipeline`). From this two estimates of
-every score are made, by counting and by a calibrated model averaged over the pool (`metrics.choice`), and
-combined (`metrics.evidence`).
+every score are made, by counting and by a calibrated model averaged over the pool (`metrics.choice`), where
+the student never saw the row's pseudolabel either (`reading`), and combined (`metrics.evidence`).
 
 Smaller n and N are tried on parts of the labeled rows and of the pool; larger ones are extrapolated with
 :math:`a + c\,m^{-1/2}`, which is also how the ceiling is reached from the baseline's curve.

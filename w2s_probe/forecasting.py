@@ -22,7 +22,7 @@ from w2s_probe.features import FeatureSet
 from w2s_probe.fetching import Fetched, Progress, fetch, item_keys, open_source, without_folders
 from w2s_probe.forecast import forecast_pair
 from w2s_probe.labels import Labels, read_labels
-from w2s_probe.opening import open_table
+from w2s_probe.opening import open_pool, open_table
 from w2s_probe.outlook import ForecastResult
 from w2s_probe.pipeline import groups_of, split_rows
 from w2s_probe.reading import stratified_part
@@ -57,6 +57,9 @@ def forecast(
 ) -> Forecasted:
     """Read the data, fetch the features of all backbones, and forecast every pair.
 
+    Rows of the pool whose item is that of a labeled row are left out, since `run` keeps such rows on one side;
+    a split file's parts stay as they are.
+
     Parameters
     ----------
     data : DataConfig
@@ -86,18 +89,22 @@ def forecast(
     L, U, n_test = _known_rows(table, data, config, sources, split_file, more=pool is not None)
     labels = read_labels([table.label[row] for row in L], name=data.label, task=config.task)
     sets, fetched = fetch(table, sources, store, on_progress)
-    features = {name: [found.X[U]] for name, found in zip(names, sets, strict=True)}
+    digests = item_keys(table, sources)
+    rows = U if split_file is not None else U[~np.isin(digests[U], digests[L])]
+    repeated = len(U) - len(rows)
+    features = {name: [found.X[rows]] for name, found in zip(names, sets, strict=True)}
     beside, left_out = None, table.notes
     if pool is not None:
-        items = DataConfig(data=pool, text=data.text, image=data.image, id=data.id, skip_damaged=data.skip_damaged)
-        second = open_table(items, store)
+        second = open_pool(pool, data, store)
         left_out += second.notes
         others = [open_source(second, name, options, store) for name in names]
         more, again = fetch(second, others, store, on_progress)
         fetched += again
-        beside = item_keys(second, others)
+        keys = item_keys(second, others)
+        fresh = ~np.isin(keys, digests[L])
+        beside, repeated = keys[fresh], repeated + int((~fresh).sum())
         for name, found in zip(names, more, strict=True):
-            features[name].append(np.asarray(found.X))
+            features[name].append(np.asarray(found.X[fresh]))
     whole = _pool_of(features, config)
     known = {name: found.X[L] for name, found in zip(names, sets, strict=True)}
     Y = labels.targets(np.arange(len(labels)))
@@ -115,6 +122,8 @@ def forecast(
         for teacher in teachers
         for student in students
     ]
+    if repeated:
+        left_out += (f"{repeated:,} rows of the pool repeat items of labeled rows and are left out.",)
     noted = [replace(pair, notes=(*left_out, *pair.notes)) for pair in pairs]
     ranked = tuple(sorted(noted, key=lambda pair: -pair.gain.value))
     asked = {"data": data.data, "teacher": ",".join(teachers), "student": ",".join(students)}
@@ -123,16 +132,16 @@ def forecast(
     kept = {**({"pool": without_folders(pool)} if pool else {}), **({"dtype": options.dtype} if options.dtype else {})}
     result = ForecastResult(
         config={**{key: _shown(name) for key, name in asked.items()}, **columns, **kept, **config.to_dict(), **sizes},
-        fingerprint=_question(config, labels, sets, [L, U] if beside is None else [L, U, beside]),
+        fingerprint=_question(config, labels, sets, [L, rows] if beside is None else [L, rows, beside]),
         level=config.level,
         best=ranked[0],
         pairs=ranked if len(ranked) > 1 else None,
     )
     if suspects:
-        at = pairs.index(ranked[0])
+        at = noted.index(ranked[0])
         named = dict(zip(names, sets, strict=True))
         weak, strong = named[teachers[at // len(students)]], named[students[at % len(students)]]
-        result = replace(result, suspects=_suspects(table, weak, strong, labels, (L, U), config))
+        result = replace(result, suspects=_suspects(table, weak, strong, labels, (L, rows), config))
     return Forecasted(result=result, fetched=fetched)
 
 
@@ -213,6 +222,9 @@ def _pool_of(features: dict[str, list[NDArray[Any]]], config: W2SConfig) -> dict
     """Return the features of as many rows of the pool as are asked for, all by default."""
     whole = {name: np.concatenate(parts) for name, parts in features.items()}
     rows = len(next(iter(whole.values())))
+    if not rows:
+        msg = "the pool must hold items that no labeled row has: got none. Add other rows to it."
+        raise DataError(msg)
     size = rows if config.n_unlabeled is None else config.n_unlabeled
     if size > rows:
         msg = f"-N must be at most the rows of the pool: got {size}, there are {rows}. Ask for fewer."

@@ -11,7 +11,7 @@ from w2s_probe.datasets import Table, open_data
 from w2s_probe.errors import DataError
 from w2s_probe.images import ImageFiles
 
-__all__ = ["open_table"]
+__all__ = ["open_pool", "open_table"]
 
 SHOWN = 5  # files that a message names
 
@@ -55,3 +55,19 @@ def open_table(data: DataConfig, store: FeatureStore) -> Table:
         raise DataError(msg)
     left = np.array([row for row in range(len(files)) if row not in damaged])
     return table.take(left, note=f"{len(damaged)} of {len(files)} images cannot be decoded and are left out: {which}.")
+
+
+def open_pool(pool: str, data: DataConfig, store: FeatureStore) -> Table:
+    """Return a second table, whose rows are a pool: the columns of its items are named as in the first one.
+
+    Parameters
+    ----------
+    pool : str
+        Path, or ``builtin:NAME``.
+    data : DataConfig
+        The first table and its columns.
+    store : FeatureStore
+        As in `open_table`.
+    """
+    columns = DataConfig(data=pool, text=data.text, image=data.image, id=data.id, skip_damaged=data.skip_damaged)
+    return open_table(columns, store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from w2s_probe.config import System, W2SConfig
 from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax, ridge_probabilities
 from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.labels import Task
-from w2s_probe.linalg.loo import loo_error
+from w2s_probe.linalg.loo import loo_error, loo_residuals
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.pipeline import HeldOut, pipeline_of, student_path
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
@@ -42,7 +42,9 @@ class Reading:
     leave_one_out : HeldOut
         Held-out scores of the rows trained on, each left out alone (in folds where heads are fitted again).
     pool : list of arrays of shape (N, K)
-        Scores on the pool, by heads fitted to all labeled rows in use.
+        Scores on the pool, by heads fitted to all labeled rows in use; of the student by one that never saw the
+        row's pseudolabel, as it will not see those of new rows: on rows it was trained on it agrees more with its
+        teacher.
     Y : array of shape (n, K)
         Labels: one-hot rows, or numbers.
     task : {"classification", "regression"}
@@ -73,15 +75,14 @@ class Reading:
         """
         counted = np.mean([self._at_labels(self._values(score, weights, _systems(held))) for held in self.held], axis=0)
         values = self._values(score, weights, self.pool)
-        fits = [self._model(held) for held in self.held]
-        found = [fit.expect(self.pool, values) for fit in fits]
+        found = [fit.expect(self.pool, values) for fit in self._models]
         smooth: Smooth = (
             float(np.mean([one[0] for one in found])),
             np.mean([one[1] for one in found], axis=0),
             np.mean([one[2] for one in found], axis=0),
         )
         if self.task == "classification":
-            squares = float(np.mean([fit.expect(self.pool, values**2)[0] for fit in fits]))
+            squares = float(np.mean([fit.expect(self.pool, values**2)[0] for fit in self._models]))
             variance = max(squares - smooth[0] ** 2, float(counted.var()))
         else:
             if score == "r2":
@@ -90,9 +91,11 @@ class Reading:
         unit = 1.0 if score != "squared_error" else float(self.Y.var())
         return combine(counted, smooth, row_variance=variance, unit=unit)
 
-    def _model(self, held: HeldOut) -> ChoiceModel:
+    @cached_property
+    def _models(self) -> list[ChoiceModel]:
+        """One for each way of dealing, whatever is asked of it."""
         fit = fit_choice if self.task == "classification" else fit_line
-        return fit(_systems(held), self.Y)
+        return [fit(_systems(held), self.Y) for held in self.held]
 
     def _with_spread(self, counted: Float, smooth: Smooth, one: float) -> tuple[Float, Smooth]:
         """Return both estimates with what each row adds because the labels' variance is estimated too."""
@@ -180,7 +183,7 @@ def read_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, a
     return Reading(
         held=held,
         leave_one_out=fitted.held_out([np.array([row]) for row in range(len(rows))]) if linear else held[0],
-        pool=fitted.scores(pool_teacher, pool_student),
+        pool=fitted.pool_scores(pool_teacher, pool_student, np.arange(len(pool_teacher))[used]),
         Y=Y,
         task=config.task,
         probabilities=ridge_probabilities if config.head == "ridge" else partial(_softmax),
@@ -264,6 +267,15 @@ class _Linear:
         """Return the scores of the three heads on other rows."""
         return [head.scores(X) for head, X in zip(self.heads, (T, S, S), strict=True)]
 
+    def pool_scores(self, T: Features, S: Features, used: Index) -> list[Float]:
+        """Return the scores on rows of which the student was trained on some: on those by leave-one-out, exactly."""
+        teacher, student, baseline = self.scores(T, S)
+        if len(used):
+            path = self.paths[1]
+            index = int(np.flatnonzero(path.alphas == self.heads[1].alpha)[0])
+            student[used] = teacher[used] - loo_residuals(path, S[used], teacher[used], index=index)
+        return [teacher, student, baseline]
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Refitted:
@@ -271,6 +283,7 @@ class _Refitted:
 
     heads: list[LinearHead]
     refit: Callable[[Index, dict[str, float]], list[LinearHead]]
+    taught: Callable[[Float, Features, dict[str, float]], LinearHead]
     T: Float
     S: Float
 
@@ -279,16 +292,20 @@ class _Refitted:
         """Fit the three heads, their strengths as in `run`."""
         fit: Callable[..., LinearHead] = fit_ridge if config.head == "ridge" else fit_softmax
 
+        def options(system: System, alphas: dict[str, float]) -> dict[str, Any]:
+            return {**config.fit_options(system), **({"alpha": alphas[system]} if alphas else {})}
+
+        def taught(teacher: LinearHead, scores: Float, X: Features, alphas: dict[str, float]) -> LinearHead:
+            labels = pseudolabels_of(teacher, scores, hard=config.pseudolabels == "hard")
+            return fit(X, labels, **options("student", alphas))
+
         def heads(rows: Index, alphas: dict[str, float]) -> list[LinearHead]:
-            def options(system: System) -> dict[str, Any]:
-                return {**config.fit_options(system), **({"alpha": alphas[system]} if alphas else {})}
+            teacher = fit(T[rows], Y[rows], **options("teacher", alphas))
+            student = taught(teacher, teacher.scores(pool_T), pool_S, alphas)
+            return [teacher, student, fit(S[rows], Y[rows], **options("baseline", alphas))]
 
-            teacher = fit(T[rows], Y[rows], **options("teacher"))
-            labels = pseudolabels_of(teacher, teacher.scores(pool_T), hard=config.pseudolabels == "hard")
-            student = fit(pool_S, labels, **options("student"))
-            return [teacher, student, fit(S[rows], Y[rows], **options("baseline"))]
-
-        return cls(heads=heads(np.arange(len(Y)), {}), refit=heads, T=T, S=S)
+        fitted = heads(np.arange(len(Y)), {})
+        return cls(heads=fitted, refit=heads, taught=partial(taught, fitted[0]), T=T, S=S)
 
     @property
     def alphas(self) -> dict[str, float]:
@@ -297,6 +314,14 @@ class _Refitted:
     def scores(self, T: Features, S: Features) -> list[Float]:
         """Return the scores of the three heads on other rows."""
         return [head.scores(X) for head, X in zip(self.heads, (T, S, S), strict=True)]
+
+    def pool_scores(self, T: Features, S: Features, used: Index) -> list[Float]:
+        """Return the scores on rows of which the student was trained on some: on those in folds, fitted again."""
+        teacher, student, baseline = self.scores(T, S)
+        for fold in range(REFIT_FOLDS):
+            B, rest = used[fold::REFIT_FOLDS], np.delete(used, np.s_[fold::REFIT_FOLDS])
+            student[B] = self.taught(teacher[rest], S[rest], self.alphas).scores(S[B])
+        return [teacher, student, baseline]
 
     def held_out(self, blocks: list[Index]) -> HeldOut:
         """Return the scores of each block by heads fitted without it."""

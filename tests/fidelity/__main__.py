@@ -13,6 +13,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, norm, spearmanr
 
+from tests.fidelity.data import open_cells
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore, default_cache
-from w2s_probe.config import DataConfig, W2SConfig
-from w2s_probe.datasets import open_data
+from w2s_probe.config import W2SConfig
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.features import FeatureSet
 from w2s_probe.fetching import fetch_features
@@ -37,6 +38,7 @@ from w2s_probe.reading import Reading, read_pipeline
 from w2s_probe.splits import Split
 
 Float = NDArray[np.float64]
+Cell = tuple[str, str, str, int]
 LEVEL = 0.95
 WEIGHTS = {"gain": (-1, 1, 0), "student - baseline": (0, 1, -1)}
 
@@ -45,7 +47,7 @@ WEIGHTS = {"gain": (-1, 1, 0), "student - baseline": (0, 1, -1)}
 class Trial:
     """One seed of one cell, on one difference."""
 
-    cell: tuple[str, str, int]
+    cell: Cell
     seed: int
     measured: float
     forecast: float
@@ -61,23 +63,31 @@ class Trial:
 def trials(cells: dict[str, Any], part: str, store: FeatureStore) -> Iterator[dict[str, Trial]]:
     """Yield every trial of a part, gain and student minus baseline."""
     for group in cells[part]:
-        table = open_data(DataConfig(data=group["data"]))
+        table = open_cells(group["data"])
         labels = read_labels(table.label or [], name="label", task="classification")
-        names = [*group["teachers"], group["student"]]
+        pairs = pairs_of(group)
+        names = sorted({name for pair in pairs for name in pair})
         sets, _ = fetch_features(table, names, store=store, options=BackboneOptions())
         features = dict(zip(names, sets, strict=True))
         sizes = {"n_unlabeled": group["n_unlabeled"], "n_test": group["n_test"], "seeds": cells["seeds"]}
-        for n in cells["n_labeled"]:
+        for n in group.get("n_labeled", cells["n_labeled"]):
             config = W2SConfig(n_labeled=n, **sizes)
-            for teacher in group["teachers"]:
+            for teacher, student in pairs:
                 for split in split_rows(table, labels, config, sets):
-                    pair = features[teacher], features[group["student"]]
-                    yield one_trial(pair, labels, split, config, cell=(group["data"], teacher, n))
+                    pair = features[teacher], features[student]
+                    yield one_trial(pair, labels, split, config, cell=(group["data"], teacher, student, n))
         print(f"  {group['data']} done", file=sys.stderr)
 
 
+def pairs_of(group: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return teachers and students: every ordered pair of the group's backbones, or each teacher with one student."""
+    if "backbones" in group:
+        return list(permutations(group["backbones"], 2))
+    return [(teacher, group["student"]) for teacher in group["teachers"]]
+
+
 def one_trial(
-    pair: tuple[FeatureSet, FeatureSet], labels: Labels, split: Split, config: W2SConfig, *, cell: tuple[str, str, int]
+    pair: tuple[FeatureSet, FeatureSet], labels: Labels, split: Split, config: W2SConfig, *, cell: Cell
 ) -> dict[str, Trial]:
     """Return forecast and measurement of one split."""
     weak, strong = pair
@@ -106,7 +116,7 @@ def one_trial(
 
 def _trial(
     name: str,
-    cell: tuple[str, str, int],
+    cell: Cell,
     reading: Reading,
     outcome: SeedOutcome,
     labels: Labels,
@@ -194,10 +204,11 @@ def rows_of(found: list[dict[str, Trial]]) -> Iterator[dict[str, Any]]:
     """Yield one row for each run and difference, as docs.fidelity draws them."""
     for trial in found:
         for name, run in trial.items():
-            data, teacher, n = run.cell
+            data, teacher, student, n = run.cell
             yield {
                 "data": data,
                 "teacher": teacher,
+                "student": student,
                 "n": n,
                 "seed": run.seed,
                 "name": name,
@@ -222,15 +233,16 @@ def write_rows(rows: list[dict[str, Any]], path: Path) -> None:
 def main() -> None:
     """Print the tables of the parts named on the command line, the reported ones by default."""
     parser = argparse.ArgumentParser(prog="python -m tests.fidelity")
-    parser.add_argument("parts", nargs="*", default=["report", "added"], help="of cells.toml")
+    parser.add_argument("parts", nargs="*", default=["report", "added", "report2"], help="of cells.toml")
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="also write every run")
     asked = parser.parse_args()
     cells = tomllib.loads((Path(__file__).parent / "cells.toml").read_text(encoding="utf-8"))
     store = FeatureStore(default_cache())
     found = {part: list(trials(cells, part, store)) for part in asked.parts}
     rows = [row for part in found.values() for row in rows_of(part)]
-    if {"report", "added"} <= set(asked.parts):
-        found["report and added"] = found["report"] + found["added"]
+    reported = [part for part in asked.parts if part != "development"]
+    for parts in (reported[:i] for i in range(2, len(reported) + 1)):
+        found[" and ".join(parts)] = [trial for part in parts for trial in found[part]]
     for part, trials_of_part in found.items():
         for name in WEIGHTS:
             chosen = [trial[name] for trial in trials_of_part]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -48,6 +49,21 @@ def test_labels_may_be_null_or_absent(cli: Cli, table: Path) -> None:
     assert none["n_labeled"] == 0
     assert none["pair"]["overlap_density"]["value"] is None
     assert none["pair"]["correlation_dimension"] == some["pair"]["correlation_dimension"]
+
+
+def test_a_pool_of_its_own_is_rows_without_labels(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    texts = [" ".join(f"w{i}" for i in rng.integers(30, size=6)) for _ in range(200)]
+    whole = pl.DataFrame({"text": texts, "label": [["a", "b"][i % 2] if i < 80 else None for i in range(200)]})
+    whole.write_csv(tmp_path / "whole.csv")
+    whole.head(80).write_csv(tmp_path / "labeled.csv")
+    whole.tail(120).with_columns(label=pl.lit("a")).write_csv(tmp_path / "pool.csv")
+    pair = ("--teacher", "classic:hashing-16", "--student", "classic:hashing-32", "--text", "text", "--json")
+    one = json.loads(cli("diagnose", "whole.csv", *pair).stdout)
+    two = json.loads(cli("diagnose", "labeled.csv", "--pool", "pool.csv", *pair).stdout)
+    assert (one["n_labeled"], one["rows"]) == (80, 200)
+    assert two["config"].pop("pool") == "pool.csv"
+    assert {**one, "config": 0} == {**two, "config": 0}
 
 
 def test_the_text_fits_80_columns_and_says_why_dimensions_differ(cli: Cli, table: Path) -> None:

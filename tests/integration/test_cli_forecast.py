@@ -77,6 +77,22 @@ def test_a_pool_of_its_own_is_the_same_pool(cli: Cli, texts: Path) -> None:
     assert one == two
 
 
+def test_rows_of_the_pool_that_repeat_labeled_items_are_left_out(cli: Cli, texts: Path) -> None:
+    some, more = pl.read_csv(texts / "some.csv"), pl.read_csv(texts / "pool.csv")
+    again = some.head(30).with_columns(label=pl.lit(None, dtype=pl.String))
+    pl.concat([some, again]).write_csv(texts / "twice.csv")
+    pl.concat([more, again.select("text")]).write_csv(texts / "more.csv")
+    once = found(cli, "some.csv", *TEXTS)
+    repeated = 30 + int(some["text"].tail(-KNOWN).is_in(some["text"].head(KNOWN).implode()).sum())
+    for said in (found(cli, "twice.csv", *TEXTS), found(cli, "labeled.csv", "--pool", "more.csv", *TEXTS)):
+        assert said["notes"][-1] == f"{repeated} rows of the pool repeat items of labeled rows and are left out."
+        assert (said["gain"], said["N"]) == (once["gain"], once["N"])
+    some.head(KNOWN).write_csv(texts / "pool.csv")
+    done = cli("forecast", "labeled.csv", "--pool", "pool.csv", *TEXTS)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "the pool must hold items that no labeled row has: got none" in done.stderr
+
+
 def test_another_pool_is_another_question(cli: Cli, texts: Path) -> None:
     first = found(cli, "labeled.csv", "--pool", "pool.csv", *TEXTS)
     pl.read_csv(texts / "pool.csv").with_columns(text=pl.col("text") + " ab0").write_csv(texts / "pool.csv")

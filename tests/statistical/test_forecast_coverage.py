@@ -21,6 +21,7 @@ from w2s_probe.metrics import classification_rows, regression_rows
 from w2s_probe.reading import Reading, read_pipeline
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
 EXPERIMENTS, NEW, TEST = 250, 10_000, 500
 WEIGHTS = {"gain": (-1, 1, 0), "versus_baseline": (0, 1, -1)}
 LEVEL = 0.95
@@ -72,7 +73,7 @@ def experiment(n: int, N: int, classes: int, number: int) -> dict[str, Outcome]:
     config = W2SConfig(task="classification" if classes > 1 else "regression")
     pool = moments_of({"teacher": T[U], "student": S[U]})
 
-    def read(rows: slice, seed: int) -> Reading:
+    def read(rows: slice, pool_rows: Index | None = None) -> Reading:
         return read_pipeline(
             T[L],
             S[L],
@@ -82,17 +83,18 @@ def experiment(n: int, N: int, classes: int, number: int) -> dict[str, Outcome]:
             pool_teacher=T[rows],
             pool_student=S[rows],
             config=config,
-            rng=np.random.default_rng(seed),
+            rng=np.random.default_rng(number),
             repeats=5,
+            pool_rows=pool_rows,
         )
 
-    forecast, heads = read(U, number), read(new, number)
+    forecast, heads = read(U), read(slice(n, None), np.arange(N))
     score = "accuracy" if classes > 1 else "r2"
     out = {}
     for name, weights in WEIGHTS.items():
         part = forecast.evidence(score, weights)
         expected, shown = (
-            float(sum(w * score_of(F[:rows], Y[new][:rows]) for w, F in zip(weights, heads.pool, strict=True)))
+            float(sum(w * score_of(F[N:][:rows], Y[new][:rows]) for w, F in zip(weights, heads.pool, strict=True)))
             for rows in (NEW, TEST)
         )
         out[name] = Outcome(

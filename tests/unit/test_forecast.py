@@ -112,14 +112,15 @@ def test_forecasts_foretell_what_new_rows_show() -> None:
         *data.values(),
         rows=np.arange(300),
         pool=moments_of({"teacher": T[300:end], "student": S[300:end]}),
-        pool_teacher=T[end:],
-        pool_student=S[end:],
+        pool_teacher=T[300:],
+        pool_student=S[300:],
         config=CONFIG,
         rng=np.random.default_rng(0),
         repeats=1,
+        pool_rows=np.arange(end - 300),
     )
     truth = Y[end:].argmax(axis=1)
-    right = [float((F.argmax(axis=1) == truth).mean()) for F in reading.pool]
+    right = [float((F[end - 300 :].argmax(axis=1) == truth).mean()) for F in reading.pool]
     for one, value in zip((found.teacher, found.student, found.baseline), right, strict=True):
         assert abs(one.value - value) < one.high - one.low
     assert abs(found.gain.value - (right[1] - right[0])) < found.gain.high - found.gain.low

@@ -24,6 +24,7 @@ __all__ = ["diagnose"]
 @data_options
 @diagnose_options
 @runtime_options
+@click.option("--pool", metavar="DATA", help="A second table of rows without labels; its labels are not read.")
 @click.option("--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md there.")
 @config_option
 @json_option
@@ -36,6 +37,7 @@ def diagnose(
     threads: int | None,
     batch_size: int,
     quiet: bool,
+    pool: str | None,
     out: str | None,
     as_json: bool,
     **values: Any,
@@ -69,6 +71,7 @@ def diagnose(
             store=open_store(cache_root),
             options=BackboneOptions(device=device, threads=threads, batch_size=batch_size),
             task=values["task"],
+            pool=pool,
             on_progress=on_progress,
         )
     if out:

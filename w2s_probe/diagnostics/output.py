@@ -248,7 +248,7 @@ class DiagnosisOutput:
         What is undefined and why, one sentence each.
     """
 
-    config: Annotated[Mapping[str, Any], Keys("data", "teacher", "student", "label", "task", DiagnoseConfig)]
+    config: Annotated[Mapping[str, Any], Keys("data", "teacher", "student", "pool", "label", "task", DiagnoseConfig)]
     teacher: SpaceOutput
     student: SpaceOutput
     pair: PairOutput

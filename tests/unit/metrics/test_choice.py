@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from w2s_probe.metrics.choice import PRIOR, ChoiceModel, fit_choice, fit_line
+from w2s_probe.metrics.choice import EVIDENCE, STRONG, WEAK, ChoiceModel, fit_choice, fit_line
 
 Array = NDArray[np.float64]
 
@@ -37,11 +37,11 @@ def scaled(scores: list[Array]) -> Array:
     return np.stack([S / np.sqrt(((S - S.mean(axis=1, keepdims=True)) ** 2).mean()) for S in scores], axis=2)
 
 
-def best(F: Array, Y: Array, w: Array) -> Array:
+def best(F: Array, Y: Array, w: Array, precision: float) -> Array:
     """Return the maximum of the weighted posterior by a general optimizer."""
 
     def loss(beta: Array) -> float:
-        return float(PRIOR / 2 * beta @ beta - (w[:, None] * Y * log_softmax(F @ beta, axis=1)).sum())
+        return float(precision / 2 * beta @ beta - (w[:, None] * Y * log_softmax(F @ beta, axis=1)).sum())
 
     return np.asarray(minimize(loss, np.zeros(F.shape[2]), method="BFGS", options={"gtol": 1e-8}).x)
 
@@ -57,20 +57,38 @@ def test_choice_coefficients_are_the_posteriors_maximum(seed: int, n: int, K: in
     scores, Y = choices(n, K, P, seed=seed)
     scores[0] = spread * scores[0] ** 3  # heavy tails
     model, F = fit_choice(scores, Y), scaled(scores)
-    slope = np.einsum("nk,nkp->p", Y - softmax(F @ model.beta, axis=1), F) - PRIOR * model.beta
+    slope = np.einsum("nk,nkp->p", Y - softmax(F @ model.beta, axis=1), F) - model.precision * model.beta
     np.testing.assert_allclose(slope, 0, atol=1e-6 * np.abs(F).sum())
 
 
 def test_choice_coefficients_equal_a_general_optimizers() -> None:
     scores, Y = choices(80, 4, 3)
-    np.testing.assert_allclose(fit_choice(scores, Y).beta, best(scaled(scores), Y, np.ones(80)), atol=1e-5)
+    model = fit_choice(scores, Y)
+    np.testing.assert_allclose(model.beta, best(scaled(scores), Y, np.ones(80), model.precision), atol=1e-5)
+
+
+def test_the_priors_precision_is_a_share_of_the_evidences() -> None:
+    scores, Y = choices(200, 3, 2)
+    model, F = fit_choice(scores, Y), scaled(scores)
+    p = softmax(F @ model.beta, axis=1)
+    information = sum(f.T @ (np.diag(q) - np.outer(q, q)) @ f for f, q in zip(F, p, strict=True))
+    determined = np.trace(information @ np.linalg.inv(information + model.precision * np.eye(2)))
+    assert WEAK < model.precision < STRONG
+    assert model.precision == pytest.approx(EVIDENCE * determined / (model.beta @ model.beta), rel=1e-6)
+
+
+def test_the_prior_is_strong_where_scores_say_nothing_and_weak_where_they_say_all() -> None:
+    scores, Y = choices(200, 3, 2)
+    idle = [np.random.default_rng(9 + j).standard_normal(S.shape) for j, S in enumerate(scores)]
+    assert fit_choice(idle, Y).precision == STRONG
+    assert fit_choice([Y, 1 - Y], Y).precision == WEAK
 
 
 def test_two_classes_are_a_logistic_regression_without_an_intercept() -> None:
     scores, Y = choices(120, 2, 3)
-    F = scaled(scores)
-    peer = LogisticRegression(C=1 / PRIOR, fit_intercept=False, tol=1e-10).fit(F[:, 1] - F[:, 0], Y[:, 1])
-    np.testing.assert_allclose(fit_choice(scores, Y).beta, peer.coef_[0], atol=1e-5)
+    model, F = fit_choice(scores, Y), scaled(scores)
+    peer = LogisticRegression(C=1 / model.precision, fit_intercept=False, tol=1e-10).fit(F[:, 1] - F[:, 0], Y[:, 1])
+    np.testing.assert_allclose(model.beta, peer.coef_[0], atol=1e-5)
 
 
 def test_scores_that_separate_the_classes_give_finite_coefficients() -> None:
@@ -98,7 +116,7 @@ def test_a_rows_influence_is_the_derivative_by_its_weight(K: int) -> None:
     step = 1e-2
     for row in (0, 17, 49):
         shift = step * (np.arange(50) == row)
-        moved = (best(F, Y, 1 + shift) - best(F, Y, 1 - shift)) / (2 * step)
+        moved = (best(F, Y, 1 + shift, model.precision) - best(F, Y, 1 - shift, model.precision)) / (2 * step)
         np.testing.assert_allclose(model.influence[row], moved, atol=1e-4)
 
 
@@ -108,7 +126,7 @@ def test_influences_are_what_leaving_a_row_out_does_to_first_order() -> None:
     moved = []
     for row in range(40):
         rest = np.arange(400) != row
-        moved.append(model.beta - best(F, Y, rest.astype(np.float64)))
+        moved.append(model.beta - best(F, Y, rest.astype(np.float64), model.precision))
     # the second order is the row's leverage, here about 1 / 400 and at most a few per cent
     np.testing.assert_allclose(model.influence[:40], moved, atol=0.05 * np.abs(moved).max())
 
@@ -133,7 +151,7 @@ def test_expectations_and_their_influences_are_direct_sums(K: int) -> None:
 
 def weighted_line(scores: list[Array], Y: Array, w: Array) -> Ridge:
     F = np.column_stack([S / S.std() for S in scores])
-    return Ridge(alpha=PRIOR).fit(F, Y[:, 0], sample_weight=w)
+    return Ridge(alpha=WEAK).fit(F, Y[:, 0], sample_weight=w)
 
 
 def test_the_line_is_a_ridge_regression_on_scaled_scores() -> None:

@@ -186,8 +186,9 @@ def test_round_numbers_of_a_logarithmic_axis_lie_inside(low: float, high: float)
 
 
 def test_the_fidelity_figure_averages_seeds_and_escapes_names() -> None:
+    gain = {"data": "<b>", "student": "z", "name": "gain"}
     rows = [
-        {"data": "<b>", "teacher": t, "n": str(n), "seed": s, "name": "gain", "forecast": f + s / 100, "measured": f}
+        {**gain, "teacher": t, "n": str(n), "seed": s, "forecast": f + s / 100, "measured": f}
         for t, f in {"x": 0.02, "y": 0.05}.items()
         for n in (50, 100)
         for s in (0, 1)
@@ -196,6 +197,8 @@ def test_the_fidelity_figure_averages_seeds_and_escapes_names() -> None:
     marks = ET.fromstring(figure)  # noqa: S314  # written here
     assert figure.count('class="dot"') == 4 + 2  # cells, and two budgets of the legend
     said = next(node.text or "" for node in marks.iter() if node.tag.endswith("desc"))
-    assert said.startswith("4 cells: Spearman 1.00, mean error 0.005. <b>, x, n = 50: +0.025 forecast, +0.020 measured")
+    assert said.startswith(
+        "4 cells: Spearman 1.00, mean error 0.005. <b>, x to z, n = 50: +0.025 forecast, +0.020 measured"
+    )
     with pytest.raises(ValueError, match="must hold the difference 'opr'"):
         fidelity_figure(rows, name="opr")
