@@ -1,4 +1,4 @@
-r"""Risks of the theory of spurious correlations for real features: from second moments of what each space says of a cue.
+r"""Risks of the theory of spurious correlations for real features, from second moments of what they say of a cue.
 
 In the theory (`spurious`, general form) least squares on :math:`z \otimes w` errs in units of
 :math:`\sigma_y^2\gamma` by :math:`\operatorname{tr}(C_t C_\ell^{-1})` and its student, on :math:`z \otimes \psi`, by
@@ -8,10 +8,11 @@ takes, under any law of (w, psi) that each stratum of rows keeps in every part. 
 re-weighting of the same few matrices.
 
 What w is on real features: with labels :math:`z = \pm 1` and a cue :math:`v = \pm 1`, the feature that tempts is v
-itself, and :math:`v = z \cdot (zv)`. So the theory's group feature is the *agreement* zv of a row with what is usual for
-its label, which is minus one in conflicting rows, and w = [1; a], where a is how strongly the space says that a
-row has the usual value of its label (`agreement_scores`). A linear map of w changes no risk: scale and origin of a
-are of no account, a label-dependent origin would be, and weights that make values independent of labels leave none.
+itself, and :math:`v = z \cdot (zv)`. So the theory's group feature is the *agreement* zv of a row with what is usual
+for its label, which is minus one in conflicting rows, and w = [1; a], where a is how strongly the space says that
+a row has the usual value of its label (`agreement_scores`). A linear map of w changes no risk, so that scale and
+origin of a are of no account. An origin of each label's own would be; weights that make values independent of
+labels leave none.
 
 The pool's term in :math:`\nu` is left out: an endless pool, since :math:`d_z`, how many core directions there are,
 cannot be known from features.

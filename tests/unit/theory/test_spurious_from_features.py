@@ -94,7 +94,9 @@ def test_scores_that_do_not_vary_get_no_weight() -> None:
     assert math.isnan(separation(moments).teacher)
 
 
-def tempted(n: int, strength: float, *, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int_], NDArray[np.int_]]:
+def tempted(
+    n: int, strength: float, *, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.int_], NDArray[np.int_]]:
     """Return features that hold label and cue, and both; the cue agrees with the label in nine rows of ten."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, n)
