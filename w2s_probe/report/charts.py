@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from w2s_probe.report.svg import Axis, band, dot, group, line, panel, ticks, words
 from w2s_probe.results import Estimate
@@ -111,10 +112,10 @@ def line_chart(
     said: str,
     limits: tuple[float, float],
     sizes: Sequence[float],
-    log: bool = False,
+    log: Literal["x", "both", "none"] = "x",
     levels: Sequence[Level] = (),
 ) -> str:
-    """Return lines over sizes on a logarithmic axis.
+    """Return lines over sizes, or over fractions.
 
     Parameters
     ----------
@@ -130,17 +131,17 @@ def line_chart(
         Least and largest value that is drawn.
     sizes : sequence of float
         Where the axis is labeled.
-    log : bool
-        Whether values are on a logarithmic scale.
+    log : {"x", "both", "none"}
+        Which axes are logarithmic: x where sizes are.
     levels : sequence of Level
         Lines across.
     """
     low, high = limits
-    x = Axis(low=min(sizes), high=max(sizes), start=58, end=WIDTH - 26, log=True)
-    y = Axis(low=low, high=high, start=226, end=44, log=log)
+    x = Axis(low=min(sizes), high=max(sizes), start=58, end=WIDTH - 26, log=log != "none")
+    y = Axis(low=low, high=high, start=226, end=44, log=log == "both")
     marks = [words(26 + 88 * i, 16, each.name) for i, each in enumerate(series)]
     marks += [group(each.system, [dot(each.system, 15 + 88 * i, 12)]) for i, each in enumerate(series)]
-    for tick in powers(low, high) if log else ticks(low, high):
+    for tick in powers(low, high) if log == "both" else ticks(low, high):
         marks.append(line([(LEFT, y.at(tick)), (RIGHT, y.at(tick))], kind="grid"))
         marks.append(words(LEFT - 4, y.at(tick) + 4, f"{tick:g}", anchor="end"))
     marks.append(words(LEFT, 36, subject, kind="soft"))
