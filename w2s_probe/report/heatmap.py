@@ -110,9 +110,9 @@ def _cell(cell: Heat, x: float, y: float, *, size: tuple[float, float], shades: 
     marks = [group(kind, [box(x, y, size=size, kind="heat", strength=strength)])]
     if cell.sure:
         marks.append(box(x + 2, y + 2, size=(size[0] - 4, size[1] - 4), kind="sure"))
-    for digits in (3, 2):
-        text = shades.said(cell.value, digits)
-        if CELL * len(text) <= size[0] - 4:
+    exact, short = shades.said(cell.value, 3), shades.said(cell.value, 2)
+    for text in (exact, short, short.replace("0.", ".", 1)):
+        if CELL * len(text) <= size[0] - 2:
             return [*marks, _centered(text, x, y, size)]
     return marks  # too many columns for numbers; they stand in the table
 

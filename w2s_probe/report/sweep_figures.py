@@ -166,7 +166,8 @@ def _lines(
     levels = [Level(value=0.0)] if subject == "gain" else []
     zero = [Estimate(value=0.0, low=0.0, high=0.0)] if levels else []
     numbers = "; ".join(
-        f"at {place:g}: " + ", ".join(f"{label} {estimate_text(of[i])}" for (_, label), of in found.items())
+        f"at {place:g}: "
+        + ", ".join(f"{label} {estimate_text(of[i], signed=bool(levels))}" for (_, label), of in found.items())
         for i, place in enumerate(places)
     )
     series = [
