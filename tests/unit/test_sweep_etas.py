@@ -14,6 +14,7 @@ import pytest
 from tests.unit.cue_views import CONFIG, cue_sweep, cue_views
 from w2s_probe.composition import composition_of
 from w2s_probe.errors import DataError
+from w2s_probe.estimates import Estimate
 from w2s_probe.splits import draw_splits
 from w2s_probe.sweep import SplitSource, SweepResult, run_sweep
 from w2s_probe.theory.spurious_from_features import agreement_scores, risks_from_moments, stratum_moments
@@ -43,10 +44,12 @@ def test_a_contrast_is_the_difference_of_the_axis_ends_at_the_same_pool() -> Non
 
 def test_pairing_leaves_out_what_both_ends_share() -> None:
     found = cue_sweep(eta_labeled=(0.4, 0.5), seeds=(0, 1, 2, 3))
-    width = lambda one: one.high - one.low  # noqa: E731
-    ends = found.points[0], found.points[2]
-    unpaired = np.hypot(*(width(point.student) for point in ends))
-    assert width(found.contrasts[0].student) < unpaired
+    unpaired = np.hypot(_width(found.points[0].student), _width(found.points[2].student))
+    assert _width(found.contrasts[0].student) < unpaired
+
+
+def _width(estimate: Estimate) -> float:
+    return estimate.high - estimate.low
 
 
 def test_pools_and_test_rows_stay_while_the_labeled_rows_move() -> None:
@@ -127,7 +130,7 @@ BREAK: dict[str, tuple[Callable[[str], str], str]] = {
     "a score": (lambda s: s.replace('"score": "accuracy"', '"score": "f1"'), "accuracy or r2"),
     "no points": (lambda s: json.dumps({**json.loads(s), "points": []}), "points must not be empty"),
     "a system": (
-        lambda s: s.replace('"worst_groups": {"teacher"', '"worst_groups": {"teaher"', 1),
+        lambda s: s.replace('"worst_groups": {"teacher"', '"worst_groups": {"ceiling2"', 1),
         "must hold teacher",
     ),
     "a size": (lambda s: s.replace('"n": 40', '"n": 0', 1), "sizes must be above 0"),

@@ -198,7 +198,8 @@ def frame(estimates: Sequence[Estimate]) -> tuple[float, float]:
     span = max(most - least, 0.02)
     low = max(min(e.low for e in known), least - span)
     high = min(max(e.high for e in known), most + span)
-    return low - 0.04 * span, high + 0.04 * span
+    margin = max(0.04 * span, (0.02 - (high - low)) / 2)  # ticks of a flat line are short numbers too
+    return low - margin, high + margin
 
 
 def powers(low: float, high: float) -> list[float]:

@@ -12,9 +12,9 @@ from w2s_probe.report.charts import Level, Mark, Series, frame, line_chart
 from w2s_probe.report.heatmap import Heat, Scale, heat_map
 from w2s_probe.report.sweep_slices import AXES, Slice, eta_text
 from w2s_probe.report.tables import METRIC_NAMES, estimate_text
-from w2s_probe.sweep import SweepPoint
+from w2s_probe.sweep import PairTheory, SweepPoint
 
-__all__ = ["eta_lines", "gain_map", "heat_maps", "held_fixed", "size_lines", "theory_map"]
+__all__ = ["eta_lines", "heat_maps", "held_fixed", "size_lines"]
 
 SYSTEMS = ("teacher", "student", "baseline", "ceiling")
 MOST_FIXED = 4  # values of the other fraction at which lines are drawn
@@ -34,41 +34,15 @@ def heat_maps(one: Slice, name: str) -> list[str]:
     """
     if any(len(one.etas(axis)) == 1 for axis in AXES):
         return []
-    drawn = [gain_map(one, f"{name}gain")]
+    drawn = [_map(one, f"{name}gain", "measured gain: student - teacher", _system("gain"))]
     if one.theory is not None:
-        drawn.append(theory_map(one, f"{name}theory"))
+        drawn.append(_theory(one.theory, one, f"{name}theory"))
     drawn.append(_map(one, f"{name}pgr", "PGR: share of the gap to the ceiling", _system("pgr"), frames=False))
     if one.points[0].worst_groups is not None:
         student = "accuracy of the student's worst group"
         drawn.append(_map(one, f"{name}worst", student, lambda p: _worst(p, "student"), scale="level", frames=False))
-        change = "worst group: student - teacher"
-        drawn.append(_map(one, f"{name}change", change, lambda p: p.worst_group_gain))
+        drawn.append(_map(one, f"{name}change", "worst group: student - teacher", _system("worst_group_gain")))
     return drawn
-
-
-def gain_map(one: Slice, name: str) -> str:
-    """Return the heat map of the gain.
-
-    Parameters
-    ----------
-    one, name
-        As for `heat_maps`.
-    """
-    return _map(one, name, "measured gain: student - teacher", lambda point: point.gain)
-
-
-def theory_map(one: Slice, name: str) -> str:
-    """Return the heat map of what the theory expects; the slice must have one.
-
-    Parameters
-    ----------
-    one, name
-        As for `heat_maps`.
-    """
-    points = one.theory.points if one.theory else ()
-    values = {(point.eta_labeled, point.eta_unlabeled): Heat(value=point.gain) for point in points}
-    texts = {at: f"{heat.value:+.3f}" for at, heat in values.items()}
-    return _grid(one, name, "theory: share of the excess risk spared", values, texts)
 
 
 def eta_lines(one: Slice, axis: str, name: str, *, score: str) -> list[str]:
@@ -200,6 +174,12 @@ def _map(one: Slice, name: str, title: str, of: Of, *, scale: Scale = "differenc
             cells[at] = Heat(value=found.value, sure=frames and (found.low > 0 or found.high < 0))
             texts[at] = estimate_text(found, signed=scale == "difference")
     return _grid(one, name, title, cells, texts, scale=scale)
+
+
+def _theory(theory: PairTheory, one: Slice, name: str) -> str:
+    values = {(point.eta_labeled, point.eta_unlabeled): Heat(value=point.gain) for point in theory.points}
+    texts = {at: f"{heat.value:+.3f}" for at, heat in values.items()}
+    return _grid(one, name, "theory: share of the excess risk spared", values, texts)
 
 
 def _grid(

@@ -95,10 +95,18 @@ class EtaContrast:
 
     Parameters
     ----------
-    teacher_backbone, student_backbone, head, n, N, teacher_alpha, student_alpha, strategy
-        As for the points that are compared.
+    teacher_backbone, student_backbone : str
+        The pair.
+    head : str
+        Kind of the heads.
+    n, N : int
+        Sizes of both points.
+    teacher_alpha, student_alpha : float or None
+        Strengths that were given; None where they were chosen.
+    strategy : str
+        How the students learned.
     eta_unlabeled : float or None
-        Of both.
+        Of both points.
     from_eta_labeled, to_eta_labeled : float
         Smallest and largest fraction of the axis.
     teacher, student, baseline : Estimate
