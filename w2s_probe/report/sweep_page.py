@@ -14,12 +14,13 @@ from w2s_probe.report.page import Page, Section
 from w2s_probe.report.sweep_slices import AXES, Slice, eta_text, point_text, slices_of
 from w2s_probe.report.tables import METRIC_NAMES, config_rows, estimate_text, taught
 from w2s_probe.sweep import EtaContrast, SweepPoint, SweepResult
-from w2s_probe.text import visible
+from w2s_probe.text import shorten, visible
 
 __all__ = ["sweep_page"]
 
 MOST_SLICES = 6  # of which figures are drawn
 MOST_ROWS = 300
+NAME = 24  # cells of a group's name
 HELD = (
     "Pool and test rows are the same along each line, seed by seed: only the labeled rows change. A teacher gets "
     "better with more conflicting labels, and its student can then win less; a gain that shrinks along the line is "
@@ -141,13 +142,12 @@ def _contrasts(contrasts: Sequence[EtaContrast]) -> Grid:
             "gain",
             "teacher",
             "student",
-            "baseline",
             *(f"{system}'s worst group" for system in worst),
         ],
         rows=[
             [
                 f"{f'n {each.n:,}, N {each.N:,}, ' if sizes else ''}pool at {eta_text(each.eta_unlabeled)}",
-                *(estimate_text(e, signed=True) for e in (each.gain, each.teacher, each.student, each.baseline)),
+                *(estimate_text(e, signed=True) for e in (each.gain, each.teacher, each.student)),
                 *(estimate_text((each.worst_groups or {})[system], signed=True) for system in worst),
             ]
             for each in contrasts
@@ -224,9 +224,9 @@ def _points(slices: Sequence[Slice]) -> Section:
 
 
 def _scores(point: SweepPoint, *, worst: bool) -> list[str]:
-    systems = [estimate_text(each) for each in (point.teacher, point.student, point.baseline, point.ceiling)]
+    systems = [f"{each.value:.3f}" for each in (point.teacher, point.student, point.baseline, point.ceiling)]
     groups = [
-        f"{system}'s {visible(each.group)}: {each.value:.3f}"
+        f"{system}'s {shorten(visible(each.group), NAME)}: {each.value:.3f}"
         for system, each in (point.worst_groups or {}).items()
         if system in ("teacher", "student")
     ]
