@@ -22,9 +22,9 @@ MOST_SLICES = 6  # of which figures are drawn
 MOST_ROWS = 300
 NAME = 24  # cells of a group's name
 HELD = (
-    "Pool and test rows are the same along each line, seed by seed: only the labeled rows change. A teacher gets "
-    "better with more conflicting labels, and its student can then win less; a gain that shrinks along the line is "
-    "no failure of the student. The differences in the table are paired by seed and test row."
+    "Pool and test rows are the same along each line, seed by seed: only the labeled rows change. A teacher that gets "
+    "better with more conflicting labels can leave its student less to win: a gain that shrinks along the line is "
+    "then no failure of the student. The differences in the table are paired by seed and test row."
 )
 NOT_HELD = (
     "Pools differ in size along the axis, since the data decides how many rows are left: give -N, and the same rows "

@@ -8,11 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 from scipy.stats import spearmanr
 
 from tests.unit.cue_views import cue_sweep
 from w2s_probe.estimates import Estimate
 from w2s_probe.report import sweep_page as pages
+from w2s_probe.report.html import page_html
 from w2s_probe.report.markdown import page_markdown
 from w2s_probe.report.page import Page, Section
 from w2s_probe.report.sweep import sweep_text
@@ -172,3 +174,25 @@ def test_each_combination_is_a_slice_with_its_own_contrasts() -> None:
     ]  # fmt: skip
     assert [len(one.contrasts) for one in found] == [2, 2, 2, 2]
     assert all(one.contrasts[0].student_alpha == one.points[0].student_alpha for one in found)
+
+
+def test_where_sizes_vary_too_heat_maps_show_the_largest_and_curves_the_first_fractions() -> None:
+    result = cue_sweep(n_labeled=(60, 30), seeds=(0,))
+    page = sweep_page(result)
+    drawn = section(page, "Over both fractions")
+    for point in result.points:
+        at = f"labeled {point.eta_labeled:g}, pool {point.eta_unlabeled:g}: "
+        said = f"{at}{point.gain.value:+.3f} [{point.gain.low:+.3f}"
+        assert (said in drawn.figures[0]) == (point.n == 60)
+    assert "at n = 60 and N = 120" in drawn.caption
+    assert "Eta_labeled 0.1, eta_unlabeled 0.1." in section(page, "Over sizes").caption
+
+
+def test_hostile_names_break_neither_page_nor_markdown() -> None:
+    name = "<b>|`x`\n*y*"
+    page = sweep_page(cue_sweep(students=(name, "other"), seeds=(0,)))
+    assert "<b>" not in page_html(page, {})
+    rendered = MarkdownIt("commonmark").enable("table").render(page_markdown(page, {}))
+    assert not {"b", "em"} & set(re.findall(r"<(\w+)", rendered))
+    for table in re.findall(r"<table>.*?</table>", rendered, flags=re.DOTALL):
+        assert len({row.count("<td>") + row.count("<th>") for row in table.split("</tr>")[:-1]}) == 1
