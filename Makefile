@@ -64,7 +64,7 @@ fix: .venv/.dev
 docs: .venv/.dev
 	$(BIN)/python -m docs
 	$(BIN)/w2s-probe demo --out build/demo --quiet >/dev/null
-	$(BIN)/python -m docs.figure build/demo
+	$(BIN)/python -m docs.figure demo build/demo
 
 # Unset: kernels are those that the libraries choose for this processor.
 bench: .venv/.dev

@@ -1,38 +1,100 @@
-"""The figure of the README: ``python -m docs.figure DIR`` writes it from the demo's results in DIR."""
+"""The figures of the README: ``python -m docs.figure NAME DIR`` writes docs/NAME.svg from the results in DIR.
+
+NAME is ``demo``, of a run; ``heatmap``, of a sweep over both fractions of conflicting rows; or ``coverage``, of a run
+with ``high_confidence``.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from w2s_probe import report
 from w2s_probe.report import load_results
 from w2s_probe.report.figures import systems_figure
+from w2s_probe.report.groups import coverage_figures
+from w2s_probe.report.sweep_figures import heat_maps
+from w2s_probe.report.sweep_slices import slices_of
 from w2s_probe.results import W2SResult
+from w2s_probe.sweep import SweepResult
 
-__all__ = ["FIGURE", "demo_figure"]
+__all__ = ["FIGURE", "coverage_figure", "demo_figure", "heatmap_figure"]
 
-FIGURE = Path(__file__).parent / "demo.svg"
+HERE = Path(__file__).parent
+FIGURE = HERE / "demo.svg"
 WIDTH = 540  # pixels on a page that does not say how wide it should be
+GAP = 24  # between figures
 
 
 def demo_figure(result: W2SResult) -> str:
     """Return the systems as the report draws them, as a file of its own.
-
-    It brings its paper along: a page that shows it may be dark where the reader's system is light.
 
     Parameters
     ----------
     result : W2SResult
         What the demo found.
     """
-    style = files(report).joinpath("templates/figures.css").read_text(encoding="utf-8")
-    opening, rest = systems_figure(result).split(">", 1)
-    head = f'{opening} xmlns="http://www.w3.org/2000/svg" width="{WIDTH}">'
-    return f"{head}\n<style>\n{style}svg {{ background: var(--paper); }}\n</style>\n{rest}\n"
+    return _file([systems_figure(result)], ("figures.css",))
 
+
+def heatmap_figure(result: SweepResult) -> str:
+    """Return measured gain, what the theory expects, and the worst group's accuracy and change over both fractions.
+
+    Parameters
+    ----------
+    result : SweepResult
+        With several values of both fractions; its first pair and strategy are drawn.
+    """
+    gain, theory, _, *worst = heat_maps(slices_of(result)[0], "map")
+    return _file([gain, theory, *worst], ("figures.css", "heatmap.css"))
+
+
+def coverage_figure(result: W2SResult) -> str:
+    """Return the coverage curve of the first strategy that has one: accuracy, and the worst group's beside it.
+
+    Parameters
+    ----------
+    result : W2SResult
+        With a strategy that selects rows.
+    """
+    points = next(student.coverage for student in result.students.values() if student.coverage)
+    return _file(coverage_figures(points), ("figures.css",))
+
+
+def _file(figures: Sequence[str], styles: Sequence[str]) -> str:
+    """Return figures as a file, two in a row.
+
+    It brings its paper along: a page that shows it may be dark where the reader's system is light.
+    """
+    texts = (files(report).joinpath(f"templates/{name}").read_text(encoding="utf-8") for name in styles)
+    style = f"<style>\n{''.join(texts)}svg {{ background: var(--paper); }}\n</style>"
+    if len(figures) == 1:
+        opening, rest = figures[0].split(">", 1)
+        return f'{opening} xmlns="http://www.w3.org/2000/svg" width="{WIDTH}">\n{style}\n{rest}\n'
+    placed, top = [], 0
+    for start in range(0, len(figures), 2):
+        heights = []
+        for column, figure in enumerate(figures[start : start + 2]):
+            width, height = map(int, re.findall(r'viewBox="0 0 (\d+) (\d+)"', figure)[0])
+            place = f'x="{column * (width + GAP)}" y="{top}" width="{width}" height="{height}"'
+            placed.append(figure.replace("<svg ", f"<svg {place} ", 1))
+            heights.append(height)
+        top += max(heights) + GAP
+    size = f'viewBox="0 0 {2 * width + GAP} {top - GAP}" width="{2 * width + GAP}"'
+    return f'<svg {size} xmlns="http://www.w3.org/2000/svg">\n{style}\n{"".join(placed)}\n</svg>\n'
+
+
+FIGURES: dict[str, Callable[[Any], str]] = {
+    "demo": demo_figure,
+    "heatmap": heatmap_figure,
+    "coverage": coverage_figure,
+}
 
 if __name__ == "__main__":
-    found, _ = load_results(Path(sys.argv[1]))
-    FIGURE.write_text(demo_figure(found), encoding="utf-8")
+    name, folder = sys.argv[1:]
+    found, _ = load_results(Path(folder))
+    (HERE / f"{name}.svg").write_text(FIGURES[name](found), encoding="utf-8")

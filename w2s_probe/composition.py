@@ -57,6 +57,17 @@ class Composition:
         minority = np.floor(of_class * self.minority[part] + 0.5 + 1e-9).astype(np.int64)
         return np.column_stack([of_class - minority, minority]).ravel()
 
+    def shares(self, part: str) -> NDArray[np.float64]:
+        """Return the share of each stratum in a part that is as asked for, shape (2K,).
+
+        Parameters
+        ----------
+        part : str
+            labeled, unlabeled or test.
+        """
+        minority = self.minority[part]
+        return np.column_stack([self.class_shares * (1 - minority), self.class_shares * minority]).ravel()
+
     def counts(self, rows: NDArray[np.intp]) -> Counts:
         """Return how many of these rows each stratum has, shape (2K,)."""
         return np.bincount(self.strata[rows], minlength=2 * len(self.class_shares))

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from jsonschema import Draft202012Validator
 
+from docs.schemas import schema_of
 from tests.conftest import Cli
 
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")
@@ -59,10 +61,39 @@ def test_files_are_the_same_with_one_process_and_with_two(cli: Cli, table: Path,
         for out in ("out1", "out2")
     )
     assert one == two
-    assert len(one) == 2 + 4
-    held = json.loads(one["sweep.json"])
-    assert held["rows"] == len(pl.read_parquet(tmp_path / "out1" / "sweep.parquet"))
+    assert len(one) == 4 + 4
+    held = json.loads(one["result.json"])
+    assert held["rows"] == len(pl.read_parquet(tmp_path / "out1" / "results.parquet"))
     assert "versions" in held
+
+
+ETAS = (
+    "sweep", "builtin:digits-tinted", "--teacher", "classic:pixels-2x2", "--student", "classic:pixels-4x4",
+    "--group", "tint", "--eta-labeled", "0.1,0.5", "--eta-unlabeled", "0.1,0.5", "--eta-test", "0.5",
+    "--balance-classes", "-n", "60", "-N", "200", "--n-test", "100", "--seeds", "2", "--quiet",
+)  # fmt: skip
+
+
+def test_the_report_of_a_sweep_over_fractions_is_rebuilt_from_its_numbers(cli: Cli, tmp_path: Path) -> None:
+    done = cli(*ETAS, "--out", "out")
+    assert done.returncode == 0, done.stderr
+    assert "eta L 0.1 → 0.5, same pools and test rows" in done.stdout
+    printed = cli(*ETAS, "--json").stdout
+    Draft202012Validator(schema_of("sweep")).validate(json.loads(printed))
+    pages = {name: (tmp_path / "out" / name).read_bytes() for name in ("report.html", "report.md")}
+    assert pages["report.html"].count(b"<svg") == 5 + 2 * 3
+    for name in pages:
+        (tmp_path / "out" / name).unlink()
+    again = cli("report", "out")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout.split("wrote")[0] in done.stdout
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in pages} == pages
+    assert cli("report", "out", "--json").stdout == printed
+    path = tmp_path / "out" / "result.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"points": [', '"points": [1,'), encoding="utf-8")
+    broken = cli("report", "out")
+    assert (broken.returncode, broken.stdout, broken.stderr.count("\n")) == (1, "", 1)
+    assert "must be as sweep --out wrote it" in broken.stderr
 
 
 def test_a_line_of_progress_on_a_terminal_only(cli: Cli, table: Path) -> None:
@@ -94,12 +125,12 @@ def test_killed_at_ten_moments_and_resumed_it_leaves_what_an_uninterrupted_one_l
         left = len(list((tmp_path / "out/cells").glob("[!.]*.npz")))
         assert left >= max(there, cells)  # no finished cell is lost
         there = left
-    assert not (tmp_path / "out/sweep.parquet").exists() or there == 75
+    assert not (tmp_path / "out/results.parquet").exists() or there == 75
     assert cli(*SWEEP, "--out", "out", "--jobs", jobs).returncode == 0
     assert cli(*SWEEP, "--out", "whole").returncode == 0
-    for name in ("sweep.parquet", "sweep.json"):
+    for name in ("results.parquet", "result.json", "report.html", "report.md"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    rows = pl.read_parquet(tmp_path / "out/sweep.parquet")
+    rows = pl.read_parquet(tmp_path / "out/results.parquet")
     assert len(rows) == 75 * 4 * 4
     assert not rows.select(*KEY, "strategy", "metric").is_duplicated().any()
 

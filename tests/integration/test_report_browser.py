@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser import Browser, open_browser
 from tests.conftest import Cli
+from tests.integration.test_cli_sweep import ETAS
 from tests.integration.test_report import RUN, hostile
 from tests.integration.test_report_pages import VERBS
 
@@ -53,6 +54,24 @@ TEXTS = """
     });
   }
   return found;
+})()
+"""
+
+# contrast of the numbers in a heat map with the color below them, which lets some of the paper through
+HEAT = """
+(() => {
+  const rgb = color => color.match(/[\\d.]+/g).slice(0, 3).map(Number);
+  const luminance = color => {
+    const [r, g, b] = color.map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const paper = rgb(getComputedStyle(document.body).backgroundColor);
+  return [...document.querySelectorAll('svg .heat')].map(cell => {
+    const style = getComputedStyle(cell), covered = Number(style.fillOpacity);
+    const below = luminance(rgb(style.fill).map((v, i) => covered * v + (1 - covered) * paper[i]));
+    const ink = luminance(rgb(getComputedStyle(cell.closest('svg').querySelector('text')).fill));
+    return (Math.max(ink, below) + 0.05) / (Math.min(ink, below) + 0.05);
+  });
 })()
 """
 
@@ -111,6 +130,20 @@ def test_the_other_reports_fit_phone_and_desktop_by_day_and_night(
         found = look(browser, tmp_path / "out" / "report.html", width=width, scheme=scheme)
         assert (found["paper"] < 0.05) == (scheme == "dark")
         assert min(found["text"], found["inside"]) >= 4.5
+        assert found["smallest"] >= 10
+        assert found["cut"] == []
+        assert found["overlapping"] == []
+
+
+def test_a_heat_map_is_legible_on_phone_and_desktop_by_day_and_night(
+    browser: Browser, cli: Cli, tmp_path: Path
+) -> None:
+    assert cli(*ETAS, "--out", "out").returncode == 0
+    for width, scheme in itertools.product((400, 870, 1000), ("light", "dark")):
+        found = look(browser, tmp_path / "out" / "report.html", width=width, scheme=scheme)
+        contrasts = browser.evaluate(HEAT)
+        assert len(contrasts) > 5 * 4
+        assert min(*contrasts, found["text"], found["inside"]) >= 4.5
         assert found["smallest"] >= 10
         assert found["cut"] == []
         assert found["overlapping"] == []

@@ -18,7 +18,7 @@ __all__ = ["report"]
 def report(*, folder: str, markdown: bool, as_json: bool) -> None:
     """Rebuild report.html and report.md from the result.json in DIR, and print the tables.
 
-    The pages are those that `run`, `forecast`, `diagnose` or `theory variance --out DIR` wrote, byte for byte,
+    The pages are those that --out DIR of `run`, `forecast`, `sweep`, `diagnose` or `theory` wrote, byte for byte,
     if the same w2s_probe did. With --json nothing is written, and what that verb's --json printed is printed.
 
     \b

@@ -40,7 +40,11 @@ MOST_JOBS = 1024
     show_default=True,
     help="Processes; each takes a pair and a seed at a time.",
 )
-@click.option("--out", metavar="DIR", help="Write sweep.parquet and sweep.json there, and finished cells below.")
+@click.option(
+    "--out",
+    metavar="DIR",
+    help="Write result.json, results.parquet, report.html and report.md there, and finished cells below.",
+)
 @config_option
 @json_option
 def sweep(**values: Any) -> None:
@@ -78,8 +82,8 @@ def _execute(
     from w2s_probe import sweeping
     from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
-    from w2s_probe.report.sweep import save_sweep, sweep_text
-    from w2s_probe.results import to_json
+    from w2s_probe.report import save_sweep
+    from w2s_probe.report.sweep import sweep_text
 
     config = _config(values)
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
@@ -98,7 +102,7 @@ def _execute(
     if out:
         save_sweep(done.result, Path(out))
     if as_json:
-        click.echo(to_json(done.result))
+        click.echo(done.result.to_json())
     else:
         for fetched in done.fetched:
             say(fetched_line(fetched))
@@ -106,7 +110,7 @@ def _execute(
     for note in done.result.notes:
         say(f"note: {note}", err=as_json)
     if out and not as_json:
-        say(f"wrote {out}/sweep.parquet and sweep.json")
+        say(f"wrote {out}/result.json, results.parquet, report.html and report.md")
 
 
 def _config(values: dict[str, Any]) -> SweepConfig:

@@ -120,6 +120,6 @@ def _bootstrap(numerator: Float, denominator: Float, draws: Draws) -> tuple[floa
     above, below = (drawn @ patterns).T
     with np.errstate(divide="ignore", invalid="ignore"):
         values = above / below
-    tail = (1 - draws.level) / 2
-    low, high = np.nanquantile(values, [tail, 1 - tail])
+        tail = (1 - draws.level) / 2
+        low, high = np.nanquantile(values, [tail, 1 - tail])  # between two infinite values there is no limit
     return float(low), float(high)

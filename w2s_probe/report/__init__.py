@@ -8,6 +8,7 @@ from w2s_probe.report.save import (
     save_forecast,
     save_results,
     save_spurious,
+    save_sweep,
     save_variance,
     write_report,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "save_predictions",
     "save_results",
     "save_spurious",
+    "save_sweep",
     "save_variance",
     "write_report",
 ]

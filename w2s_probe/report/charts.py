@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from w2s_probe.report.svg import Axis, band, dot, group, line, panel, ticks, words
 from w2s_probe.results import Estimate
@@ -111,10 +112,10 @@ def line_chart(
     said: str,
     limits: tuple[float, float],
     sizes: Sequence[float],
-    log: bool = False,
+    log: Literal["x", "both", "none"] = "x",
     levels: Sequence[Level] = (),
 ) -> str:
-    """Return lines over sizes on a logarithmic axis.
+    """Return lines over sizes, or over fractions.
 
     Parameters
     ----------
@@ -130,23 +131,25 @@ def line_chart(
         Least and largest value that is drawn.
     sizes : sequence of float
         Where the axis is labeled.
-    log : bool
-        Whether values are on a logarithmic scale.
+    log : {"x", "both", "none"}
+        Which axes are logarithmic: x where sizes are.
     levels : sequence of Level
         Lines across.
     """
     low, high = limits
-    x = Axis(low=min(sizes), high=max(sizes), start=58, end=WIDTH - 26, log=True)
-    y = Axis(low=low, high=high, start=226, end=44, log=log)
+    labels = {tick: f"{tick:g}" for tick in (powers(low, high) if log == "both" else ticks(low, high))}
+    left = max(LEFT, 4 + CELL * max(map(len, labels.values()), default=0))
+    x = Axis(low=min(sizes), high=max(sizes), start=left + 18, end=WIDTH - 26, log=log != "none")
+    y = Axis(low=low, high=high, start=226, end=44, log=log == "both")
     marks = [words(26 + 88 * i, 16, each.name) for i, each in enumerate(series)]
     marks += [group(each.system, [dot(each.system, 15 + 88 * i, 12)]) for i, each in enumerate(series)]
-    for tick in powers(low, high) if log else ticks(low, high):
-        marks.append(line([(LEFT, y.at(tick)), (RIGHT, y.at(tick))], kind="grid"))
-        marks.append(words(LEFT - 4, y.at(tick) + 4, f"{tick:g}", anchor="end"))
-    marks.append(words(LEFT, 36, subject, kind="soft"))
+    for tick, label in labels.items():
+        marks.append(line([(left, y.at(tick)), (RIGHT, y.at(tick))], kind="grid"))
+        marks.append(words(left - 4, y.at(tick) + 4, label, anchor="end"))
+    marks.append(words(left, 36, subject, kind="soft"))
     marks += [words(x.at(size), 244, f"{size:,}", anchor="middle") for size in _apart(sorted(set(sizes)), x)]
-    marks.append(words((LEFT + WIDTH) / 2, 263, axis, anchor="middle", kind="soft"))
-    marks += [line([(LEFT, y.at(one.value)), (RIGHT, y.at(one.value))], kind="ideal") for one in levels]
+    marks.append(words((left + WIDTH) / 2, 263, axis, anchor="middle", kind="soft"))
+    marks += [line([(left, y.at(one.value)), (RIGHT, y.at(one.value))], kind="ideal") for one in levels]
     marks += [drawn for each in series for drawn in _series(each, x, y)]
     return panel(name, size=(WIDTH, 270), title=title, said=said, marks=marks)
 
@@ -197,7 +200,8 @@ def frame(estimates: Sequence[Estimate]) -> tuple[float, float]:
     span = max(most - least, 0.02)
     low = max(min(e.low for e in known), least - span)
     high = min(max(e.high for e in known), most + span)
-    return low - 0.04 * span, high + 0.04 * span
+    margin = max(0.04 * span, (0.02 - (high - low)) / 2)  # ticks of a flat line are short numbers too
+    return low - margin, high + margin
 
 
 def powers(low: float, high: float) -> list[float]:

@@ -12,7 +12,7 @@ from w2s_probe.report.tables import METRIC_NAMES, estimate_text
 from w2s_probe.results import CoveragePoint, StudentResult, SystemResult, W2SResult
 from w2s_probe.text import shorten, visible
 
-__all__ = ["change_grid", "cue_text", "group_grid", "group_sections"]
+__all__ = ["change_grid", "coverage_figures", "cue_text", "group_grid", "group_sections"]
 
 NAME = 24
 
@@ -96,20 +96,29 @@ def cue_text(result: W2SResult) -> str:
 
 
 def _coverage_section(name: str, points: Sequence[CoveragePoint], student: StudentResult) -> Section:
-    worst = points[0].worst_group_accuracy is not None
-    kinds = ["accuracy", *(["worst group's accuracy"] if worst else [])]
+    kinds = _kinds(points)
     header = ["kept", "true labels", *(["conflicting"] if points[0].conflicting is not None else [])]
     for kind in kinds:
         header += [kind, "control"]
     return Section(
         name=f"Coverage of {shorten(visible(name), NAME)}",
-        figures=[_coverage_figure(i, kind, points) for i, kind in enumerate(kinds)],
+        figures=coverage_figures(points),
         caption="The student, and its random control, if it had kept another fraction of the pool; one band is the "
         f"interval. It kept {student.selection.fraction:.0%}. This curve is seen with the ground truth of the test "
         "rows: a fraction chosen by it is an oracle's.",
         grid=Grid(header=header, rows=[_coverage_row(point, kinds) for point in points]),
         folded=True,
     )
+
+
+def coverage_figures(points: Sequence[CoveragePoint]) -> list[str]:
+    """Return student and random control over the share of the pool that is kept: accuracy, and the worst group's."""
+    return [_coverage_figure(i, kind, points) for i, kind in enumerate(_kinds(points))]
+
+
+def _kinds(points: Sequence[CoveragePoint]) -> list[str]:
+    worst = points[0].worst_group_accuracy is not None
+    return ["accuracy", *(["worst group's accuracy"] if worst else [])]
 
 
 def _coverage_row(point: CoveragePoint, kinds: Sequence[str]) -> list[str]:
@@ -150,6 +159,7 @@ def _coverage_figure(at: int, kind: str, points: Sequence[CoveragePoint]) -> str
         said=f"{said}.",
         limits=(low, high),
         sizes=[round(100 * point.keep) for point in points],
+        log="none",
     )
 
 

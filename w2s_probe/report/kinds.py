@@ -17,10 +17,13 @@ from w2s_probe.report.markdown import page_markdown, report_markdown
 from w2s_probe.report.page import Page
 from w2s_probe.report.spurious import spurious_text
 from w2s_probe.report.spurious_page import spurious_page
+from w2s_probe.report.sweep import sweep_text
+from w2s_probe.report.sweep_page import sweep_page
 from w2s_probe.report.terminal import run_text
 from w2s_probe.report.theory import variance_text
 from w2s_probe.report.theory_page import variance_page
 from w2s_probe.results import W2SResult
+from w2s_probe.sweep import SweepResult
 from w2s_probe.theory.output import VarianceOutput
 from w2s_probe.theory.spurious_output import SpuriousOutput
 
@@ -65,6 +68,7 @@ def _paged(build: Callable[[Any], Page]) -> dict[str, Show]:
 KINDS = (
     Kind(verb="run", key="students", result=W2SResult, text=run_text, html=report_html, markdown=report_markdown),
     Kind(verb="forecast", key="misfit", result=ForecastResult, text=forecast_text, **_paged(forecast_page)),
+    Kind(verb="sweep", key="points", result=SweepResult, text=sweep_text, **_paged(sweep_page)),
     Kind(verb="diagnose", key="pair", result=DiagnosisOutput, text=diagnosis_text, **_paged(diagnosis_page)),
     Kind(verb="theory variance", key="variance", result=VarianceOutput, text=variance_text, **_paged(variance_page)),
     Kind(verb="theory spurious", key="published", result=SpuriousOutput, text=spurious_text, **_paged(spurious_page)),

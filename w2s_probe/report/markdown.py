@@ -82,7 +82,7 @@ def _section(section: Section) -> Iterator[str]:
     if section.grid and section.folded:
         yield _folded(section.name, section.grid, code=section.user)
     elif section.grid or section.text:
-        yield f"**{section.name}**"
+        yield f"**{markdown_text(section.name)}**"
         yield from [_table(section.grid, code=section.user)] if section.grid else []
     yield from (markdown_text(said) for said in section.text)
 
@@ -101,7 +101,7 @@ def _asked(result: W2SResult) -> str:
 
 
 def _folded(name: str, grid: Grid, *, code: Container[int] = ()) -> str:
-    return f"<details><summary>{name}</summary>\n\n{_table(grid, code=code)}\n\n</details>"
+    return f"<details><summary>{markdown_text(name)}</summary>\n\n{_table(grid, code=code)}\n\n</details>"
 
 
 def _table(grid: Grid, *, code: Container[int] = ()) -> str:

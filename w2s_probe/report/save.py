@@ -20,6 +20,8 @@ from w2s_probe.outlook import Forecast, ForecastResult
 from w2s_probe.plain import from_plain, plain
 from w2s_probe.report.kinds import kind_in, kind_of
 from w2s_probe.results import SCHEMA, Estimate, W2SResult
+from w2s_probe.sweep import SweepResult
+from w2s_probe.sweep.summary import COLUMNS
 from w2s_probe.theory.output import VarianceOutput
 from w2s_probe.theory.spurious_output import SpuriousOutput
 
@@ -33,6 +35,7 @@ __all__ = [
     "save_forecast",
     "save_results",
     "save_spurious",
+    "save_sweep",
     "save_variance",
     "write_files",
     "write_report",
@@ -158,12 +161,33 @@ def save_spurious(output: SpuriousOutput, folder: Path) -> None:
     _save(output, pl.DataFrame(list(_of_spurious(output))), folder)
 
 
+def save_sweep(result: SweepResult, folder: Path) -> None:
+    """Write the same files for a sweep; tidy rows are those of a cell, head and score each.
+
+    Parameters
+    ----------
+    result : SweepResult
+        What was found.
+    folder : Path
+        Made if it is not there.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written to.
+    """
+    import polars as pl
+
+    types = {str: pl.String, int: pl.Int64, float: pl.Float64}
+    _save(result, pl.DataFrame(result.table, schema={name: types[kind] for name, kind in COLUMNS.items()}), folder)
+
+
 def write_report(result: Any, versions: Mapping[str, str], folder: Path) -> None:
     """Write ``report.html`` and ``report.md`` into `folder`: the same bytes for the same result.
 
     Parameters
     ----------
-    result : W2SResult, ForecastResult, DiagnosisOutput, VarianceOutput or SpuriousOutput
+    result : W2SResult, ForecastResult, SweepResult, DiagnosisOutput, VarianceOutput or SpuriousOutput
         What was found.
     versions : mapping of package to version
         With which it was found.

@@ -13,7 +13,7 @@ from html import escape
 
 from w2s_probe.text import visible
 
-__all__ = ["Axis", "band", "dot", "group", "line", "panel", "path", "ticks", "words"]
+__all__ = ["Axis", "band", "box", "dot", "group", "line", "panel", "path", "ticks", "words"]
 
 Point = tuple[float, float]
 MARKS = {
@@ -83,6 +83,24 @@ def band(upper: Sequence[Point], lower: Sequence[Point]) -> str:
     """Return the area between two lines."""
     outline = [*upper, *reversed(lower)]
     return path(f"M{'L'.join(f'{x:.1f},{y:.1f}' for x, y in outline)}Z", kind="band")
+
+
+def box(x: float, y: float, *, size: Point, kind: str, strength: float | None = None) -> str:
+    """Return a rectangle; `strength` from 0 to 1 is how much of its color covers the paper.
+
+    Parameters
+    ----------
+    x, y : float
+        Its upper left corner.
+    size : tuple of float
+        Width and height.
+    kind : str
+        Class of the style sheet.
+    strength : float, optional
+        Opacity of its area.
+    """
+    covered = "" if strength is None else f' fill-opacity="{strength:.3f}"'
+    return f'<path class="{kind}" d="M{x:.1f},{y:.1f}h{size[0]:.1f}v{size[1]:.1f}h{-size[0]:.1f}Z"{covered}/>'
 
 
 def dot(system: str, x: float, y: float, *, kind: str = "dot") -> str:

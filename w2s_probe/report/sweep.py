@@ -1,74 +1,52 @@
-"""A sweep as text, and as files."""
+"""A sweep as text."""
 
 from __future__ import annotations
 
-import io
-import json
-from pathlib import Path
+from collections.abc import Sequence
 
-from w2s_probe.report.save import installed_versions, write_files
+from w2s_probe.report.sweep_slices import slices_of
 from w2s_probe.report.tables import METRIC_NAMES, estimate_text
 from w2s_probe.report.terminal import columns
-from w2s_probe.results import to_json
-from w2s_probe.sweep import SweepPoint, SweepResult
-from w2s_probe.sweep.summary import COLUMNS
+from w2s_probe.sweep import EtaContrast, SweepPoint, SweepResult
 
-__all__ = ["save_sweep", "sweep_text"]
+__all__ = ["sweep_text"]
 
 MOST = 40  # lines that a person reads
 
 
-def save_sweep(result: SweepResult, folder: Path) -> None:
-    """Write ``sweep.parquet``, one row a cell, head and score, and ``sweep.json`` into `folder`.
-
-    Parameters
-    ----------
-    result : SweepResult
-        What was found.
-    folder : Path
-        Made if it is not there.
-
-    Raises
-    ------
-    ConfigError
-        If the folder cannot be written to.
-    """
-    import polars as pl
-
-    types = {str: pl.String, int: pl.Int64, float: pl.Float64}
-    frame = pl.DataFrame(result.table, schema={name: types[kind] for name, kind in COLUMNS.items()})
-    rows = io.BytesIO()
-    frame.write_parquet(rows)
-    whole = {**json.loads(to_json(result)), "versions": installed_versions()}
-    content = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_files(folder, {"sweep.json": content.encode(errors="backslashreplace"), "sweep.parquet": rows.getvalue()})
-
-
 def sweep_text(result: SweepResult) -> str:
     """Return a table of the grid's points for each pair, head, strategy and pair of strengths."""
-    groups: dict[str, list[SweepPoint]] = {}
-    for point in result.points:
-        groups.setdefault(_title(point), []).append(point)
+    slices = slices_of(result)
     lines = [
         f"{result.cells:,} cells, {result.rows:,} rows; {METRIC_NAMES[result.score]} on {result.n_test:,} test rows."
     ]
     shown = 0
-    for title, points in groups.items():
-        if shown + len(points) > max(MOST, len(result.points) // len(groups)):
+    for one in slices:
+        if shown + len(one.points) > max(MOST, len(result.points) // len(slices)):
             lines.append(f"… and {len(result.points) - shown:,} more points: see --out or --json.")
             break
-        shown += len(points)
-        lines += ["", title, _table(points)]
+        shown += len(one.points)
+        lines += ["", one.title, _table(one.points)]
+        if one.contrasts:
+            lines += [_moved(one.contrasts)]
     return "\n".join(lines)
 
 
-def _title(point: SweepPoint) -> str:
-    given = (("teacher alpha", point.teacher_alpha), ("student alpha", point.student_alpha))
-    strengths = [f"{name} {alpha:g}" for name, alpha in given if alpha is not None]
-    return ", ".join([f"{point.teacher_backbone} → {point.student_backbone}", point.head, point.strategy, *strengths])
+def _moved(contrasts: Sequence[EtaContrast]) -> str:
+    """Return what the axis of `eta_labeled` changes from end to end; pools and test rows are the same."""
+    first = contrasts[0]
+    rows = [
+        (
+            "own" if each.eta_unlabeled is None else f"{each.eta_unlabeled:g}",
+            *(estimate_text(one, signed=True) for one in (each.gain, each.teacher, each.student)),
+        )
+        for each in contrasts
+    ]
+    said = f"eta L {first.from_eta_labeled:g} → {first.to_eta_labeled:g}, same pools and test rows: change of"
+    return f"{said}\n{columns(('eta U', 'gain', 'teacher', 'student'), rows, right=range(1))}"
 
 
-def _table(points: list[SweepPoint]) -> str:
+def _table(points: Sequence[SweepPoint]) -> str:
     if any(eta is not None for point in points for eta in (point.eta_labeled, point.eta_unlabeled)):
         return _table_of_etas(points)
     rows = [
@@ -83,7 +61,7 @@ def _table(points: list[SweepPoint]) -> str:
     return columns(("n", "N", "teacher", "student", "baseline", "ceiling", "gain"), rows, right=range(6))
 
 
-def _table_of_etas(points: list[SweepPoint]) -> str:
+def _table_of_etas(points: Sequence[SweepPoint]) -> str:
     """Return a table whose axes are the fractions of conflicting rows; worst groups are the teacher's → student's."""
     sizes = len({(point.n, point.N) for point in points}) > 1
     rows = []

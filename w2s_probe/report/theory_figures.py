@@ -34,7 +34,7 @@ def errors_figures(output: VarianceOutput) -> list[str]:
             said=_said(name, over[name]),
             limits=(low, high),
             sizes=[getattr(point, name) for point in over[name]],
-            log=True,
+            log="both",
         )
         for name, series in drawn.items()
     ]

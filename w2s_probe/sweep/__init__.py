@@ -2,6 +2,6 @@
 
 from w2s_probe.sweep.draws import SplitSource
 from w2s_probe.sweep.grid import run_sweep
-from w2s_probe.sweep.summary import SweepPoint, SweepResult
+from w2s_probe.sweep.output import EtaContrast, PairTheory, SweepPoint, SweepResult, TheoryPoint
 
-__all__ = ["SplitSource", "SweepPoint", "SweepResult", "run_sweep"]
+__all__ = ["EtaContrast", "PairTheory", "SplitSource", "SweepPoint", "SweepResult", "TheoryPoint", "run_sweep"]

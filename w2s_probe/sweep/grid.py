@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from threading import Event, Thread
@@ -17,7 +17,9 @@ from w2s_probe.features import FeatureSet
 from w2s_probe.strategies import load_strategy
 from w2s_probe.sweep.cells import CellScores, CellStore, Place, cell_name, places
 from w2s_probe.sweep.draws import SplitSource
-from w2s_probe.sweep.summary import SweepResult, summarize_sweep
+from w2s_probe.sweep.output import SweepResult
+from w2s_probe.sweep.prediction import predicted
+from w2s_probe.sweep.summary import summarize_sweep
 from w2s_probe.sweep.unit import fit_cells
 from w2s_probe.validation import check_same_rows
 
@@ -86,13 +88,15 @@ def run_sweep(
         for wanted in units.values()
     ]
     _finish(work, store, jobs=jobs, on_progress=on_progress)
-    return summarize_sweep(
+    found = summarize_sweep(
         ((place, store.read(place)) for place in cells),
         config=config,
         source=source,
         test=test,
         pairs=[(list(teachers)[t], list(students)[s]) for t, s in pairs],
     )
+    with threadpool_limits(1, user_api="blas"):
+        return replace(found, theory=predicted(teachers, students, source, config=config))
 
 
 @dataclass(frozen=True, eq=False)

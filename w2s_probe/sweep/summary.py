@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import groupby
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe import metrics
-from w2s_probe.config import DataConfig, SweepConfig
-from w2s_probe.estimates import Estimate, WorstGroup
+from w2s_probe.config import SweepConfig
+from w2s_probe.estimates import Estimate
 from w2s_probe.metrics import Draws, GroupRows, RowScore
-from w2s_probe.plain import Keys, Mark
 from w2s_probe.sweep.cells import CellScores, Place, Slot, slots
 from w2s_probe.sweep.draws import SplitSource
+from w2s_probe.sweep.output import EtaContrast, SweepPoint, SweepResult
 
-__all__ = ["COLUMNS", "SweepPoint", "SweepResult", "summarize_sweep"]
+__all__ = ["COLUMNS", "summarize_sweep"]
 
 Float = NDArray[np.float64]
 
@@ -45,117 +45,6 @@ COLUMNS: dict[str, type] = {
 METRICS = {"classification": ("accuracy", "brier", "log_loss", "ece"), "regression": ("r2", "squared_error")}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backbones:
-    """The axes of a sweep that are no settings of a run: every teacher is paired with every student.
-
-    Parameters
-    ----------
-    teachers, students : tuple of str
-        Names of the backbones.
-    """
-
-    teachers: tuple[str, ...]
-    students: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepPoint:
-    """One point of the grid and one strategy, all seeds together.
-
-    Parameters
-    ----------
-    teacher_backbone, student_backbone : str
-        The pair.
-    head : str
-        Kind of the heads.
-    n, N : int
-        Labeled rows, and rows of the pool, at the first seed.
-    eta_labeled, eta_unlabeled : float or None
-        Fractions of conflicting rows that were asked for; None is the data's own.
-    teacher_alpha, student_alpha : float or None
-        Strengths that were given; None where they were chosen.
-    strategy : str
-        How the student learned.
-    teacher, student, baseline, ceiling : Estimate
-        Their main score.
-    gain : Estimate
-        Student minus teacher.
-    pgr : Estimate
-        Fraction of the teacher-to-ceiling gap recovered; NaN unless that gap is resolved.
-    versus_baseline : Estimate
-        Student minus baseline.
-    worst_groups : mapping of system to WorstGroup, or None
-        Accuracy of the worst group of teacher, student, baseline and ceiling; None without groups or classes.
-    pgr_worst_group : Estimate or None
-        PGR between the worst groups.
-    """
-
-    teacher_backbone: str
-    student_backbone: str
-    head: str
-    n: int
-    N: int
-    eta_labeled: float | None
-    eta_unlabeled: float | None
-    teacher_alpha: float | None
-    student_alpha: float | None
-    strategy: str
-    teacher: Estimate
-    student: Estimate
-    baseline: Estimate
-    ceiling: Estimate
-    gain: Estimate
-    pgr: Estimate
-    versus_baseline: Estimate
-    worst_groups: Annotated[
-        Mapping[str, WorstGroup] | None,
-        Mark.UNLESS_NONE,
-        Keys("teacher", "student", "baseline", "ceiling", required=True),
-    ] = None
-    pgr_worst_group: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepResult:
-    """What a sweep found.
-
-    Parameters
-    ----------
-    config : mapping
-        The axes, and what all cells share.
-    score : str
-        Main score.
-    level : float
-        Level of the intervals.
-    n_test : int
-        Test rows of each seed.
-    classes : tuple of str, or None
-        Names of the classes.
-    cells : int
-        Points of the grid times seeds; strengths count, strategies do not.
-    rows : int
-        Rows of the tidy table.
-    points : tuple of SweepPoint
-        In the order of the axes.
-    notes : tuple of str
-        What is right but surprising, one sentence each.
-    table : mapping of column to list
-        The tidy table; it goes into its own file and is no part of ``--json``.
-    """
-
-    config: Annotated[Mapping[str, Any], Keys(Backbones, DataConfig, SweepConfig)]
-    score: str
-    level: float
-    n_test: int
-    classes: tuple[str, ...] | None
-    cells: int
-    rows: int
-    points: tuple[SweepPoint, ...]
-    notes: tuple[str, ...] = ()
-    table: Annotated[Mapping[str, list[Any]], Mark.HIDDEN] = field(default_factory=dict, repr=False, compare=False)
-
-
 def summarize_sweep(
     cells: Iterable[tuple[Place, CellScores]],
     *,
@@ -180,6 +69,7 @@ def summarize_sweep(
         Names of teacher and student of each pair, in the order of the cells.
     """
     points: list[SweepPoint] = []
+    contrasts: list[EtaContrast] = []
     table: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     edges = np.zeros(2, dtype=np.int64)
     judge = _Judge(config, source, test)
@@ -187,6 +77,7 @@ def summarize_sweep(
     count = 0
     for _, of_pair in groupby(cells, key=lambda found: found[0].pair):
         pair = next(named)
+        ends = _Ends(judge)
         for (head, eta, _, _), of_point in groupby(of_pair, key=_point_of):
             seeds = [cell for _, cell in of_point]
             where = {
@@ -197,6 +88,7 @@ def summarize_sweep(
                 "eta_unlabeled": config.eta_unlabeled[eta[1]],
             }
             points += judge.points(seeds, where)
+            contrasts += ends.add(seeds, where)
             for place, cell in enumerate(seeds):
                 judge.add_rows(table, cell, place, {**where, "seed": config.seeds[place]})
                 edges += [int(cell.at_edge.sum()), len(cell.at_edge)]
@@ -210,6 +102,7 @@ def summarize_sweep(
         cells=count * len(config.teacher_alpha) * len(config.student_alpha),
         rows=len(table["value"]),
         points=tuple(points),
+        contrasts=tuple(contrasts),
         notes=tuple(_notes(edges, config)),
         table=table,
     )
@@ -280,16 +173,64 @@ class _Judge:
                 **self.worst({"teacher": teacher, "student": student, "baseline": baseline, "ceiling": ceiling}),
             )
 
-    def worst(self, rows: Mapping[str, RowScore]) -> dict[str, Any]:
-        """Return what a point says of worst groups, if there are groups of classes."""
+    def contrasts(
+        self, before: Sequence[CellScores], after: Sequence[CellScores], where: Mapping[str, Any]
+    ) -> Iterator[EtaContrast]:
+        """Yield for each strategy and pair of strengths what changed from the seeds' first cells to others."""
+        n, N = after[0].sizes.tolist()
+        for slot in self.slots:
+            if slot.strategy is None or slot.weak is None or slot.strong is None:
+                continue
+            wanted = {
+                "teacher": Slot("teacher", None, slot.weak, None),
+                "student": slot,
+                "baseline": Slot("baseline", None, None, slot.strong),
+            }
+            old, new = (
+                {system: self._rows(seeds, self.at[each]) for system, each in wanted.items()}
+                for seeds in (before, after)
+            )
+            gain_after, gain_before = (
+                replace(rows["student"], numerator=rows["student"].numerator - rows["teacher"].numerator)
+                for rows in (new, old)
+            )
+            worst_after, worst_before = self.by_group(new), self.by_group(old)
+            changes = {system: metrics.difference(new[system], old[system], self.draws) for system in wanted}
+            yield EtaContrast(
+                **where,
+                n=n,
+                N=N,
+                teacher_alpha=self.config.teacher_alpha[slot.weak],
+                student_alpha=self.config.student_alpha[slot.strong],
+                strategy=slot.strategy,
+                teacher=changes["teacher"],
+                student=changes["student"],
+                baseline=changes["baseline"],
+                gain=metrics.difference(gain_after, gain_before, self.draws),
+                worst_groups={
+                    system: metrics.worst_difference(row, worst_before[system], self.draws)
+                    for system, row in worst_after.items()
+                }
+                or None,
+            )
+
+    def by_group(self, rows: Mapping[str, RowScore]) -> dict[str, GroupRows]:
+        """Return each system's accuracy by group, if there are groups of classes."""
         if self.groups is None or self.config.task == "regression":
             return {}
-        found = {
+        return {
             system: GroupRows.of(row, self.tested, self.groups.names, self.groups.shares)
             for system, row in rows.items()
         }
+
+    def worst(self, rows: Mapping[str, RowScore]) -> dict[str, Any]:
+        """Return what a point says of worst groups, if there are groups of classes."""
+        found = self.by_group(rows)
+        if not found:
+            return {}
         return {
             "worst_groups": {system: each.worst(self.draws) for system, each in found.items()},
+            "worst_group_gain": metrics.worst_difference(found["student"], found["teacher"], self.draws),
             "pgr_worst_group": metrics.worst_gap_recovered(
                 teacher=found["teacher"], student=found["student"], ceiling=found["ceiling"], draws=self.draws
             ),
@@ -340,6 +281,29 @@ class _Judge:
             for code, rows in zip(present.tolist(), members.sum(axis=0), strict=True)
         ]
         return named, right @ members / members.sum(axis=0)
+
+
+class _Ends:
+    """Cells at both ends of the axis of `eta_labeled`, kept until the other end has come."""
+
+    def __init__(self, judge: _Judge) -> None:
+        self.judge = judge
+        etas = [eta for eta in judge.config.eta_labeled if eta is not None]
+        self.ends = (min(etas), max(etas)) if len(etas) > 1 else None
+        self.kept: dict[object, dict[float, Sequence[CellScores]]] = {}
+
+    def add(self, seeds: Sequence[CellScores], where: Mapping[str, Any]) -> Iterator[EtaContrast]:
+        """Yield what changed between the ends, once both are there, with pools of one size."""
+        if self.ends is None or where["eta_labeled"] not in self.ends:
+            return
+        shared = {name: value for name, value in where.items() if name != "eta_labeled"}
+        sizes = tuple(tuple(cell.sizes.tolist()) for cell in seeds)
+        found = self.kept.setdefault((*shared.values(), sizes), {})
+        found[where["eta_labeled"]] = seeds
+        if len(found) == len(self.ends):
+            low, high = self.ends
+            named = {**shared, "from_eta_labeled": low, "to_eta_labeled": high}
+            yield from self.judge.contrasts(found[low], found[high], named)
 
 
 def _notes(edges: NDArray[np.int64], config: SweepConfig) -> Iterator[str]:

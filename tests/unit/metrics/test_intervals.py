@@ -61,6 +61,13 @@ def test_one_seed_resamples_row_patterns() -> None:
     np.testing.assert_allclose([estimate.low, estimate.high], exact, atol=0.006)  # 2,000 resamples
 
 
+def test_a_ratio_that_is_endless_in_many_resamples_has_no_upper_limit_and_warns_of_nothing() -> None:
+    denominator = np.array([1.0, 1.0, 1.0, -1.0])  # a fifth of the resamples sum to 0
+    found = ratio_of_means(np.ones(4), denominator, draws(1, 4))
+    assert found.value == 2
+    assert not np.isfinite(found.high)
+
+
 def test_a_higher_level_gives_a_wider_interval() -> None:
     values = np.random.default_rng(0).random(100)
     wide, narrow = (ratio_of_means(values, np.ones(100), draws(5, 20, level=level)) for level in (0.99, 0.8))

@@ -21,12 +21,13 @@ from w2s_probe.forecast import forecast_pair
 from w2s_probe.outlook import Forecast, ForecastResult, Misfit, Needed
 from w2s_probe.plain import plain
 from w2s_probe.report import forecast_figures
-from w2s_probe.report.charts import Mark, Row, Series, interval_chart, line_chart, powers
+from w2s_probe.report.charts import Mark, Row, Series, frame, interval_chart, line_chart, powers
 from w2s_probe.report.diagnosis_figures import angles_figure, chance_figure, spectrum_figure
 from w2s_probe.report.forecast import needed_text
 from w2s_probe.report.forecast_page import forecast_page
 from w2s_probe.report.html import page_html
 from w2s_probe.report.markdown import page_markdown
+from w2s_probe.report.svg import ticks
 from w2s_probe.results import Estimate
 
 NEVER = Estimate(value=math.nan, low=math.nan, high=math.nan)
@@ -202,3 +203,10 @@ def test_the_fidelity_figure_averages_seeds_and_escapes_names() -> None:
     )
     with pytest.raises(ValueError, match="must hold the difference 'opr'"):
         fidelity_figure(rows, name="opr")
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5])
+def test_a_flat_line_has_an_axis_with_short_labels(value: float) -> None:
+    low, high = frame([Estimate(value=value, low=value, high=value)])
+    assert low < value < high
+    assert max(len(f"{tick:g}") for tick in ticks(low, high)) <= len("-0.005")
