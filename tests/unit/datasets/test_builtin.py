@@ -82,6 +82,7 @@ def test_a_mail_is_html_if_its_body_has_the_tag(kind: str, body: str, html: str)
         ("ask ann.b+c@mail.example.org, soon", "ask <email>, soon"),
         ("see http://ann:secret@a.example.org/you?id=7 now", "see http://a.example.org now"),
         ("call 1-800-555-0199 or (212) 555-0100.", "call <phone> or <phone>."),
+        ("part A212-555-0100", "part A212-555-0100"),
         ("$555,123,4567 in 1999-2002", "$555,123,4567 in 1999-2002"),
     ],
 )
@@ -120,7 +121,7 @@ REFUSED = {
     "spam\n": "got 'spam\\n'",
     "vader+movie": "vader-DOMAIN+DOMAIN",
     "digits@0.5": "digits-tinted@STRENGTH: got 'digits@0.5'",
-    "vader-movie+produkt": "got 'produkt'. Did you mean product?",
+    "vader-movie+producto": "got 'producto'. Did you mean product?",
     "vader-movie+": "got ''. As in: builtin:vader-movie+product",
     "vader-movie+news+movie": "different domains of movie, product, news, tweets, with + between: got 'movie+",
     "vader-movie@2": "got 'vader-movie@2'",
