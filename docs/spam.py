@@ -14,9 +14,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import w2s_probe
+
 __all__ = ["TABLE", "WORDS", "mails", "row", "table"]
 
-TABLE = Path(__file__).parents[1] / "w2s_probe" / "datasets" / "data" / "spam.csv.gz"
+TABLE = Path(w2s_probe.__file__).parent / "datasets" / "data" / "spam.csv.gz"
 WORDS = 64
 COLUMNS = ("id", "label", "html", "text")
 SUBJECT = re.compile(r"^subject:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.in_process import run_here
@@ -18,6 +19,9 @@ from w2s_probe.features import EmbeddingSpec, FeatureSet
 from w2s_probe.labels import Labels
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+settings.register_profile("busy machines", deadline=None)  # no test asserts a time
+settings.load_profile("busy machines")
 
 
 @pytest.fixture(autouse=True)
