@@ -16,9 +16,8 @@ PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label",
 SIZES = ("-n", "60", "-N", "200", "--seeds", "2")
 EMBED = ("embed", "builtin:digits", "--backbone", "classic:pixels-2x2")
 COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
-    "run": (("run", "table.csv", *PAIR, *SIZES, "--threads", "1"), 0),
+    "run": (("run", "table.csv", *PAIR, *SIZES, "--threads", "1", "--out", "out"), 0),
     "run --json": (("run", "table.csv", *PAIR, "-n", "20", "-N", "40", "--n-test", "40", "--json"), 0),
-    "run --out": (("run", "table.csv", *PAIR, *SIZES, "--out", "out", "--head", "softmax"), 0),
     "diagnose": (("diagnose", "table.csv", *PAIR), 0),
     "forecast --json": (("forecast", "table.csv", *PAIR, *SIZES[:4], "--json"), 0),
     "sweep": (("sweep", "table.csv", *PAIR, *SIZES), 0),
