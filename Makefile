@@ -43,7 +43,8 @@ types: .venv/.dev
 contracts: .venv/.dev
 	$(BIN)/lint-imports
 
-# The wheel alone, without extras, in an environment and a folder of its own.
+# The wheel alone, without extras, in an environment and a folder of its own; tests/contract is about the rest of
+# the repository.
 check-bare:
 	rm -rf build/bare dist && mkdir -p build/bare
 	$(PYTHON) -m venv build/bare/venv
@@ -51,10 +52,8 @@ check-bare:
 	build/bare/venv/bin/python -m build -q --wheel --outdir dist .
 	@echo "Installing the bare wheel: about 0.6 GB and half a minute."
 	build/bare/venv/bin/pip install -q dist/*.whl pytest pytest-xdist hypothesis
-	cp -r tests examples pyproject.toml README.md build/bare/
+	cp -r tests examples docs pyproject.toml README.md build/bare/
 	cd build/bare && venv/bin/python -m pytest tests -n 2 --ignore tests/contract \
-		--ignore tests/unit/diagnostics --ignore tests/unit/report/test_page_figures.py \
-		--ignore tests/integration/test_cli_forecast.py \
 		-m "not slow and not statistical and not models and not browser"
 
 fix: .venv/.dev

@@ -15,9 +15,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+import w2s_probe
+
 __all__ = ["TABLE", "TOKENS", "mails", "row", "table"]
 
-TABLE = Path(__file__).parents[1] / "w2s_probe" / "datasets" / "data" / "spam.csv.gz"
+TABLE = Path(w2s_probe.__file__).parent / "datasets" / "data" / "spam.csv.gz"
 TOKENS = 64
 COLUMNS = ("id", "label", "html", "text")
 SUBJECT = re.compile(r"^subject:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)

@@ -11,12 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 
+from tests.in_process import run_here
 from w2s_probe.features import EmbeddingSpec, FeatureSet
 from w2s_probe.labels import Labels
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+settings.register_profile("busy machines", deadline=None)  # no test asserts a time
+settings.load_profile("busy machines")
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +32,18 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
-    """Run the command line as a user does: a process of its own, in a folder of its own."""
+def cli(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Cli:
+    """Run the command line as a user does, in a folder of its own; not in a process of its own, which takes longer."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return run_here(arguments, folder=tmp_path, captured=capfd)
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Cli:
+    """Run the command line in a process of its own: where environment, imports, signals or a time limit matter."""
 
     def run(
         *arguments: str, env: dict[str, str] | None = None, timeout: float = 120

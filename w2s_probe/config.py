@@ -9,10 +9,10 @@ from itertools import product
 from typing import Any, Literal
 
 from w2s_probe.errors import ConfigError
-from w2s_probe.groups import GroupBy
 
-__all__ = ["DataConfig", "DiagnoseConfig", "Head", "SweepConfig", "System", "W2SConfig"]
+__all__ = ["DataConfig", "DiagnoseConfig", "GroupBy", "Head", "SweepConfig", "System", "W2SConfig"]
 
+GroupBy = Literal["cell", "column"]
 Head = Literal["ridge", "softmax"]
 System = Literal["teacher", "student", "baseline", "ceiling"]
 

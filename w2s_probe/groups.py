@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from w2s_probe.errors import DataError, did_you_mean, listed
 from w2s_probe.labels import Labels, class_name
 
-__all__ = ["GroupBy", "Groups", "read_groups", "usual_values"]
-
-GroupBy = Literal["cell", "column"]
+__all__ = ["Groups", "read_groups", "usual_values"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -56,7 +54,12 @@ class Groups:
 
 
 def read_groups(
-    column: Sequence[Any], labels: Labels, *, name: str, by: GroupBy = "cell", cue: Mapping[str, str] | None = None
+    column: Sequence[Any],
+    labels: Labels,
+    *,
+    name: str,
+    by: Literal["cell", "column"] = "cell",
+    cue: Mapping[str, str] | None = None,
 ) -> Groups:
     """Return a group column as groups.
 
@@ -161,7 +164,7 @@ def _check_cue(given: Mapping[str, str], classes: tuple[str, ...], value_names: 
 
 
 def _groups(
-    values: NDArray[np.intp], value_names: tuple[str, ...], labels: Labels, by: GroupBy
+    values: NDArray[np.intp], value_names: tuple[str, ...], labels: Labels, by: Literal["cell", "column"]
 ) -> tuple[NDArray[np.intp], tuple[str, ...]]:
     if labels.classes is None or by == "column":
         return values, value_names

@@ -133,7 +133,9 @@ def test_float16_is_kept_apart_and_read_as_float32(cli: Cli, tmp_path: Path, mad
     assert same["systems"] == answer["systems"]
 
 
-def test_a_cache_from_another_machine_serves_everything_and_may_be_read_only(cli: Cli, tmp_path: Path) -> None:
+def test_a_cache_from_another_machine_serves_everything_and_may_be_read_only(
+    cli: Cli, process: Cli, tmp_path: Path
+) -> None:
     (tmp_path / "table.csv").write_text("\n".join(["text,y", *(f"{t},{'ab'[i % 2]}" for i, t in enumerate(TEXTS))]))
     np.save(tmp_path / "X.npy", np.random.default_rng(0).standard_normal((ROWS, 4)))
     told(cli, "cache", "import", "X.npy", "--name", "mine", "--data", "table.csv", "--text", "text", "--json")
@@ -156,7 +158,8 @@ def test_a_cache_from_another_machine_serves_everything_and_may_be_read_only(cli
         for path in [copied, *copied.rglob("*")]:
             path.chmod(0o755)
     assert tree(copied) == before
-    done = cli(*command, "--cache", str(copied), env={"LC_ALL": "tr_TR.UTF-8", "PYTHONUTF8": "0", "TZ": "Asia/Tokyo"})
+    elsewhere = {"LC_ALL": "tr_TR.UTF-8", "PYTHONUTF8": "0", "TZ": "Asia/Tokyo"}
+    done = process(*command, "--cache", str(copied), env=elsewhere)
     assert json.loads(done.stdout) == here
 
 

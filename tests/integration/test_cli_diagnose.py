@@ -14,8 +14,8 @@ from tests.conftest import Cli
 DIAGNOSE = ("diagnose", "table.csv", "--teacher", "features:t.npy", "--student", "features:s.npy")
 
 
-def test_json_is_the_designs_and_identical_when_repeated(cli: Cli, table: Path) -> None:
-    first, second = cli(*DIAGNOSE, "--label", "y", "--json"), cli(*DIAGNOSE, "--label", "y", "--json")
+def test_json_is_the_designs_and_identical_when_repeated(cli: Cli, process: Cli, table: Path) -> None:
+    first, second = cli(*DIAGNOSE, "--label", "y", "--json"), process(*DIAGNOSE, "--label", "y", "--json")
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout == second.stdout
     assert first.stdout.count("\n") == 1

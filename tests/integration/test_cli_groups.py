@@ -120,7 +120,7 @@ def test_a_sweep_moves_one_fraction_while_pool_and_test_rows_stay(cli: Cli, colo
     assert points[0.05, 0.1]["worst_groups"]["teacher"] == pytest.approx(
         one["systems"]["teacher"]["worst_group_accuracy"]
     )
-    tidy = pl.read_parquet(colored.parent / "out" / "sweep.parquet")
+    tidy = pl.read_parquet(colored.parent / "out" / "results.parquet")
     rows = tidy.filter(
         pl.col("group") == "0|red", eta_labeled=0.05, eta_unlabeled=0.1, system="teacher", metric="accuracy"
     )

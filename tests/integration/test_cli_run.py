@@ -21,8 +21,8 @@ def is_estimate(value: Any) -> bool:
     return isinstance(value, dict) and {"value", "low", "high"} <= set(value)
 
 
-def test_json_is_the_designs_and_identical_when_repeated(cli: Cli, table: Path) -> None:
-    first, second = cli(*RUN, "--json"), cli(*RUN, "--json")
+def test_json_is_the_designs_and_identical_when_repeated(cli: Cli, process: Cli, table: Path) -> None:
+    first, second = cli(*RUN, "--json"), process(*RUN, "--json")
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout == second.stdout
     assert first.stdout.count("\n") == 1
@@ -44,10 +44,10 @@ def test_json_is_the_designs_and_identical_when_repeated(cli: Cli, table: Path) 
     assert str(table.parent) not in first.stdout
 
 
-def test_json_does_not_depend_on_the_folder_or_the_threads(cli: Cli, table: Path, tmp_path: Path) -> None:
+def test_json_does_not_depend_on_the_folder_or_the_threads(cli: Cli, process: Cli, table: Path, tmp_path: Path) -> None:
     here = json.loads(cli(*RUN, "--json").stdout)
     far = [part.replace("features:", f"features:{tmp_path}/").replace("table.csv", str(table)) for part in RUN]
-    there = json.loads(cli(*far, "--json", "--threads", "1").stdout)
+    there = json.loads(process(*far, "--json", "--threads", "1").stdout)
     assert there["config"] == here["config"]
     assert there["fingerprint"] == here["fingerprint"]
     for system in ("teacher", "baseline", "ceiling"):
@@ -64,8 +64,10 @@ def test_the_table_fits_80_columns(cli: Cli, table: Path) -> None:
 
 
 def test_files_hold_what_was_printed(cli: Cli, table: Path, tmp_path: Path) -> None:
-    printed = json.loads(cli(*RUN, "--json").stdout)
-    done = cli(*RUN, "--out", "out", "--save-predictions", "--save-split", "split.csv", "--group", "source")
+    pl.read_csv(table).with_columns(third=pl.col("source") % 3).write_csv(table)
+    grouped = (*RUN, "--group", "third", "--group-by", "column")
+    printed = json.loads(cli(*grouped, "--json").stdout)
+    done = cli(*grouped, "--out", "out", "--save-predictions", "--save-split", "split.csv")
     assert done.returncode == 0
     saved = json.loads((tmp_path / "out" / "result.json").read_text())
     assert saved["systems"] == printed["systems"]
@@ -73,14 +75,15 @@ def test_files_hold_what_was_printed(cli: Cli, table: Path, tmp_path: Path) -> N
     tidy = pl.read_parquet(tmp_path / "out" / "results.parquet")
     assert tidy.columns[:8] == ["seed", "part", "system", "strategy", "metric", "group", "value", "n"]
     assert tidy.columns[8:] == ["n_labeled", "n_unlabeled"]
-    mean = tidy.filter(system="teacher", metric="accuracy", part="test")["value"].mean()
+    whole = tidy.filter(pl.col("group").is_null())
+    mean = whole.filter(system="teacher", metric="accuracy", part="test")["value"].mean()
     assert mean == pytest.approx(printed["systems"]["teacher"]["accuracy"]["value"])
     said = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
     assert said.filter(part="test").height == 5 * 800
     assert said.filter(part="unlabeled").height == 5 * 1000
     right = said.filter(part="test").select((pl.col("teacher_class") == pl.col("label")).mean()).item()
     assert right == pytest.approx(mean)
-    assert set(said["group"]) <= {str(i) for i in range(800)}
+    assert set(said["group"]) == {"0", "1", "2"}
     page = (tmp_path / "out" / "report.html").read_text()
     assert "<script" not in page
     assert "http" not in page.replace("http://www.w3.org", "")
@@ -188,7 +191,7 @@ def test_a_config_file_says_what_flags_say_and_flags_beat_it(cli: Cli, table: Pa
     assert by_file == by_flags
 
 
-def test_a_strategy_plugin_runs_beside_vanilla(cli: Cli, table: Path, tmp_path: Path) -> None:
+def test_a_strategy_plugin_runs_beside_vanilla(process: Cli, table: Path, tmp_path: Path) -> None:
     (tmp_path / "halfplug.py").write_text(
         "from dataclasses import dataclass\n"
         "import numpy as np\n"
@@ -206,11 +209,11 @@ def test_a_strategy_plugin_runs_beside_vanilla(cli: Cli, table: Path, tmp_path: 
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: halfplug\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[w2s_probe.strategies]\nhalf = halfplug:half\n")
     env = {"PYTHONPATH": str(tmp_path)}
-    done = cli(*RUN, "--strategy", "vanilla,half", "--set", "half.keep=0.25", "--json", env=env)
+    done = process(*RUN, "--strategy", "vanilla,half", "--set", "half.keep=0.25", "--json", env=env)
     found = json.loads(done.stdout)
     assert list(found["students"]) == ["vanilla", "half"]
     assert found["students"]["half"]["selection"]["fraction"] == pytest.approx(0.25, abs=0.03)
-    wrong = cli(*RUN, "--strategy", "half", "--set", "half.kep=0.25", env=env)
+    wrong = process(*RUN, "--strategy", "half", "--set", "half.kep=0.25", env=env)
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert "Did you mean keep" in wrong.stderr
 

@@ -51,9 +51,9 @@ def test_a_point_is_what_run_prints_for_the_same_sizes(cli: Cli, table: Path) ->
         assert point[name] == pytest.approx(student[name], abs=1e-8)
 
 
-def test_files_are_the_same_with_one_process_and_with_two(cli: Cli, table: Path, tmp_path: Path) -> None:
-    for jobs in ("1", "2"):
-        done = cli(*SMALL, "--out", f"out{jobs}", "--jobs", jobs)
+def test_files_are_the_same_with_one_process_and_with_two(cli: Cli, process: Cli, table: Path, tmp_path: Path) -> None:
+    for run, jobs in ((cli, "1"), (process, "2")):
+        done = run(*SMALL, "--out", f"out{jobs}", "--jobs", jobs)
         assert done.returncode == 0, done.stderr
         assert "wrote" in done.stdout
     one, two = (
@@ -116,7 +116,7 @@ def killed_at(folder: Path, cells: int, jobs: str) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_killed_at_ten_moments_and_resumed_it_leaves_what_an_uninterrupted_one_leaves(
-    cli: Cli, table: Path, tmp_path: Path, jobs: str
+    process: Cli, table: Path, tmp_path: Path, jobs: str
 ) -> None:
     moments = np.sort(np.random.default_rng(int(jobs)).choice(np.arange(1, 74), 10, replace=False)).tolist()
     there = 0
@@ -126,8 +126,8 @@ def test_killed_at_ten_moments_and_resumed_it_leaves_what_an_uninterrupted_one_l
         assert left >= max(there, cells)  # no finished cell is lost
         there = left
     assert not (tmp_path / "out/results.parquet").exists() or there == 75
-    assert cli(*SWEEP, "--out", "out", "--jobs", jobs).returncode == 0
-    assert cli(*SWEEP, "--out", "whole").returncode == 0
+    assert process(*SWEEP, "--out", "out", "--jobs", jobs).returncode == 0
+    assert process(*SWEEP, "--out", "whole").returncode == 0
     for name in ("results.parquet", "result.json", "report.html", "report.md"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     rows = pl.read_parquet(tmp_path / "out/results.parquet")

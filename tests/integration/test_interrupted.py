@@ -70,11 +70,11 @@ def test_an_interrupted_embed_leaves_whole_shards_and_is_finished_by_the_next(cl
     assert tree(tmp_path / "stopped") == tree(tmp_path / "whole")
 
 
-def interrupted_at(cli: Cli, folder: Path, step: int) -> bool:
+def interrupted_at(process: Cli, folder: Path, step: int) -> bool:
     """Interrupt a run at a step on its files, check what it left; return whether it had such a step."""
     (folder / "sitecustomize.py").write_text(INTERRUPT)
     path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
-    done = cli(*SMALL, env={"PYTHONPATH": path, "STEP": str(step)})
+    done = process(*SMALL, env={"PYTHONPATH": path, "STEP": str(step)})
     if done.returncode == 0:
         return False
     assert (done.returncode, done.stdout) == (130, "")
@@ -84,7 +84,7 @@ def interrupted_at(cli: Cli, folder: Path, step: int) -> bool:
 
 @pytest.mark.parametrize("step", [6, pytest.param(None, marks=pytest.mark.slow)])
 def test_a_run_interrupted_while_it_writes_leaves_whole_files_only(
-    cli: Cli, table: Path, tmp_path: Path, step: int | None
+    cli: Cli, process: Cli, table: Path, tmp_path: Path, step: int | None
 ) -> None:
     assert cli(*SMALL).returncode == 0
     whole = tree(tmp_path / "out")
@@ -100,7 +100,7 @@ def test_a_run_interrupted_while_it_writes_leaves_whole_files_only(
         (tmp_path / "out" / name).write_bytes(b"of an older run")
     old = tree(tmp_path / "out")
     for at in itertools.count() if step is None else [step]:
-        if not interrupted_at(cli, tmp_path, at):
+        if not interrupted_at(process, tmp_path, at):
             assert at > 10  # steps that were interrupted: opening, renaming and removing five files
             break
         left = tree(tmp_path / "out")

@@ -46,14 +46,14 @@ def wide_features(folder: Path) -> None:
 @pytest.mark.parametrize("head", ["ridge", "softmax"])
 @pytest.mark.parametrize("data", [DIGITS, WIDE], ids=["digits", "wide"])
 def test_results_are_the_same_on_one_thread_and_on_two(
-    cli: Cli, tmp_path: Path, data: tuple[str, ...], head: str
+    process: Cli, tmp_path: Path, data: tuple[str, ...], head: str
 ) -> None:
     wide_features(tmp_path)
     results = []
     for threads in ("1", "2"):
         env = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
         flags = ("-N", "700", "--seeds", "2", "--head", head, "--threads", threads, "--cache", f"cache{threads}")
-        done = cli("run", *data, *flags, "--json", "--out", f"out{threads}", "--save-predictions", env=env)
+        done = process("run", *data, *flags, "--json", "--out", f"out{threads}", "--save-predictions", env=env)
         assert done.returncode == 0, done.stderr
         results.append(dict(numbers(json.loads((tmp_path / f"out{threads}" / "result.json").read_text()))))
     one, two = results

@@ -89,12 +89,12 @@ def test_only_a_regular_file_is_opened(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("option", ["data", "features", "split file", "config"])
-def test_no_option_waits_for_a_pipe(cli: Cli, table: Path, tmp_path: Path, option: str) -> None:
+def test_no_option_waits_for_a_pipe(process: Cli, table: Path, tmp_path: Path, option: str) -> None:
     name = {"data": "x.csv", "features": "x.npy", "split file": "x.csv", "config": "x.toml"}[option]
     os.mkfifo(tmp_path / name)
     pair = ("--teacher", "features:x.npy" if option == "features" else "features:t.npy", "--student", "features:s.npy")
     extra = {"split file": ("--split-file", name), "config": ("--config", name)}.get(option, ())
-    done = cli("run", name if option == "data" else "table.csv", *pair, "--label", "y", *extra, timeout=60)
+    done = process("run", name if option == "data" else "table.csv", *pair, "--label", "y", *extra, timeout=60)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1, done.stderr
     assert "Traceback" not in done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import skdim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
@@ -28,6 +27,7 @@ from w2s_probe.linalg.whitening import energy_rank
 
 @pytest.mark.parametrize(("n", "d"), [(200, 8), (600, 30), (300, 3)])
 def test_neighbor_dimensions_are_scikit_dimensions(n: int, d: int) -> None:
+    skdim = pytest.importorskip("skdim")
     X = related(n, np.random.default_rng(d), d_teacher=d)[0]
     graph = nearest_neighbors(X, k=20)
     assert twonn_dimension(graph) == pytest.approx(skdim.id.TwoNN().fit(X).dimension_, rel=1e-9)
