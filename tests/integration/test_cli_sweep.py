@@ -74,6 +74,7 @@ ETAS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_report_of_a_sweep_over_fractions_is_rebuilt_from_its_numbers(cli: Cli, tmp_path: Path) -> None:
     done = cli(*ETAS, "--out", "out")
     assert done.returncode == 0, done.stderr
