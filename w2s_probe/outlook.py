@@ -8,9 +8,8 @@ from typing import Annotated, Any
 
 from w2s_probe.config import DataConfig, W2SConfig
 from w2s_probe.error_parts import ErrorParts
-from w2s_probe.errors import DataError
-from w2s_probe.plain import Keys, Mark, from_plain
-from w2s_probe.results import Estimate, Verdict, checked_schema, to_json
+from w2s_probe.plain import Keys, Mark
+from w2s_probe.results import Estimate, Printed, Verdict
 from w2s_probe.suspicion import SuspectsFound
 
 __all__ = ["Forecast", "ForecastPoint", "ForecastResult", "Misfit", "Needed", "OtherScore", "Outlook"]
@@ -180,7 +179,7 @@ class Forecast:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForecastResult:
+class ForecastResult(Printed):
     """Forecasts of one or several pairs on the same labels.
 
     Parameters
@@ -206,44 +205,18 @@ class ForecastResult:
     pairs: Annotated[tuple[Forecast, ...] | None, Mark.UNLESS_NONE] = None
     suspects: Annotated[SuspectsFound | None, Mark.UNLESS_NONE] = None
 
-    def to_json(self) -> str:
-        """Return the object that ``--json`` prints, as one line."""
-        return to_json(self)
-
-    @classmethod
-    def from_dict(cls, found: Any) -> ForecastResult:
-        """Return the result that `to_json` described.
-
-        Parameters
-        ----------
-        found : object
-            What JSON gave.
-
-        Raises
-        ------
-        DataError
-            If it is something else, of a newer schema, or was changed into what cannot be.
-        """
-        result: ForecastResult = from_plain(cls, checked_schema(found))
-        _check_forecast(result)
-        return result
-
-
-def _check_forecast(result: ForecastResult) -> None:
-    """Refuse a forecast whose parts are well formed but do not belong together."""
-    pairs = result.pairs or (result.best,)
-    points = [point for pair in pairs for point in pair.curve]
-    for said, right in {
-        "config must name data": isinstance(result.config.get("data"), str),
-        "score must be accuracy or r2": all(pair.score in ("accuracy", "r2") for pair in pairs),
-        "others must hold brier or squared_error": all(
-            list(pair.others) in (["brier"], ["squared_error"]) for pair in pairs
-        ),
-        "the curve must hold the forecast's own sizes": all(
-            any((point.n, point.N) == (pair.n, pair.N) for point in pair.curve) for pair in pairs
-        ),
-        "sizes must be above 0": all(min(point.n, point.N) > 0 for point in points),
-    }.items():
-        if not right:
-            msg = f"{said}: got something else."
-            raise DataError(msg)
+    def conditions(self) -> Mapping[str, bool]:
+        """Return what else must hold of a forecast, and whether it does."""
+        pairs = self.pairs or (self.best,)
+        points = [point for pair in pairs for point in pair.curve]
+        return {
+            "config must name data": isinstance(self.config.get("data"), str),
+            "score must be accuracy or r2": all(pair.score in ("accuracy", "r2") for pair in pairs),
+            "others must hold brier or squared_error": all(
+                list(pair.others) in (["brier"], ["squared_error"]) for pair in pairs
+            ),
+            "the curve must hold the forecast's own sizes": all(
+                any((point.n, point.N) == (pair.n, pair.N) for point in pair.curve) for pair in pairs
+            ),
+            "sizes must be above 0": all(min(point.n, point.N) > 0 for point in points),
+        }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from w2s_probe.config import DataConfig, W2SConfig
 from w2s_probe.errors import DataError
@@ -19,6 +19,7 @@ __all__ = [
     "CoveragePoint",
     "CurvePoint",
     "Estimate",
+    "Printed",
     "ReliabilityBin",
     "Selection",
     "StudentResult",
@@ -33,6 +34,39 @@ SCHEMA = 1
 
 
 Scores = Annotated[Mapping[str, Estimate], Keys("accuracy", "brier", "log_loss", "ece", "r2", "squared_error")]
+
+
+class Printed:
+    """A dataclass that ``--json`` prints as one object, to be read back from it."""
+
+    def to_json(self) -> str:
+        """Return the object that ``--json`` prints, as one line, NaN written as null."""
+        return to_json(self)
+
+    @classmethod
+    def from_dict(cls, found: Any) -> Self:
+        """Return what `to_json` described, without what it hides.
+
+        Parameters
+        ----------
+        found : object
+            What JSON gave.
+
+        Raises
+        ------
+        DataError
+            If it is something else, of a newer schema, or was changed into what cannot be.
+        """
+        output: Self = from_plain(cls, checked_schema(found))
+        for said, right in output.conditions().items():
+            if not right:
+                msg = f"{said}: got something else."
+                raise DataError(msg)
+        return output
+
+    def conditions(self) -> Mapping[str, bool]:
+        """Return what must hold of parts that are well formed to belong together, and whether it does."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +278,7 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class W2SResult:
+class W2SResult(Printed):
     """Everything one run found, ready to print, plot and save.
 
     Parameters
@@ -305,28 +339,6 @@ class W2SResult:
         """Return the object that ``--json`` prints."""
         return {"schema": SCHEMA, **plain(self)}
 
-    def to_json(self) -> str:
-        """Return `to_dict` as one line of JSON, NaN written as null."""
-        return to_json(self)
-
-    @classmethod
-    def from_dict(cls, found: Any) -> W2SResult:
-        """Return the result that `to_dict` described, without its tidy rows.
-
-        Parameters
-        ----------
-        found : object
-            What JSON gave.
-
-        Raises
-        ------
-        DataError
-            If it is something else, of a newer schema, or was changed into what cannot be.
-        """
-        result: W2SResult = from_plain(cls, checked_schema(found))
-        _check_complete(result)
-        return result
-
     @classmethod
     def from_json(cls, text: str) -> W2SResult:
         """Return the result that `to_json` described, as `from_dict` does.
@@ -341,6 +353,35 @@ class W2SResult:
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield the tidy rows of ``results.parquet``."""
         yield from self.cells
+
+    def conditions(self) -> Mapping[str, bool]:
+        """Return what else must hold of a result, and whether it does."""
+        sizes = {"n_labeled": int, "n_unlabeled": int, "head": str, "ceiling": str}
+        named = {"data", "teacher", "student"}
+        scored = [each.scores for each in (*self.systems.values(), *self.students.values())]
+        imitations: dict[str, set[str]] = {"accuracy": {"teacher_right", "teacher_wrong"}, "r2": {"teacher_error"}}
+        return {
+            "config must hold n_labeled, n_unlabeled, head and ceiling": all(
+                type(self.config.get(name)) is kind for name, kind in sizes.items()
+            ),
+            "config must name data, teacher and student, or none of them": len(named & self.config.keys()) in (0, 3),
+            "systems must be teacher, baseline and ceiling": list(self.systems) == ["teacher", "baseline", "ceiling"],
+            "students must be at least one": bool(self.students),
+            "seeds must be at least one": bool(self.seeds),
+            "score must be accuracy or r2": self.score in ("accuracy", "r2"),
+            "every system must have the same scores": all(
+                scores.keys() == scored[0].keys() and {self.score, "brier", "squared_error"} & scores.keys()
+                for scores in scored
+            ),
+            "error_imitation must say teacher_right and teacher_wrong, or teacher_error": all(
+                set(student.error_imitation) == imitations.get(self.score) for student in self.students.values()
+            ),
+            "reliability must hold bins with rows": all(
+                bins and all(each.rows > 0 and 0 <= each.confidence <= 1 and 0 <= each.accuracy <= 1 for each in bins)
+                for bins in self.reliability.values()
+            ),
+            "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in self.curve or ()),
+        }
 
 
 def to_json(found: Any) -> str:
@@ -357,36 +398,3 @@ def checked_schema(found: Any) -> dict[str, Any]:
         msg = f"its schema must be {SCHEMA}: got {str(found['schema'])[:60]}, which another w2s_probe wrote."
         raise DataError(msg)
     return found
-
-
-def _check_complete(result: W2SResult) -> None:
-    """Refuse a result whose parts are well formed but do not belong together."""
-    sizes = {"n_labeled": int, "n_unlabeled": int, "head": str, "ceiling": str}
-    named = {"data", "teacher", "student"}
-    scored = [each.scores for each in (*result.systems.values(), *result.students.values())]
-    imitations: dict[str, set[str]] = {"accuracy": {"teacher_right", "teacher_wrong"}, "r2": {"teacher_error"}}
-    for said, right in {
-        "config must hold n_labeled, n_unlabeled, head and ceiling": all(
-            type(result.config.get(name)) is kind for name, kind in sizes.items()
-        ),
-        "config must name data, teacher and student, or none of them": len(named & result.config.keys()) in (0, 3),
-        "systems must be teacher, baseline and ceiling": list(result.systems) == ["teacher", "baseline", "ceiling"],
-        "students must be at least one": bool(result.students),
-        "seeds must be at least one": bool(result.seeds),
-        "score must be accuracy or r2": result.score in ("accuracy", "r2"),
-        "every system must have the same scores": all(
-            scores.keys() == scored[0].keys() and {result.score, "brier", "squared_error"} & scores.keys()
-            for scores in scored
-        ),
-        "error_imitation must say teacher_right and teacher_wrong, or teacher_error": all(
-            set(student.error_imitation) == imitations.get(result.score) for student in result.students.values()
-        ),
-        "reliability must hold bins with rows": all(
-            bins and all(each.rows > 0 and 0 <= each.confidence <= 1 and 0 <= each.accuracy <= 1 for each in bins)
-            for bins in result.reliability.values()
-        ),
-        "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in result.curve or ()),
-    }.items():
-        if not right:
-            msg = f"{said}: got something else."
-            raise DataError(msg)

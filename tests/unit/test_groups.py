@@ -6,7 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from w2s_probe.errors import DataError
@@ -58,11 +58,14 @@ def test_no_cue_is_no_conflict() -> None:
     assert read_groups(["a", "b"] * 4, MAILS, name="g", cue={"ham": "a", "spam": "b"}).cue["spam"] == "b"
 
 
-@given(st.integers(2, 4), st.integers(0, 2**32 - 1))
+@example(classes=2, seed=1402)  # both labels have the counts 10 and 22
+@given(classes=st.integers(2, 4), seed=st.integers(0, 2**32 - 1))
 def test_the_assignment_has_the_largest_total_count(classes: int, seed: int) -> None:
     counts = np.random.default_rng(seed).integers(0, 50, size=(classes, classes)) + np.eye(classes, dtype=int)
     found = usual_values(counts)
-    assert found is not None
+    assert (found is None) == (np.linalg.matrix_rank(counts) == 1)
+    if found is None:
+        return
     totals = [counts[np.arange(classes), list(order)].sum() for order in permutations(range(classes))]
     assert counts[np.arange(classes), found].sum() == max(totals)
 

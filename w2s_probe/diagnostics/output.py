@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from w2s_probe.config import DiagnoseConfig
-from w2s_probe.errors import DataError
-from w2s_probe.plain import Keys, from_plain
-from w2s_probe.results import checked_schema, to_json
+from w2s_probe.plain import Keys
+from w2s_probe.results import Printed
 
 __all__ = ["DiagnosisOutput"]
 
@@ -225,7 +224,7 @@ class PairOutput:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiagnosisOutput:
+class DiagnosisOutput(Printed):
     """Every number about a teacher-student pair, with chance levels and sizes.
 
     Parameters
@@ -258,34 +257,18 @@ class DiagnosisOutput:
     n_labeled: int
     notes: tuple[str, ...] = ()
 
-    def to_json(self) -> str:
-        """Return the object that ``--json`` prints, as one line."""
-        return to_json(self)
-
-    @classmethod
-    def from_dict(cls, found: Any) -> DiagnosisOutput:
-        """Return what `Diagnosis.to_dict` or `to_json` described.
-
-        Parameters
-        ----------
-        found : object
-            What JSON gave.
-
-        Raises
-        ------
-        DataError
-            If it is something else, of a newer schema, or was changed into what cannot be.
-        """
-        output: DiagnosisOutput = from_plain(cls, checked_schema(found))
-        if "seed" not in output.config or len({"data", "teacher", "student"} & output.config.keys()) not in (0, 3):
-            msg = "config must hold seed, and data, teacher and student or none of them: got something else."
-            raise DataError(msg)
-        for name, space in (("teacher", output.teacher), ("student", output.student)):
+    def conditions(self) -> Mapping[str, bool]:
+        """Return what else must hold of a diagnosis, and whether it does."""
+        named = {"data", "teacher", "student"} & self.config.keys()
+        held = {
+            "config must hold seed, and data, teacher and student or none of them": (
+                "seed" in self.config and len(named) in (0, 3)
+            )
+        }
+        for name, space in (("teacher", self.teacher), ("student", self.student)):
             energy = space.intrinsic_dimension.cumulative_energy
-            if energy is not None and not _is_spectrum(energy):
-                msg = f"{name} must hold a share of energy for each rank above 0: got something else."
-                raise DataError(msg)
-        return output
+            held[f"{name} must hold a share of energy for each rank above 0"] = energy is None or _is_spectrum(energy)
+        return held
 
 
 def _is_spectrum(energy: CumulativeEnergy) -> bool:

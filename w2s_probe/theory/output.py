@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Any
+from typing import Annotated
 
-from w2s_probe.errors import DataError
-from w2s_probe.plain import Keys, Mark, from_plain
-from w2s_probe.results import checked_schema, to_json
+from w2s_probe.plain import Keys, Mark
+from w2s_probe.results import Printed
 from w2s_probe.theory.intrinsic_dimension import ExpectedErrors, IntrinsicDimension, SystemErrors
 from w2s_probe.theory.simulation import Simulated
 
@@ -85,7 +84,7 @@ class SizePoint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VarianceOutput:
+class VarianceOutput(Printed):
     """Expected errors and ratios of all systems, and the simulation beside them.
 
     Parameters
@@ -117,38 +116,15 @@ class VarianceOutput:
         """The closed forms with their notes."""
         return ExpectedErrors(config=self.config, variance=self.variance, bias=self.bias)
 
-    def to_json(self) -> str:
-        """Return the object that ``--json`` prints, as one line."""
-        return to_json(self)
-
-    @classmethod
-    def from_dict(cls, found: Any) -> VarianceOutput:
-        """Return what `to_json` described.
-
-        Parameters
-        ----------
-        found : object
-            What JSON gave.
-
-        Raises
-        ------
-        DataError
-            If it is something else, of a newer schema, or was changed into what cannot be.
-        ConfigError
-            If its config has no expected errors.
-        """
-        output: VarianceOutput = from_plain(cls, checked_schema(found))
-        simulated = [output.simulated, *(point.simulated for point in output.curve or ())]
-        here = (output.config.n, output.config.N)
-        for said, right in {
+    def conditions(self) -> Mapping[str, bool]:
+        """Return what else must hold of an output, and whether it does."""
+        simulated = [self.simulated, *(point.simulated for point in self.curve or ())]
+        here = (self.config.n, self.config.N)
+        return {
             "simulated must hold the same as the errors": all(
                 one is None or set(one) == set(NAMES) for one in simulated
             ),
-            "the curve must hold the sizes of config": output.curve is None
-            or here in [(point.n, point.N) for point in output.curve],
-            "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in output.curve or ()),
-        }.items():
-            if not right:
-                msg = f"{said}: got something else."
-                raise DataError(msg)
-        return output
+            "the curve must hold the sizes of config": self.curve is None
+            or here in [(point.n, point.N) for point in self.curve],
+            "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in self.curve or ()),
+        }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from w2s_probe.errors import DataError
-from w2s_probe.plain import Keys, Mark, from_plain
-from w2s_probe.results import checked_schema, to_json
+from w2s_probe.plain import Keys, Mark
+from w2s_probe.results import Printed
 from w2s_probe.theory.simulation import Simulated
 from w2s_probe.theory.spurious import Risks
 from w2s_probe.theory.spurious_fractions import BestPool, Form
@@ -184,7 +183,7 @@ SYSTEMS = Keys("teacher", "student", required=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpuriousOutput:
+class SpuriousOutput(Printed):
     """Excess risks by every form, what the minority's fractions do to them, and the simulation beside them.
 
     Parameters
@@ -245,48 +244,22 @@ class SpuriousOutput:
             )
         return tuple(notes)
 
-    def to_json(self) -> str:
-        """Return the object that ``--json`` prints, as one line."""
-        return to_json(self)
-
-    @classmethod
-    def from_dict(cls, found: Any) -> SpuriousOutput:
-        """Return what `to_json` described.
-
-        Parameters
-        ----------
-        found : object
-            What JSON gave.
-
-        Raises
-        ------
-        DataError
-            If it is something else, of a newer schema, or was changed into what cannot be.
-        """
-        output: SpuriousOutput = from_plain(cls, checked_schema(found))
-        for said, right in _consistent(output):
-            if not right:
-                msg = f"{said}: got something else."
-                raise DataError(msg)
-        return output
-
-
-def _consistent(output: SpuriousOutput) -> Iterator[tuple[str, bool]]:
-    """Yield what must hold of a well-formed output, and whether it does."""
-    c = output.config
-    etas = [c.eta_labeled, c.eta_unlabeled, c.eta_test]
-    etas += [eta for each in (*map(_pair, output.moves), *map(_pair, output.curve or ())) for eta in each]
-    yield "fractions must lie between 0 and 1", all(0 <= eta <= 1 for eta in etas)
-    yield "best must hold published, general and fixed_point", set(output.best) == set(get_args(Form))
-    here = (c.eta_labeled, c.eta_unlabeled)
-    yield "moves must begin as asked", bool(output.moves) and _pair(output.moves[0]) == here
-    yield "the curve must hold the fractions of config", not output.curve or here in map(_pair, output.curve)
-    yield (
-        "simulated must hold teacher and student",
-        output.simulated is None or set(output.simulated) == {"teacher", "student"},
-    )
-    yield "simulated and simulation must come together", (output.simulated is None) == (output.simulation is None)
-    yield "gamma must be above 0", c.gamma > 0 and c.p_teacher > 1 and c.p_student > 1
+    def conditions(self) -> Mapping[str, bool]:
+        """Return what else must hold of an output, and whether it does."""
+        c = self.config
+        etas = [c.eta_labeled, c.eta_unlabeled, c.eta_test]
+        etas += [eta for each in (*map(_pair, self.moves), *map(_pair, self.curve or ())) for eta in each]
+        here = (c.eta_labeled, c.eta_unlabeled)
+        return {
+            "fractions must lie between 0 and 1": all(0 <= eta <= 1 for eta in etas),
+            "best must hold published, general and fixed_point": set(self.best) == set(get_args(Form)),
+            "moves must begin as asked": bool(self.moves) and _pair(self.moves[0]) == here,
+            "the curve must hold the fractions of config": not self.curve or here in map(_pair, self.curve),
+            "simulated must hold teacher and student": self.simulated is None
+            or set(self.simulated) == {"teacher", "student"},
+            "simulated and simulation must come together": (self.simulated is None) == (self.simulation is None),
+            "gamma must be above 0": c.gamma > 0 and c.p_teacher > 1 and c.p_student > 1,
+        }
 
 
 def _pair(each: Move | EtaPoint) -> tuple[float, float]:
