@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from w2s_probe.errors import DataError
 
-__all__ = ["Keys", "Mark", "Member", "from_plain", "members", "plain"]
+__all__ = ["Keys", "Mark", "Member", "from_plain", "hidden_fields", "members", "plain"]
 
 _NAMES: dict[type, str] = {str: "a text", int: "a whole number", float: "a number or null", bool: "true or false"}
 
@@ -85,6 +85,11 @@ def members(cls: type) -> tuple[Member, ...]:
     names = [*(field.name for field in fields(cls)), *getattr(cls, "also_shown", ())]
     shown = [_member(name, hints[name]) for name in names]
     return tuple(member for member in shown if Mark.HIDDEN not in member.marks)
+
+
+def hidden_fields(cls: type) -> frozenset[str]:
+    """Return the names of a dataclass's fields that are not shown."""
+    return frozenset(field.name for field in fields(cls)) - {member.name for member in members(cls)}
 
 
 def _member(name: str, hint: Any) -> Member:

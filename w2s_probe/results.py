@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from w2s_probe.config import DataConfig, W2SConfig
 from w2s_probe.errors import DataError
 from w2s_probe.estimates import Estimate, GroupEstimate, PriorMean, WorstGroup
-from w2s_probe.plain import Keys, Mark, from_plain, plain
+from w2s_probe.plain import Keys, Mark, from_plain, hidden_fields, plain
 from w2s_probe.suspicion import SuspectsFound
 from w2s_probe.text import json_text
 
@@ -57,7 +57,7 @@ class Printed:
         DataError
             If it is something else, of a newer schema, or was changed into what cannot be.
         """
-        output: Self = from_plain(cls, checked_schema(found))
+        output: Self = from_plain(cls, {k: v for k, v in checked_schema(found).items() if k not in hidden_fields(cls)})
         for said, right in output.conditions().items():
             if not right:
                 msg = f"{said}: got something else."

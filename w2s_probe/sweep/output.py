@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from w2s_probe.config import DataConfig, SweepConfig
-from w2s_probe.errors import DataError
 from w2s_probe.estimates import Estimate, WorstGroup
-from w2s_probe.plain import Keys, Mark, from_plain
-from w2s_probe.results import checked_schema, to_json
+from w2s_probe.plain import Keys, Mark
+from w2s_probe.results import Printed
 
 __all__ = ["EtaContrast", "PairTheory", "SweepPoint", "SweepResult", "TheoryPoint"]
 
@@ -183,7 +182,7 @@ class PairTheory:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepResult:
+class SweepResult(Printed):
     """What a sweep found.
 
     Parameters
@@ -227,36 +226,15 @@ class SweepResult:
     notes: tuple[str, ...] = ()
     table: Annotated[Mapping[str, list[Any]], Mark.HIDDEN] = field(default_factory=dict, repr=False, compare=False)
 
-    def to_json(self) -> str:
-        """Return what is found as one line of JSON, NaN written as null."""
-        return to_json(self)
-
-    @classmethod
-    def from_dict(cls, found: Any) -> SweepResult:
-        """Return the result that `to_json` described, without its tidy table.
-
-        Parameters
-        ----------
-        found : object
-            What JSON gave.
-
-        Raises
-        ------
-        DataError
-            If it is something else, of a newer schema, or was changed into what cannot be.
-        """
-        result: SweepResult = from_plain(cls, {**checked_schema(found), "table": {}})
-        worst = [set(point.worst_groups) for point in result.points if point.worst_groups is not None]
-        worst += [set(each.worst_groups) for each in result.contrasts if each.worst_groups is not None]
-        for said, right in {
-            "score must be accuracy or r2": result.score in ("accuracy", "r2"),
-            "points must not be empty": bool(result.points),
+    def conditions(self) -> Mapping[str, bool]:
+        """Return what else must hold of a sweep, and whether it does."""
+        worst = [set(point.worst_groups) for point in self.points if point.worst_groups is not None]
+        worst += [set(each.worst_groups) for each in self.contrasts if each.worst_groups is not None]
+        return {
+            "score must be accuracy or r2": self.score in ("accuracy", "r2"),
+            "points must not be empty": bool(self.points),
             "worst_groups must hold teacher, student and baseline": all(
                 {"teacher", "student", "baseline"} <= one for one in worst
             ),
-            "sizes must be above 0": all(min(point.n, point.N) > 0 for point in result.points),
-        }.items():
-            if not right:
-                msg = f"{said}: got something else."
-                raise DataError(msg)
-        return result
+            "sizes must be above 0": all(min(point.n, point.N) > 0 for point in self.points),
+        }
