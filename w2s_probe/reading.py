@@ -142,6 +142,7 @@ def read_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, a
     rng: np.random.Generator,
     repeats: int,
     pool_rows: Index | None = None,
+    in_sample: bool = False,
 ) -> Reading:
     """Return what the pipeline trained on some labeled rows says of all of them, and of the pool.
 
@@ -165,6 +166,8 @@ def read_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, a
         Times that they are dealt.
     pool_rows : array of int, optional
         Which of the rows to average over are the student's pool; all by default.
+    in_sample : bool
+        Whether the student says of its own pool what it says as it is, with every pseudolabel seen.
     """
     linear = config.head == "ridge" and config.pseudolabels == "soft" and config.scale == "none"
     T, S, L = X_teacher[rows], X_student[rows], Y[rows]
@@ -174,6 +177,7 @@ def read_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, a
         if linear
         else _Refitted.fit(T, S, L, pool_teacher[used], pool_student[used], config)
     )
+    seen = np.arange(0) if in_sample else np.arange(len(pool_teacher))[used]
     elsewhere = np.setdiff1d(np.arange(len(Y)), rows)
     outside = fitted.scores(X_teacher[elsewhere], X_student[elsewhere])
     held = []
@@ -183,7 +187,7 @@ def read_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, a
     return Reading(
         held=held,
         leave_one_out=fitted.held_out([np.array([row]) for row in range(len(rows))]) if linear else held[0],
-        pool=fitted.pool_scores(pool_teacher, pool_student, np.arange(len(pool_teacher))[used]),
+        pool=fitted.pool_scores(pool_teacher, pool_student, seen),
         Y=Y,
         task=config.task,
         probabilities=ridge_probabilities if config.head == "ridge" else partial(_softmax),
@@ -318,7 +322,7 @@ class _Refitted:
     def pool_scores(self, T: Features, S: Features, used: Index) -> list[Float]:
         """Return the scores on rows of which the student was trained on some: on those in folds, fitted again."""
         teacher, student, baseline = self.scores(T, S)
-        for fold in range(REFIT_FOLDS):
+        for fold in range(REFIT_FOLDS if len(used) else 0):
             B, rest = used[fold::REFIT_FOLDS], np.delete(used, np.s_[fold::REFIT_FOLDS])
             student[B] = self.taught(teacher[rest], S[rest], self.alphas).scores(S[B])
         return [teacher, student, baseline]

@@ -54,7 +54,7 @@ def test_a_folder_runs_and_skips_only_when_told_to(w2s_probe: Main, tmp_path: Pa
 def test_every_verb_that_reads_images_names_what_it_left_out(w2s_probe: Main, tmp_path: Path, verb: str) -> None:
     (tmp_path / "photographs" / "palace" / "001.jpg").write_bytes(b"no image")
     arguments = ("--backbone", "classic:pixels-2x2") if verb == "embed" else RUN[2:]
-    more = ("--pool", "photographs") if verb == "forecast" else ("--seeds", "1", "-n", "8") if verb == "sweep" else ()
+    more = ("-n", "12", "-N", "20") if verb == "forecast" else ("--seeds", "1", "-n", "8") if verb == "sweep" else ()
     code, out, err = w2s_probe(verb, "photographs", *arguments, *more, "--skip-damaged", "--json")
     assert code == 0, err
     assert "1 of 60 images cannot be decoded and are left out: palace/001.jpg" in err

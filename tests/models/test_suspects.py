@@ -90,11 +90,12 @@ def search(mails: Mails, head: Head) -> tuple[SuspectsOverSeeds, Suspects]:
 
 
 @pytest.mark.parametrize("head", ["softmax", "ridge"])
-def test_the_tenth_ranked_worst_holds_far_more_than_the_minoritys_share(mails: Mails, head: Head) -> None:
+def test_the_tenth_ranked_worst_holds_about_twice_the_minoritys_share(mails: Mails, head: Head) -> None:
     over, first = search(mails, head)
     assert (over.seeds, over.unresolved) == (SEEDS, 0)
     assert over.base_rate == pytest.approx(0.2)
-    assert over.rows.low > 1.4
+    assert over.rows.value > 1.8
+    assert over.rows.low > 1.6
     assert over.rows.value > over.clusters.value  # the reason to rank rows first, and to cluster them then
     assert over.suspected_error > 3 * over.pool_error
     assert over.auc > 0.75

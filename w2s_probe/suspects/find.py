@@ -143,6 +143,7 @@ def _read(
         config=config,
         rng=np.random.default_rng([split.seed, 5]),
         repeats=1,
+        in_sample=True,  # the pool's rows are shown with the decisions the student has on them
     )
 
 
