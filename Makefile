@@ -19,7 +19,8 @@ demo: .venv/.demo
 
 # Two workers of one thread each: on two cores libraries that start two threads a process get in each
 # other's way.
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2
 
 test: .venv/.dev
 	$(PYTEST) -m "not slow and not statistical and not models and not browser and not bare"
@@ -53,7 +54,7 @@ check-bare:
 	@echo "Installing the bare wheel: about 0.6 GB and half a minute."
 	build/bare/venv/bin/pip install -q dist/*.whl pytest pytest-xdist hypothesis
 	cp -r tests examples docs pyproject.toml README.md build/bare/
-	cd build/bare && venv/bin/python -m pytest tests -n 2 --ignore tests/contract \
+	cd build/bare && $(ONE_THREAD) venv/bin/python -m pytest tests -n 2 --ignore tests/contract \
 		-m "not slow and not statistical and not models and not browser"
 
 fix: .venv/.dev

@@ -127,13 +127,13 @@ def test_embed_killed_at_random_moments_ends_in_the_same_cache_byte_for_byte(
 @pytest.mark.slow
 @pytest.mark.models
 def test_embed_of_a_real_model_killed_at_random_moments_ends_in_the_same_features(
-    cli: Cli, tmp_path: Path, record_testsuite_property: Callable[[str, object], None]
+    process: Cli, tmp_path: Path, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     texts = [f"a sentence about {i} things" + " and more" * (i % 7) for i in range(300)]
     job = Job(folder=tmp_path, texts=texts, backbone="packaged:minilm-l6", shard_rows=32)
-    assert embed_rest(cli, job, "whole") == (300, 0)
+    assert embed_rest(process, job, "whole") == (300, 0)
     rows = kill_at_random_moments(job, "killed", rng=np.random.default_rng(0), step=2, delay=0.1)
-    assert embed_rest(cli, job, "killed") == (300 - rows, rows)
+    assert embed_rest(process, job, "killed") == (300 - rows, rows)
     killed, whole = (FeatureStore(tmp_path / name).read(job.spec, item_digests(texts)) for name in ("killed", "whole"))
     np.testing.assert_allclose(killed, whole, rtol=0, atol=1e-6)  # rounding of another order of sums in one pass
     left, right = tree(tmp_path / "killed"), tree(tmp_path / "whole")
