@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from jsonschema import Draft202012Validator
 
-from docs.schemas import schema_of
 from tests.conftest import Cli
+from tests.schemas import check_schema
 
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")
 GRID = ("-n", "50,100,200,300,400", "-N", "200,400,600,800,1200", "--seeds", "3", "--n-test", "300")
@@ -80,7 +79,7 @@ def test_the_report_of_a_sweep_over_fractions_is_rebuilt_from_its_numbers(cli: C
     assert done.returncode == 0, done.stderr
     assert "eta L 0.1 → 0.5, same pools and test rows" in done.stdout
     printed = cli(*ETAS, "--json").stdout
-    Draft202012Validator(schema_of("sweep")).validate(json.loads(printed))
+    check_schema("sweep", json.loads(printed))
     pages = {name: (tmp_path / "out" / name).read_bytes() for name in ("report.html", "report.md")}
     assert pages["report.html"].count(b"<svg") == 5 + 2 * 3
     for name in pages:

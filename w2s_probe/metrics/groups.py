@@ -142,7 +142,9 @@ class GroupRows:
         return WorstGroup(value=value, low=low, high=high, group=self.names[at], n=self.sizes[at] / len(draws.rows))
 
     def plausible(self, draws: Draws, share: float = RULED_OUT) -> list[int]:
-        """Return positions of the groups that can be worst, the one that did worst among them.
+        """Return positions of the groups that can be worst, the one that did worst first.
+
+        Others are compared with that one only, at a level that would do for comparisons with any.
 
         Parameters
         ----------
@@ -154,18 +156,13 @@ class GroupRows:
         others = max(len(self.rows) - 1, 1)
         # a difference of one sign only: one-sided limits at a share of the error, two-sided ones at twice of it
         strict = _at_level(draws, 2 * share / others)
-        sign = 1 if self.smaller_is_worse else -1
-        return [
-            g
-            for g, row in enumerate(self.rows)
-            if g == self.worst_at
-            or not any(
-                (d.low > 0 if sign > 0 else d.high < 0)
-                for other in self.rows
-                if other is not row
-                for d in [difference(row, other, strict)]
-            )
-        ]
+        found = [self.worst_at]
+        for g, row in enumerate(self.rows):
+            if g != self.worst_at:
+                gap = difference(row, self.rows[self.worst_at], strict)
+                if not (gap.low > 0 if self.smaller_is_worse else gap.high < 0):
+                    found.append(g)
+        return found
 
     def mean(self, draws: Draws) -> Estimate:
         """Return the mean over groups, each with the same weight.
