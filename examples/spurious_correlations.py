@@ -26,17 +26,24 @@ from w2s_probe.report.tables import estimate_text
 
 @dataclass(frozen=True)
 class Story:
-    """A data set, the attribute that goes with its label, and how rarely it conflicts."""
+    """A data set, the attribute that goes with its label, its usual values, and how rarely the pool's conflict."""
 
     data: str
     group: str
+    cue: dict[str, str]  # named, since the cells of a thinned table are equally large
     eta_unlabeled: float
     told: str
 
 
 STORIES = (
-    Story("builtin:spam", "html", 0.2, "HTML as a sign of spam"),
-    Story("builtin:vader-movie+product", "domain", 0.5, "a film as a sign of a bad mood"),
+    Story("builtin:spam", "html", {"spam": "yes", "ham": "no"}, 0.2, "HTML as a sign of spam"),
+    Story(
+        "builtin:vader-movie+product",
+        "domain",
+        {"negative": "movie", "positive": "product"},
+        0.5,
+        "a film as a sign of a bad mood",
+    ),
 )
 
 
@@ -70,9 +77,10 @@ def tell(story: Story, table: Path) -> None:
             n_labeled=200,
             n_unlabeled=600,
             n_test=240,
-            seeds=5,
+            seeds=10,
             head="softmax",
             strategies=("vanilla", "high_confidence"),
+            cue=story.cue,
             eta_labeled=0.05,
             eta_unlabeled=story.eta_unlabeled,
             eta_test=0.5,
@@ -92,15 +100,11 @@ def tell(story: Story, table: Path) -> None:
         worst = found.worst_group_accuracy
         said = f"{worst.value:.3f} ({worst.group})" if worst else ""
         print(f"  {name:15} {estimate_text(found.scores['accuracy'])}  worst group {said}")
-    changes = {"vanilla": remedy.versus_vanilla or {}, "its control": remedy.versus_control or {}}
-    for other, change in changes.items():
-        print(
-            f"  retraining against {other}, worst group: {estimate_text(change['worst_group_accuracy'], signed=True)}"
-        )
-    repaired = all(change["worst_group_accuracy"].low > 0 for change in changes.values())
     kept = remedy.selection
     print(f"  kept: {kept.label_precision:.0%} of the labels true, {kept.conflicting or 0:.0%} conflicting")
-    print(f"  {'repaired in part' if repaired else 'not repaired'}; {result.verdict.recommend.replace('_', ' ')}\n")
+    for note in result.notes:
+        print(f"  {note}")
+    print(f"  what to do: {result.verdict.recommend.replace('_', ' ')}\n")
 
 
 if __name__ == "__main__":

@@ -411,7 +411,7 @@ def test_a_real_pair_runs_on_a_folder_and_again_from_the_cache(tmp_path: Path) -
 
     first = once(root)
     assert [one.encoded for one in first.fetched] == [80, 80]
-    assert first.result.systems["ceiling"]["accuracy"].value > 0.9
+    assert first.result.systems["ceiling"].scores["accuracy"].value > 0.9
     root.rename(tmp_path / "moved")
     again = once(tmp_path / "moved")
     assert [one.encoded for one in again.fetched] == [0, 0]
