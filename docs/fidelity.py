@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from w2s_probe.report.svg import Axis, dot, group, line, panel, ticks, words
+from w2s_probe.report.charts.svg import Axis, dot, group, line, panel, ticks, words
 
 __all__ = ["fidelity_figure"]
 

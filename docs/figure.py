@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from w2s_probe import report
+from w2s_probe.experiments.sweep import SweepResult
 from w2s_probe.report import load_results
-from w2s_probe.report.figures import systems_figure
-from w2s_probe.report.groups import coverage_figures
-from w2s_probe.report.sweep_figures import heat_maps
-from w2s_probe.report.sweep_slices import slices_of
-from w2s_probe.results import W2SResult
-from w2s_probe.sweep import SweepResult
+from w2s_probe.report.run.figures import systems_figure
+from w2s_probe.report.run.groups import coverage_figures
+from w2s_probe.report.sweep.figures import heat_maps
+from w2s_probe.report.sweep.slices import slices_of
+from w2s_probe.results.run import W2SResult
 
 __all__ = ["FIGURE", "coverage_figure", "demo_figure", "heatmap_figure"]
 

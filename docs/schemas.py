@@ -17,14 +17,14 @@ from numpydoc.docscrape import NumpyDocString
 
 from w2s_probe.cache import Contents
 from w2s_probe.cli import outputs
-from w2s_probe.diagnostics.output import DiagnosisOutput
-from w2s_probe.exchange import Exchanged
-from w2s_probe.outlook import ForecastResult
-from w2s_probe.plain import Keys, Mark, members
-from w2s_probe.results import SCHEMA, W2SResult
-from w2s_probe.sweep import SweepResult
-from w2s_probe.theory.output import VarianceOutput
-from w2s_probe.theory.spurious_output import SpuriousOutput
+from w2s_probe.core.serialize import SCHEMA, Keys, Mark, members
+from w2s_probe.experiments.sweep import SweepResult
+from w2s_probe.pipeline.exchange import Exchanged
+from w2s_probe.results.diagnosis import DiagnosisOutput
+from w2s_probe.results.forecast import ForecastResult
+from w2s_probe.results.run import W2SResult
+from w2s_probe.theory.spurious.output import SpuriousOutput
+from w2s_probe.theory.variance.output import VarianceOutput
 
 __all__ = ["OUTPUTS", "schema_files", "schema_of"]
 

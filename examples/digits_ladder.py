@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from w2s_probe import BackboneOptions, DataConfig, FeatureStore, W2SConfig, W2SResult, run
-from w2s_probe.report.tables import estimate_text
-from w2s_probe.report.terminal import columns
+from w2s_probe.report.numbers import estimate_text
+from w2s_probe.report.render.terminal import columns
 
 CONFIG = W2SConfig(n_labeled=150, n_unlabeled=900, n_test=500, seeds=5)
 

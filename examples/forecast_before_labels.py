@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 from w2s_probe import BackboneOptions, DataConfig, FeatureStore, W2SConfig, run
-from w2s_probe.forecasting import forecast
-from w2s_probe.report.tables import estimate_text
-from w2s_probe.report.terminal import columns
+from w2s_probe.pipeline.forecast import forecast
+from w2s_probe.report.numbers import estimate_text
+from w2s_probe.report.render.terminal import columns
 
 CONFIG = W2SConfig(n_labeled=150, n_unlabeled=1000, n_test=500, seeds=1, pseudolabels="hard")
 DATA = DataConfig(data="builtin:digits")

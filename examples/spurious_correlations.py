@@ -21,7 +21,7 @@ import numpy as np
 from w2s_probe import BackboneOptions, DataConfig, FeatureStore, W2SConfig, run
 from w2s_probe.cache import default_cache
 from w2s_probe.datasets import open_data
-from w2s_probe.report.tables import estimate_text
+from w2s_probe.report.numbers import estimate_text
 
 
 @dataclass(frozen=True)

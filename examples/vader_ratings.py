@@ -14,7 +14,7 @@ import math
 
 from w2s_probe import BackboneOptions, DataConfig, FeatureStore, W2SConfig, run
 from w2s_probe.cache import default_cache
-from w2s_probe.report.tables import estimate_text
+from w2s_probe.report.numbers import estimate_text
 
 
 def main() -> None:

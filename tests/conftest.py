@@ -15,8 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.in_process import run_here
-from w2s_probe.features import EmbeddingSpec, FeatureSet
-from w2s_probe.labels import Labels
+from w2s_probe.core.features import EmbeddingSpec, FeatureSet
+from w2s_probe.core.labels import Labels
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

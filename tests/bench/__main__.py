@@ -133,9 +133,9 @@ def embed_sentences() -> None:
     from w2s_probe.backbones import BackboneOptions, get_backbone
     from w2s_probe.backbones.text import SentenceTransformerBackbone
     from w2s_probe.cache import FeatureStore, item_digests
-    from w2s_probe.config import DataConfig
+    from w2s_probe.core.config import DataConfig
     from w2s_probe.datasets import open_data
-    from w2s_probe.fetching import embed_items
+    from w2s_probe.pipeline.embed import embed_items
 
     texts = list(open_data(DataConfig(data="builtin:vader-movie")).items or [])[:SENTENCES]
     backbone = get_backbone("packaged:minilm-l6", BackboneOptions())
@@ -166,12 +166,12 @@ def whole_run() -> None:
     """Four systems at 10,000 rows x 768/384 features, n = 400, N = 7,600, 5 seeds, against scikit-learn's RidgeCV."""
     from sklearn.linear_model import RidgeCV
 
-    from w2s_probe.config import W2SConfig
-    from w2s_probe.features import EmbeddingSpec, FeatureSet
-    from w2s_probe.labels import Labels
+    from w2s_probe.core.config import W2SConfig
+    from w2s_probe.core.features import EmbeddingSpec, FeatureSet
+    from w2s_probe.core.labels import Labels
+    from w2s_probe.core.splits import draw_splits
+    from w2s_probe.experiments.run.protocol import run_w2s
     from w2s_probe.linalg import ridge_path
-    from w2s_probe.protocol import run_w2s
-    from w2s_probe.splits import draw_splits
 
     rng = np.random.default_rng(0)
     core = rng.standard_normal((10_000, 60))
@@ -202,7 +202,7 @@ def whole_run() -> None:
 def million_rows() -> None:
     """A cache of 1,000,000 rows x 64 in float16: list it, open 2,000 rows of it; from a warm page cache."""
     from w2s_probe.cache import FeatureStore
-    from w2s_probe.features import EmbeddingSpec
+    from w2s_probe.core.features import EmbeddingSpec
 
     n = 1_000_000
     rng = np.random.default_rng(0)

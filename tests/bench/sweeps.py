@@ -22,8 +22,8 @@ Cell = tuple[int, int, int, int]  # seed, n, N, alpha
 
 def moments_pass() -> None:
     """1,000,000 rows x (256 + 384) float32 read from files: the pass beside its own products, and beside reading."""
+    from w2s_probe.core.arrays import BLOCK_ROWS, row_blocks
     from w2s_probe.linalg.moments import moments_of
-    from w2s_probe.validation import BLOCK_ROWS, row_blocks
 
     n, widths = 1_000_000, {"teacher": 256, "student": 384}
     rng = np.random.default_rng(0)
@@ -106,11 +106,11 @@ PEER_CELLS = 60  # of the 975, drawn at random: all of them would take minutes
 
 def sweep_cells() -> None:
     """975 cells (5 n x 5 N x 13 alphas x 3 seeds; 20,000 rows, 256 -> 384 features, 4 classes), against Ridge."""
-    from w2s_probe.config import SweepConfig
-    from w2s_probe.features import EmbeddingSpec, FeatureSet
-    from w2s_probe.labels import Labels
-    from w2s_probe.splits import draw_splits
-    from w2s_probe.sweep import SplitSource, SweepResult, run_sweep
+    from w2s_probe.core.config import SweepConfig
+    from w2s_probe.core.features import EmbeddingSpec, FeatureSet
+    from w2s_probe.core.labels import Labels
+    from w2s_probe.core.splits import draw_splits
+    from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
 
     rng = np.random.default_rng(0)
     core = rng.standard_normal((20_000, 40))

@@ -6,10 +6,10 @@ import xml.etree.ElementTree as ET
 from importlib.resources import files
 
 from docs.figure import coverage_figure, heatmap_figure
-from tests.unit.cue_views import CONFIG, cue_sweep, cue_views
+from tests.unit.experiments.sweep.cue_views import CONFIG, cue_sweep, cue_views
 from w2s_probe import report
-from w2s_probe.protocol import run_w2s
-from w2s_probe.sweep import SplitSource
+from w2s_probe.experiments.run.protocol import run_w2s
+from w2s_probe.experiments.sweep import SplitSource
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 

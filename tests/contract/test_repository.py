@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import tomllib
@@ -14,23 +15,34 @@ import w2s_probe
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "w2s_probe"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-MAP = re.findall(r"^\| (.+?) \| .+ \|$", (PACKAGE / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
-NAMED = {name.rstrip("/").removesuffix(".py") for row in MAP for name in re.findall(r"`(.+?)`", row)}
+MAP = (PACKAGE / "README.md").read_text(encoding="utf-8").partition("# Decision notes")[0]
+LAYERS = [layer.split(" | ") for layer in PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]]
+ROWS = [(row[0], row[1]) for row in re.findall(r"^\| `([\w/]+)/`[^|]* \| (.+) \|$", MAP, flags=re.MULTILINE)]
 
 
-def test_every_module_that_the_map_names_exists() -> None:
-    assert NAMED
-    assert [name for name in NAMED if not ((PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file())] == []
+@pytest.mark.parametrize(("package", "row"), ROWS)
+def test_every_file_that_the_map_names_exists(package: str, row: str) -> None:
+    places = [PACKAGE, PACKAGE / package, *(path for path in (PACKAGE / package).rglob("*") if path.is_dir())]
+    named = list(re.findall(r"`([\w./]+?(?:\.py|/))`", row))
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []
 
 
-def test_the_map_names_every_module() -> None:
-    there = {path.stem for path in PACKAGE.glob("*.py")} | {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert there - {"__init__", "__main__"} == NAMED
+def test_the_map_and_the_layers_name_every_package() -> None:
+    there = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert {name for layer in LAYERS for name in layer} == there
+    assert {package.partition("/")[0] for package, _ in ROWS} == there
+    assert [path.name for path in PACKAGE.glob("*.py") if path.name not in ("__init__.py", "__main__.py")] == []
 
 
-def test_the_layers_name_every_module_of_the_map() -> None:
-    layers = PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
-    assert {name for layer in layers for name in layer.split(" | ")} == NAMED
+def test_no_package_exports_a_function_with_the_name_of_one_of_its_modules() -> None:
+    clashes = []
+    for file in PACKAGE.rglob("__init__.py"):
+        names = {path.stem for path in file.parent.glob("*.py")} | {
+            path.parent.name for path in file.parent.glob("*/__init__.py")
+        }
+        exported = getattr(importlib.import_module(".".join(file.parent.relative_to(ROOT).parts)), "__all__", [])
+        clashes += [f"{file.parent.name}.{name}" for name in names & set(exported) if file.parent.name != "cli"]
+    assert clashes == []
 
 
 @pytest.mark.parametrize(

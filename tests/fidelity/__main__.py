@@ -24,18 +24,18 @@ from scipy.stats import binomtest, norm, spearmanr
 from tests.fidelity.data import open_cells
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore, default_cache
-from w2s_probe.config import W2SConfig
+from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.labels import Labels, read_labels
+from w2s_probe.core.splits import Split
 from w2s_probe.diagnostics.representation_gap import representation_gap
-from w2s_probe.features import FeatureSet
-from w2s_probe.fetching import fetch_features
-from w2s_probe.labels import Labels, read_labels
+from w2s_probe.experiments.forecast.held_out import Reading, read_pipeline
+from w2s_probe.experiments.run.outcome import SeedOutcome
+from w2s_probe.experiments.run.protocol import fit_seed
 from w2s_probe.linalg.moments import moments_of
-from w2s_probe.linalg.pipeline import HeldOut
-from w2s_probe.outcomes import SeedOutcome
-from w2s_probe.pipeline import split_rows
-from w2s_probe.protocol import fit_seed
-from w2s_probe.reading import Reading, read_pipeline
-from w2s_probe.splits import Split
+from w2s_probe.linalg.teacher_student import HeldOut
+from w2s_probe.pipeline.data import split_rows
+from w2s_probe.pipeline.embed import fetch_features
 
 Float = NDArray[np.float64]
 Cell = tuple[str, str, str, int]

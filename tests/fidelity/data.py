@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from w2s_probe.config import DataConfig
+from w2s_probe.core.config import DataConfig
 from w2s_probe.datasets import Table, open_data
 
 __all__ = ["MNIST", "open_cells"]

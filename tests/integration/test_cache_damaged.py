@@ -11,8 +11,8 @@ import pytest
 
 from tests.conftest import Cli
 from w2s_probe.cache import FeatureStore, item_digests, shard_name
-from w2s_probe.errors import CacheError
-from w2s_probe.features import EmbeddingSpec
+from w2s_probe.core.errors import CacheError
+from w2s_probe.core.features import EmbeddingSpec
 
 SPEC = EmbeddingSpec(backbone="test:one", revision="sha256:00")
 TEXTS = ["one", "two", "three", "four", "five"]

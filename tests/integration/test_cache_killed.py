@@ -25,7 +25,7 @@ import pytest
 from tests.conftest import Cli
 from w2s_probe.backbones import get_backbone
 from w2s_probe.cache import FeatureStore, item_digests, shard_name
-from w2s_probe.features import EmbeddingSpec
+from w2s_probe.core.features import EmbeddingSpec
 
 KILLS = 4  # in a chain of runs on one cache, each of which goes on where the last was killed
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import Cli
 from w2s_probe.cache import FeatureStore
-from w2s_probe.exchange import import_features
+from w2s_probe.pipeline.exchange import import_features
 
 Prepare = Callable[[Path], object]
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")

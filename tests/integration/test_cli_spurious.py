@@ -11,9 +11,9 @@ import pytest
 
 from tests.conftest import Cli
 from tests.schemas import check_schema
-from tests.unit.theory.spurious_models import APART, EYE, SHARED
+from tests.unit.theory.spurious.models import APART, EYE, SHARED
 from w2s_probe.cli.theory_spurious import LAWS
-from w2s_probe.theory.spurious_model import Law
+from w2s_probe.theory.spurious.model import Law
 
 ASKED = {
     "--law": "mixture",

@@ -15,7 +15,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.conftest import Cli
-from w2s_probe.text import visible, width
+from w2s_probe.core.text import visible, width
 
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")
 RUN = ("run", "table.csv", *PAIR, "-n", "160", "-N", "800", "--seeds", "3")

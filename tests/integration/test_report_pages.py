@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from tests.conftest import Cli
 from tests.integration.test_report import COLUMN, HOSTILE, PAGES, Page, hostile
-from w2s_probe.text import visible, width
+from w2s_probe.core.text import visible, width
 
 pytestmark = pytest.mark.slow  # several processes a test
 

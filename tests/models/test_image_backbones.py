@@ -15,11 +15,11 @@ from tests.images import image_folder, photograph
 from w2s_probe.backbones import BackboneOptions, check_backbone, get_backbone
 from w2s_probe.backbones.packaged_images import FILES, IMAGE_NAMES, PREPROCESSING
 from w2s_probe.cache import FeatureStore, item_digests
-from w2s_probe.config import DataConfig, W2SConfig
-from w2s_probe.errors import BackboneError
-from w2s_probe.fetching import embed
-from w2s_probe.images import ImageFiles
-from w2s_probe.pipeline import run
+from w2s_probe.core.config import DataConfig, W2SConfig
+from w2s_probe.core.errors import BackboneError
+from w2s_probe.core.images import ImageFiles
+from w2s_probe.pipeline.embed import embed
+from w2s_probe.pipeline.run import run
 
 pytestmark = pytest.mark.models
 

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
-from w2s_probe.config import DataConfig, Head, W2SConfig
+from w2s_probe.core.config import DataConfig, Head, W2SConfig
+from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.labels import Labels, read_labels
+from w2s_probe.core.splits import Split
 from w2s_probe.datasets import open_data
-from w2s_probe.features import FeatureSet
-from w2s_probe.fetching import fetch, open_source
-from w2s_probe.labels import Labels, read_labels
-from w2s_probe.splits import Split
-from w2s_probe.suspects import find_suspects, judge_suspects, name_clusters, over_seeds
-from w2s_probe.suspicion import Suspects, SuspectsOverSeeds
+from w2s_probe.experiments.suspects import find_suspects, judge_suspects, name_clusters, over_seeds
+from w2s_probe.pipeline.embed import fetch
+from w2s_probe.pipeline.sources import open_source
+from w2s_probe.results.suspects import Suspects, SuspectsOverSeeds
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
 

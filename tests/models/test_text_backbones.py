@@ -11,10 +11,10 @@ from w2s_probe import datasets
 from w2s_probe.backbones import Backbone, BackboneOptions, check_backbone, get_backbone
 from w2s_probe.backbones.packaged import MINILM_EXITS
 from w2s_probe.cache import FeatureStore
-from w2s_probe.config import DataConfig
-from w2s_probe.errors import BackboneError
-from w2s_probe.fetching import embed
-from w2s_probe.pipeline import run
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.errors import BackboneError
+from w2s_probe.pipeline.embed import embed
+from w2s_probe.pipeline.run import run
 
 pytestmark = pytest.mark.models
 
@@ -159,7 +159,7 @@ def test_truncated_texts_are_counted() -> None:
 
 
 def test_a_real_pair_runs_and_its_advice_follows_its_interval(tmp_path: Path) -> None:
-    from w2s_probe.config import W2SConfig
+    from w2s_probe.core.config import W2SConfig
 
     done = run(
         DataConfig(data="builtin:vader-product"),

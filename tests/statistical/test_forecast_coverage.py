@@ -15,10 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from w2s_probe.config import W2SConfig
+from w2s_probe.core.config import W2SConfig
+from w2s_probe.experiments.forecast.held_out import Reading, read_pipeline
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.metrics import classification_rows, regression_rows
-from w2s_probe.reading import Reading, read_pipeline
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]

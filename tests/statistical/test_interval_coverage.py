@@ -22,12 +22,12 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from w2s_probe.config import W2SConfig
-from w2s_probe.features import EmbeddingSpec, FeatureSet
-from w2s_probe.labels import Labels
-from w2s_probe.protocol import fit_seed, run_w2s
-from w2s_probe.results import Estimate, W2SResult
-from w2s_probe.splits import Split, draw_splits
+from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.features import EmbeddingSpec, FeatureSet
+from w2s_probe.core.labels import Labels
+from w2s_probe.core.splits import Split, draw_splits
+from w2s_probe.experiments.run.protocol import fit_seed, run_w2s
+from w2s_probe.results.run import Estimate, W2SResult
 
 Design = Literal["fresh", "resplit"]
 

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.errors import BackboneError, MissingExtraError
-from w2s_probe.features import EmbeddingSpec
-from w2s_probe.images import ImageFiles
+from w2s_probe.core.errors import BackboneError, MissingExtraError
+from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.images import ImageFiles
 
 __all__ = ["Backbone", "BackboneOptions", "Items", "Modality", "require", "take", "texts"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import Backbone, Items, take
-from w2s_probe.errors import BackboneError
+from w2s_probe.core.errors import BackboneError
 
 __all__ = ["check_backbone"]
 

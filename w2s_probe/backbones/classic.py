@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality
 from w2s_probe.backbones.decoding import each_batch
-from w2s_probe.errors import BackboneError
-from w2s_probe.features import EmbeddingSpec
-from w2s_probe.images import ImageFiles
+from w2s_probe.core.errors import BackboneError
+from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.images import ImageFiles
 
 __all__ = ["Hashing", "Pixels", "classic"]
 

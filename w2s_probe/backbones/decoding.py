@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.errors import BackboneError, DataError
-from w2s_probe.images import MOST_THREADS, ImageFiles
-from w2s_probe.untrusted import reason
+from w2s_probe.core.errors import BackboneError, DataError
+from w2s_probe.core.files import reason
+from w2s_probe.core.images import MOST_THREADS, ImageFiles
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from w2s_probe.backbones.identity import NOT_WEIGHTS
-from w2s_probe.errors import BackboneError
+from w2s_probe.core.errors import BackboneError
 
 __all__ = ["first_line", "hub_file", "hub_folder"]
 

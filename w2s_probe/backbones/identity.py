@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from w2s_probe.errors import BackboneError
+from w2s_probe.core.errors import BackboneError
 
 __all__ = ["NOT_WEIGHTS", "checked_hash", "hash_file", "hash_folder"]
 

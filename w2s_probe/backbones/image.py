@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality
 from w2s_probe.backbones.decoding import each_batch
-from w2s_probe.errors import BackboneError
-from w2s_probe.untrusted import reason
+from w2s_probe.core.errors import BackboneError
+from w2s_probe.core.files import reason
 
 if TYPE_CHECKING:
     import torch

@@ -17,10 +17,10 @@ from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality,
 from w2s_probe.backbones.hub import hub_file, hub_folder
 from w2s_probe.backbones.identity import hash_file, hash_folder
 from w2s_probe.backbones.image import ImageModel
-from w2s_probe.errors import BackboneError, did_you_mean, listed
-from w2s_probe.features import EmbeddingSpec
-from w2s_probe.images import ImageFiles
-from w2s_probe.untrusted import is_folder, is_regular_file, reason
+from w2s_probe.core.errors import BackboneError, did_you_mean, listed
+from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.files import is_folder, is_regular_file, reason
+from w2s_probe.core.images import ImageFiles
 
 if TYPE_CHECKING:
     import torch

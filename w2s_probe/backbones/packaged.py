@@ -16,8 +16,8 @@ from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, require, 
 from w2s_probe.backbones.identity import checked_hash, hash_file
 from w2s_probe.backbones.packaged_images import IMAGE_NAMES, EfficientNetLite, efficientnet_package
 from w2s_probe.backbones.text import SentenceTransformerBackbone
-from w2s_probe.errors import BackboneError, did_you_mean
-from w2s_probe.features import EmbeddingSpec
+from w2s_probe.core.errors import BackboneError, did_you_mean
+from w2s_probe.core.features import EmbeddingSpec
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

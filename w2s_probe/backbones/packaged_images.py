@@ -14,7 +14,7 @@ from w2s_probe.backbones.base import Backbone, BackboneOptions, Items
 from w2s_probe.backbones.identity import checked_hash
 from w2s_probe.backbones.image import ImageModel
 from w2s_probe.backbones.timm_models import data_config_text
-from w2s_probe.features import EmbeddingSpec
+from w2s_probe.core.features import EmbeddingSpec
 
 if TYPE_CHECKING:
     import torch

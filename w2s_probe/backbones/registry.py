@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from typing import ClassVar
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Modality
-from w2s_probe.errors import BackboneError, did_you_mean
+from w2s_probe.core.errors import BackboneError, did_you_mean
 
 __all__ = ["KINDS", "Listing", "get_backbone", "list_backbones"]
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, require, texts
 from w2s_probe.backbones.hub import first_line, hub_folder
 from w2s_probe.backbones.identity import hash_folder
-from w2s_probe.errors import BackboneError
-from w2s_probe.features import EmbeddingSpec
+from w2s_probe.core.errors import BackboneError
+from w2s_probe.core.features import EmbeddingSpec
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

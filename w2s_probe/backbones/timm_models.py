@@ -12,9 +12,9 @@ from w2s_probe.backbones.base import BackboneOptions, require
 from w2s_probe.backbones.hub import hub_file
 from w2s_probe.backbones.identity import hash_file
 from w2s_probe.backbones.image import ImageModel, said, silent_loggers
-from w2s_probe.errors import BackboneError, did_you_mean, listed
-from w2s_probe.features import EmbeddingSpec
-from w2s_probe.untrusted import is_regular_file
+from w2s_probe.core.errors import BackboneError, did_you_mean, listed
+from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.files import is_regular_file
 
 if TYPE_CHECKING:
     import torch

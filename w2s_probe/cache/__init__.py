@@ -3,7 +3,7 @@
 from w2s_probe.cache.cleaning import REASONS, Freed, clean
 from w2s_probe.cache.keys import Digests, item_digests, label_digests, shard_name
 from w2s_probe.cache.location import default_cache
-from w2s_probe.cache.names import check_name, names, point
+from w2s_probe.cache.names import check_name, fingerprints_by_name, point
 from w2s_probe.cache.store import SHARD_ROWS, Contents, FeatureStore, storable
 
 __all__ = [
@@ -16,9 +16,9 @@ __all__ = [
     "check_name",
     "clean",
     "default_cache",
+    "fingerprints_by_name",
     "item_digests",
     "label_digests",
-    "names",
     "point",
     "shard_name",
     "storable",

@@ -12,10 +12,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from w2s_probe.cache.names import forget_name, names
+from w2s_probe.cache.names import fingerprints_by_name, forget_name
 from w2s_probe.cache.shards import Sidecar, is_intact, read_sidecar, remove_shard
 from w2s_probe.cache.temporary import abandoned, sole_writer
-from w2s_probe.errors import CacheError
+from w2s_probe.core.errors import CacheError
 
 __all__ = ["REASONS", "Freed", "clean"]
 
@@ -79,7 +79,7 @@ def clean(
         If the disk refuses; what is cached stays valid.
     """
     folders = sorted(path for path in (root / "features").glob("*") if path.is_dir() and HASH.fullmatch(path.name))
-    named = names(root)
+    named = fingerprints_by_name(root)
     spared = {*keep, *named.values()}
     freed = []
     try:

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.features import EmbeddingSpec
-from w2s_probe.images import ImageFiles
+from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.images import ImageFiles
 
 __all__ = ["DIGEST_BYTES", "Digests", "find", "fingerprint", "item_digests", "label_digests", "shard_name"]
 

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from w2s_probe.cache.temporary import write_file
-from w2s_probe.errors import CacheError
+from w2s_probe.core.errors import CacheError
 
-__all__ = ["check_name", "forget_name", "names", "point"]
+__all__ = ["check_name", "fingerprints_by_name", "forget_name", "point"]
 
 FORMAT = 1
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -34,7 +34,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def names(root: Path) -> dict[str, str]:
+def fingerprints_by_name(root: Path) -> dict[str, str]:
     """Return the fingerprint that each name points at; a damaged file names nothing.
 
     Parameters

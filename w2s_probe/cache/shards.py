@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from w2s_probe.cache.keys import DIGEST_BYTES, Digests, fingerprint, shard_name
 from w2s_probe.cache.temporary import sole_writer, write_file
-from w2s_probe.errors import CacheError
-from w2s_probe.features import EmbeddingSpec
+from w2s_probe.core.errors import CacheError
+from w2s_probe.core.features import EmbeddingSpec
 
 __all__ = [
     "FORMAT",

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from w2s_probe.cache.keys import DIGEST_BYTES, Digests, find
 from w2s_probe.cache.shards import DamagedShardError, Sidecar, discard_damaged, load_rows, read_sidecar, write_shard
 from w2s_probe.cache.temporary import remove_abandoned
-from w2s_probe.errors import CacheError, ShapeError
-from w2s_probe.features import EmbeddingSpec
-from w2s_probe.plain import Mark
-from w2s_probe.validation import as_matrix, check_same_rows, row_blocks
+from w2s_probe.core.arrays import as_matrix, check_same_rows, row_blocks
+from w2s_probe.core.errors import CacheError, ShapeError
+from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.serialize import Mark
 
 __all__ = ["SHARD_ROWS", "Contents", "FeatureStore", "storable"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from w2s_probe.cli.options import json_option
-from w2s_probe.cli.rim import say
-from w2s_probe.results import to_json
+from w2s_probe.cli.runtime import say
+from w2s_probe.core.serialize import to_json
 
 __all__ = ["backbones"]
 

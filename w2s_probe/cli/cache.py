@@ -9,8 +9,7 @@ import click
 from w2s_probe.cli.cache_exchange import export_, import_
 from w2s_probe.cli.cache_gc import gc
 from w2s_probe.cli.options import cache_option, json_option
-from w2s_probe.plain import plain
-from w2s_probe.results import to_json
+from w2s_probe.core.serialize import plain, to_json
 
 __all__ = ["cache"]
 
@@ -35,14 +34,14 @@ def ls(*, cache_root: str | None, as_json: bool) -> None:
     Example:
       w2s-probe cache ls
     """
-    from w2s_probe.cache import names
+    from w2s_probe.cache import fingerprints_by_name
     from w2s_probe.cli.outputs import CacheListing, Listed
-    from w2s_probe.cli.rim import open_store
-    from w2s_probe.report.terminal import columns
+    from w2s_probe.cli.runtime import open_store
+    from w2s_probe.report.render.terminal import columns
 
     store = open_store(cache_root)
     contents = store.contents()
-    named = {fingerprint: name for name, fingerprint in names(store.root).items()}
+    named = {fingerprint: name for name, fingerprint in fingerprints_by_name(store.root).items()}
     if as_json:
         listed = (Listed(contents=entry, name=named.get(entry.fingerprint)) for entry in contents)
         click.echo(to_json(CacheListing(features=tuple(listed))))
@@ -81,8 +80,8 @@ def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
     Example:
       w2s-probe cache info 547ef6dd
     """
-    from w2s_probe.cli.rim import open_store
-    from w2s_probe.exchange import resolve
+    from w2s_probe.cli.runtime import open_store
+    from w2s_probe.pipeline.exchange import resolve
 
     found = resolve(open_store(cache_root), fingerprint)
     if as_json:
@@ -107,7 +106,7 @@ def verify(*, cache_root: str | None, as_json: bool) -> None:
       w2s-probe cache verify
     """
     from w2s_probe.cli.outputs import Verified
-    from w2s_probe.cli.rim import open_store
+    from w2s_probe.cli.runtime import open_store
 
     intact, problems = open_store(cache_root).verify()
     if as_json:

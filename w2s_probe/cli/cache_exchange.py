@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from w2s_probe.cli.options import cache_option, dtype_option, json_option, matched_options
-from w2s_probe.results import to_json
+from w2s_probe.core.serialize import to_json
 
 if TYPE_CHECKING:
-    from w2s_probe.config import DataConfig
+    from w2s_probe.core.config import DataConfig
 
 __all__ = ["export_", "import_"]
 
@@ -47,8 +47,8 @@ def import_(
     Example:
       w2s-probe cache import clip.npz --name clip --data table.csv --text text --id id
     """
-    from w2s_probe import exchange
-    from w2s_probe.cli.rim import open_store
+    from w2s_probe.cli.runtime import open_store
+    from w2s_probe.pipeline import exchange
 
     done = exchange.import_features(
         Path(file),
@@ -95,8 +95,8 @@ def export_(
     Example:
       w2s-probe cache export 547ef6dd minilm.parquet --data table.csv --text text --id id
     """
-    from w2s_probe import exchange
-    from w2s_probe.cli.rim import open_store
+    from w2s_probe.cli.runtime import open_store
+    from w2s_probe.pipeline import exchange
 
     done = exchange.export_features(
         name, Path(file), store=open_store(cache_root), data=_data(data, text=text, image=image, id=id), force=force
@@ -108,8 +108,8 @@ def export_(
 
 
 def _data(data: str | None, *, text: str | None, image: str | None, id: str | None) -> DataConfig | None:  # noqa: A002
-    from w2s_probe.config import DataConfig
-    from w2s_probe.errors import ConfigError
+    from w2s_probe.core.config import DataConfig
+    from w2s_probe.core.errors import ConfigError
 
     if data is None and (text or image or id):
         msg = "--text, --image and --id name columns of a table: got no --data. Add --data DATA."

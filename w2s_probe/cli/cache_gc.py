@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from w2s_probe.cli.options import cache_option, json_option
-from w2s_probe.results import to_json
+from w2s_probe.core.serialize import to_json
 
 __all__ = ["gc"]
 
@@ -48,8 +48,8 @@ def gc(
     """
     from w2s_probe.cache import REASONS, clean
     from w2s_probe.cli.outputs import Cleaned
-    from w2s_probe.cli.rim import open_store
-    from w2s_probe.exchange import resolve
+    from w2s_probe.cli.runtime import open_store
+    from w2s_probe.pipeline.exchange import resolve
 
     store = open_store(cache_root)
     chosen, spared = ([resolve(store, name).spec.fingerprint() for name in names] for names in (remove, keep))

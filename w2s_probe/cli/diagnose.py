@@ -55,12 +55,12 @@ def diagnose(
     """
     import faiss  # noqa: F401  # the limit on threads reaches only the libraries that are loaded
 
-    from w2s_probe import diagnosing
     from w2s_probe.backbones import BackboneOptions
-    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
-    from w2s_probe.diagnostics.output import DiagnosisOutput
+    from w2s_probe.cli.runtime import fetched_line, limited_threads, open_store, progress_bars, say
+    from w2s_probe.pipeline import diagnose as diagnosing
     from w2s_probe.report import save_diagnosis
-    from w2s_probe.report.diagnosis import diagnosis_text
+    from w2s_probe.report.diagnosis.text import diagnosis_text
+    from w2s_probe.results.diagnosis import DiagnosisOutput
 
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
         done = diagnosing.diagnose(

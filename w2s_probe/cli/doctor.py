@@ -7,8 +7,8 @@ import sys
 import click
 
 from w2s_probe.cli.options import json_option
-from w2s_probe.cli.rim import say
-from w2s_probe.results import to_json
+from w2s_probe.cli.runtime import say
+from w2s_probe.core.serialize import to_json
 
 __all__ = ["doctor"]
 
@@ -23,8 +23,8 @@ def doctor(*, cache_root: str | None, as_json: bool) -> None:
     Example:
       w2s-probe doctor
     """
+    from w2s_probe.cli.installation import check_installation
     from w2s_probe.cli.outputs import Installation
-    from w2s_probe.report.installation import check_installation
 
     checks = check_installation(cache_root)
     if as_json:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import click
 
 from w2s_probe.cli.options import config_option, data_from, data_options, json_option, runtime_options
-from w2s_probe.results import to_json
+from w2s_probe.core.serialize import to_json
 
 __all__ = ["embed"]
 
@@ -54,10 +54,10 @@ def embed(
     Example:
       w2s-probe embed table.csv --text text --backbone packaged:minilm-l6
     """
-    from w2s_probe import fetching
     from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cli.outputs import Embedded
-    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
+    from w2s_probe.cli.runtime import fetched_line, limited_threads, open_store, progress_bars, say
+    from w2s_probe.pipeline import embed as fetching
 
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
         fetched = fetching.embed(

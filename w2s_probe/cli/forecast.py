@@ -60,11 +60,11 @@ def forecast(
       w2s-probe forecast builtin:vader-movie --teacher packaged:wordllama \\
           --student packaged:minilm-l6 -n 400 -N 3000
     """
-    from w2s_probe import forecasting
     from w2s_probe.backbones import BackboneOptions
-    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
+    from w2s_probe.cli.runtime import fetched_line, limited_threads, open_store, progress_bars, say
+    from w2s_probe.pipeline import forecast as forecasting
     from w2s_probe.report import save_forecast
-    from w2s_probe.report.forecast import forecast_text
+    from w2s_probe.report.forecast.text import forecast_text
 
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
         done = forecasting.forecast(

@@ -16,12 +16,12 @@ from w2s_probe.cli.doctor import doctor
 from w2s_probe.cli.embed import embed
 from w2s_probe.cli.forecast import forecast
 from w2s_probe.cli.report import report
-from w2s_probe.cli.rim import say
 from w2s_probe.cli.run import run
+from w2s_probe.cli.runtime import say
 from w2s_probe.cli.sweep import sweep
 from w2s_probe.cli.theory import theory
-from w2s_probe.errors import W2SProbeError
-from w2s_probe.text import visible
+from w2s_probe.core.errors import W2SProbeError
+from w2s_probe.core.text import visible
 
 __all__ = ["cli", "main"]
 

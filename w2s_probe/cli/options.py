@@ -11,8 +11,8 @@ from typing import Any, get_args, get_type_hints
 
 import click
 
-from w2s_probe.config import DataConfig, DiagnoseConfig, W2SConfig
-from w2s_probe.errors import ConfigError, did_you_mean
+from w2s_probe.core.config import DataConfig, DiagnoseConfig, W2SConfig
+from w2s_probe.core.errors import ConfigError, did_you_mean
 
 __all__ = [
     "cache_option",
@@ -320,7 +320,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: str | None) -
 
 
 def _load_toml(path: Path) -> dict[str, Any]:
-    from w2s_probe.untrusted import is_regular_file, reason
+    from w2s_probe.core.files import is_regular_file, reason
 
     try:
         if not is_regular_file(path) or path.stat().st_size > LARGEST_CONFIG:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from w2s_probe.backbones.registry import Listing
 from w2s_probe.cache import REASONS, Contents
-from w2s_probe.fetching import Fetched
-from w2s_probe.plain import Keys, Mark
-from w2s_probe.report.installation import Check
+from w2s_probe.cli.installation import Check
+from w2s_probe.core.serialize import Keys, Mark
+from w2s_probe.pipeline.embed import Fetched
 
 __all__ = ["CacheListing", "Catalog", "Cleaned", "Embedded", "Installation", "Listed", "Verified"]
 

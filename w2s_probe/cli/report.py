@@ -26,7 +26,7 @@ def report(*, folder: str, markdown: bool, as_json: bool) -> None:
       w2s-probe report out/demo
       w2s-probe report out/demo --markdown | gh pr comment -F -
     """
-    from w2s_probe.cli.rim import say
+    from w2s_probe.cli.runtime import say
     from w2s_probe.report import load_results, write_report
     from w2s_probe.report.kinds import kind_of
 

@@ -16,10 +16,10 @@ from w2s_probe.cli.options import (
     json_option,
     runtime_options,
 )
-from w2s_probe.errors import ConfigError
+from w2s_probe.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from w2s_probe.pipeline import Run
+    from w2s_probe.pipeline.run import Run
 
 __all__ = ["execute", "run"]
 
@@ -76,10 +76,10 @@ def execute(
     **values: Any,
 ) -> None:
     """Run one experiment and print or save what came of it."""
-    from w2s_probe import pipeline
     from w2s_probe.backbones import BackboneOptions
-    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
-    from w2s_probe.report.terminal import run_text
+    from w2s_probe.cli.runtime import fetched_line, limited_threads, open_store, progress_bars, say
+    from w2s_probe.pipeline import run as pipeline
+    from w2s_probe.report.render.terminal import run_text
 
     if (save_predictions or save_heads) and not out:
         flag = "--save-predictions" if save_predictions else "--save-heads"

@@ -19,8 +19,8 @@ from w2s_probe.cli.options import (
     settings_from,
     sweep_options,
 )
-from w2s_probe.config import SweepConfig
-from w2s_probe.errors import ConfigError, did_you_mean
+from w2s_probe.core.config import SweepConfig
+from w2s_probe.core.errors import ConfigError, did_you_mean
 
 __all__ = ["sweep"]
 
@@ -79,11 +79,11 @@ def _execute(
     split_file: str | None,
     **values: Any,
 ) -> None:
-    from w2s_probe import sweeping
     from w2s_probe.backbones import BackboneOptions
-    from w2s_probe.cli.rim import fetched_line, limited_threads, open_store, progress_bars, say
+    from w2s_probe.cli.runtime import fetched_line, limited_threads, open_store, progress_bars, say
+    from w2s_probe.pipeline import sweep as sweeping
     from w2s_probe.report import save_sweep
-    from w2s_probe.report.sweep import sweep_text
+    from w2s_probe.report.sweep.text import sweep_text
 
     config = _config(values)
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:

@@ -60,11 +60,11 @@ def variance(*, trials: int | None, seed: int, out: str | None, as_json: bool, *
     """
     import numpy as np
 
-    from w2s_probe.cli.rim import say
+    from w2s_probe.cli.runtime import say
     from w2s_probe.report import save_variance
-    from w2s_probe.report.theory import variance_text
+    from w2s_probe.report.theory_variance.text import variance_text
     from w2s_probe.theory import IntrinsicDimension, errors_over_sizes, expected_errors, simulate_errors
-    from w2s_probe.theory.output import ErrorsAndRatios, Simulation, VarianceOutput
+    from w2s_probe.theory.variance.output import ErrorsAndRatios, Simulation, VarianceOutput
 
     found = expected_errors(IntrinsicDimension(**{name: value for name, value in values.items() if value is not None}))
     simulated = simulate_errors(found.config, trials=trials, rng=np.random.default_rng(seed)) if trials else None

@@ -76,10 +76,11 @@ def spurious(
           --student-matrix S.npy --mu 2,0,1,1,0,0 --sigma 1 --gamma .01 --nu .0025 \\
           --eta-labeled .2 --eta-unlabeled .4 --eta-test .3 --noise-variance 1
     """
-    from w2s_probe.cli.rim import say
+    from w2s_probe.cli.runtime import say
     from w2s_probe.report import save_spurious
-    from w2s_probe.report.spurious import spurious_text
-    from w2s_probe.theory import risks_over_fractions, spurious_output
+    from w2s_probe.report.theory_spurious.text import spurious_text
+    from w2s_probe.theory import risks_over_fractions
+    from w2s_probe.theory.spurious.summary import spurious_output
 
     model = _model(values)
     simulated = _simulated(model, trials=trials, core_dimension=core_dimension, seed=seed) if trials else {}
@@ -97,7 +98,7 @@ def spurious(
 
 
 def _model(values: dict[str, Any]) -> SpuriousModel:
-    from w2s_probe.backbones.files import read_features
+    from w2s_probe.pipeline.feature_files import read_features
     from w2s_probe.theory import SpuriousModel
 
     teacher, student, mu = (values.pop(name) for name in ("teacher_matrix", "student_matrix", "mu"))
@@ -108,8 +109,8 @@ def _model(values: dict[str, Any]) -> SpuriousModel:
 def _numbers(text: str) -> NDArray[np.float64]:
     import numpy as np
 
-    from w2s_probe.errors import ConfigError
-    from w2s_probe.text import shorten
+    from w2s_probe.core.errors import ConfigError
+    from w2s_probe.core.text import shorten
 
     try:
         return np.array([float(part) for part in text.split(",")])
@@ -122,7 +123,7 @@ def _simulated(model: SpuriousModel, *, trials: int, core_dimension: int, seed: 
     import numpy as np
 
     from w2s_probe.theory import simulate_risks, simulated_sizes
-    from w2s_probe.theory.spurious_output import SpuriousSimulation
+    from w2s_probe.theory.spurious.output import SpuriousSimulation
 
     sizes = simulated_sizes(model, core_dimension=core_dimension)
     rng = np.random.default_rng(seed)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from w2s_probe.config import DataConfig
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.errors import DataError, did_you_mean
 from w2s_probe.datasets.digits import load_digits, load_tinted_digits
 from w2s_probe.datasets.spam import load_spam
 from w2s_probe.datasets.table import Table
 from w2s_probe.datasets.vader import VADER_DOMAINS, load_vader
-from w2s_probe.errors import DataError, did_you_mean
 
 __all__ = ["BUILT_IN", "load_builtin"]
 

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.config import DataConfig
-from w2s_probe.datasets.readers import missing_column
-from w2s_probe.datasets.table import Table
-from w2s_probe.errors import DataError
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.errors import DataError
+from w2s_probe.datasets.table import Table, missing_column
 
 __all__ = ["STRENGTH", "load_digits", "load_tinted_digits"]
 

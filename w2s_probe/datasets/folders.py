@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from w2s_probe.config import DataConfig
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.errors import DataError, listed
+from w2s_probe.core.images import SUFFIXES, ImageFiles
 from w2s_probe.datasets.published import PUBLISHED_NAMES
-from w2s_probe.datasets.readers import missing_column
-from w2s_probe.datasets.table import Table
-from w2s_probe.errors import DataError, listed
-from w2s_probe.images import SUFFIXES, ImageFiles
+from w2s_probe.datasets.table import Table, missing_column
 
 __all__ = ["read_folder"]
 

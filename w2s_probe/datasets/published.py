@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from w2s_probe.core.errors import SplitError, listed
+from w2s_probe.core.splits import PARTS
 from w2s_probe.datasets.table import Table
-from w2s_probe.errors import SplitError, listed
-from w2s_probe.splits import PARTS
 
 __all__ = ["PUBLISHED_NAMES", "with_published_split"]
 

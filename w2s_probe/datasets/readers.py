@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from w2s_probe.config import DataConfig
-from w2s_probe.datasets.table import Table
-from w2s_probe.errors import DataError, W2SProbeError, did_you_mean, listed
-from w2s_probe.images import ImageFiles
-from w2s_probe.parquet import read_parquet
-from w2s_probe.untrusted import check_expansion, is_regular_file, native_reader, reason
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.errors import DataError, W2SProbeError, listed
+from w2s_probe.core.files import check_expansion, is_regular_file, native_reader, reason
+from w2s_probe.core.images import ImageFiles
+from w2s_probe.datasets.parquet import read_parquet
+from w2s_probe.datasets.table import Table, missing_column
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["missing_column", "read_frame", "read_table", "table_from_frame"]
+__all__ = ["read_frame", "read_table", "table_from_frame"]
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".ndjson", ".jsonl")
 
@@ -168,24 +167,6 @@ def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> li
         stored = int(values.unique().str.len_bytes().sum() or 0)
         check_expansion(name, on_disk=stored, in_memory=int(values.str.len_bytes().sum() or 0))
     return values.to_list()
-
-
-def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str) -> DataError:
-    """Return the error for a column that the data does not have.
-
-    Parameters
-    ----------
-    column : str
-        What the user named.
-    columns : sequence of str
-        What there is.
-    flag : str
-        Where it was named, as in ``--label``.
-    name : str
-        What the user calls the data.
-    """
-    near = did_you_mean(column, columns) or " Name one of these."
-    return DataError(f"{flag} must name a column of {name}: got {column!r}, it has {listed(columns)}.{near}")
 
 
 def _check_texts(texts: list[Any], column: str, name: str, *, what: str) -> None:

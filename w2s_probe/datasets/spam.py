@@ -6,7 +6,7 @@ from dataclasses import replace
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
-from w2s_probe.config import DataConfig
+from w2s_probe.core.config import DataConfig
 from w2s_probe.datasets.readers import table_from_frame
 from w2s_probe.datasets.table import Table
 

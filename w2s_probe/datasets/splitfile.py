@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.atomic import replacing
+from w2s_probe.core.errors import DataError, SplitError
+from w2s_probe.core.files import replacing
+from w2s_probe.core.splits import PARTS, Part, Split
 from w2s_probe.datasets.readers import read_frame
-from w2s_probe.errors import DataError, SplitError
-from w2s_probe.splits import PARTS, Part, Split
 
 __all__ = ["parts_of_column", "read_split_file", "write_split_file"]
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.config import DataConfig
-from w2s_probe.errors import DataError
-from w2s_probe.images import ImageFiles
-from w2s_probe.untrusted import is_folder
+from w2s_probe.core.errors import DataError, did_you_mean, listed
+from w2s_probe.core.images import ImageFiles
 
-__all__ = ["Table", "open_data"]
+__all__ = ["Table", "missing_column"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -91,23 +88,19 @@ class Table:
         return replace(self, ids=self.ids[rows], items=items, notes=(*self.notes, note), **kept)
 
 
-def open_data(config: DataConfig) -> Table:
-    """Return the built-in data, the file or the folder that `config` names.
+def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str) -> DataError:
+    """Return the error for a column that the data does not have.
 
     Parameters
     ----------
-    config : DataConfig
-        Where the data is, and which of its columns mean what.
+    column : str
+        What the user named.
+    columns : sequence of str
+        What there is.
+    flag : str
+        Where it was named, as in ``--label``.
+    name : str
+        What the user calls the data.
     """
-    from w2s_probe.datasets.builtin import load_builtin
-    from w2s_probe.datasets.folders import read_folder
-    from w2s_probe.datasets.published import with_published_split
-    from w2s_probe.datasets.readers import read_table
-
-    if config.data.startswith("builtin:"):
-        if config.image:
-            msg = f"--image names a column of files: {config.data} has none. Leave it out, or give a table."
-            raise DataError(msg)
-        return load_builtin(config)
-    path = Path(config.data)
-    return with_published_split(read_folder(path, config) if is_folder(path) else read_table(path, config))
+    near = did_you_mean(column, columns) or " Name one of these."
+    return DataError(f"{flag} must name a column of {name}: got {column!r}, it has {listed(columns)}.{near}")

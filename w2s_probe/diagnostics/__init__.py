@@ -10,10 +10,10 @@ from w2s_probe.diagnostics.overlap import (
     overlap_uncalibrated,
     principal_angles,
 )
-from w2s_probe.diagnostics.overlap_density import OverlapDensity, change_point, confidence_margins, overlap_density
+from w2s_probe.diagnostics.overlap_density import OverlapDensity, change_point, confidence_margins
 from w2s_probe.diagnostics.pair import diagnose
 from w2s_probe.diagnostics.paired import PairedMoments, paired_moments
-from w2s_probe.diagnostics.representation_gap import RepresentationGap, representation_gap
+from w2s_probe.diagnostics.representation_gap import RepresentationGap
 from w2s_probe.diagnostics.similarity import LinearCKA, linear_cka, mutual_knn, procrustes
 from w2s_probe.diagnostics.teacher_error import TeacherErrorEnergy, teacher_error_energy
 
@@ -39,13 +39,11 @@ __all__ = [
     "mle_dimension",
     "mutual_knn",
     "nearest_neighbors",
-    "overlap_density",
     "overlap_uncalibrated",
     "paired_moments",
     "participation_ratio",
     "principal_angles",
     "procrustes",
-    "representation_gap",
     "ridge_df",
     "teacher_error_energy",
     "twonn_dimension",

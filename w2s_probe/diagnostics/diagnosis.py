@@ -7,15 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from w2s_probe.core.serialize import SCHEMA, plain
+from w2s_probe.core.text import json_text
 from w2s_probe.diagnostics.dimension import SpectralDimension
 from w2s_probe.diagnostics.overlap import CorrelationDimension
 from w2s_probe.diagnostics.overlap_density import OverlapDensity
 from w2s_probe.diagnostics.representation_gap import RepresentationGap
 from w2s_probe.diagnostics.similarity import LinearCKA
 from w2s_probe.diagnostics.teacher_error import TeacherErrorEnergy
-from w2s_probe.plain import plain
-from w2s_probe.results import SCHEMA
-from w2s_probe.text import json_text
 
 __all__ = ["Diagnosis", "PairDiagnosis", "SpaceDiagnosis"]
 

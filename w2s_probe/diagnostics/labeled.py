@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from w2s_probe.errors import ShapeError
+from w2s_probe.core.arrays import as_matrix, check_same_rows
+from w2s_probe.core.errors import ShapeError
 from w2s_probe.linalg.loo import loo_error, loo_residuals
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
-from w2s_probe.validation import as_matrix, check_same_rows
 
 __all__ = ["ChosenHead", "LabeledRows", "choose_head", "labeled_rows"]
 

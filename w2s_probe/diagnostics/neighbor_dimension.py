@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from w2s_probe.core.errors import ShapeError
 from w2s_probe.diagnostics.neighbors import Neighbors
-from w2s_probe.errors import ShapeError
 
 __all__ = ["mle_dimension", "twonn_dimension"]
 

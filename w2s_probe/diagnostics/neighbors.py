@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.errors import ShapeError
-from w2s_probe.validation import row_blocks
+from w2s_probe.core.arrays import row_blocks
+from w2s_probe.core.errors import ShapeError
 
 __all__ = ["Neighbors", "distinct_rows", "nearest_neighbors"]
 

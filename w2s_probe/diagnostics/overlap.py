@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from w2s_probe.core.errors import ShapeError
 from w2s_probe.diagnostics.paired import PairedMoments
-from w2s_probe.errors import ShapeError
 from w2s_probe.linalg.whitening import PrincipalAxes, inverse_root
 
 __all__ = [

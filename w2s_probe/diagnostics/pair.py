@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from w2s_probe.config import DiagnoseConfig
+from w2s_probe.core.arrays import as_matrix, check_same_rows
+from w2s_probe.core.config import DiagnoseConfig
+from w2s_probe.core.errors import ShapeError
 from w2s_probe.diagnostics.diagnosis import Diagnosis, PairDiagnosis, SpaceDiagnosis
 from w2s_probe.diagnostics.dimension import ridge_df, spectral_dimension
 from w2s_probe.diagnostics.labeled import ChosenHead, LabeledRows, choose_head, labeled_rows
@@ -27,8 +29,6 @@ from w2s_probe.diagnostics.paired import PairedMoments, paired_moments
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.diagnostics.similarity import linear_cka, mutual_knn, procrustes, procrustes_by_chance
 from w2s_probe.diagnostics.teacher_error import TeacherErrorEnergy, teacher_error_energy
-from w2s_probe.errors import ShapeError
-from w2s_probe.validation import as_matrix, check_same_rows
 
 __all__ = ["diagnose"]
 

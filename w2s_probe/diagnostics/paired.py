@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from w2s_probe.core.arrays import as_matrix, check_same_rows, row_blocks
 from w2s_probe.linalg.moments import Moments, ring_moments
 from w2s_probe.linalg.whitening import PrincipalAxes, principal_axes
-from w2s_probe.validation import as_matrix, check_same_rows, row_blocks
 
 __all__ = ["PairedMoments", "paired_moments"]
 

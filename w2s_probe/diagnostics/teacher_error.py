@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from w2s_probe.errors import ShapeError
+from w2s_probe.core.errors import ShapeError
 from w2s_probe.linalg.moments import Moments, ring_moments
 from w2s_probe.linalg.whitening import principal_axes
 

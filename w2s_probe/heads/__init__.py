@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from w2s_probe.heads.linear import LinearHead, ridge_probabilities
+from w2s_probe.heads.pool import PoolFits
 from w2s_probe.heads.ridge import fit_ridge
-from w2s_probe.heads.shared import PoolFits
 from w2s_probe.heads.softmax import fit_softmax
 
 if TYPE_CHECKING:

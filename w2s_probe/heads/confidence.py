@@ -23,7 +23,7 @@ from scipy import sparse
 from scipy.optimize import linprog, minimize
 from scipy.special import log_softmax, logsumexp, softmax
 
-from w2s_probe.errors import ConfigError
+from w2s_probe.core.errors import ConfigError
 
 __all__ = ["assign", "check_confidence", "class_counts", "confidence_targets"]
 

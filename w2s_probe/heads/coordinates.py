@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.errors import ShapeError
+from w2s_probe.core.errors import ShapeError
 from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
 
 __all__ = ["Coordinates", "eigen_coordinates", "free_columns", "with_both_classes"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from w2s_probe.validation import row_blocks
+from w2s_probe.core.arrays import row_blocks
 
 __all__ = ["LinearHead", "deviations", "pseudolabels_of", "ridge_probabilities"]
 

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from w2s_probe.errors import ConfigError
+from w2s_probe.core.errors import ConfigError
 from w2s_probe.heads.confidence import check_confidence, confidence_targets
 
 __all__ = ["LOG_FLOOR", "Loss", "LossName", "confidence_loss", "cross_entropy", "gce", "get_loss", "reverse_kl"]

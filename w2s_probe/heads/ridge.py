@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from w2s_probe.core.arrays import as_matrix, check_weights
 from w2s_probe.heads.linear import LinearHead, deviations
 from w2s_probe.linalg.loo import loo_error
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
 from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
-from w2s_probe.validation import as_matrix, check_weights
 
 __all__ = ["chosen_head", "fit_ridge", "head_of_path", "ridge_spectrum"]
 

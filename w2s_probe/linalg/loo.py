@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from w2s_probe.core.arrays import as_matrix, row_blocks
 from w2s_probe.linalg.ridge import RidgePath
-from w2s_probe.validation import as_matrix, row_blocks
 
 __all__ = ["loo_error", "loo_error_of_rows", "loo_residuals"]
 

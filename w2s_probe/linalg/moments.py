@@ -26,10 +26,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.atomic import replacing
-from w2s_probe.errors import ShapeError, W2SProbeError
-from w2s_probe.untrusted import read_member, reason
-from w2s_probe.validation import BLOCK_ROWS, check_same_rows, row_blocks
+from w2s_probe.core.arrays import BLOCK_ROWS, check_same_rows, row_blocks
+from w2s_probe.core.errors import ShapeError, W2SProbeError
+from w2s_probe.core.files import read_member, reason, replacing
 
 __all__ = ["Moments", "moments_of", "nested", "ring_moments"]
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from w2s_probe.errors import ConfigError, ShapeError
+from w2s_probe.core.arrays import as_matrix, check_same_rows, check_weights
+from w2s_probe.core.errors import ConfigError, ShapeError
 from w2s_probe.linalg.spectra import Spectrum, centered_spectrum, loadings_of, spectrum_of_gram
-from w2s_probe.validation import as_matrix, check_same_rows, check_weights
 
 __all__ = ["RidgePath", "alpha_grid", "path_of_gram", "ridge_path"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from w2s_probe.validation import row_blocks
+from w2s_probe.core.arrays import row_blocks
 
 __all__ = ["Spectrum", "centered_spectrum", "loadings_of", "spectrum_of_gram"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from w2s_probe.errors import ShapeError
+from w2s_probe.core.errors import ShapeError
 from w2s_probe.linalg.moments import Moments
 
 __all__ = ["PrincipalAxes", "energy_rank", "inverse_root", "principal_axes"]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.metrics.intervals import Draws, ratio_of_means
 from w2s_probe.metrics.scores import RowScore
-from w2s_probe.results import Estimate
+from w2s_probe.results.run import Estimate
 
 __all__ = [
     "agreement",

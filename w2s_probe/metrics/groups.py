@@ -25,10 +25,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.estimates import Estimate, GroupEstimate, WorstGroup
 from w2s_probe.metrics.gaps import difference, performance_gap_recovered
 from w2s_probe.metrics.intervals import Draws, ratio_of_means
 from w2s_probe.metrics.scores import RowScore
+from w2s_probe.results.estimate import Estimate, GroupEstimate, WorstGroup
 
 __all__ = ["GroupRows", "worst_difference", "worst_gap_recovered"]
 

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from w2s_probe.results import Estimate
+from w2s_probe.results.run import Estimate
 
 __all__ = ["Draws", "ratio_of_means"]
 

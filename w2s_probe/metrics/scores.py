@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.results import ReliabilityBin
+from w2s_probe.results.run import ReliabilityBin
 
 __all__ = ["RowScore", "classification_rows", "regression_rows", "reliability_bins"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from w2s_probe.results import Estimate, Verdict
+from w2s_probe.results.run import Estimate, Verdict
 
 __all__ = ["decide"]
 

@@ -1,8 +1,8 @@
 """Results as people read them: a terminal table, files, one HTML page, Markdown."""
 
-from w2s_probe.report.heads import save_heads
-from w2s_probe.report.predictions import save_predictions
-from w2s_probe.report.save import (
+from w2s_probe.report.save.heads import save_heads
+from w2s_probe.report.save.predictions import save_predictions
+from w2s_probe.report.save.results import (
     load_results,
     save_diagnosis,
     save_forecast,

@@ -6,26 +6,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from w2s_probe.diagnostics.output import DiagnosisOutput
-from w2s_probe.outlook import ForecastResult
-from w2s_probe.report.diagnosis import diagnosis_text
-from w2s_probe.report.diagnosis_page import diagnosis_page
-from w2s_probe.report.forecast import forecast_text
-from w2s_probe.report.forecast_page import forecast_page
-from w2s_probe.report.html import page_html, report_html
-from w2s_probe.report.markdown import page_markdown, report_markdown
+from w2s_probe.experiments.sweep import SweepResult
+from w2s_probe.report.diagnosis.page import diagnosis_page
+from w2s_probe.report.diagnosis.text import diagnosis_text
+from w2s_probe.report.forecast.page import forecast_page
+from w2s_probe.report.forecast.text import forecast_text
 from w2s_probe.report.page import Page
-from w2s_probe.report.spurious import spurious_text
-from w2s_probe.report.spurious_page import spurious_page
-from w2s_probe.report.sweep import sweep_text
-from w2s_probe.report.sweep_page import sweep_page
-from w2s_probe.report.terminal import run_text
-from w2s_probe.report.theory import variance_text
-from w2s_probe.report.theory_page import variance_page
-from w2s_probe.results import W2SResult
-from w2s_probe.sweep import SweepResult
-from w2s_probe.theory.output import VarianceOutput
-from w2s_probe.theory.spurious_output import SpuriousOutput
+from w2s_probe.report.render.html import page_html, report_html
+from w2s_probe.report.render.markdown import page_markdown, report_markdown
+from w2s_probe.report.render.terminal import run_text
+from w2s_probe.report.sweep.page import sweep_page
+from w2s_probe.report.sweep.text import sweep_text
+from w2s_probe.report.theory_spurious.page import spurious_page
+from w2s_probe.report.theory_spurious.text import spurious_text
+from w2s_probe.report.theory_variance.page import variance_page
+from w2s_probe.report.theory_variance.text import variance_text
+from w2s_probe.results.diagnosis import DiagnosisOutput
+from w2s_probe.results.forecast import ForecastResult
+from w2s_probe.results.run import W2SResult
+from w2s_probe.theory.spurious.output import SpuriousOutput
+from w2s_probe.theory.variance.output import VarianceOutput
 
 __all__ = ["Kind", "kind_in", "kind_of"]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from w2s_probe.report.grids import Grid
-from w2s_probe.results import Verdict
+from w2s_probe.results.run import Verdict
 
-__all__ = ["Page", "Section"]
+__all__ = ["Grid", "Page", "Section"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,3 +73,11 @@ class Page:
     data: str | None = None
     verdict: Verdict | None = None
     notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A table: names of its columns, and rows as long as they are; the first cell names its row."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]

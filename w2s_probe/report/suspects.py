@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from w2s_probe.report.grids import Grid
-from w2s_probe.report.page import Section
-from w2s_probe.suspicion import Lift, SuspectCluster, SuspectsFound
-from w2s_probe.text import shorten, visible
+from w2s_probe.core.text import shorten, visible
+from w2s_probe.report.page import Grid, Section
+from w2s_probe.results.suspects import Lift, SuspectCluster, SuspectsFound
 
 __all__ = ["suspect_sections", "suspects_lines"]
 

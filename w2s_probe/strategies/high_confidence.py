@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from w2s_probe.errors import ConfigError, SplitError
+from w2s_probe.core.errors import ConfigError, SplitError
 from w2s_probe.heads import fit_ridge, fit_softmax
 from w2s_probe.strategies.base import Scorer, Student, W2SProblem
 from w2s_probe.strategies.keep_rule import best_keep

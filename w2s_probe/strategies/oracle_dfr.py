@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.errors import ConfigError
+from w2s_probe.core.errors import ConfigError
 from w2s_probe.strategies.base import Scorer, Student, W2SProblem
 
 __all__ = ["OracleDFRConfig", "known_groups", "oracle_dfr"]

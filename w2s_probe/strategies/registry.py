@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from w2s_probe.errors import ConfigError, did_you_mean
+from w2s_probe.core.errors import ConfigError, did_you_mean
 from w2s_probe.strategies.base import Strategy
 
 __all__ = ["BUILT_IN", "load_strategy", "strategy_names"]

@@ -11,8 +11,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from w2s_probe.backbones import BackboneOptions, check_backbone, get_backbone, list_backbones
-from w2s_probe.backbones.files import read_features
-from w2s_probe.errors import BackboneError, DataError, ShapeError
+from w2s_probe.core.errors import BackboneError, DataError, ShapeError
+from w2s_probe.pipeline.feature_files import read_features
 
 TEXTS = ["a short one", "", "The same words the same words", "ünïcode ✓ 漢字", "x" * 5000]
 
@@ -82,7 +82,7 @@ def test_a_plugin_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "lengths.py").write_text(
         "import numpy as np\n"
         "from w2s_probe.backbones import Backbone\n"
-        "from w2s_probe.features import EmbeddingSpec\n"
+        "from w2s_probe import EmbeddingSpec\n"
         "class Lengths(Backbone):\n"
         "    name, modality = 'lengths:words', 'text'\n"
         "    spec = EmbeddingSpec(backbone='lengths:words', revision='1')\n"

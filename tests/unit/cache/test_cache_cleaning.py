@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from w2s_probe.cache import FeatureStore, Freed, clean, item_digests, names, point
+from w2s_probe.cache import FeatureStore, Freed, clean, fingerprints_by_name, item_digests, point
 from w2s_probe.cache.shards import remove_shard
 from w2s_probe.cache.temporary import new_temporary, sole_writer
-from w2s_probe.features import EmbeddingSpec
+from w2s_probe.core.features import EmbeddingSpec
 
 SPEC = EmbeddingSpec(backbone="test:one", revision="sha256:00")
 OTHER = replace(SPEC, prompt="query: ")
@@ -115,9 +115,9 @@ def test_what_is_asked_for_goes_with_its_name_and_nothing_else(tmp_path: Path) -
     point(tmp_path, "one", SPEC.fingerprint())
     point(tmp_path, "other", OTHER.fingerprint())
     assert reasons(clean(tmp_path, remove=[SPEC.fingerprint()], dry_run=True)) == ["requested"]
-    assert len(names(tmp_path)) == 2
+    assert len(fingerprints_by_name(tmp_path)) == 2
     assert reasons(clean(tmp_path, remove=[SPEC.fingerprint()])) == ["requested"]
-    assert names(tmp_path) == {"other": OTHER.fingerprint()}
+    assert fingerprints_by_name(tmp_path) == {"other": OTHER.fingerprint()}
     assert [entry.spec for entry in FeatureStore(tmp_path).contents()] == [OTHER]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from w2s_probe.cache import FeatureStore, clean, item_digests
-from w2s_probe.features import EmbeddingSpec
+from w2s_probe.core.features import EmbeddingSpec
 
 surrogates_too = st.text(st.characters(codec=None), max_size=20)
 words = [field.name for field in fields(EmbeddingSpec) if field.name != "dtype"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from w2s_probe.cache import item_digests, label_digests, shard_name
 from w2s_probe.cache.keys import find
-from w2s_probe.features import EmbeddingSpec
+from w2s_probe.core.features import EmbeddingSpec
 
 SPEC = EmbeddingSpec(backbone="test:one", revision="sha256:00")
 FIELDS = [field.name for field in fields(EmbeddingSpec)]

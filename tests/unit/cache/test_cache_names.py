@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_probe.cache import check_name, names, point
+from w2s_probe.cache import check_name, fingerprints_by_name, point
 from w2s_probe.cache.names import forget_name
-from w2s_probe.errors import CacheError
+from w2s_probe.core.errors import CacheError
 
 ONE, OTHER = "0" * 64, "f" * 64
 
@@ -19,16 +19,16 @@ ONE, OTHER = "0" * 64, "f" * 64
 def test_a_name_points_where_it_was_last_pointed(tmp_path: Path) -> None:
     point(tmp_path, "a.b-c_1", ONE)
     point(tmp_path, "other", OTHER)
-    assert names(tmp_path) == {"a.b-c_1": ONE, "other": OTHER}
+    assert fingerprints_by_name(tmp_path) == {"a.b-c_1": ONE, "other": OTHER}
     point(tmp_path, "other", ONE)
-    assert names(tmp_path)["other"] == ONE
+    assert fingerprints_by_name(tmp_path)["other"] == ONE
     forget_name(tmp_path, "other")
-    assert names(tmp_path) == {"a.b-c_1": ONE}
+    assert fingerprints_by_name(tmp_path) == {"a.b-c_1": ONE}
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_a_cache_without_names_has_none(tmp_path: Path) -> None:
-    assert names(tmp_path / "none") == {}
+    assert fingerprints_by_name(tmp_path / "none") == {}
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_a_damaged_or_moved_name_names_nothing(tmp_path: Path) -> None:
     content = path.read_bytes()
     for position in range(len(content)):
         path.write_bytes(content[:position] + bytes([content[position] ^ 0x20]) + content[position + 1 :])
-        found = names(tmp_path)
+        found = fingerprints_by_name(tmp_path)
         assert found == {} or found["one"] != ONE  # a flipped digit names other features, whose hash says so
     path.write_bytes(content)
     shutil.copy(path, path.with_name("two.json"))
-    assert names(tmp_path) == {"one": ONE}
+    assert fingerprints_by_name(tmp_path) == {"one": ONE}

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from w2s_probe.cache import FeatureStore, item_digests
-from w2s_probe.errors import CacheError, ShapeError
-from w2s_probe.features import EmbeddingSpec
+from w2s_probe.core.errors import CacheError, ShapeError
+from w2s_probe.core.features import EmbeddingSpec
 
 SPEC = EmbeddingSpec(backbone="test:one", revision="sha256:00")
 DIM = 3

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from w2s_probe.cache import FeatureStore, item_digests
-from w2s_probe.features import EmbeddingSpec
+from w2s_probe.core.features import EmbeddingSpec
 
 SPEC = EmbeddingSpec(backbone="test:one", revision="sha256:00")
 SHARDS, ROWS = 30, 4

@@ -21,10 +21,10 @@ from sklearn.preprocessing import StandardScaler
 from docs.spam import ADDRESS, TABLE, TOKENS, row, table
 from w2s_probe.backbones import get_backbone
 from w2s_probe.cli.embed import embed
-from w2s_probe.config import DataConfig
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.errors import DataError
 from w2s_probe.datasets import BUILT_IN, Table, open_data
 from w2s_probe.datasets.vader import VADER_DOMAINS
-from w2s_probe.errors import DataError
 
 SPAM = "cb4ad1fe8191a50472fe1380cb60a955c4721cf330580a89fcb2894fee231c54"
 TINTS = "0e104de7fd2b93b1"

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_probe.config import DataConfig
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.errors import DataError, SplitError
+from w2s_probe.core.splits import PARTS, Split
 from w2s_probe.datasets import open_data, read_split_file, read_table, write_split_file
-from w2s_probe.errors import DataError, SplitError
-from w2s_probe.splits import PARTS, Split
 
 FRAME = pl.DataFrame({"text": ["a, b", "c\nd", 'e "f"'], "y": [1, 0, 1], "key": ["p", "q", "r"]})
 COLUMNS = DataConfig(data="", text="text", label="y", id="key")

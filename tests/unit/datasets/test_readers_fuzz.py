@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import mutations
 from w2s_probe.cli.run import run
-from w2s_probe.config import DataConfig
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.errors import W2SProbeError
 from w2s_probe.datasets import read_split_file, read_table
-from w2s_probe.errors import W2SProbeError
 
 COLUMNS = DataConfig(data="", text="text", label="y", id="id", group="g")
 IN_PROCESS = ("t.csv", "t.tsv", "t.ndjson")

@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 
 from tests.conftest import Cli
-from w2s_probe.config import DataConfig
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.errors import DataError
 from w2s_probe.datasets import read_table
-from w2s_probe.errors import DataError
 
 COLUMNS = DataConfig(data="", text="text", label="y")
 
@@ -136,9 +136,9 @@ PEAK = """
 import resource, sys
 from pathlib import Path
 import polars
-from w2s_probe.config import DataConfig
+from w2s_probe.core.config import DataConfig
 from w2s_probe.datasets import read_table
-from w2s_probe.errors import DataError
+from w2s_probe.core.errors import DataError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     read_table(Path(sys.argv[1]), DataConfig(data="", text="text", label="y"))

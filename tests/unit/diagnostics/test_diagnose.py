@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.unit.diagnostics.planted import Float, related, rotation
-from w2s_probe.config import DiagnoseConfig
+from w2s_probe.core.config import DiagnoseConfig
+from w2s_probe.core.errors import ConfigError, ShapeError
 from w2s_probe.diagnostics import diagnose
-from w2s_probe.errors import ConfigError, ShapeError
 
 CONFIG = DiagnoseConfig(neighbors=12, mutual_neighbors=6)
 

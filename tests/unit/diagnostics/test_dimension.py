@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from tests.unit.diagnostics.planted import Float, related, rotation
+from w2s_probe.core.errors import ShapeError
 from w2s_probe.diagnostics import (
     distinct_rows,
     effective_rank,
@@ -19,7 +20,6 @@ from w2s_probe.diagnostics import (
     twonn_dimension,
 )
 from w2s_probe.diagnostics.dimension import spectral_dimension
-from w2s_probe.errors import ShapeError
 from w2s_probe.linalg import ridge_path
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.linalg.whitening import energy_rank

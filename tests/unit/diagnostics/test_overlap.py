@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import linalg
 
 from tests.unit.diagnostics.planted import planted, related, rotation
+from w2s_probe.core.errors import ShapeError
 from w2s_probe.diagnostics import (
     correlation_dimension,
     linear_cka,
@@ -19,7 +20,6 @@ from w2s_probe.diagnostics import (
 )
 from w2s_probe.diagnostics.overlap import smallest_angle_by_chance
 from w2s_probe.diagnostics.similarity import procrustes_by_chance
-from w2s_probe.errors import ShapeError
 
 
 @pytest.mark.parametrize("shared", [5, 18, 0])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.datasets import load_digits
 
-from w2s_probe.errors import ConfigError
+from w2s_probe.core.errors import ConfigError
 from w2s_probe.heads.confidence import assign, class_counts, confidence_targets
 from w2s_probe.heads.losses import cross_entropy, get_loss
 from w2s_probe.heads.softmax import fit_softmax, softmax_path

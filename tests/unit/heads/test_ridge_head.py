@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from w2s_probe.errors import ShapeError
+from w2s_probe.core.errors import ShapeError
 from w2s_probe.heads import RidgeHead, fit_ridge, ridge_probabilities
 from w2s_probe.linalg import ridge_path
 

@@ -13,7 +13,7 @@ from scipy.special import log_softmax
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from w2s_probe.errors import ConfigError, ShapeError
+from w2s_probe.core.errors import ConfigError, ShapeError
 from w2s_probe.heads import fit_softmax
 from w2s_probe.heads.losses import cross_entropy, gce, get_loss, reverse_kl
 from w2s_probe.heads.softmax import softmax_path, softmax_paths

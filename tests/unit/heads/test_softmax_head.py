@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from w2s_probe.errors import ConfigError, ShapeError
+from w2s_probe.core.errors import ConfigError, ShapeError
 from w2s_probe.heads import SoftmaxHead
 
 

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from w2s_probe.errors import W2SProbeError
+from w2s_probe.core.errors import W2SProbeError
 from w2s_probe.heads.ridge import fit_ridge
 from w2s_probe.linalg import ridge_path
 from w2s_probe.linalg.moments import Moments, moments_of, nested, ring_moments
-from w2s_probe.linalg.pipeline import student_path
 from w2s_probe.linalg.ridge import path_of_gram
+from w2s_probe.linalg.teacher_student import student_path
 
 Arrays = dict[str, NDArray[np.float64]]
 

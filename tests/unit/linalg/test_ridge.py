@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge, RidgeCV
 
-from w2s_probe.errors import ConfigError, ShapeError
+from w2s_probe.core.errors import ConfigError, ShapeError
 from w2s_probe.linalg import loo_error, loo_residuals, ridge_path
 
 Array = NDArray[np.float64]

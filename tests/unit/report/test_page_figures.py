@@ -13,22 +13,21 @@ import pytest
 
 from docs.fidelity import fidelity_figure
 from tests.conftest import pair_of_views
-from w2s_probe.config import W2SConfig
+from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.serialize import plain
 from w2s_probe.diagnostics import diagnose
-from w2s_probe.diagnostics.output import DiagnosisOutput
-from w2s_probe.error_parts import ErrorPart, ErrorParts
-from w2s_probe.forecast import forecast_pair
-from w2s_probe.outlook import Forecast, ForecastResult, Misfit, Needed
-from w2s_probe.plain import plain
-from w2s_probe.report import forecast_figures
-from w2s_probe.report.charts import Mark, Row, Series, frame, interval_chart, line_chart, powers
-from w2s_probe.report.diagnosis_figures import angles_figure, chance_figure, spectrum_figure
-from w2s_probe.report.forecast import needed_text
-from w2s_probe.report.forecast_page import forecast_page
-from w2s_probe.report.html import page_html
-from w2s_probe.report.markdown import page_markdown
-from w2s_probe.report.svg import ticks
-from w2s_probe.results import Estimate
+from w2s_probe.experiments.forecast.pair import forecast_pair
+from w2s_probe.report.charts.lines import Mark, Row, Series, frame, interval_chart, line_chart, powers
+from w2s_probe.report.charts.svg import ticks
+from w2s_probe.report.diagnosis.figures import angles_figure, chance_figure, spectrum_figure
+from w2s_probe.report.forecast import figures as forecast_figures
+from w2s_probe.report.forecast.page import forecast_page
+from w2s_probe.report.forecast.text import needed_text
+from w2s_probe.report.render.html import page_html
+from w2s_probe.report.render.markdown import page_markdown
+from w2s_probe.results.diagnosis import DiagnosisOutput
+from w2s_probe.results.forecast import ErrorPart, ErrorParts, Forecast, ForecastResult, Misfit, Needed
+from w2s_probe.results.run import Estimate
 
 NEVER = Estimate(value=math.nan, low=math.nan, high=math.nan)
 HOSTILE = "<script>\"'&\x1b[31m\u202e" + "w" * 10_000

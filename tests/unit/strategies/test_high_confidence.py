@@ -11,14 +11,14 @@ from scipy.special import softmax
 from sklearn.linear_model import Ridge
 
 from tests.conftest import pair_of_views
-from w2s_probe.config import W2SConfig
-from w2s_probe.errors import ConfigError
-from w2s_probe.groups import Groups, read_groups
+from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.groups import Groups, read_groups
+from w2s_probe.core.labels import Labels
+from w2s_probe.core.splits import draw_splits
+from w2s_probe.experiments.run.outcome import SeedOutcome
+from w2s_probe.experiments.run.protocol import fit_seed, run_w2s
 from w2s_probe.heads import fit_softmax
-from w2s_probe.labels import Labels
-from w2s_probe.outcomes import SeedOutcome
-from w2s_probe.protocol import fit_seed, run_w2s
-from w2s_probe.splits import draw_splits
 from w2s_probe.strategies.control import CONTROL
 from w2s_probe.strategies.high_confidence import surest_first
 from w2s_probe.strategies.keep_rule import FRACTIONS

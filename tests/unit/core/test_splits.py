@@ -1,0 +1,132 @@
+"""Splits: disjoint, stratified, identical items on one side, nested in n and N."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from w2s_probe.core.errors import SplitError
+from w2s_probe.core.labels import Labels
+from w2s_probe.core.splits import Split, draw_splits, same_item_blocks
+
+
+def labels(counts: list[int], *, seed: int = 0) -> Labels:
+    codes = np.repeat(np.arange(len(counts)), counts)
+    return Labels(values=np.random.default_rng(seed).permutation(codes), classes=tuple("abcdefgh"[: len(counts)]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    counts=st.lists(st.integers(12, 60), min_size=2, max_size=5),
+    blocks=st.integers(1, 4),
+)
+def test_parts_are_disjoint_of_the_size_asked_and_hold_every_class(seed: int, counts: list[int], blocks: int) -> None:
+    y = labels(counts, seed=seed)
+    tied = np.random.default_rng(seed).integers(len(y) // blocks, size=len(y))
+    n = len(y) // 8
+    if n < len(counts):
+        return
+    (split,) = draw_splits(y, seeds=[seed], n_labeled=n, n_unlabeled=n, n_test=n, blocks=tied)
+    everyone = np.concatenate(list(split.parts().values()))
+    assert len(set(everyone.tolist())) == 3 * n
+    homes = [set(tied[rows].tolist()) for rows in split.parts().values()]
+    assert not (homes[0] & homes[1])
+    assert not (homes[0] & homes[2])
+    assert not (homes[1] & homes[2])
+    for rows in split.parts().values():
+        assert set(y.values[rows].tolist()) == set(range(len(counts)))
+
+
+def test_parts_are_stratified_to_the_nearest_row() -> None:
+    y = labels([700, 300])
+    for part in draw_splits(y, seeds=[0], n_labeled=100, n_unlabeled=400, n_test=200)[0].parts().values():
+        assert abs((y.values[part] == 1).sum() - 0.3 * len(part)) <= 1
+
+
+def test_smaller_parts_are_nested_in_larger_ones() -> None:
+    y = labels([500, 500])
+    small, large = (
+        draw_splits(y, seeds=[3], n_labeled=n, n_unlabeled=N, n_test=200)[0] for n, N in ((40, 100), (160, 400))
+    )
+    assert set(small.labeled) < set(large.labeled)
+    assert set(small.unlabeled) < set(large.unlabeled)
+    assert set(small.test) == set(large.test)
+
+
+def test_every_seed_redraws_every_part_and_a_seed_repeats_itself() -> None:
+    y = labels([200, 200])
+    first, second = draw_splits(y, seeds=[0, 1], n_labeled=50, n_unlabeled=100)
+    (again,) = draw_splits(y, seeds=[1], n_labeled=50, n_unlabeled=100)
+    for part in ("labeled", "unlabeled", "test"):
+        assert set(first.parts()[part]) != set(second.parts()[part])
+        np.testing.assert_array_equal(second.parts()[part], again.parts()[part])
+
+
+def test_draws_are_uniform_over_rows_of_a_class() -> None:
+    y = labels([30, 30])
+    hits = np.zeros(60)
+    for split in draw_splits(y, seeds=range(2000), n_labeled=10, n_unlabeled=20, n_test=20):
+        hits[split.labeled] += 1
+    # each row is labeled in 1/6 of 2,000 draws; five standard errors
+    assert np.abs(hits / 2000 - 1 / 6).max() < 5 * np.sqrt(5 / 36 / 2000)
+
+
+def test_defaults_are_a_third_a_fifth_of_the_rest_and_what_is_left() -> None:
+    (split,) = draw_splits(labels([500, 400]), seeds=[0])
+    assert (len(split.test), len(split.labeled), len(split.unlabeled)) == (300, 120, 480)
+    (split,) = draw_splits(labels([5000, 5000]), seeds=[0])
+    assert (len(split.test), len(split.labeled), len(split.unlabeled)) == (2000, 400, 7600)
+
+
+def test_a_fixed_test_part_stays_and_its_duplicates_are_not_drawn() -> None:
+    y = labels([60, 60])
+    blocks = np.arange(120)
+    blocks[60] = blocks[0]
+    fixed = np.arange(20)
+    for split in draw_splits(y, seeds=[0, 1, 2], n_labeled=20, blocks=blocks, fixed={"test": fixed}):
+        np.testing.assert_array_equal(split.test, fixed)
+        assert 60 not in np.concatenate([split.labeled, split.unlabeled])
+
+
+def test_three_fixed_parts_leave_nothing_to_draw() -> None:
+    fixed = {"labeled": np.arange(5), "unlabeled": np.arange(5, 15), "test": np.arange(15, 20)}
+    assert len(draw_splits(labels([10, 10]), seeds=range(5), fixed=fixed)) == 1  # type: ignore[arg-type]
+
+
+def test_regression_is_not_stratified() -> None:
+    y = Labels(values=np.arange(100.0), classes=None)
+    (split,) = draw_splits(y, seeds=[0], n_labeled=20, n_unlabeled=40, n_test=30)
+    assert len(split.labeled) == 20
+
+
+def test_sources_that_share_an_item_form_one_block() -> None:
+    items = np.array([b"a", b"b", b"b", b"c", b"d"])
+    sources = ["x", "x", "y", "y", "z"]
+    blocks = same_item_blocks(items, sources)
+    assert len(set(blocks[:4])) == 1
+    assert blocks[4] != blocks[0]
+
+
+@pytest.mark.parametrize(
+    ("counts", "sizes", "said"),
+    [
+        ([50, 50], {"n_labeled": 60, "n_unlabeled": 30, "n_test": 20}, "60 + 30 + 20 = 110"),
+        ([98, 2], {}, "class 'b' has 2 rows"),
+        ([50, 50], {"n_labeled": 20, "n_test": 81}, "at least 1"),
+        ([40, 40, 40], {"n_labeled": 2}, "must hold every class"),
+    ],
+)
+def test_what_the_data_cannot_supply_is_named(counts: list[int], sizes: dict[str, Any], said: str) -> None:
+    with pytest.raises(SplitError) as caught:
+        draw_splits(labels(counts), seeds=[0], **sizes)
+    assert said in str(caught.value)
+
+
+def test_a_split_whose_parts_share_a_row_is_refused() -> None:
+    with pytest.raises(SplitError, match="play two parts"):
+        Split(labeled=np.array([0, 1]), unlabeled=np.array([1, 2]), test=np.array([3]), seed=0)

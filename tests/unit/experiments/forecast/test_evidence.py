@@ -1,0 +1,92 @@
+"""Counting and smoothing combined: limits, intervals, and sums of estimates from the same rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import norm, t
+
+from w2s_probe.experiments.forecast import evidence
+from w2s_probe.experiments.forecast.evidence import DF, SMALL, Evidence, combine, weighted_sum
+
+Array = NDArray[np.float64]
+
+
+def parts(n: int = 50, N: int = 400) -> tuple[Array, tuple[float, Array, Array]]:
+    rng = np.random.default_rng(0)
+    rows = 0.1 + 0.2 * rng.standard_normal(N)
+    return rng.choice([-1.0, 0.0, 1.0], n), (float(rows.mean()), 0.01 * rng.standard_normal(n), rows)
+
+
+def test_a_model_that_nothing_holds_leaves_counting_alone() -> None:
+    counted, (mean, influence, rows) = parts()
+    found = combine(counted, (mean, 1e6 * influence, rows), row_variance=0.5)
+    assert found.value == pytest.approx(counted.mean(), abs=1e-9)
+    expected = np.hypot(np.sqrt(1 + SMALL / 50) * counted.std() / np.sqrt(50), 1 / 52)
+    assert found.error == pytest.approx(expected, rel=1e-4)
+
+
+def test_rows_that_all_agree_are_no_certainty() -> None:
+    _, (_, influence, rows) = parts()
+    found = combine(np.zeros(50), (0.1, influence, rows), row_variance=0.04)
+    assert 0 < found.value < 0.1
+    assert found.error > 0.25 / 52
+    few, many = (combine(np.zeros(n), (0.0, np.zeros(n), np.zeros(1000)), row_variance=0.0).error for n in (50, 5000))
+    assert few > 5 * many > 0
+
+
+def test_a_steady_model_outweighs_few_rows() -> None:
+    counted, _ = parts(n=5)
+    found = combine(counted, (0.1, np.zeros(5), np.full(1000, 0.1)), row_variance=0.5)
+    assert abs(found.value - 0.1) < 0.01 * abs(counted.mean() - 0.1)
+    assert found.error == pytest.approx(evidence.SMOOTH_BIAS, rel=0.01)
+
+
+def test_a_small_pool_is_a_sample_too() -> None:
+    counted, (mean, influence, rows) = parts()
+    many, few = (
+        combine(counted, (mean, influence, part), row_variance=0.5) for part in (np.tile(rows, 100), rows[:10])
+    )
+    assert few.error > 1.05 * many.error
+    assert abs(few.value - counted.mean()) < abs(many.value - counted.mean())
+
+
+@given(scale=st.floats(1e-3, 1e3))
+def test_the_combination_does_not_depend_on_the_unit(scale: float) -> None:
+    counted, (mean, influence, rows) = parts()
+    one = combine(counted, (mean, influence, rows), row_variance=0.5)
+    other = combine(
+        scale * counted, (scale * mean, scale * influence, scale * rows), row_variance=0.5 * scale**2, unit=scale
+    )
+    assert other.value == pytest.approx(scale * one.value)
+    assert other.error == pytest.approx(scale * one.error)
+
+
+def test_intervals_are_students_with_a_quarter_of_the_rows() -> None:
+    influence = np.tile([0.03, -0.04], 40)
+    found = Evidence(value=0.2, influence=influence, bias=0.02, row_variance=0.3)
+    error = np.hypot(np.sqrt((1 + SMALL / 80) * 40) * 0.05, 0.02)
+    assert found.error == pytest.approx(error)
+    low, high = t(80 / DF, 0.2, error).interval(0.9)
+    estimate = found.estimate(0.9)
+    assert (estimate.low, estimate.value, estimate.high) == pytest.approx((low, 0.2, high))
+    assert found.observed(0.9, 60) == pytest.approx(t(80 / DF, 0.2, np.sqrt(error**2 + 0.3 / 60)).interval(0.9))
+    assert found.observed(0.9, 10**12) == pytest.approx((low, high))
+    many = Evidence(value=0.2, influence=np.full(10**5, 1e-4), bias=0.0, row_variance=0.3)
+    assert (many.estimate(0.9).low, many.estimate(0.9).high) == pytest.approx(
+        norm(0.2, many.error).interval(0.9), rel=1e-4
+    )
+
+
+def test_sums_keep_what_rows_share() -> None:
+    one = Evidence(value=0.5, influence=np.array([0.1, -0.2, 0.1]), bias=0.01, row_variance=0.2)
+    other = Evidence(value=0.3, influence=np.array([0.0, 0.1, -0.1]), bias=0.02, row_variance=0.1)
+    nothing = weighted_sum([one, one], np.array([1.0, -1.0]))
+    assert (nothing.value, nothing.error) == (0.0, 0.0)
+    found = weighted_sum([one, other], np.array([2.0, -1.0]), bias=0.03)
+    assert found.value == pytest.approx(0.7)
+    np.testing.assert_allclose(found.influence, [0.2, -0.5, 0.3])
+    assert found.bias == pytest.approx(np.hypot(0.03, 0.0))

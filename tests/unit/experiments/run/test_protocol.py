@@ -1,0 +1,203 @@
+"""The protocol against an independent transcription, and what it must not see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
+from sklearn.metrics import r2_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests.conftest import feature_set, pair_of_views
+from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.errors import ShapeError, SplitError
+from w2s_probe.core.labels import Labels
+from w2s_probe.core.splits import Split, draw_splits
+from w2s_probe.experiments.run.protocol import fit_seed, run_w2s
+from w2s_probe.linalg import ridge_path
+
+CONFIG = W2SConfig(n_labeled=80, n_unlabeled=300, n_test=200, seeds=3)
+
+
+def test_four_systems_equal_scikit_learn_on_the_same_rows() -> None:
+    teacher, student, labels = pair_of_views(800, classes=3)
+    (split,) = draw_splits(labels, seeds=[0], n_labeled=80, n_unlabeled=300, n_test=200)
+    outcome = fit_seed(teacher, student, labels, split=split, config=CONFIG)
+    L, U, T = split.labeled, split.unlabeled, split.test
+    Y = np.eye(3)[labels.values]
+
+    def by_loo(X: np.ndarray, rows: np.ndarray) -> RidgeCV:
+        return RidgeCV(alphas=ridge_path(X[rows], Y[rows]).alphas).fit(X[rows], Y[rows])
+
+    weak = by_loo(teacher.X, L)
+    pseudolabels = weak.predict(teacher.X[U])
+    grid = ridge_path(student.X[U], pseudolabels)
+    strong = Ridge(alpha=grid.alphas[np.argmin(grid.gcv)]).fit(student.X[U], pseudolabels)
+    expected = {
+        "teacher": weak.predict(teacher.X[T]),
+        "vanilla": strong.predict(student.X[T]),
+        "baseline": by_loo(student.X, L).predict(student.X[T]),
+        "ceiling": by_loo(student.X, U).predict(student.X[T]),
+    }
+    for system, scores in expected.items():
+        np.testing.assert_allclose(outcome.test_scores[system], scores, atol=1e-8)
+
+
+def test_given_strengths_are_those_of_scikit_learn_pipelines_on_the_same_rows() -> None:
+    teacher, student, labels = pair_of_views(800)
+    (split,) = draw_splits(labels, seeds=[0], n_labeled=80, n_unlabeled=300, n_test=200)
+    config = W2SConfig(head="softmax", pseudolabels="hard", teacher_alpha=100.0, student_alpha=1000.0)
+    outcome = fit_seed(teacher, student, labels, split=split, config=config)
+    L, U, T, y = split.labeled, split.unlabeled, split.test, labels.values
+
+    def fitted(X: np.ndarray, rows: np.ndarray, targets: np.ndarray, C: float) -> Pipeline:
+        head = LogisticRegression(C=C, tol=1e-10, max_iter=1000)
+        return make_pipeline(StandardScaler(), head).fit(X[rows].astype(float), targets)
+
+    weak = fitted(teacher.X, L, y[L], 1e-2)
+    expected = {
+        "vanilla": fitted(student.X, U, weak.predict(teacher.X[U].astype(float)), 1e-3),
+        "baseline": fitted(student.X, L, y[L], 1e-3),
+        "ceiling": fitted(student.X, U, y[U], 1e-3),
+    }
+    for system, theirs in expected.items():
+        scores = outcome.test_scores[system]
+        log_odds = theirs.decision_function(student.X[T].astype(float))
+        np.testing.assert_allclose(scores[:, 1] - scores[:, 0], log_odds, atol=1e-4)
+    assert outcome.heads["teacher"].alpha == 100
+    assert outcome.students["vanilla"].head.alpha == 1000
+
+
+@pytest.mark.parametrize("pseudolabels", ["soft", "hard"])
+def test_only_the_ceiling_reads_the_pools_labels(pseudolabels: Literal["soft", "hard"]) -> None:
+    teacher, student, labels = pair_of_views(600)
+    (split,) = draw_splits(labels, seeds=[0], n_labeled=60, n_unlabeled=300, n_test=200)
+    noise = labels.values.copy()
+    noise[split.unlabeled] = np.random.default_rng(1).integers(2, size=300)
+    config = replace(CONFIG, pseudolabels=pseudolabels)
+    seen, blind = (
+        fit_seed(teacher, student, replace(labels, values=values), split=split, config=config)
+        for values in (labels.values, noise)
+    )
+    for system in ("teacher", "vanilla", "baseline"):
+        np.testing.assert_array_equal(seen.test_scores[system], blind.test_scores[system])
+    assert not np.array_equal(seen.test_scores["ceiling"], blind.test_scores["ceiling"])
+
+
+def test_nothing_that_is_fitted_reads_the_test_labels() -> None:
+    teacher, student, labels = pair_of_views(600)
+    (split,) = draw_splits(labels, seeds=[0], n_labeled=60, n_unlabeled=300, n_test=200)
+    flipped = labels.values.copy()
+    flipped[split.test] = 1 - flipped[split.test]
+    seen, blind = (
+        fit_seed(teacher, student, replace(labels, values=values), split=split, config=CONFIG)
+        for values in (labels.values, flipped)
+    )
+    for system, scores in seen.test_scores.items():
+        np.testing.assert_array_equal(scores, blind.test_scores[system])
+
+
+def test_names_and_order_of_classes_change_no_score() -> None:
+    teacher, student, labels = pair_of_views(700, classes=3)
+    splits = draw_splits(labels, seeds=range(3), n_labeled=80, n_unlabeled=300, n_test=200)
+    swapped = Labels(values=np.array([2, 0, 1])[labels.values], classes=("x", "y", "z"))
+    one, other = (run_w2s(teacher, student, y, splits=splits, config=CONFIG)[0] for y in (labels, swapped))
+    for system, each in one.systems.items():
+        assert other.systems[system].scores["accuracy"].value == pytest.approx(each.scores["accuracy"].value, abs=1e-12)
+    assert other.students["vanilla"].gain.value == pytest.approx(one.students["vanilla"].gain.value, abs=1e-12)
+
+
+def test_a_student_with_the_teachers_features_and_no_penalty_to_pay_agrees_with_it() -> None:
+    teacher, _, labels = pair_of_views(900)
+    splits = draw_splits(labels, seeds=range(3), n_labeled=80, n_unlabeled=500, n_test=200)
+    result, _ = run_w2s(teacher, teacher, labels, splits=splits, config=CONFIG)
+    agreement = result.students["vanilla"].agreement
+    assert agreement.value > 0.99
+    assert any("can be copied" in note for note in result.notes)
+    assert result.students["vanilla"].gain.value == pytest.approx(0, abs=0.01)
+
+
+def test_a_copy_of_the_teacher_is_noticed_in_regression_and_decides_nothing() -> None:
+    teacher, _, _ = pair_of_views(900, seed=4)
+    labels = Labels(values=teacher.X[:, 0] + np.random.default_rng(0).standard_normal(900), classes=None)
+    splits = draw_splits(labels, seeds=range(3), n_labeled=80, n_unlabeled=500, n_test=200)
+    result, _ = run_w2s(teacher, teacher, labels, splits=splits, config=replace(CONFIG, task="regression"))
+    assert any("Try another teacher" in note for note in result.notes)
+    assert (result.verdict.call, result.verdict.recommend) == ("unresolved", "labels_directly")
+
+
+def test_ceiling_on_all_labels_is_fitted_to_both_parts() -> None:
+    teacher, student, labels = pair_of_views(600)
+    (split,) = draw_splits(labels, seeds=[0], n_labeled=60, n_unlabeled=300, n_test=200)
+    both = fit_seed(teacher, student, labels, split=split, config=replace(CONFIG, ceiling="L+U"))
+    rows = np.concatenate([split.labeled, split.unlabeled])
+    Y = np.eye(2)[labels.values[rows]]
+    theirs = RidgeCV(alphas=[both.heads["ceiling"].alpha]).fit(student.X[rows], Y)
+    np.testing.assert_allclose(both.heads["ceiling"].coef, theirs.coef_.T, atol=1e-8)
+
+
+def test_regression_reports_r2_and_squared_error() -> None:
+    teacher, student, _ = pair_of_views(900, seed=4)
+    y = student.X[:, 0] + student.X[:, 1] + np.random.default_rng(0).standard_normal(900)
+    labels = Labels(values=y, classes=None)
+    splits = draw_splits(labels, seeds=range(3), n_labeled=80, n_unlabeled=400, n_test=200)
+    result, outcomes = run_w2s(teacher, student, labels, splits=splits, config=replace(CONFIG, task="regression"))
+    vanilla = result.students["vanilla"]
+    assert result.score == "r2"
+    said, taught = (np.concatenate([o.test_scores[name][:, 0] for o in outcomes]) for name in ("vanilla", "teacher"))
+    assert vanilla.agreement.value == pytest.approx(r2_score(taught, said))
+    assert set(vanilla.error_imitation) == {"teacher_error"}
+    pool = [cell["value"] for cell in result.to_record() if cell["part"] == "unlabeled" and cell["metric"] == "r2"]
+    assert pool == pytest.approx([r2_score(y[o.split.unlabeled], o.pseudolabels[:, 0]) for o in outcomes])
+    errors = [
+        np.mean((outcome.test_scores[name][:, 0] - y[outcome.split.test]) ** 2)
+        for name in ("vanilla", "teacher", "ceiling")
+        for outcome in outcomes
+    ]
+    ours, weak, top = np.reshape(errors, (3, 3)).mean(axis=1)
+    assert vanilla.scores["squared_error"].value == pytest.approx(ours)
+    # PGR is one number, whether of R² or of squared error, when all seeds have one variance of y
+    assert vanilla.pgr.value == pytest.approx((weak - ours) / (weak - top), abs=0.02)
+    assert result.to_dict()["majority_rate"] is None
+
+
+def test_tidy_rows_hold_every_score_of_every_seed() -> None:
+    teacher, student, labels = pair_of_views(700)
+    splits = draw_splits(labels, seeds=range(3), n_labeled=80, n_unlabeled=300, n_test=200)
+    result, _ = run_w2s(teacher, student, labels, splits=splits, config=CONFIG)
+    rows = list(result.to_record())
+    accuracy = [r for r in rows if r["metric"] == "accuracy" and r["part"] == "test" and r["system"] == "student"]
+    assert [row["seed"] for row in accuracy] == [0, 1, 2]
+    mean = np.mean([row["value"] for row in accuracy])
+    assert mean == pytest.approx(result.students["vanilla"].scores["accuracy"].value)
+    keys = {"seed", "part", "system", "strategy", "metric", "group", "value", "n", "n_labeled", "n_unlabeled"}
+    assert all(set(row) == keys for row in rows)
+
+
+def test_one_split_says_that_it_covers_test_rows_only() -> None:
+    teacher, student, labels = pair_of_views(700)
+    splits = draw_splits(labels, seeds=[0], n_labeled=80, n_unlabeled=300, n_test=200)
+    result, _ = run_w2s(teacher, student, labels, splits=splits, config=CONFIG)
+    assert any("test rows only" in note for note in result.notes)
+
+
+def test_nearly_exhausting_the_table_is_said() -> None:
+    teacher, student, labels = pair_of_views(600)
+    splits = draw_splits(labels, seeds=range(2), n_labeled=80, n_unlabeled=300, n_test=200)
+    result, _ = run_w2s(teacher, student, labels, splits=splits, config=CONFIG)
+    assert any("97% of the rows" in note for note in result.notes)
+
+
+def test_rows_must_match_and_two_classes_be_labeled() -> None:
+    teacher, student, labels = pair_of_views(100)
+    with pytest.raises(ShapeError, match="got 99 rows and 100"):
+        run_w2s(feature_set(teacher.X[1:], "teacher features"), student, labels, splits=[], config=CONFIG)
+    one_class = np.flatnonzero(labels.values == 0)
+    rest = np.setdiff1d(np.arange(100), one_class[:10])
+    split = Split(labeled=one_class[:10], unlabeled=rest[:40], test=rest[40:], seed=0)
+    with pytest.raises(SplitError, match="must hold two classes"):
+        run_w2s(teacher, student, labels, splits=[split], config=CONFIG)

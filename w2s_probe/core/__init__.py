@@ -1,0 +1,1 @@
+"""What every layer uses: configs, features, labels, groups, splits, errors; files that nobody should trust; JSON."""

@@ -1,0 +1,109 @@
+"""Checks of user input, with every message about bad arrays in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from w2s_probe.core.errors import ShapeError
+
+__all__ = ["BLOCK_ROWS", "as_matrix", "check_same_rows", "check_weights", "row_blocks"]
+
+BLOCK_ROWS = 2048
+
+
+def as_matrix(X: ArrayLike, name: str) -> NDArray[np.floating[Any]]:
+    """Return `X` as a finite float array of two dimensions, without copying floats.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        Anything numpy can turn into numbers; memory maps stay memory maps.
+    name : str
+        What the array is to the user, for the message: ``"teacher features"``.
+
+    Returns
+    -------
+    array of shape (n, d)
+        float32 or float64 as given; float16 becomes float32, all else float64.
+
+    Raises
+    ------
+    ShapeError
+        If `X` is not two-dimensional, is empty, holds anything but numbers,
+        or holds NaN or infinite values.
+    """
+    array = np.asanyarray(X)
+    if array.dtype.kind not in "fiub":
+        msg = (
+            f"{name} must be numbers: got an array of dtype {array.dtype!s:.60}. Save a plain float32 or float64 array."
+        )
+        raise ShapeError(msg)
+    if array.ndim != 2:
+        msg = (
+            f"{name} must have two dimensions (rows, features): got shape {array.shape}. "
+            "Use reshape(-1, 1) for a single feature."
+        )
+        raise ShapeError(msg)
+    if 0 in array.shape:
+        msg = f"{name} must not be empty: got shape {array.shape}. Check how they were saved."
+        raise ShapeError(msg)
+    if array.dtype not in (np.float32, np.float64):  # halves, extended and foreign byte orders, integers
+        single = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
+            array = array.astype(np.float32 if single else np.float64)
+    for rows in row_blocks(len(array)):
+        finite = np.isfinite(array[rows])
+        if not finite.all():
+            i, j = np.argwhere(~finite)[0]
+            msg = (
+                f"{name} must be finite: row {rows.start + i}, column {j} is "
+                f"{array[rows.start + i, j]}. Remove or repair such rows first."
+            )
+            raise ShapeError(msg)
+    return array
+
+
+def check_same_rows(name: str, n: int, other_name: str, other_n: int) -> None:
+    """Raise `ShapeError` unless both arrays describe the same number of rows."""
+    if n != other_n:
+        msg = (
+            f"{name} must have one row for each row of {other_name}: got {n} rows "
+            f"and {other_n}. Save them in the same order, or give both an id to align by."
+        )
+        raise ShapeError(msg)
+
+
+def check_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64]:
+    """Return sample weights of shape (n,), ones if none are given.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one finite, non-negative weight for each row, or all are 0.
+    """
+    if weights is None:
+        return np.ones(n)
+    w = np.asarray(weights, dtype=np.float64)
+    if w.shape != (n,):
+        msg = f"sample_weight must have shape ({n},): got {w.shape}. Give one weight a row."
+        raise ShapeError(msg)
+    if not np.isfinite(w).all() or (w < 0).any():
+        msg = (
+            "sample_weight must be finite and non-negative: "
+            f"got values from {w.min()} to {w.max()}. Repair the weights first."
+        )
+        raise ShapeError(msg)
+    if not w.any():
+        msg = "sample_weight must leave some row: got a weight of zero for every row. Give one of them a weight."
+        raise ShapeError(msg)
+    return w
+
+
+def row_blocks(n: int, size: int = BLOCK_ROWS) -> Iterable[slice]:
+    """Yield slices that cover ``range(n)`` in blocks of at most `size` rows."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))

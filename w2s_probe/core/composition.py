@@ -1,0 +1,243 @@
+"""What parts are made of: the share of each class, and of conflicting rows within each class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.core.errors import SplitError
+from w2s_probe.core.groups import Groups
+from w2s_probe.core.labels import Labels
+
+__all__ = ["Composition", "composition_of", "first_of_each", "stratified"]
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Composition:
+    """Rows by class and conflict, and the mix that each part is asked to have.
+
+    Parameters
+    ----------
+    strata : array of int, shape (n,)
+        Twice the class, plus 1 for a row that conflicts with what is usual for its class.
+    class_shares : array of shape (K,)
+        Share of each class in every part; they sum to 1.
+    minority : mapping of part to array of shape (K,)
+        Share of conflicting rows within each class of that part.
+    stratum_names : tuple of str
+        Names of the strata for messages.
+    """
+
+    strata: NDArray[np.int64]
+    class_shares: NDArray[np.float64]
+    minority: Mapping[str, NDArray[np.float64]]
+    stratum_names: tuple[str, ...]
+
+    def quotas(self, part: str, size: int) -> Counts:
+        """Return how many rows of each stratum a part of this size has, shape (2K,).
+
+        Classes share the size by largest remainder; conflicting rows are rounded within each class.
+
+        Parameters
+        ----------
+        part : str
+            labeled, unlabeled or test.
+        size : int
+            Rows of the part.
+        """
+        exact = size * self.class_shares
+        of_class = np.floor(exact + 1e-9).astype(np.int64)
+        rest = np.argsort(of_class - exact, kind="stable")[: size - int(of_class.sum())]
+        of_class[rest] += 1
+        minority = np.floor(of_class * self.minority[part] + 0.5 + 1e-9).astype(np.int64)
+        return np.column_stack([of_class - minority, minority]).ravel()
+
+    def shares(self, part: str) -> NDArray[np.float64]:
+        """Return the share of each stratum in a part that is as asked for, shape (2K,).
+
+        Parameters
+        ----------
+        part : str
+            labeled, unlabeled or test.
+        """
+        minority = self.minority[part]
+        return np.column_stack([self.class_shares * (1 - minority), self.class_shares * minority]).ravel()
+
+    def counts(self, rows: NDArray[np.intp]) -> Counts:
+        """Return how many of these rows each stratum has, shape (2K,)."""
+        return np.bincount(self.strata[rows], minlength=2 * len(self.class_shares))
+
+    def largest(self, part: str, available: Counts, *, most: int) -> int:
+        """Return the largest size of a part that these rows can supply; by bisection.
+
+        Parameters
+        ----------
+        part : str
+            As in `quotas`.
+        available : array of int, shape (2K,)
+            Rows of each stratum.
+        most : int
+            No larger size is looked for.
+        """
+        low, high = 0, most + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            fits = bool((self.quotas(part, middle) <= available).all())
+            low, high = (middle, high) if fits else (low, middle)
+        return low
+
+    def checked_quotas(self, part: str, size: int, available: Counts) -> Counts:
+        """Return `quotas`, or raise `SplitError` with the largest size that these rows can supply.
+
+        Parameters
+        ----------
+        part, size, available
+            As in `quotas` and `largest`.
+        """
+        quotas = self.quotas(part, size)
+        of_class = quotas.reshape(-1, 2).sum(axis=1)
+        short = np.flatnonzero(quotas > available)
+        if not len(short) and of_class.all():
+            return quotas
+        most = self.largest(part, available, most=size)
+        if not len(short):
+            msg = f"the {part} part must hold every class: {size} rows are too few for {len(of_class)}. Ask for more."
+            raise SplitError(msg)
+        worst = int(short[(quotas[short] - available[short]).argmax()])
+        msg = (
+            f"the {part} part needs {quotas[worst]} rows of {self.stratum_names[worst]} to have {size} rows in the "
+            f"shares asked for: {available[worst]} are left. The largest size that fits is {most}."
+        )
+        raise SplitError(msg)
+
+
+def composition_of(
+    labels: Labels, groups: Groups | None, *, etas: Mapping[str, float | None], balance_classes: bool
+) -> Composition:
+    """Return the composition that is asked for; what is not asked for is as in all rows.
+
+    Parameters
+    ----------
+    labels : Labels
+        Ground truth, with classes.
+    groups : Groups or None
+        With a cue, if any eta is given.
+    etas : mapping of part to float or None
+        Fraction of conflicting rows within each class; None is the data's own.
+    balance_classes : bool
+        Whether all classes have the same share.
+    """
+    classes = labels.classes or ()
+    codes = labels.values
+    totals = np.bincount(codes, minlength=len(classes))
+    conflicting = np.zeros(len(codes), dtype=np.bool_) if groups is None else groups.conflicting
+    own = np.bincount(codes[conflicting], minlength=len(classes)) / totals
+    minority = {part: own if eta is None else np.full(len(classes), eta) for part, eta in etas.items()}
+    uniform = np.full(len(classes), 1 / len(classes))
+    names = tuple(f"class {label!r}{side}" for label in classes for side in _sides(groups, label))
+    return Composition(
+        strata=2 * codes + conflicting,
+        class_shares=uniform if balance_classes else totals / totals.sum(),
+        minority=minority,
+        stratum_names=names,
+    )
+
+
+def _sides(groups: Groups | None, label: str) -> tuple[str, str]:
+    usual = groups.cue.get(label) if groups else None
+    return (f" with {usual!r}", f" without {usual!r}") if usual else ("", "")
+
+
+Rows = NDArray[np.intp]
+
+
+def first_of_each(rows: Rows, strata: NDArray[np.int64], quotas: NDArray[np.int64]) -> Rows:
+    """Return the first rows of each stratum, in their order.
+
+    Parameters
+    ----------
+    rows : array of int
+        Rows to choose from.
+    strata : array of int, shape (n,)
+        Stratum of every row of the table.
+    quotas : array of int
+        How many rows of each stratum, at most as many as there are.
+    """
+    codes = strata[rows]
+    by_class = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[by_class], np.arange(len(quotas)))
+    position = np.empty(len(rows), dtype=np.intp)
+    position[by_class] = np.arange(len(rows)) - starts[codes[by_class]]
+    return rows[position < quotas[codes]]
+
+
+def stratified(
+    rows: Rows,
+    strata: NDArray[np.int64],
+    size: int | None,
+    *,
+    reserve: int,
+    part: str,
+    shares: NDArray[np.int64] | None = None,
+) -> Rows:
+    """Return the first rows of each class, as many as its share of `size`.
+
+    Parameters
+    ----------
+    rows, strata
+        As in `first_of_each`.
+    size : int or None
+        Rows wanted; None is all of them.
+    reserve : int
+        Rows of each class that stay for the parts after it.
+    part : str
+        Whose rows they are, for messages.
+    shares : array of int, optional
+        Proportions of the classes; by default those of `rows`.
+
+    Raises
+    ------
+    SplitError
+        If there are too few rows, of all or of a class.
+    """
+    if size is None:
+        return rows
+    if size > len(rows):
+        msg = (
+            f"the {part} part needs {size} rows: only {len(rows)} are left, since identical items and rows "
+            "of one source stay on one side. Ask for fewer rows."
+        )
+        raise SplitError(msg)
+    codes = strata[rows]
+    counts = np.bincount(codes, minlength=int(strata.max()) + 1)
+    quotas = _shares(size, counts, counts if shares is None else shares, reserve=reserve, part=part)
+    return first_of_each(rows, strata, quotas)
+
+
+def _shares(
+    size: int, counts: NDArray[np.int64], proportions: NDArray[np.int64], *, reserve: int, part: str
+) -> NDArray[np.int64]:
+    """Return whole shares of `size`, at most `counts`, in proportion to `proportions`, by largest remainder.
+
+    Each class with rows gets at least one and leaves `reserve` rows for the parts after it.
+    """
+    some = (counts > 0).astype(np.int64)
+    most = np.maximum(counts - reserve, 0)
+    if size < some.sum() or size > most.sum() or (most < some).any():
+        msg = (
+            f"the {part} part must hold every class and leave some of each to the others: {size} rows are asked "
+            f"of {int(counts.sum())} in {int(some.sum())} classes. Change the sizes, or merge rare classes."
+        )
+        raise SplitError(msg)
+    exact = size * proportions / proportions.sum()
+    shares = np.clip(np.floor(exact).astype(np.int64), some, most)
+    while (missing := size - int(shares.sum())) != 0:
+        room = shares < most if missing > 0 else shares > some
+        urgency = np.where(room, np.sign(missing) * (exact - shares), -np.inf)
+        shares[urgency.argmax()] += np.sign(missing)
+    return shares

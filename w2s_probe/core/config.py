@@ -1,0 +1,391 @@
+"""Every setting of an experiment and its default, written once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from itertools import product
+from typing import Any, Literal
+
+from w2s_probe.core.errors import ConfigError
+
+__all__ = ["DataConfig", "DiagnoseConfig", "GroupBy", "Head", "SweepConfig", "System", "W2SConfig"]
+
+GroupBy = Literal["cell", "column"]
+Head = Literal["ridge", "softmax"]
+System = Literal["teacher", "student", "baseline", "ceiling"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """Which table, and which of its columns mean what.
+
+    Parameters
+    ----------
+    data : str
+        Path of a CSV, Parquet or NDJSON table, of a folder of images, or ``builtin:NAME``.
+    text, image : str or None
+        Column of the items: texts, or image files relative to the table's folder.
+    label, group, id : str or None
+        Columns of the ground truth, the group value and the row ids.
+    split : str or None
+        Column with the values labeled, unlabeled and test; other rows are drawn. Of train, val and
+        test, or 0, 1 and 2, test is the test part, train is drawn from, and val takes no part.
+    group_split : str or None
+        Column of sources whose rows stay in one part.
+    skip_damaged : bool
+        Leave out rows whose image cannot be decoded, instead of refusing the data.
+    """
+
+    data: str
+    text: str | None = None
+    image: str | None = None
+    label: str = "label"
+    group: str | None = None
+    id: str | None = None
+    split: str | None = None
+    group_split: str | None = None
+    skip_damaged: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        return asdict(self)
+
+
+_BY_HEAD: dict[str, dict[str, Any]] = {
+    "ridge": {"scale": "none", "student_alpha": "gcv", "alphas": 33},
+    "softmax": {"scale": "standard", "student_alpha": "cv", "alphas": 13},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class W2SConfig:
+    """One weak-to-strong experiment on frozen features.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}
+        How labels are read.
+    n_labeled, n_unlabeled, n_test : int or None
+        Rows in each part; None is resolved by `splits.draw_splits`.
+    seed, seeds : int
+        Seeds ``seed … seed + seeds - 1`` each redraw the parts.
+    head : {"ridge", "softmax"}
+        Linear head on the frozen features.
+    scale : {"none", "standard"}
+        Scaling of features, fitted on a head's own training rows; by default none for ridge
+        heads, standard for softmax heads.
+    pseudolabels : {"soft", "hard"}
+        Teacher's raw scores, or one-hot rows of its decisions.
+    teacher_alpha : float or None
+        A strength of the teacher's head; None chooses it.
+    student_alpha : {"gcv", "cv"} or float
+        Rule for the student's strength, which reads pseudolabels only: GCV for ridge heads,
+        cross-validation for softmax heads. A number is the strength of student, baseline and
+        ceiling.
+    ceiling : {"U", "L+U"}
+        Rows whose true labels the ceiling is trained on.
+    alphas : int
+        Strengths tried, from 1e-4 to 1e4 times the mean eigenvalue of the Gram; by default 33
+        for ridge heads, 13 for softmax heads.
+    strategies : tuple of str
+        How students learn; the verdict speaks of the first.
+    settings : mapping
+        ``{"STRATEGY.FIELD": value}`` for the strategies' own configs.
+    level : float
+        Level of every interval, in (0, 1).
+    group_by : {"cell", "column"}
+        Groups are cells of label and group value, or group values alone (always for regression).
+    cue : mapping of label to value
+        The usual group value of a label, where it is not the one that `groups.usual_values` finds.
+    eta_labeled, eta_unlabeled, eta_test : float or None
+        Fraction of rows within each class of a part whose group value conflicts with the usual one; None is
+        the data's own.
+    balance_classes : bool
+        Whether all classes have the same share of every drawn part.
+    """
+
+    task: Literal["classification", "regression"] = "classification"
+    n_labeled: int | None = None
+    n_unlabeled: int | None = None
+    n_test: int | None = None
+    seed: int = 0
+    seeds: int = 5
+    head: Literal["ridge", "softmax"] = "ridge"
+    scale: Literal["none", "standard"] | None = None
+    pseudolabels: Literal["soft", "hard"] = "soft"
+    teacher_alpha: float | None = None
+    student_alpha: Literal["gcv", "cv"] | float | None = None
+    ceiling: Literal["U", "L+U"] = "U"
+    alphas: int | None = None
+    strategies: tuple[str, ...] = ("vanilla",)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    level: float = 0.95
+    group_by: GroupBy = "cell"
+    cue: Mapping[str, str] = field(default_factory=dict)
+    eta_labeled: float | None = None
+    eta_unlabeled: float | None = None
+    eta_test: float | None = None
+    balance_classes: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in _BY_HEAD[self.head].items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        if self.head == "softmax" and self.task == "regression":
+            msg = "a softmax head needs classes: got --task regression. Use --head ridge."
+            raise ConfigError(msg)
+        if self.pseudolabels == "hard" and self.task == "regression":
+            msg = "hard pseudolabels need classes: got --task regression. Use --pseudolabels soft."
+            raise ConfigError(msg)
+        self._check_strengths()
+        self._check_groups()
+        for name, least in {"n_labeled": 2, "n_unlabeled": 2, "n_test": 2, "seeds": 1, "seed": 0, "alphas": 1}.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                msg = f"{name} must be at least {least}: got {value}. Give a larger number."
+                raise ConfigError(msg)
+        if not 0 < self.level < 1:
+            msg = f"level must lie between 0 and 1: got {self.level}. Use 0.95 for 95 % intervals."
+            raise ConfigError(msg)
+        if not self.strategies or len(set(self.strategies)) != len(self.strategies):
+            msg = f"strategies must be distinct and at least one: got {list(self.strategies)}. Name each once."
+            raise ConfigError(msg)
+
+    def _check_strengths(self) -> None:
+        rule = _BY_HEAD[self.head]["student_alpha"]
+        if isinstance(self.student_alpha, str) and self.student_alpha != rule:
+            msg = f"student_alpha must be {rule!r} or a number for {self.head} heads: got {self.student_alpha!r}."
+            raise ConfigError(msg)
+        for name in ("teacher_alpha", "student_alpha"):
+            value = getattr(self, name)
+            if isinstance(value, float) and not 0 < value < math.inf:
+                msg = f"{name} must be finite and above 0: got {value}. Leave it out to have it chosen."
+                raise ConfigError(msg)
+
+    def _check_groups(self) -> None:
+        for part, eta in self.etas.items():
+            if eta is not None and not 0 <= eta <= 1:
+                msg = f"eta_{part} must lie between 0 and 1: got {eta}. It is a fraction of the rows of a class."
+                raise ConfigError(msg)
+        if self.composed and self.task == "regression":
+            msg = "eta and --balance-classes speak of classes: got --task regression. Drop them."
+            raise ConfigError(msg)
+
+    @property
+    def etas(self) -> dict[str, float | None]:
+        """Fraction of conflicting rows asked of each part; None is the data's own."""
+        return {"labeled": self.eta_labeled, "unlabeled": self.eta_unlabeled, "test": self.eta_test}
+
+    @property
+    def all_etas(self) -> tuple[float | None, ...]:
+        """Every fraction of conflicting rows that is asked for; None is the data's own."""
+        return tuple(self.etas.values())
+
+    @property
+    def composed(self) -> bool:
+        """Whether parts must have shares of their own, of classes or of conflicting rows."""
+        return self.balance_classes or any(eta is not None for eta in self.etas.values())
+
+    def fit_options(self, system: System) -> dict[str, Any]:
+        """Return what the fit of a system's head is told: scaling, and its strength or how to choose it.
+
+        Parameters
+        ----------
+        system : {"teacher", "student", "baseline", "ceiling"}
+            Whose head it is.
+        """
+        given = self.teacher_alpha if system == "teacher" else self.student_alpha
+        common = {"scale": self.scale, "points": self.alphas}
+        if isinstance(given, float):
+            return {**common, "alpha": given}
+        return {**common, "rule": given} if system == "student" else common
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
+        return {**asdict(self), "strategies": list(self.strategies)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnoseConfig:
+    """How a pair of feature spaces is diagnosed.
+
+    Parameters
+    ----------
+    energy : float
+        Fraction of centered energy that a space's kept principal axes hold, in (0, 1], wherever
+        overlap is measured.
+    neighbors : int
+        Neighbors of the maximum-likelihood dimension.
+    mutual_neighbors : int
+        Neighbors of the mutual overlap; at most `neighbors`.
+    sample : int
+        Rows, drawn by seed, for all that needs neighbors or cosines.
+    seed : int
+        Of everything drawn.
+    """
+
+    energy: float = 0.99
+    neighbors: int = 20
+    mutual_neighbors: int = 10
+    sample: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.energy <= 1:
+            msg = f"energy must lie above 0 and be at most 1: got {self.energy}. Use 0.99 for 99 %."
+            raise ConfigError(msg)
+        for name, least in {"neighbors": 2, "mutual_neighbors": 1, "sample": 3, "seed": 0}.items():
+            if getattr(self, name) < least:
+                msg = f"{name} must be at least {least}: got {getattr(self, name)}. Give a larger number."
+                raise ConfigError(msg)
+        if self.mutual_neighbors > self.neighbors:
+            msg = (
+                f"mutual_neighbors must be at most neighbors: got {self.mutual_neighbors} and {self.neighbors}. "
+                "Lower one or raise the other."
+            )
+            raise ConfigError(msg)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
+        return asdict(self)
+
+
+AXES = (
+    "n_labeled",
+    "n_unlabeled",
+    "teacher_alpha",
+    "student_alpha",
+    "head",
+    "strategies",
+    "eta_labeled",
+    "eta_unlabeled",
+    "seeds",
+)
+_DEFAULT: dict[str, Any] = {each.name: each.default for each in fields(W2SConfig)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepConfig:
+    """Weak-to-strong experiments on a grid: the product of the axes, each a tuple of distinct values.
+
+    Parameters
+    ----------
+    n_labeled, n_unlabeled : tuple of int or None
+        Sizes of the labeled part and of the pool; None is resolved by `splits.draw_grid`.
+    teacher_alpha, student_alpha : tuple of float or None
+        Strengths of the heads, with the meaning they have in `W2SConfig`; None chooses them.
+    head : tuple of {"ridge", "softmax"}
+        Kinds of linear heads.
+    strategies : tuple of str
+        How students learn.
+    eta_labeled, eta_unlabeled : tuple of float or None
+        Fractions of conflicting rows of the labeled part and of the pool.
+    seeds : tuple of int
+        Each redraws all parts.
+    task : {"classification", "regression"}
+        As in `W2SConfig`, like all fields below: the same for the whole grid.
+    n_test, alphas : int or None
+        Test rows; strengths tried.
+    scale : {"none", "standard"} or None
+        Scaling of features.
+    pseudolabels : {"soft", "hard"}
+        Scores or decisions.
+    ceiling : {"U", "L+U"}
+        Rows of the ceiling.
+    settings, cue : mapping
+        Strategies' own settings; usual group values.
+    level : float
+        Level of every interval, in (0, 1).
+    group_by : {"cell", "column"}
+        What a group is.
+    eta_test : float or None
+        Fraction of conflicting test rows.
+    balance_classes : bool
+        Whether all classes have the same share.
+    """
+
+    n_labeled: tuple[int | None, ...] = (None,)
+    n_unlabeled: tuple[int | None, ...] = (None,)
+    teacher_alpha: tuple[float | None, ...] = (None,)
+    student_alpha: tuple[float | None, ...] = (None,)
+    head: tuple[Head, ...] = (_DEFAULT["head"],)
+    strategies: tuple[str, ...] = _DEFAULT["strategies"]
+    eta_labeled: tuple[float | None, ...] = (None,)
+    eta_unlabeled: tuple[float | None, ...] = (None,)
+    seeds: tuple[int, ...] = tuple(range(_DEFAULT["seed"], _DEFAULT["seed"] + _DEFAULT["seeds"]))
+    task: Literal["classification", "regression"] = _DEFAULT["task"]
+    n_test: int | None = None
+    scale: Literal["none", "standard"] | None = None
+    pseudolabels: Literal["soft", "hard"] = _DEFAULT["pseudolabels"]
+    ceiling: Literal["U", "L+U"] = _DEFAULT["ceiling"]
+    alphas: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    level: float = _DEFAULT["level"]
+    group_by: GroupBy = _DEFAULT["group_by"]
+    cue: Mapping[str, str] = field(default_factory=dict)
+    eta_test: float | None = None
+    balance_classes: bool = _DEFAULT["balance_classes"]
+
+    def __post_init__(self) -> None:
+        for name in AXES:
+            _check_axis(name, getattr(self, name))
+        for head in self.head:
+            for strengths in product(self.teacher_alpha, self.student_alpha):
+                self.run_config(head, *strengths)
+        for etas in product(self.eta_labeled, self.eta_unlabeled):
+            self.run_config(self.head[0], None, None, etas)
+        for name in ("n_labeled", "n_unlabeled"):
+            for size in getattr(self, name):
+                W2SConfig(**{name: size})
+        W2SConfig(seed=min(self.seeds))
+
+    def run_config(
+        self,
+        head: Head,
+        teacher_alpha: float | None,
+        student_alpha: float | None,
+        etas: tuple[float | None, float | None] = (None, None),
+    ) -> W2SConfig:
+        """Return the experiment at one kind of head and two strengths; sizes and seeds are not in it.
+
+        Parameters
+        ----------
+        head : {"ridge", "softmax"}
+            Of the axis.
+        teacher_alpha, student_alpha : float or None
+            Of their axes.
+        etas : tuple of float or None
+            Fractions of conflicting rows of the labeled part and of the pool, of their axes.
+        """
+        single = {each.name for each in fields(W2SConfig)} & {each.name for each in fields(self)} - set(AXES)
+        return W2SConfig(
+            head=head,
+            teacher_alpha=teacher_alpha,
+            student_alpha=student_alpha,
+            strategies=self.strategies,
+            eta_labeled=etas[0],
+            eta_unlabeled=etas[1],
+            **{name: getattr(self, name) for name in single},
+        )
+
+    @property
+    def all_etas(self) -> tuple[float | None, ...]:
+        """Every fraction of conflicting rows that is asked for; None is the data's own."""
+        return (*self.eta_labeled, *self.eta_unlabeled, self.eta_test)
+
+    @property
+    def composed(self) -> bool:
+        """Whether parts must have shares of their own, of classes or of conflicting rows."""
+        return self.balance_classes or any(eta is not None for eta in self.all_etas)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+def _check_axis(name: str, values: Sequence[object]) -> None:
+    if not values or len(set(values)) != len(values):
+        msg = f"{name} must be distinct values, at least one: got {list(values)!s:.60}. Name each once."
+        raise ConfigError(msg)

@@ -1,0 +1,129 @@
+"""Features of examples, and everything that decided their numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.core.arrays import as_matrix, check_same_rows
+from w2s_probe.core.errors import DataError, ShapeError
+
+__all__ = ["EmbeddingSpec", "FeatureSet"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingSpec:
+    """Everything that can change a number of an embedding, and nothing else.
+
+    Two specs with one fingerprint give the same features for the same item; paths, clocks,
+    devices, threads and batch sizes are therefore not part of it.
+
+    Parameters
+    ----------
+    backbone : str
+        Kind and name, as in ``packaged:minilm-l6@2``; only the kind where a name is a path.
+    revision : str
+        Hash of the weights and of the files that say how they are used.
+    pooling, normalization, preprocessing, prompt : str
+        How tokens or pixels become one vector, in words; empty if `revision` covers it.
+    dtype : str
+        Type the features are stored in.
+    """
+
+    backbone: str
+    revision: str
+    pooling: str = ""
+    normalization: str = ""
+    preprocessing: str = ""
+    prompt: str = ""
+    dtype: str = "float32"
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the fields in readable form."""
+        return asdict(self)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the fields, in hexadecimal."""
+        text = json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FeatureSet:
+    """Features of identified rows; no labels inside.
+
+    Parameters
+    ----------
+    ids : sequence of str, length n
+        One distinct id for each row.
+    X : array of shape (n, d)
+        Finite float32 or float64 features, made read-only; may be a memory map.
+    spec : EmbeddingSpec
+        Where the numbers come from.
+    name : str
+        What the features are to the user, for messages: ``"teacher features"``.
+    """
+
+    ids: NDArray[np.str_]
+    X: NDArray[np.floating[Any]]
+    spec: EmbeddingSpec
+    name: str = "features"
+
+    def __post_init__(self) -> None:
+        X = as_matrix(self.X, self.name).view()
+        X.flags.writeable = False
+        ids = np.asarray(self.ids, dtype=np.str_)
+        check_same_rows(self.name, len(X), "ids", len(ids))
+        object.__setattr__(self, "X", X)
+        object.__setattr__(self, "ids", ids)
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def take(self, rows: NDArray[np.intp]) -> FeatureSet:
+        """Return the given rows, in the given order, as a copy.
+
+        Parameters
+        ----------
+        rows : array of int, shape (m,)
+            Positions.
+        """
+        return FeatureSet(ids=self.ids[rows], X=self.X[rows], spec=self.spec, name=self.name)
+
+    def align(self, ids: Sequence[str] | NDArray[np.str_]) -> FeatureSet:
+        """Return the rows with these ids, in this order.
+
+        Parameters
+        ----------
+        ids : sequence of str, length m
+            Wanted rows; each must be here.
+
+        Raises
+        ------
+        ShapeError
+            If an id occurs twice here, so that its row is not known.
+        DataError
+            If an id is missing here.
+        """
+        order = np.argsort(self.ids, kind="stable")
+        known = self.ids[order]
+        if len(known) > 1 and (known[1:] == known[:-1]).any():
+            twice = known[1:][known[1:] == known[:-1]][0]
+            msg = f"{self.name} must have distinct ids: got {str(twice)!r} twice. Make the ids distinct."
+            raise ShapeError(msg)
+        wanted = np.asarray(ids, dtype=np.str_)
+        at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        missing = known[at] != wanted
+        if missing.any():
+            msg = (
+                f"{self.name} must hold every id of the data: {int(missing.sum())} of {len(wanted)} "
+                f"are missing, the first is {str(wanted[missing][0])!r}. Embed the missing rows first."
+            )
+            raise DataError(msg)
+        return self.take(order[at])

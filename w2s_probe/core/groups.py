@@ -1,0 +1,183 @@
+"""Which group each row belongs to, and which rows conflict with what is usual for their label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isnan
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.core.errors import DataError, did_you_mean, listed
+from w2s_probe.core.labels import Labels, class_name
+
+__all__ = ["Groups", "read_groups", "usual_values"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Groups:
+    """A group value for each of n rows, and the groups made of it.
+
+    Parameters
+    ----------
+    values : array of int, shape (n,)
+        Position of each row's value in `value_names`.
+    value_names : tuple of str
+        Distinct values of the column, sorted.
+    codes : array of int, shape (n,)
+        Position of each row's group in `names`.
+    names : tuple of str
+        Groups: ``LABEL|VALUE`` for cells of label and value that have rows, or the values alone.
+    cue : mapping of label to value
+        The usual value of each label; empty if there is none to name.
+    conflicting : array of bool, shape (n,)
+        Rows whose value is not the usual one of their label: the minority. All False without a cue.
+    """
+
+    values: NDArray[np.intp]
+    value_names: tuple[str, ...]
+    codes: NDArray[np.intp]
+    names: tuple[str, ...]
+    cue: Mapping[str, str]
+    conflicting: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """Fraction of all rows that each group has, shape (G,)."""
+        return np.bincount(self.codes, minlength=len(self.names)) / len(self.codes)
+
+
+def read_groups(
+    column: Sequence[Any],
+    labels: Labels,
+    *,
+    name: str,
+    by: Literal["cell", "column"] = "cell",
+    cue: Mapping[str, str] | None = None,
+) -> Groups:
+    """Return a group column as groups.
+
+    Parameters
+    ----------
+    column : sequence of length n
+        Values, none of them missing.
+    labels : Labels
+        Ground truth of the same rows.
+    name : str
+        Name of the column, for messages.
+    by : {"cell", "column"}
+        Groups are cells of label and value, or values alone; always values for regression.
+    cue : mapping of label to value, optional
+        The usual value of each label that the user names; others are found by `usual_values`.
+
+    Raises
+    ------
+    DataError
+        If a value is missing, there is only one value, or `cue` names what is not there.
+    """
+    missing = [i for i, value in enumerate(column) if value is None or (isinstance(value, float) and isnan(value))]
+    if missing:
+        msg = (
+            f"column {name!r} must hold a group value in every row: {len(missing)} of {len(column)} rows have none, "
+            f"the first is row {missing[0]}. Drop these rows or fill them in."
+        )
+        raise DataError(msg)
+    said = [class_name(value) for value in column]
+    value_names = tuple(sorted(set(said)))
+    if len(value_names) < 2:
+        msg = f"column {name!r} must hold at least two group values: got only {value_names[0]!r}. Name another column."
+        raise DataError(msg)
+    position = {value: i for i, value in enumerate(value_names)}
+    values = np.array([position[value] for value in said], dtype=np.intp)
+    found = _cue(values, value_names, labels, cue or {}, name=name)
+    codes, names = _groups(values, value_names, labels, by)
+    return Groups(
+        values=values,
+        value_names=value_names,
+        codes=codes,
+        names=names,
+        cue=found,
+        conflicting=_conflicting(values, value_names, labels, found),
+    )
+
+
+def usual_values(counts: NDArray[np.integer[Any]]) -> NDArray[np.intp] | None:
+    r"""Return the usual value of each label, shape (K,), or None if every value is as frequent under every label.
+
+    With as many values as labels it is the one-to-one assignment with the largest total count; otherwise each
+    label takes the value with the largest lift :math:`P(v \mid y) / P(v)`. A majority value would name "no HTML"
+    for spam and ham alike.
+
+    Parameters
+    ----------
+    counts : array of int, shape (K, V)
+        Rows of each label and value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> usual_values(np.array([[4000, 188], [950, 940]]))
+    array([0, 1])
+    >>> usual_values(np.array([[10, 20, 5], [30, 60, 15]])) is None
+    True
+    """
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
+    if np.allclose(counts, expected, rtol=1e-12, atol=1e-9):
+        return None
+    if counts.shape[0] == counts.shape[1]:
+        from scipy.optimize import linear_sum_assignment
+
+        return np.asarray(linear_sum_assignment(counts, maximize=True)[1], dtype=np.intp)
+    return np.asarray((counts / np.maximum(expected, np.finfo(np.float64).tiny)).argmax(axis=1), dtype=np.intp)
+
+
+def _cue(
+    values: NDArray[np.intp], value_names: tuple[str, ...], labels: Labels, given: Mapping[str, str], *, name: str
+) -> dict[str, str]:
+    if labels.classes is None:
+        if given:
+            msg = f"--cue names the usual {name!r} of classes: got --task regression, which has none. Drop it."
+            raise DataError(msg)
+        return {}
+    _check_cue(given, labels.classes, value_names, name)
+    counts = np.zeros((len(labels.classes), len(value_names)), dtype=np.int64)
+    np.add.at(counts, (labels.values, values), 1)
+    usual = usual_values(counts)
+    found = {} if usual is None else {c: value_names[v] for c, v in zip(labels.classes, usual.tolist(), strict=True)}
+    merged = {**found, **given}
+    return {label: merged[label] for label in labels.classes if label in merged} if len(merged) == len(counts) else {}
+
+
+def _check_cue(given: Mapping[str, str], classes: tuple[str, ...], value_names: tuple[str, ...], name: str) -> None:
+    for label, value in given.items():
+        for said, known, what in ((label, classes, "classes"), (value, value_names, f"values of {name!r}")):
+            if said not in known:
+                near = did_you_mean(said, known) or " Name one of these."
+                msg = f"--cue must be LABEL=VALUE: got {label}={value}, the {what} are {listed(known)}.{near}"
+                raise DataError(msg)
+
+
+def _groups(
+    values: NDArray[np.intp], value_names: tuple[str, ...], labels: Labels, by: Literal["cell", "column"]
+) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+    if labels.classes is None or by == "column":
+        return values, value_names
+    cells = labels.values * len(value_names) + values
+    present, codes = np.unique(cells, return_inverse=True)
+    pairs = [divmod(cell, len(value_names)) for cell in present.tolist()]
+    return codes.astype(np.intp), tuple(f"{labels.classes[label]}|{value_names[value]}" for label, value in pairs)
+
+
+def _conflicting(
+    values: NDArray[np.intp], value_names: tuple[str, ...], labels: Labels, cue: Mapping[str, str]
+) -> NDArray[np.bool_]:
+    if not cue or labels.classes is None:
+        return np.zeros(len(values), dtype=np.bool_)
+    usual = np.array([value_names.index(cue[label]) for label in labels.classes])
+    return np.asarray(values != usual[labels.values])

@@ -1,0 +1,82 @@
+"""Image files as items: known by their bytes, decoded by whoever needs the pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from w2s_probe.core.errors import DataError
+from w2s_probe.core.files import is_regular_file, reason
+
+__all__ = ["MOST_THREADS", "SUFFIXES", "ImageFiles"]
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+MOST_THREADS = min(8, os.cpu_count() or 1)  # reading and decoding release Python's lock
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFiles:
+    """Image files below one folder, one for each row; nothing is read before it is asked for.
+
+    Parameters
+    ----------
+    folder : Path
+        What the names are relative to.
+    names : tuple of str
+        Paths as the data gives them; an absolute one stays what it is.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, row: int) -> Path:
+        return self.folder / self.names[row]
+
+    def __iter__(self) -> Iterator[Path]:
+        return (self.folder / name for name in self.names)
+
+    def take(self, rows: Iterable[int]) -> ImageFiles:
+        """Return the files of these rows, in this order."""
+        chosen = [int(row) for row in rows]
+        taken = ImageFiles(self.folder, tuple(self.names[row] for row in chosen))
+        if "hashes" in self.__dict__:  # a file is read once, however many parts its row goes through
+            taken.__dict__["hashes"] = [self.hashes[row] for row in chosen]
+        return taken
+
+    def check_present(self, name: str) -> None:
+        """Raise `DataError` unless every name is that of a file.
+
+        Parameters
+        ----------
+        name : str
+            What the user calls the data.
+        """
+        missing = [row for row, path in enumerate(self) if not is_regular_file(path)]
+        if missing:
+            msg = (
+                f"every image of {name} must be a file: {len(missing)} of {len(self)} are not there, the first is row "
+                f"{missing[0]}, {self.names[missing[0]]!r:.120}. Paths are relative to the table's folder."
+            )
+            raise DataError(msg)
+
+    @cached_property
+    def hashes(self) -> list[bytes]:
+        """SHA-256 of each file's bytes: an image under two names is one item, and no path is part of it."""
+        with ThreadPoolExecutor(MOST_THREADS) as pool:
+            return list(pool.map(self._hash, range(len(self))))
+
+    def _hash(self, row: int) -> bytes:
+        try:
+            with self[row].open("rb") as handle:
+                return hashlib.file_digest(handle, "sha256").digest()
+        except OSError as error:
+            msg = f"{self.names[row]} must be a file that can be read: {reason(error)}. Check its permissions."
+            raise DataError(msg) from error

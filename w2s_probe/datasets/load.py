@@ -1,0 +1,34 @@
+"""Any data that a user names: a table, an image folder or built-in data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.errors import DataError
+from w2s_probe.core.files import is_folder
+from w2s_probe.datasets.table import Table
+
+__all__ = ["open_data"]
+
+
+def open_data(config: DataConfig) -> Table:
+    """Return the built-in data, the file or the folder that `config` names.
+
+    Parameters
+    ----------
+    config : DataConfig
+        Where the data is, and which of its columns mean what.
+    """
+    from w2s_probe.datasets.builtin import load_builtin
+    from w2s_probe.datasets.folders import read_folder
+    from w2s_probe.datasets.published import with_published_split
+    from w2s_probe.datasets.readers import read_table
+
+    if config.data.startswith("builtin:"):
+        if config.image:
+            msg = f"--image names a column of files: {config.data} has none. Leave it out, or give a table."
+            raise DataError(msg)
+        return load_builtin(config)
+    path = Path(config.data)
+    return with_published_split(read_folder(path, config) if is_folder(path) else read_table(path, config))

@@ -1,0 +1,149 @@
+"""Parquet files from strangers: weighed by their footer, and tried in a process that may die of them.
+
+On some damaged pages polars asks for 2**61 bytes, and Rust then aborts the whole process: there is
+nothing to catch. So another process reads the file first, which takes a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from w2s_probe.core.files import check_expansion, native_reader
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["promised_bytes", "read_parquet"]
+
+MAGIC = b"PAR1"
+TRY = "import polars, sys; polars.read_parquet(sys.argv[1], glob=False)"
+DEEPEST = 32  # structures in structures in a footer; real ones have five
+# numbers of fields, from parquet.thrift
+FILE_ROW_GROUPS, GROUP_COLUMNS, GROUP_ROWS, CHUNK_META, META_VALUES, META_BYTES = 4, 1, 3, 3, 5, 6
+
+
+def read_parquet(path: Path, *, name: str) -> pl.DataFrame:
+    """Return a Parquet file as a polars frame.
+
+    Raises
+    ------
+    DataError
+        If its columns would fill memory far beyond the size of the file.
+    ValueError
+        If it is not a Parquet file, or damaged.
+    """
+    import polars as pl
+
+    check_expansion(name, on_disk=path.stat().st_size, in_memory=promised_bytes(path))
+    tried = subprocess.run([sys.executable, "-P", "-c", TRY, str(path)], capture_output=True, check=False)  # noqa: S603  # a constant program
+    if tried.returncode not in (0, 1):  # it was killed; what it merely raised is raised again below, with its reason
+        msg = "its parts contradict each other"
+        raise ValueError(msg)
+    with native_reader():
+        return pl.read_parquet(path, glob=False)
+
+
+def promised_bytes(path: Path) -> int:
+    """Return how much memory the columns need, by what the footer says of values and pages.
+
+    Raises
+    ------
+    ValueError
+        If there is no footer, or it cannot be read.
+    """
+    with path.open("rb") as handle:
+        end = handle.seek(0, 2)
+        handle.seek(max(end - 8, 0))
+        tail = handle.read(8)
+        length = int.from_bytes(tail[:4], "little")
+        if tail[4:] != MAGIC or length > end - 12:
+            msg = "it has no Parquet footer"
+            raise ValueError(msg)
+        handle.seek(end - 8 - length)
+        footer = handle.read(length)
+    try:
+        groups = _Compact(footer).value(STRUCT).get(FILE_ROW_GROUPS, [])
+        return sum(_chunk_bytes(chunk, group) for group in groups for chunk in group[GROUP_COLUMNS])
+    except (LookupError, TypeError, AttributeError) as error:
+        msg = "its Parquet footer is damaged"
+        raise ValueError(msg) from error
+
+
+def _chunk_bytes(chunk: dict[int, Any], group: dict[int, Any]) -> int:
+    meta = chunk[CHUNK_META]
+    return max(8 * meta[META_VALUES], 8 * group[GROUP_ROWS], meta[META_BYTES])
+
+
+BOOLEANS, BYTE, INTEGERS, DOUBLE, BINARY, LISTS, MAP, STRUCT = (1, 2), 3, (4, 5, 6), 7, 8, (9, 10), 11, 12
+
+
+class _Compact:
+    """A reader of Thrift's compact protocol: structures become dicts from field number to value."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at, self.depth = data, 0, 0
+
+    def value(self, kind: int) -> Any:
+        if kind in INTEGERS:
+            number = self._varint()
+            return (number >> 1) ^ -(number & 1)
+        if kind == BINARY:
+            return self._take(self._varint())
+        if kind in LISTS:
+            return self._list()
+        if kind == STRUCT:
+            return self._struct()
+        if kind == MAP:
+            return self._map()
+        return self._take({BYTE: 1, DOUBLE: 8}[kind])
+
+    def _take(self, count: int) -> bytes:
+        found = self.data[self.at : self.at + count]
+        if len(found) < count:
+            raise IndexError
+        self.at += count
+        return found
+
+    def _varint(self) -> int:
+        number = 0
+        for shift in range(0, 70, 7):
+            (byte,) = self._take(1)
+            number |= (byte & 127) << shift
+            if byte < 128:
+                return number
+        raise IndexError
+
+    def _struct(self) -> dict[int, Any]:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise IndexError
+        fields: dict[int, Any] = {}
+        number = 0
+        while (head := self._take(1)[0]) != 0:
+            number = number + (head >> 4) if head >> 4 else self.value(INTEGERS[0])
+            kind = head & 15
+            fields[number] = kind == BOOLEANS[0] if kind in BOOLEANS else self.value(kind)
+        self.depth -= 1
+        return fields
+
+    def _list(self) -> list[Any]:
+        (head,) = self._take(1)
+        count, kind = head >> 4, head & 15
+        count = self._varint() if count == 15 else count
+        kind = BYTE if kind in BOOLEANS else kind  # in a list, a boolean takes a byte
+        self.depth += 1
+        if self.depth > DEEPEST or count > len(self.data):  # an element takes a byte at least
+            raise IndexError
+        found = [self.value(kind) for _ in range(count)]
+        self.depth -= 1
+        return found
+
+    def _map(self) -> list[tuple[Any, Any]]:
+        count = self._varint()
+        if count == 0:
+            return []
+        (kinds,) = self._take(1)
+        return [(self.value(kinds >> 4), self.value(kinds & 15)) for _ in range(count)]

@@ -1,0 +1,1 @@
+"""From arrays to a result: run, forecast and sweep, and the search for suspects."""

@@ -1,0 +1,1 @@
+"""What a run will find, from labels of the labeled rows alone."""

@@ -1,0 +1,1 @@
+"""Teacher, student, baseline and ceiling on every split, their scores and the result."""

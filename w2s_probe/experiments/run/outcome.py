@@ -1,0 +1,51 @@
+"""What comes of one split: fitted heads, and their raw scores on its test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.core.splits import Split
+from w2s_probe.heads import LinearHead
+from w2s_probe.strategies import Scorer, Student
+from w2s_probe.strategies.control import Covered
+
+__all__ = ["SYSTEMS", "SeedOutcome"]
+
+Float = NDArray[np.float64]
+SYSTEMS = ("teacher", "baseline", "ceiling")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SeedOutcome:
+    """Fitted heads of one split and their raw scores on its test rows.
+
+    Parameters
+    ----------
+    split : Split
+        The rows in play.
+    heads : mapping of system to LinearHead
+        Teacher, baseline and ceiling.
+    students : mapping of strategy to Student
+        Fitted students with what they kept.
+    test_scores : mapping of system or strategy to array of shape (m, K)
+        Raw scores on the test rows.
+    pseudolabels : array of shape (N, K)
+        What the students were trained on.
+    coverage : mapping of strategy to tuple of Covered
+        Students at other fractions of the pool, where rows were ranked.
+    """
+
+    split: Split
+    heads: Mapping[str, LinearHead]
+    students: Mapping[str, Student]
+    test_scores: Mapping[str, Float]
+    pseudolabels: Float
+    coverage: Mapping[str, tuple[Covered, ...]] = field(default_factory=dict)
+
+    def head(self, name: str) -> Scorer:
+        """Return the fitted head of a system, or of a strategy's student."""
+        return self.students[name].head if name in self.students else self.heads[name]

@@ -1,0 +1,96 @@
+"""Moments of every pool of one seed, from one pass over the features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from operator import add
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.labels import Labels
+from w2s_probe.linalg.moments import Moments, moments_of, ring_moments
+
+__all__ = ["blocks_of", "pool_moments", "rings", "with_rows"]
+
+Rows = NDArray[np.intp]
+
+
+def blocks_of(teacher: FeatureSet, student: FeatureSet, labels: Labels) -> dict[str, NDArray[np.floating]]:
+    """Return the columns whose moments a sweep needs: both features, and one-hot labels or numbers."""
+    classes = labels.classes
+    Y = labels.values[:, None] if classes is None else np.eye(len(classes), dtype=np.float32)[labels.values]
+    return {"teacher": teacher.X, "student": student.X, "labels": Y}
+
+
+def rings(pools: Sequence[Rows], n: int) -> tuple[NDArray[np.int64], list[list[int]]]:
+    """Return disjoint sets of rows of which all pools are unions.
+
+    Parameters
+    ----------
+    pools : sequence of int arrays
+        Rows of each pool; they may overlap in any way.
+    n : int
+        Rows of the table.
+
+    Returns
+    -------
+    ring : array of shape (n,)
+        Set of each row, -1 for rows in no pool.
+    made_of : list of list of int
+        Sets that each pool is made of, in ascending order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ring, made_of = rings([np.array([4, 3]), np.array([4, 3, 1])], 5)
+    >>> ring.tolist(), made_of
+    ([-1, 0, -1, 1, 1], [[1], [0, 1]])
+    """
+    pattern = np.zeros(n, dtype=np.int64)
+    for pool in pools:
+        pattern *= 2
+        pattern[pool] += 1
+        pattern = _renumbered(pattern)
+    inside = np.zeros(n, dtype=np.bool_)
+    for pool in pools:
+        inside[pool] = True
+    ring = np.full(n, -1)
+    ring[inside] = _renumbered(pattern[inside])
+    return ring, [np.flatnonzero(np.bincount(ring[pool])).tolist() for pool in pools]
+
+
+def pool_moments(arrays: Mapping[str, NDArray[np.floating]], pools: Sequence[Rows]) -> Iterator[tuple[int, Moments]]:
+    """Yield the moments of each pool with its position, smaller pools first.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array of shape (n, width)
+        As for `ring_moments`.
+    pools : sequence of int arrays
+        Rows of each.
+    """
+    ring, made_of = rings(pools, len(next(iter(arrays.values()))))
+    parts = ring_moments(arrays, ring, int(ring.max()) + 1)
+    last: set[int] = set()
+    total = None
+    for at in sorted(range(len(pools)), key=lambda at: (len(pools[at]), at)):
+        wanted = set(made_of[at])
+        grows = total is not None and last <= wanted
+        more = [parts[index] for index in sorted(wanted - last if grows else wanted)]
+        total = reduce(add, more, total) if grows and total is not None else reduce(add, more)
+        last = wanted
+        yield at, total
+
+
+def with_rows(pool: Moments, arrays: Mapping[str, NDArray[np.floating]], rows: Rows) -> Moments:
+    """Return the moments of a pool and some rows outside it together."""
+    return pool + moments_of({name: array[rows] for name, array in arrays.items()})
+
+
+def _renumbered(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return codes from 0 without gaps, in the same order."""
+    present = np.bincount(codes) > 0
+    return (np.cumsum(present) - 1)[codes]

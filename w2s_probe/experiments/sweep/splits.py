@@ -1,0 +1,172 @@
+"""The splits of every cell, drawn again wherever they are needed, and refused before anything is fitted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.core.composition import composition_of
+from w2s_probe.core.config import SweepConfig
+from w2s_probe.core.errors import SplitError
+from w2s_probe.core.groups import Groups
+from w2s_probe.core.labels import Labels
+from w2s_probe.core.splits import Part, Rows, Split, SplitGrid, draw_grid
+
+__all__ = ["SplitSource"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SplitSource:
+    """What splits are drawn from.
+
+    Parameters
+    ----------
+    labels : Labels
+        Ground truth of all n rows.
+    groups : Groups, optional
+        Of all n rows.
+    blocks : array of int, shape (n,), optional
+        Rows with one number stay in one part, or in none.
+    fixed : mapping of part to rows
+        Parts the user has chosen.
+    splits : tuple of Split
+        The user's own splits, one for each seed, instead of drawn ones.
+    """
+
+    labels: Labels
+    groups: Groups | None = None
+    blocks: Rows | None = None
+    fixed: Mapping[Part, Rows] = field(default_factory=dict)
+    splits: tuple[Split, ...] = ()
+
+    def grid(self, seed: int, config: SweepConfig, eta: tuple[int, int] = (0, 0)) -> SplitGrid:
+        """Return the splits of one seed at all sizes.
+
+        Parameters
+        ----------
+        seed : int
+            Of the axis.
+        config : SweepConfig
+            With the sizes.
+        eta : tuple of int
+            Positions of the fractions of conflicting rows on their axes.
+        """
+        for split in self.splits:
+            if split.seed == seed:
+                return SplitGrid(
+                    labeled=(split.labeled,), pools=(split.unlabeled,), pool_of=((0,),), test=split.test, seed=seed
+                )
+        return self._drawn(seed, config, config.n_labeled, config.n_unlabeled, eta)
+
+    def check(self, config: SweepConfig) -> list[NDArray[np.intp]]:
+        """Return the test rows of each seed.
+
+        Parameters
+        ----------
+        config : SweepConfig
+            With sizes and seeds.
+
+        Raises
+        ------
+        SplitError
+            If the data cannot supply a cell; it says which is the largest it can.
+        """
+        test = []
+        for seed in config.seeds:
+            for eta in product(range(len(config.eta_labeled)), range(len(config.eta_unlabeled))):
+                try:
+                    rows = self.grid(seed, config, eta).test
+                except SplitError as error:
+                    raise self._refused(seed, config, eta, error) from error
+            test.append(rows)  # the same at every eta: test rows are drawn first
+        return test
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides the splits but seed and sizes."""
+        digest = hashlib.sha256(repr(self.labels.classes).encode())
+        digest.update(self.labels.values.tobytes())
+        for array in (self.blocks, *self.fixed.values(), *(part for split in self.splits for part in _parts(split))):
+            digest.update(b"none" if array is None else array.astype(np.int64).tobytes())
+        if self.groups is not None:
+            digest.update(repr((self.groups.names, dict(self.groups.cue))).encode() + self.groups.codes.tobytes())
+        digest.update(repr((list(self.fixed), [split.seed for split in self.splits])).encode())
+        return digest.hexdigest()
+
+    def _drawn(
+        self,
+        seed: int,
+        config: SweepConfig,
+        ns: Sequence[int | None],
+        Ns: Sequence[int | None],
+        eta: tuple[int, int],
+    ) -> SplitGrid:
+        etas = (config.eta_labeled[eta[0]], config.eta_unlabeled[eta[1]])
+        one = config.run_config(config.head[0], None, None, etas)
+        shares = (
+            composition_of(self.labels, self.groups, etas=one.etas, balance_classes=one.balance_classes)
+            if one.composed
+            else None
+        )
+        return draw_grid(
+            self.labels,
+            seed=seed,
+            n_labeled=ns,
+            n_unlabeled=Ns,
+            n_test=config.n_test,
+            blocks=self.blocks,
+            fixed=self.fixed,
+            composition=shares,
+        )
+
+    def _refused(self, seed: int, config: SweepConfig, eta: tuple[int, int], error: SplitError) -> SplitError:
+        """Return the error of the first cell that cannot be drawn, with the largest size that can."""
+        for n in config.n_labeled:
+            for N in config.n_unlabeled:
+                if self._fits(seed, config, n, N, eta):
+                    continue
+                advice = self._advice(seed, config, n, N, eta)
+                asked = f"{_flag('-n', n)}{_flag(' -N', N)}".strip()
+                at = (
+                    f" at eta {config.eta_labeled[eta[0]]}, {config.eta_unlabeled[eta[1]]}"
+                    if any(e is not None for e in config.all_etas)
+                    else ""
+                )
+                msg = f"every cell must fit the data: {asked}{at} cannot be drawn at seed {seed}. {advice}"
+                return SplitError(msg) if advice else error
+        return error
+
+    def _advice(self, seed: int, config: SweepConfig, n: int | None, N: int | None, eta: tuple[int, int]) -> str:
+        if N is not None and (most := self._largest(N, lambda size: self._fits(seed, config, n, size, eta))):
+            return f"The largest -N{_flag(' with -n', n)} is {most:,}."
+        if n is not None and (most := self._largest(n, lambda size: self._fits(seed, config, size, N, eta))):
+            return f"The largest -n{_flag(' with -N', N)} is {most:,}."
+        return ""
+
+    def _fits(self, seed: int, config: SweepConfig, n: int | None, N: int | None, eta: tuple[int, int]) -> bool:
+        try:
+            self._drawn(seed, config, [n], [N], eta)
+        except SplitError:
+            return False
+        return True
+
+    @staticmethod
+    def _largest(size: int, fits: Callable[[int], bool]) -> int:
+        """Return the largest size below `size` that fits, 0 if there is none; by bisection."""
+        low, high = 0, min(size, 2**40)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle)
+        return low
+
+
+def _parts(split: Split) -> Sequence[Rows]:
+    return list(split.parts().values())
+
+
+def _flag(name: str, size: int | None) -> str:
+    return "" if size is None else f"{name} {size}"

@@ -1,0 +1,230 @@
+"""From a table and backbone names to features, through the cache."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.backbones import Backbone, BackboneOptions
+from w2s_probe.backbones.base import Items, take
+from w2s_probe.cache import FeatureStore, item_digests
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.serialize import Mark
+from w2s_probe.datasets import Table
+from w2s_probe.pipeline.data import open_table
+from w2s_probe.pipeline.sources import open_source
+
+__all__ = [
+    "Fetched",
+    "Progress",
+    "embed",
+    "embed_items",
+    "fetch",
+    "fetch_features",
+]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """What it took to get the features of one backbone.
+
+    Parameters
+    ----------
+    backbone : str
+        Its name.
+    rows, unique : int
+        Rows of the data, and distinct items among them.
+    encoded, cached : int
+        Distinct items that ran through the model, and that the cache had.
+    truncated : int
+        Distinct items that were too long for the model and were cut.
+    seconds : float
+        Time spent encoding.
+    dim : int
+        Number of features.
+    fingerprint : str
+        Of the embedding's spec.
+    """
+
+    backbone: str
+    rows: int
+    unique: int
+    encoded: int
+    cached: int
+    truncated: int
+    seconds: Annotated[float, Mark.HIDDEN]
+    dim: int
+    fingerprint: str
+
+
+def embed(
+    data: DataConfig,
+    backbones: Sequence[str],
+    *,
+    store: FeatureStore,
+    options: BackboneOptions,
+    on_progress: Progress | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> list[Fetched]:
+    """Bring the features of all rows into the cache, and say what it took.
+
+    Parameters
+    ----------
+    data : DataConfig
+        The table; labels are not looked at.
+    backbones : sequence of str
+        ``KIND:NAME``; exits of one model share its forward pass.
+    store, options, on_progress
+        As in `run`.
+    on_note : callable, optional
+        Called with a sentence on rows that are left out.
+    """
+    table = open_table(data, store)
+    if on_note:
+        for note in table.notes:
+            on_note(note)
+    sources = [open_source(table, name, options, store) for name in backbones]
+    return _embed_table(table, sources, store, on_progress)
+
+
+def fetch_features(
+    table: Table,
+    names: Sequence[str],
+    *,
+    store: FeatureStore,
+    options: BackboneOptions,
+    on_progress: Progress | None = None,
+) -> tuple[list[FeatureSet], list[Fetched]]:
+    """Return the features of all rows for several backbones, through the cache.
+
+    Parameters
+    ----------
+    table : Table
+        The data.
+    names : sequence of str
+        Backbones, as in `run`.
+    store, options, on_progress
+        As in `run`.
+    """
+    return fetch(table, [open_source(table, name, options, store) for name in names], store, on_progress)
+
+
+def fetch(
+    table: Table, sources: Sequence[FeatureSet | Backbone], store: FeatureStore, on_progress: Progress | None
+) -> tuple[list[FeatureSet], list[Fetched]]:
+    """Return the features of all sources, those of backbones through the cache, and what it took."""
+    fetched = _embed_table(table, sources, store, on_progress)
+    digests = _digests(table)
+    sets = [
+        source
+        if isinstance(source, FeatureSet)
+        else FeatureSet(ids=table.ids, X=store.read(source.stored, digests), spec=source.stored, name=source.name)
+        for source in sources
+    ]
+    return sets, fetched
+
+
+def _embed_table(
+    table: Table, sources: Sequence[FeatureSet | Backbone], store: FeatureStore, on_progress: Progress | None
+) -> list[Fetched]:
+    backbones = [source for source in sources if isinstance(source, Backbone)]
+    named = [source for source in sources if isinstance(source, FeatureSet) and source.name.startswith("cached:")]
+    digests = _digests(table)
+    unique = len(np.unique(digests)) or len(table)
+    held = [_held(source, unique) for source in named]
+    if not backbones or table.items is None:
+        return held
+    encoded = embed_items(backbones, table.items, store=store, on_progress=on_progress)
+    return held + [
+        Fetched(
+            backbone=backbone.name,
+            rows=len(table),
+            unique=unique,
+            encoded=encoded[backbone.name][0],
+            cached=unique - encoded[backbone.name][0],
+            truncated=store.truncated(backbone.stored, digests),
+            seconds=encoded[backbone.name][1],
+            dim=store.width(backbone.stored, digests),
+            fingerprint=backbone.stored.fingerprint(),
+        )
+        for backbone in backbones
+    ]
+
+
+def _held(source: FeatureSet, unique: int) -> Fetched:
+    return Fetched(
+        backbone=source.name,
+        rows=len(source),
+        unique=unique,
+        encoded=0,
+        cached=unique,
+        truncated=0,
+        seconds=0.0,
+        dim=source.X.shape[1],
+        fingerprint=source.spec.fingerprint(),
+    )
+
+
+def _digests(table: Table) -> NDArray[np.bytes_]:
+    return item_digests([] if table.items is None else table.items)
+
+
+def embed_items(
+    backbones: Sequence[Backbone], items: Items, *, store: FeatureStore, on_progress: Progress | None = None
+) -> dict[str, tuple[int, float]]:
+    """Bring the features of these items into the cache.
+
+    Backbones of one family that lack the same items share a forward pass.
+
+    Parameters
+    ----------
+    backbones : sequence of Backbone
+        Already made, loaded or not.
+    items : sequence of str, or array of images
+        What to embed; an item that occurs twice is embedded once.
+    store, on_progress
+        As in `run`.
+
+    Returns
+    -------
+    dict
+        For each backbone name, distinct items encoded and seconds spent.
+    """
+    digests = item_digests(items)
+    encoded = {backbone.name: (0, 0.0) for backbone in backbones}
+    passes: dict[tuple[str, bytes], tuple[NDArray[np.intp], dict[str, Backbone]]] = {}
+    for backbone in backbones:
+        positions = store.missing(backbone.stored, digests)
+        if len(positions):
+            passes.setdefault((backbone.family, positions.tobytes()), (positions, {}))[1][backbone.name] = backbone
+    for positions, members in passes.values():
+        first, *others = members.values()
+        encode = partial(_encode, first, others, items)
+        start, done = time.perf_counter(), 0
+        if on_progress:
+            on_progress(first.name, 0, len(positions))
+        for rows in store.add([member.stored for member in members.values()], digests, encode, positions=positions):
+            done += rows
+            if on_progress:
+                on_progress(first.name, done, len(positions))
+        for name in members:
+            encoded[name] = (len(positions), time.perf_counter() - start)
+    return encoded
+
+
+def _encode(
+    first: Backbone, others: Sequence[Backbone], items: Items, positions: NDArray[np.intp]
+) -> list[tuple[NDArray[np.float32], dict[str, Any]]]:
+    chosen = take(items, positions)
+    features = first.encode_together(others, chosen)
+    cut = first.truncated(chosen)
+    return [(X, {**member.recorded(), "truncated": cut}) for X, member in zip(features, (first, *others), strict=True)]

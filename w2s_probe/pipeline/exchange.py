@@ -1,0 +1,327 @@
+"""Features that come into the cache from files, leave it for files, and are called by name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.cache import (
+    Contents,
+    Digests,
+    FeatureStore,
+    check_name,
+    fingerprints_by_name,
+    item_digests,
+    label_digests,
+    point,
+    storable,
+)
+from w2s_probe.core.arrays import check_same_rows, row_blocks
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.errors import CacheError, DataError, ShapeError, did_you_mean
+from w2s_probe.core.features import EmbeddingSpec, FeatureSet
+from w2s_probe.datasets import Table, open_data
+from w2s_probe.pipeline.feature_files import holds_ids, read_features, write_features
+
+__all__ = ["Exchanged", "export_features", "from_cache", "from_file", "import_features", "resolve"]
+
+ROUNDING = 1e-2  # of a row's largest feature: half precision and another batch size differ by less
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchanged:
+    """What was imported or exported.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls the features.
+    fingerprint : str
+        Of their spec.
+    rows, dim : int
+        Shape: on import distinct items, on export rows of the file.
+    matched_by : str
+        By what rows find their features: ``item``, ``id``, or ``row`` for the order of the data.
+    dtype : str
+        Type they are kept in.
+    replaced : str
+        Fingerprint that the name pointed at before, or empty.
+    """
+
+    name: str
+    fingerprint: str
+    rows: int
+    dim: int
+    matched_by: str
+    dtype: str
+    replaced: str = ""
+
+
+def import_features(
+    path: Path,
+    *,
+    name: str,
+    store: FeatureStore,
+    data: DataConfig | None = None,
+    dtype: str | None = None,
+    replace: bool = False,
+) -> Exchanged:
+    """Bring features made elsewhere into the cache, so that ``cached:NAME`` is a backbone.
+
+    With data, features belong to its items: any table that holds these items can use them. Without,
+    they belong to the ids of the file, else to the rows of any data with as many rows.
+
+    Parameters
+    ----------
+    path : Path
+        As `read_features` takes it.
+    name : str
+        Letters, digits and ``. _ -``.
+    store : FeatureStore
+        Where features are kept.
+    data : DataConfig, optional
+        The table whose items the features belong to, in its order or with its ids.
+    dtype : {"float32", "float16"}, optional
+        Type to keep them in, float32 unless given.
+    replace : bool
+        Let a name that is taken point at these features; the others stay in the cache.
+
+    Raises
+    ------
+    CacheError
+        If the name is not plain or is taken by other features.
+    DataError, ShapeError
+        If file and data do not fit, or the features do not fit into `dtype`.
+    """
+    check_name(name)
+    X, digests, by, ids = _identified(path, data)
+    first = _first_of_each(X, digests, path.name)
+    spec = EmbeddingSpec(backbone=f"cached:{name}", revision="", **({"dtype": dtype} if dtype else {}))
+    spec = _with_content(spec, X, digests, first)
+    taken = fingerprints_by_name(store.root).get(name, "")
+    if taken not in ("", spec.fingerprint()) and not replace:
+        msg = (
+            f"cached:{name} must keep its content: it names other features already, fingerprint {taken[:12]}. "
+            "Choose another --name, or add --replace."
+        )
+        raise CacheError(msg)
+
+    def rows_of(chosen: NDArray[np.intp]) -> list[tuple[NDArray[Any], Mapping[str, Any]]]:
+        named = {"ids": [ids[i] for i in chosen]} if ids else {}
+        return [(X[chosen], {"matched_by": by, **named})]
+
+    for _ in store.add([spec], digests, rows_of, positions=store.missing(spec, digests)):
+        pass  # a step is a shard; the name comes last
+    point(store.root, name, spec.fingerprint())
+    return Exchanged(
+        name=name,
+        fingerprint=spec.fingerprint(),
+        rows=len(first),
+        dim=X.shape[1],
+        matched_by=by,
+        dtype=spec.dtype,
+        replaced="" if taken == spec.fingerprint() else taken,
+    )
+
+
+def export_features(
+    name: str, path: Path, *, store: FeatureStore, data: DataConfig | None = None, force: bool = False
+) -> Exchanged:
+    """Write features of the cache to a file that ``features:FILE`` reads.
+
+    With data: its rows in its order, with its ids if it has any that the file can hold. Without: all
+    that the cache holds under this name, in row order if they were imported by row; else in the
+    order of the digests, which is the same on every machine, with their ids or, in hexadecimal, the
+    items' digests for ids.
+
+    Parameters
+    ----------
+    name : str
+        A name, or the beginning of a fingerprint.
+    path : Path
+        Ends in ``.npy``, ``.npz``, ``.safetensors`` or ``.parquet``.
+    store, data
+        As in `import_features`.
+    force : bool
+        Replace a file that is there.
+
+    Raises
+    ------
+    CacheError, DataError
+        If the cache lacks rows, or the file cannot be written as asked.
+    """
+    entry = resolve(store, name)
+    ids: Sequence[str] | None
+    if data is not None:
+        table = open_data(data)
+        X = store.read(entry.spec, _held_digests(table, name, entry, store))
+        ids = table.ids.tolist()
+        ids = ids if table.named and holds_ids(path, ids) else None
+    else:
+        digests, ids = _everything(entry, store)
+        X = store.read(entry.spec, digests)
+    write_features(path, X, ids, force=force)
+    return Exchanged(
+        name=name,
+        fingerprint=entry.spec.fingerprint(),
+        rows=len(X),
+        dim=X.shape[1],
+        matched_by=_matched_by(entry),
+        dtype=entry.spec.dtype,
+    )
+
+
+def from_file(table: Table, path: Path) -> FeatureSet:
+    """Return the features of a file for the rows of a table, by ids if the file has any."""
+    X, ids, spec = read_features(path)
+    name = f"features:{path.name}"
+    if ids is None:
+        check_same_rows(name, len(X), table.name, len(table))
+        return FeatureSet(ids=table.ids, X=X, spec=spec, name=name)
+    if not table.named:
+        msg = f"{name} has ids, so the data must have them too: {table.name} was read without. Name a column with --id."
+        raise DataError(msg)
+    return FeatureSet(ids=np.array(ids, dtype=np.str_), X=X, spec=spec, name=name).align(table.ids)
+
+
+def from_cache(table: Table, name: str, store: FeatureStore) -> FeatureSet:
+    """Return the features that the cache has of a table's rows under a name, in float32 whatever they are kept in.
+
+    Raises
+    ------
+    CacheError
+        If there is no such name or fingerprint, or rows are missing.
+    DataError
+        If the table lacks what its rows are found by.
+    """
+    entry = resolve(store, name)
+    digests = _held_digests(table, name, entry, store)
+    return FeatureSet(ids=table.ids, X=store.read(entry.spec, digests), spec=entry.spec, name=f"cached:{name}")
+
+
+def resolve(store: FeatureStore, name: str) -> Contents:
+    """Return what the cache holds under a name, or else under the beginning of a fingerprint.
+
+    Raises
+    ------
+    CacheError
+        If not exactly one is meant, or its features are gone.
+    """
+    name = name.removeprefix("cached:")
+    named = fingerprints_by_name(store.root)
+    found = store.contents(named.get(name, name)) if name in named or re.fullmatch("[0-9a-f]{1,64}", name) else []
+    if name in named and not found:
+        msg = f"cached:{name} must have its features in the cache: they are gone or damaged. Import them again."
+        raise CacheError(msg)
+    if len(found) != 1:
+        msg = (
+            f"a name or the beginning of a fingerprint must match one entry of the cache: {name[:120]!r} matches "
+            f"{len(found)}.{did_you_mean(name, named)} See: w2s-probe cache ls"
+        )
+        raise CacheError(msg)
+    return found[0]
+
+
+def _identified(path: Path, data: DataConfig | None) -> tuple[NDArray[Any], Digests, str, list[str] | None]:
+    """Return features, what their rows are known by and in which way, and the ids if it is by them."""
+    if data is not None:
+        table = open_data(data)
+        digests = _digests(table, path.name, "item")
+        return from_file(table, path).X, digests, "item", None
+    X, ids, _ = read_features(path)
+    if ids is None:
+        return X, label_digests("row", map(str, range(len(X)))), "row", None
+    check_same_rows(path.name, len(X), "its ids", len(ids))
+    twice, times = Counter(ids).most_common(1)[0]
+    if times > 1:
+        msg = f"{path.name} must have distinct ids: got {twice!r} {times} times. Make them distinct, or give --data."
+        raise ShapeError(msg)
+    return X, label_digests("id", ids), "id", ids
+
+
+def _first_of_each(X: NDArray[Any], digests: Digests, name: str) -> NDArray[np.intp]:
+    """Return the first row of each distinct item, in the order of digests; all its rows must agree."""
+    _, first, number = np.unique(digests, return_index=True, return_inverse=True)
+    for row in np.flatnonzero(first[number] != np.arange(len(digests))):
+        one, other = X[first[number[row]]], X[row]
+        if np.abs(one - other).max() > ROUNDING * np.abs(one).max():
+            msg = (
+                f"{name} must give one item one row of features: rows {first[number[row]]} and {row} of the data are "
+                "the same item, and their features differ. Check the order of the rows."
+            )
+            raise ShapeError(msg)
+    return first
+
+
+def _with_content(spec: EmbeddingSpec, X: NDArray[Any], digests: Digests, first: NDArray[np.intp]) -> EmbeddingSpec:
+    """Return the spec with a hash of items and features for its revision, whatever their order and the file."""
+    content = hashlib.sha256(f"{spec.dtype} {X.shape[1]}\0".encode() + digests[first].tobytes())
+    little = np.dtype(spec.dtype).newbyteorder("<")
+    for rows in row_blocks(len(first)):
+        content.update(storable(X[first[rows]], spec, rows=len(first[rows])).astype(little, copy=False).tobytes())
+    return EmbeddingSpec(**{**spec.to_dict(), "revision": f"sha256:{content.hexdigest()}"})
+
+
+def _held_digests(table: Table, name: str, entry: Contents, store: FeatureStore) -> Digests:
+    """Return what the rows of a table are known by, all of which the cache holds."""
+    by = _matched_by(entry)
+    digests = _digests(table, f"cached:{name}", by)
+    lacking = store.missing(entry.spec, digests)
+    if len(lacking):
+        msg = (
+            f"cached:{name} must hold every row of {table.name}: {len(lacking)} of {len(np.unique(digests))} distinct "
+            f"{by}s are missing, the first is row {lacking[0]}. Embed or import these rows too."
+        )
+        raise CacheError(msg)
+    if by == "row" and not len(store.missing(entry.spec, label_digests("row", [str(len(table))]))):
+        held = entry.rows
+        msg = (
+            f"cached:{name} has one row for each row of its data, in order: it has {held}, {table.name} has "
+            f"{len(table)}. Import it with --data, or from a file with ids, to use some of its rows."
+        )
+        raise CacheError(msg)
+    return digests
+
+
+def _digests(table: Table, name: str, by: str) -> Digests:
+    if by == "row":
+        return label_digests("row", map(str, range(len(table))))
+    if by == "id":
+        if not table.named:
+            msg = f"{name} is matched by ids: {table.name} was read without. Name a column with --id."
+            raise DataError(msg)
+        return label_digests("id", table.ids.tolist())
+    if table.items is None:
+        msg = (
+            f"{name} is matched by items: {table.name} was read without any. Name their column with --text or --image."
+        )
+        raise DataError(msg)
+    return item_digests(table.items)
+
+
+def _everything(entry: Contents, store: FeatureStore) -> tuple[Digests, list[str] | None]:
+    """Return all that the cache holds for a spec, and what to call it."""
+    digests, recorded = store.items(entry.spec)
+    by = _matched_by(entry)
+    if by == "row":
+        return label_digests("row", map(str, range(len(digests)))), None
+    if by == "id":
+        ids = sorted({name for shard in recorded for name in shard["ids"]})
+        keys = label_digests("id", ids)
+        order = np.argsort(keys)
+        return keys[order], [ids[i] for i in order]
+    whole = digests.tobytes()
+    width = digests.itemsize
+    return digests, [whole[i * width : (i + 1) * width].hex() for i in range(len(digests))]
+
+
+def _matched_by(entry: Contents) -> str:
+    return str(entry.recorded.get("matched_by", "item"))

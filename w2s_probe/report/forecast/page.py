@@ -1,0 +1,213 @@
+"""The report of a forecast: verdict, systems, differences, sizes, and where label-free numbers agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from w2s_probe.core.text import visible
+from w2s_probe.report.forecast import figures
+from w2s_probe.report.forecast.text import needed_text, observed_text
+from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, score_text, taught
+from w2s_probe.report.page import Grid, Page, Section
+from w2s_probe.report.suspects import suspect_sections
+from w2s_probe.results.forecast import ErrorPart, Forecast, ForecastPoint, ForecastResult, Outlook
+from w2s_probe.results.run import Estimate
+
+__all__ = ["forecast_page"]
+
+
+def forecast_page(result: ForecastResult) -> Page:
+    """Return what the report of a forecast says.
+
+    Parameters
+    ----------
+    result : ForecastResult
+        What is expected.
+    """
+    best = result.best
+    return Page(
+        kind="Forecast of weak-to-strong",
+        title=taught(best.teacher_backbone, best.student_backbone),
+        headline=[
+            f"Forecast from n = {best.n:,} labels and a pool of N = {best.N:,}; no other label was read",
+            f"{result.level:.0%} intervals",
+        ],
+        data=str(result.config["data"]),
+        verdict=best.verdict,
+        notes=best.notes,
+        sections=[*_sections(result), *suspect_sections(result.suspects)],
+        settings=config_rows(result.config, result.fingerprint),
+    )
+
+
+def _sections(result: ForecastResult) -> Iterator[Section]:
+    best, level = result.best, f"{result.level:.0%}"
+    if result.pairs is not None:
+        yield _ranking(result.pairs, level)
+    yield Section(
+        name="Systems",
+        figures=[figures.systems_figure(best), figures.differences_figure(best)],
+        caption=f"Marks are expected values, thick bars their {level} intervals; thin bars hold what a test set of "
+        f"{best.n_test:,} rows will show, and the dashed stroke is no difference. The ceiling is a student trained on "
+        "true labels of the pool, extrapolated from the baseline's curve.",
+        grid=_systems(best),
+    )
+    yield Section(name="Comparisons", grid=_differences(best))
+    yield from _learning(best, level)
+    if best.error_parts is not None:
+        yield _parts(best)
+    yield _label_free(best)
+
+
+def _ranking(pairs: tuple[Forecast, ...], level: str) -> Section:
+    shown = min(len(pairs), figures.MOST_RANKED)
+    return Section(
+        name="Pairs",
+        figures=[figures.ranking_figure(pairs)],
+        caption=f"{'All' if shown == len(pairs) else f'The first {shown}'} pairs by expected gain, with {level} "
+        "intervals; thin bars hold what a test set will show. What follows is about the first.",
+        grid=Grid(
+            header=["teacher", "student", "expected gain", "student - baseline", "teacher alone", "verdict"],
+            rows=[
+                [
+                    visible(pair.teacher_backbone),
+                    visible(pair.student_backbone),
+                    _expected(pair.gain),
+                    _expected(pair.versus_baseline),
+                    estimate_text(pair.teacher),
+                    f"{pair.verdict.call}; {pair.verdict.recommend.replace('_', ' ')}",
+                ]
+                for pair in pairs
+            ],
+        ),
+        user=range(2),
+    )
+
+
+def _systems(best: Forecast) -> Grid:
+    other, scores = next(iter(best.others.items()))
+    trained_on = {
+        "teacher": f"{best.n:,} labels",
+        "student": f"{best.N:,} pseudolabels",
+        "baseline": f"{best.n:,} labels",
+    }
+    rows = [
+        [
+            system,
+            said,
+            score_text(best.score, getattr(best, system)),
+            score_text(other, getattr(scores, system)),
+            f"{best.alphas[system]:.3g}" if system in best.alphas else "-",
+        ]
+        for system, said in trained_on.items()
+    ]
+    top = ["ceiling", "extrapolated", score_text(best.score, best.ceiling), "-", "-"]
+    names = [METRIC_NAMES[name] for name in (best.score, other)]
+    return Grid(header=["system", "trained on", *names, "alpha"], rows=[*rows, top])
+
+
+def _differences(best: Forecast) -> Grid:
+    other, scores = next(iter(best.others.items()))
+    error = METRIC_NAMES[other]
+    rows = [
+        ["gain", "student - teacher", _expected(best.gain), observed_text(best.gain), _signed(scores.gain)],
+        [
+            "student - baseline",
+            "against using the labels directly",
+            _expected(best.versus_baseline),
+            observed_text(best.versus_baseline),
+            _signed(scores.versus_baseline),
+        ],
+        ["PGR", "of the teacher-to-ceiling gap", estimate_text(best.pgr), "-", "-"],
+        ["OPR", "baseline's error / student's", estimate_text(best.opr), "-", "-"],
+    ]
+    header = ["what", "of what", f"in {METRIC_NAMES[best.score]}", "on a test set", f"in {error} (less is better)"]
+    return Grid(header=header, rows=rows)
+
+
+def _learning(best: Forecast, level: str) -> Iterator[Section]:
+    curves = figures.forecast_curves(best)
+    said = needed_text(best)
+    if not curves and not said:
+        return
+    yield Section(
+        name="Learning curves",
+        figures=curves,
+        caption=f"Full marks and solid lines: heads of these sizes were tried. Hollow marks and dashed lines are "
+        f"extrapolated. Bands are {level} intervals, cut where they leave the frame.",
+        grid=Grid(
+            header=["n, N", "teacher", "student", "baseline", "gain", "how known"],
+            rows=[_point(point) for name in ("n", "N") for point in figures.points_over(best, name)],
+        ),
+        folded=True,
+        text=[said] if said else [],
+    )
+
+
+def _point(point: ForecastPoint) -> list[str]:
+    systems = [estimate_text(one) for one in (point.teacher, point.student, point.baseline)]
+    how = "tried" if point.measured else "extrapolated"
+    return [f"{point.n:,}, {point.N:,}", *systems, _signed(point.gain), how]
+
+
+def _parts(best: Forecast) -> Section:
+    parts = best.error_parts
+    rows = (
+        []
+        if parts is None
+        else [
+            ["inherited variance", *_part(parts.inherited)],
+            ["reduced variance", *_part(parts.reduced)],
+            ["bias and label noise", *_part(parts.bias)],
+        ]
+    )
+    drawn = figures.parts_figure(best)
+    return Section(
+        name="What the student's error is made of",
+        figures=[drawn] if drawn else [],
+        caption="Squared error of the student on fresh rows, summed over classes.",
+        grid=Grid(header=["part", "squared error", "halved by n =", "halved by N ="], rows=rows),
+        text=[
+            "Inherited variance is the teacher's own, in directions that the student's features hold too: more "
+            "pseudolabels leave it, more labels lower it. Reduced variance is what is left of the teacher's in other "
+            "directions: either lowers it. The rest, label noise and what both heads cannot fit, stays."
+        ],
+    )
+
+
+def _part(part: ErrorPart) -> list[str]:
+    sizes = [f"{size:,.0f}" if math.isfinite(size) else "no size" for size in (part.n_to_halve, part.N_to_halve)]
+    return [_number(part.value), *sizes]
+
+
+def _label_free(best: Forecast) -> Section:
+    apart = best.misfit
+    rows = [
+        ["misfit", "mean squared difference of student and teacher", _number(apart.misfit)],
+        ["correction", "what the label-free form leaves out", _number(apart.correction, "+")],
+        ["gain in squared error", "their sum, on the labeled rows", _number(apart.gain, "+")],
+        ["representation gap", "what the student expresses and the teacher cannot", _number(best.representation_gap)],
+    ]
+    return Section(
+        name="Against numbers that need no label",
+        grid=Grid(header=["what", "of what", "value"], rows=rows),
+        text=[
+            "The gain in squared error is the misfit between student and teacher, where the student's errors do not "
+            "correlate with that difference; the correction says how far they do.",
+            "The representation gap looks at features only: a smaller one promises a better student, whatever the "
+            "labels say.",
+        ],
+    )
+
+
+def _expected(found: Outlook) -> str:
+    return _signed(Estimate(value=found.value, low=found.low, high=found.high))
+
+
+def _signed(estimate: Estimate) -> str:
+    return estimate_text(estimate, signed=True)
+
+
+def _number(value: float, sign: str = "") -> str:
+    return "undefined" if math.isnan(value) else f"{value:{sign}.4g}"

@@ -1,0 +1,47 @@
+"""Fitted heads to take away."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from w2s_probe.core.files import replacing
+from w2s_probe.heads import LinearHead
+
+if TYPE_CHECKING:
+    from w2s_probe.pipeline.run import Run
+
+__all__ = ["save_heads"]
+
+
+def save_heads(run: Run, folder: Path) -> None:
+    """Write ``heads.safetensors``: weights and intercept of every linear head of every seed.
+
+    Tensors are named ``SEED/SYSTEM/coef`` of shape (d, K) and ``SEED/SYSTEM/intercept`` of shape (K,), for features
+    as the backbone gives them; students by their strategy. The metadata holds the classes, and for each head its
+    kind and strength: scores are ``X @ coef + intercept``, and for softmax heads their softmax the probabilities.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run with its heads.
+    folder : Path
+        An existing folder.
+    """
+    from safetensors.numpy import save
+
+    tensors, said = {}, {}
+    for outcome in run.outcomes:
+        heads = {**outcome.heads, **{name: student.head for name, student in outcome.students.items()}}
+        for name, head in heads.items():
+            if isinstance(head, LinearHead):  # a third party's head may be anything
+                key = f"{outcome.split.seed}/{name}"
+                tensors[f"{key}/coef"] = np.ascontiguousarray(head.coef)
+                tensors[f"{key}/intercept"] = np.ascontiguousarray(head.intercept)
+                said[key] = {"kind": head.kind, "alpha": float(head.alpha)}
+    metadata = {"classes": json.dumps(run.labels.classes), "heads": json.dumps(said, sort_keys=True)}
+    with replacing(folder / "heads.safetensors") as path:
+        path.write_bytes(save(tensors, metadata))

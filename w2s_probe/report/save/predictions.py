@@ -1,0 +1,74 @@
+"""What every system says of every row, for those who look at single cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.core.files import replacing
+
+if TYPE_CHECKING:
+    from w2s_probe.experiments.run.outcome import SeedOutcome
+    from w2s_probe.pipeline.run import Run
+    from w2s_probe.strategies import Scorer
+
+__all__ = ["save_predictions"]
+
+
+def save_predictions(run: Run, folder: Path) -> None:
+    """Write ``predictions.parquet``: what every system says of every test and pool row.
+
+    Columns: seed, part, id, label, group; for each system its class and top probability (its
+    value in regression); pseudolabel; and for each strategy whether it kept the row.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run with its heads.
+    folder : Path
+        An existing folder.
+    """
+    import polars as pl
+
+    frames = [pl.DataFrame(columns) for outcome in run.outcomes for columns in _predictions(run, outcome)]
+    with replacing(folder / "predictions.parquet") as path:
+        pl.concat(frames).write_parquet(path)
+
+
+def _predictions(run: Run, outcome: SeedOutcome) -> Iterator[Mapping[str, Any]]:
+    for part in ("unlabeled", "test"):
+        rows = outcome.split.parts()[part]
+        columns: dict[str, Any] = {
+            "seed": np.full(len(rows), outcome.split.seed),
+            "part": [part] * len(rows),
+            "id": run.table.ids[rows],
+            "label": run.labels.names(rows),
+            "group": [None if run.table.group is None else str(run.table.group[i]) for i in rows],
+        }
+        for name, head in {**outcome.heads, **{n: s.head for n, s in outcome.students.items()}}.items():
+            features = run.teacher if name == "teacher" else run.student
+            columns |= _said(name, head, head.scores(features.X[rows]), run.labels.classes)
+        of_pool = part == "unlabeled"
+        columns["pseudolabel"] = _decided(outcome.pseudolabels, run.labels.classes) if of_pool else [None] * len(rows)
+        for name, student in outcome.students.items():
+            columns[f"{name}_kept"] = student.kept.tolist() if of_pool else [None] * len(rows)
+        yield columns
+
+
+def _said(name: str, head: Scorer, scores: NDArray[np.float64], classes: tuple[str, ...] | None) -> dict[str, Any]:
+    if classes is None:
+        return {f"{name}_value": scores[:, 0]}
+    return {
+        f"{name}_class": _decided(scores, classes),
+        f"{name}_probability": head.probabilities(scores).max(axis=1),
+    }
+
+
+def _decided(scores: NDArray[np.float64], classes: tuple[str, ...] | None) -> list[Any]:
+    if classes is None:
+        return [float(value) for value in scores[:, 0]]
+    return [classes[code] for code in scores.argmax(axis=1)]

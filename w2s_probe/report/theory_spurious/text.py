@@ -1,0 +1,144 @@
+"""What a spurious correlation is expected to do, as text of 80 columns with the meaning in words."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+
+from w2s_probe.report.page import Grid
+from w2s_probe.report.render.terminal import WIDTH, columns
+from w2s_probe.theory import SpuriousOutput
+from w2s_probe.theory.spurious.output import Move, ratio
+
+__all__ = [
+    "form_grid",
+    "law_reason",
+    "move_grid",
+    "risk_text",
+    "spurious_headline",
+    "spurious_meaning",
+    "spurious_text",
+]
+
+GROUPS = {"gaussian": "one cloud whose mean moves with eta", "mixture": "two groups of rows"}
+
+
+def spurious_text(output: SpuriousOutput) -> str:
+    """Return a table of risks by form, one of other fractions, and sentences that say what they mean."""
+    forms, moves = form_grid(output), move_grid(output)
+    parts = [
+        *(line for said in spurious_headline(output) for line in textwrap.wrap(said, WIDTH)),
+        "",
+        columns(forms.header, forms.rows, right=(1, 2, 3, 4)),
+        "",
+        columns(moves.header, moves.rows, right=(1, 2, 3, 4)),
+        "",
+        *(textwrap.fill(said, WIDTH) for said in spurious_meaning(output)),
+        *(textwrap.fill(said, WIDTH) for said in law_reason(output)),
+        *(textwrap.fill(f"Note: {note}", WIDTH) for note in output.notes),
+    ]
+    return "\n".join(parts)
+
+
+def spurious_headline(output: SpuriousOutput) -> list[str]:
+    """Return law, geometry, sizes and fractions."""
+    c = output.config
+    return [
+        f"law {c.law}: {GROUPS[c.law]}",
+        f"p_t {c.p_teacher}, p_s {c.p_student}, overlap {c.overlap:.3g}; groups {c.distance_teacher:.3g} sigma apart "
+        f"for the teacher, {c.distance_student:.3g} for the student",
+        f"gamma {c.gamma:g} (times p_t {c.gamma * c.p_teacher:.3g}), nu {c.nu:g} (times p_s "
+        f"{c.nu * c.p_student:.3g}), noise variance {c.noise_variance:g}",
+        f"minority: {c.eta_labeled:g} of the labeled rows, {c.eta_unlabeled:g} of the pool, {c.eta_test:g} of the "
+        "test rows",
+    ]
+
+
+def form_grid(output: SpuriousOutput) -> Grid:
+    """Return the risks by every form and as simulated, with the best pool by each."""
+    published, marked = output.published, "" if output.published.applies else " (n/a)"
+    rows = [
+        _row(f"published{marked}", published.teacher, published.student, output, "published"),
+        _row(f"published + pool{marked}", published.teacher, published.student + published.pool_term, output, None),
+        _row("second moments", output.general.teacher, output.general.student, output, "general"),
+        _row("fixed point", output.fixed_point.teacher, output.fixed_point.student, output, "fixed_point"),
+    ]
+    if output.simulated:
+        measured = [output.simulated[who] for who in ("teacher", "student")]
+        cells = [f"{risk_text(each.value)} ± {each.se:.2g}" for each in measured]
+        rows.append(["simulated", *cells, f"{ratio(measured[1].value, measured[0].value):.3f}", "-"])
+    return Grid(header=["risk", "teacher", "student", "ratio", "best pool"], rows=rows)
+
+
+def move_grid(output: SpuriousOutput) -> Grid:
+    """Return the fixed point at other fractions."""
+    return Grid(
+        header=["fixed point, by fractions", "labeled", "pool", "teacher", "student"],
+        rows=[
+            [move.name, f"{move.eta_labeled:.3g}", f"{move.eta_unlabeled:.3g}", *map(risk_text, _risks(move))]
+            for move in output.moves
+        ],
+    )
+
+
+def spurious_meaning(output: SpuriousOutput) -> list[str]:
+    """Return whether weak-to-strong gains, and what the minority's fractions change, in sentences."""
+    return [_verdict(output), *_pool(output), *_labeled(output), *_law(output)]
+
+
+def law_reason(output: SpuriousOutput) -> list[str]:
+    """Return why the published formula does not apply, if so."""
+    return [] if output.published.reason is None else [f"n/a: {output.published.reason}."]
+
+
+def risk_text(value: float) -> str:
+    """Return a risk with five digits."""
+    return f"{value:#.5g}"
+
+
+def _verdict(output: SpuriousOutput) -> str:
+    share = ratio(output.fixed_point.student, output.fixed_point.teacher)
+    if output.call == "helps":
+        return f"Weak-to-strong gains: the student's risk is {share:.3g} times its teacher's (fixed point)."
+    if output.call == "hurts":
+        return f"Weak-to-strong fails: the student's risk is {share:.3g} times its teacher's (fixed point)."
+    return "Weak-to-strong changes nothing: the student's risk is its teacher's (fixed point)."
+
+
+def _pool(output: SpuriousOutput) -> list[str]:
+    best, here = output.best["fixed_point"], output.fixed_point.student
+    if math.isnan(best.eta_unlabeled):
+        return ["The pool's minority fraction makes no difference."]
+    said = f"The student errs least with a minority of {best.eta_unlabeled:.3g} in the pool"
+    more = ratio(here, best.student) - 1
+    if more < 0.005:
+        return [f"{said}: as it is, within half a percent."]
+    return [f"{said}, {risk_text(best.student)}; at {output.config.eta_unlabeled:g} its risk is {more:.1%} larger."]
+
+
+def _labeled(output: SpuriousOutput) -> list[str]:
+    move = next((move for move in output.moves if move.name == "labeled as test rows"), None)
+    if move is None:
+        return ["Labeled rows hold the test rows' minority already."]
+    teacher = ratio(move.teacher, output.fixed_point.teacher) - 1
+    student = ratio(move.student, output.fixed_point.student) - 1
+    return [
+        f"Labeled rows with the test rows' minority ({move.eta_labeled:g}), the pool as it is, would change the "
+        f"teacher's risk by {teacher:+.1%} and the student's by {student:+.1%}."
+    ]
+
+
+def _law(output: SpuriousOutput) -> list[str]:
+    if output.config.law == "mixture":
+        return []
+    return ["Data whose rows belong to one of two groups follow --law mixture, with other risks and another best pool."]
+
+
+def _row(name: str, teacher: float, student: float, output: SpuriousOutput, form: str | None) -> list[str]:
+    at = math.nan if form is None else output.best[form].eta_unlabeled
+    best = "-" if form is None else "any" if math.isnan(at) else f"{at:.3f}"
+    return [name, risk_text(teacher), risk_text(student), f"{ratio(student, teacher):.3f}", best]
+
+
+def _risks(move: Move) -> tuple[float, float]:
+    return move.teacher, move.student

@@ -1,0 +1,116 @@
+"""What a theory expects, as text of 80 columns with the meaning in words."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from dataclasses import asdict
+
+from w2s_probe.report.page import Grid
+from w2s_probe.report.render.terminal import WIDTH, columns
+from w2s_probe.theory import ExpectedErrors, Simulated
+from w2s_probe.theory.variance.output import VarianceOutput
+
+__all__ = ["SYSTEMS", "error_grid", "meaning", "ratio_grid", "variance_headline", "variance_text"]
+
+SYSTEMS = {
+    "teacher": "teacher",
+    "baseline": "baseline",
+    "ceiling": "ceiling, n + N labels",
+    "ceiling_unlabeled": "ceiling, N labels",
+    "student_fresh": "student, fresh points",
+    "student_in_sample": "student, on the pool",
+}
+RATIOS = {"pgr": "PGR, n + N labels", "pgr_unlabeled": "PGR, N labels", "opr": "OPR"}
+
+
+def variance_text(output: VarianceOutput) -> str:
+    """Return a table of errors, one of ratios, and sentences that say which is better and why."""
+    errors, ratios = error_grid(output), ratio_grid(output)
+    parts = [
+        *variance_headline(output),
+        "",
+        columns(errors.header, errors.rows, right=(1, 2, 3, 4)),
+        "",
+        columns(ratios.header, ratios.rows, right=(1, 2)),
+        "",
+        *(textwrap.fill(said, WIDTH) for said in meaning(output.expected)),
+        *(textwrap.fill(f"Note: {note}", WIDTH) for note in output.expected.notes),
+    ]
+    return "\n".join(parts)
+
+
+def variance_headline(output: VarianceOutput) -> list[str]:
+    """Return dimensions, sizes and noise."""
+    c = output.config
+    return [
+        f"d_student {c.d_student}, d_teacher {c.d_teacher}, correlation dimension {c.correlation_dimension:g}",
+        f"n = {c.n}, N = {c.N}, noise variance {c.noise_variance:g}",
+    ]
+
+
+def error_grid(output: VarianceOutput) -> Grid:
+    """Return the errors of all systems with their two parts, and what was simulated."""
+    parts = (asdict(output.errors), asdict(output.variance), asdict(output.bias))
+    return Grid(
+        header=["squared error", "expected", "variance", "bias", *_beside(output)],
+        rows=[
+            [label, *(_number(part[name]) for part in parts), *_simulated(output, name)]
+            for name, label in SYSTEMS.items()
+        ],
+    )
+
+
+def ratio_grid(output: VarianceOutput) -> Grid:
+    """Return PGR against both ceilings, and OPR."""
+    return Grid(
+        header=["ratio", "expected", *_beside(output)],
+        rows=[
+            [label, _number(getattr(output.errors, name)), *_simulated(output, name)] for name, label in RATIOS.items()
+        ],
+    )
+
+
+def meaning(found: ExpectedErrors) -> list[str]:
+    """Return which system is better, and why, in sentences."""
+    c, total = found.config, found.total
+    d_st = c.correlation_dimension
+    said = [
+        f"The student keeps its teacher's variance in the {d_st:g} dimensions they share and "
+        f"{c.d_student / (c.N - c.d_student - 1):.2g} of it in the teacher's other {c.d_teacher - d_st:g}: a larger "
+        "pool lowers the second only, more labels lower both.",
+    ]
+    if not math.isnan(total.pgr):
+        change = "closes" if total.pgr >= 0 else "widens"
+        said.append(f"The student {change} {abs(total.pgr):.0%} of the gap from teacher to ceiling (PGR).")
+    else:
+        said.append("The ceiling is no better than the teacher: there is no gap to close, and PGR is undefined.")
+    if total.opr > 1:
+        said.append(
+            f"Weak-to-strong is better than the strong model trained on the n labels: that errs {total.opr:.3g} "
+            "times as much (OPR above 1)."
+        )
+    elif total.opr <= 1:
+        said.append(
+            "Training the strong model on the n labels directly is no worse than weak-to-strong: it errs "
+            f"{total.opr:.3g} times as much (OPR at most 1)."
+        )
+    return said
+
+
+def _beside(output: VarianceOutput) -> list[str]:
+    return ["simulated"] if output.simulated else []
+
+
+def _simulated(output: VarianceOutput, name: str) -> list[str]:
+    return [_measured(output.simulated[name])] if output.simulated else []
+
+
+def _number(value: float) -> str:
+    return "undefined" if math.isnan(value) else f"{value:.6f}"
+
+
+def _measured(simulated: Simulated) -> str:
+    if math.isnan(simulated.value):
+        return "undefined"
+    return f"{simulated.value:.6f} ± {simulated.se:.6f}"

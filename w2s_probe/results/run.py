@@ -1,0 +1,343 @@
+"""What an experiment found: frozen numbers with the configuration inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from w2s_probe.core.config import DataConfig, W2SConfig
+from w2s_probe.core.serialize import SCHEMA, Keys, Mark, Printed, plain
+from w2s_probe.results.estimate import Estimate, GroupEstimate, PriorMean, WorstGroup
+from w2s_probe.results.suspects import SuspectsFound
+
+__all__ = [
+    "CoveragePoint",
+    "CurvePoint",
+    "Estimate",
+    "ReliabilityBin",
+    "Selection",
+    "StudentResult",
+    "SystemResult",
+    "Verdict",
+    "W2SResult",
+]
+
+
+Scores = Annotated[Mapping[str, Estimate], Keys("accuracy", "brier", "log_loss", "ece", "r2", "squared_error")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemResult:
+    """What one fitted system scores, on all test rows and by group.
+
+    Parameters
+    ----------
+    scores : mapping of score to Estimate
+        On all test rows.
+    worst_group_accuracy : WorstGroup or None
+        Accuracy of the worst group; None without groups.
+    worst_group_squared_error : WorstGroup or None
+        The same for regression.
+    mean_over_groups : Estimate or None
+        Mean over groups, each with the same weight.
+    prior_mean_over_groups : PriorMean or None
+        Mean over groups, each with its share of all rows of the data.
+    groups : mapping of group to GroupEstimate, or None
+        Accuracy, or squared error, of each group that has test rows.
+    """
+
+    scores: Annotated[Scores, Mark.INLINE]
+    worst_group_accuracy: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
+    worst_group_squared_error: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
+    mean_over_groups: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
+    prior_mean_over_groups: Annotated[PriorMean | None, Mark.UNLESS_NONE] = None
+    groups: Annotated[Mapping[str, GroupEstimate] | None, Mark.UNLESS_NONE] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which pseudolabels a strategy kept, averaged over seeds.
+
+    Parameters
+    ----------
+    kept : float
+        Rows of the pool the student was trained on.
+    fraction : float
+        The same as a fraction of the pool.
+    rule : str
+        How they were chosen.
+    label_precision : float
+        Fraction of the kept pseudolabels that are true; NaN for regression.
+    class_mix : mapping of class to fraction
+        Pseudolabel classes among the kept rows.
+    group_mix : mapping of group to fraction, or None
+        Groups among the kept rows, those of the true labels; None without groups.
+    conflicting : float or None
+        Fraction of the kept rows that conflict with what is usual for their label; None without a cue.
+    """
+
+    kept: float
+    fraction: float
+    rule: str
+    label_precision: float
+    class_mix: Mapping[str, float]
+    group_mix: Annotated[Mapping[str, float] | None, Mark.UNLESS_NONE] = None
+    conflicting: Annotated[float | None, Mark.UNLESS_NONE] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoveragePoint:
+    """A strategy's student if it had kept another fraction of the pool.
+
+    Parameters
+    ----------
+    keep : float
+        Fraction kept.
+    accuracy : Estimate
+        On all test rows.
+    control : Estimate
+        Accuracy of a student of as many rows drawn at random, class by class.
+    label_precision : float
+        Fraction of the kept pseudolabels that are true.
+    worst_group_accuracy : WorstGroup or None
+        Of the student; None without groups.
+    control_worst_group_accuracy : WorstGroup or None
+        Of the control.
+    conflicting : float or None
+        As in `Selection`.
+    """
+
+    keep: float
+    accuracy: Estimate
+    control: Estimate
+    label_precision: float
+    worst_group_accuracy: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
+    control_worst_group_accuracy: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
+    conflicting: Annotated[float | None, Mark.UNLESS_NONE] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentResult(SystemResult):
+    """One strategy's student beside its teacher, the baseline and the ceiling.
+
+    Parameters
+    ----------
+    scores, worst_group_accuracy, worst_group_squared_error, mean_over_groups, prior_mean_over_groups, groups
+        As for every system.
+    gain : Estimate
+        Student minus teacher on the main score.
+    pgr : Estimate
+        Fraction of the teacher-to-ceiling gap recovered; NaN unless that gap is resolved.
+    opr : Estimate
+        Baseline's error over the student's; above 1 weak-to-strong beats using the labels directly.
+    versus_baseline : Estimate
+        Student minus baseline on the main score.
+    agreement : Estimate
+        Fraction of rows where student and teacher decide alike; for regression the R² of the student's
+        predictions around the teacher's.
+    error_imitation : mapping of str to Estimate
+        The same among rows where the teacher is right, and where it is wrong; for regression, under
+        ``teacher_error``, the slope of the student's errors on the teacher's.
+    selection : Selection
+        The pseudolabels it was trained on.
+    pgr_worst_group : Estimate or None
+        PGR between the worst groups of teacher, student and ceiling; None without groups.
+    pgr_groups : mapping of group to Estimate, or None
+        PGR of each group.
+    versus_vanilla : mapping of score to Estimate, or None
+        This student minus the plain one, if that was asked for too, with its worst group's accuracy.
+    versus_control : mapping of score to Estimate, or None
+        This student minus its control.
+    control : StudentResult or None
+        The student of as many pseudolabels drawn at random, class by class; None where all were kept.
+    coverage : tuple of CoveragePoint, or None
+        The student at other fractions kept; None where nothing was selected.
+    """
+
+    gain: Estimate
+    pgr: Estimate
+    opr: Estimate
+    versus_baseline: Estimate
+    agreement: Estimate
+    error_imitation: Annotated[Mapping[str, Estimate], Keys("teacher_right", "teacher_wrong", "teacher_error")]
+    selection: Selection
+    pgr_worst_group: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
+    pgr_groups: Annotated[Mapping[str, Estimate] | None, Mark.UNLESS_NONE] = None
+    versus_vanilla: Annotated[Mapping[str, Estimate] | None, Mark.UNLESS_NONE] = None
+    versus_control: Annotated[Mapping[str, Estimate] | None, Mark.UNLESS_NONE] = None
+    control: Annotated[StudentResult | None, Mark.UNLESS_NONE] = None
+    coverage: Annotated[tuple[CoveragePoint, ...] | None, Mark.UNLESS_NONE] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the numbers say, and what to do.
+
+    Parameters
+    ----------
+    call : {"helps", "hurts", "unresolved"}
+        From the interval of the gain.
+    recommend : {"weak_to_strong", "labels_directly", "unresolved"}
+        From the interval of student minus baseline.
+    advice : str
+        The same in one or two sentences.
+    """
+
+    call: Literal["helps", "hurts", "unresolved"]
+    recommend: Literal["weak_to_strong", "labels_directly", "unresolved"]
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityBin:
+    """Test rows of all seeds whose top probability lies in one of 15 bins of equal width.
+
+    Parameters
+    ----------
+    bin : int
+        Bin k holds probabilities from k / 15 to (k + 1) / 15.
+    confidence : float
+        Mean top probability of the rows.
+    accuracy : float
+        Fraction of the rows decided rightly.
+    rows : int
+        How many there are, at least 1.
+    """
+
+    bin: int
+    confidence: float
+    accuracy: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """The four systems on the main score at other sizes, the first strategy's student among them.
+
+    Parameters
+    ----------
+    n, N : int
+        Labeled rows, and rows of the pool.
+    teacher, student, baseline, ceiling : Estimate
+        Their main score.
+    gain, versus_baseline : Estimate
+        Student minus teacher, and student minus baseline.
+    """
+
+    n: int
+    N: int
+    teacher: Estimate
+    student: Estimate
+    baseline: Estimate
+    ceiling: Estimate
+    gain: Estimate
+    versus_baseline: Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class W2SResult(Printed):
+    """Everything one run found, ready to print, plot and save.
+
+    Parameters
+    ----------
+    config : mapping
+        Every setting with the sizes as drawn.
+    fingerprint : str
+        Hash of settings, features, labels and splits: equal for the same question.
+    score : str
+        Main score, of which `gain` and `pgr` speak.
+    level : float
+        Level of the intervals.
+    n_test : int
+        Test rows of each seed.
+    seeds : tuple of int
+        Seeds of the splits.
+    classes : tuple of str, or None
+        Names of the classes.
+    majority_rate : float
+        Fraction of test rows in the largest class; NaN for regression.
+    systems : mapping
+        Scores of teacher, baseline and ceiling.
+    students : mapping of strategy to StudentResult
+        In the order asked for.
+    verdict : Verdict
+        Of the first strategy.
+    notes : tuple of str
+        What is right but surprising, one sentence each.
+    reliability : mapping of system or strategy to tuple of ReliabilityBin
+        Calibration of each system, bins with rows only; empty for regression.
+    curve : tuple of CurvePoint, or None
+        Smaller sizes, by n and then N, with the run itself; None if they were not asked for.
+    suspects : SuspectsFound or None
+        The pool's likely minority; None if it was not asked for.
+    cells : tuple of dict
+        Tidy rows (seed, part, system, strategy, metric, group, value, n, n_labeled, n_unlabeled);
+        they go into their own file and are no part of `to_dict`.
+    """
+
+    config: Annotated[Mapping[str, Any], Keys("teacher", "student", "dtype", DataConfig, W2SConfig)]
+    fingerprint: str
+    score: str
+    level: float
+    n_test: int
+    seeds: tuple[int, ...]
+    classes: tuple[str, ...] | None
+    majority_rate: float
+    systems: Annotated[Mapping[str, SystemResult], Keys("teacher", "baseline", "ceiling", required=True)]
+    students: Mapping[str, StudentResult]
+    verdict: Verdict
+    notes: tuple[str, ...] = ()
+    reliability: Mapping[str, tuple[ReliabilityBin, ...]] = field(default_factory=dict)
+    curve: Annotated[tuple[CurvePoint, ...] | None, Mark.UNLESS_NONE] = None
+    suspects: Annotated[SuspectsFound | None, Mark.UNLESS_NONE] = None
+    cells: Annotated[tuple[dict[str, Any], ...], Mark.HIDDEN] = field(default=(), repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object that ``--json`` prints."""
+        return {"schema": SCHEMA, **plain(self)}
+
+    @classmethod
+    def from_json(cls, text: str) -> W2SResult:
+        """Return the result that `to_json` described, as `from_dict` does.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+        """
+        return cls.from_dict(json.loads(text))
+
+    def to_record(self) -> Iterator[dict[str, Any]]:
+        """Yield the tidy rows of ``results.parquet``."""
+        yield from self.cells
+
+    def conditions(self) -> Mapping[str, bool]:
+        """Return what else must hold of a result, and whether it does."""
+        sizes = {"n_labeled": int, "n_unlabeled": int, "head": str, "ceiling": str}
+        named = {"data", "teacher", "student"}
+        scored = [each.scores for each in (*self.systems.values(), *self.students.values())]
+        imitations: dict[str, set[str]] = {"accuracy": {"teacher_right", "teacher_wrong"}, "r2": {"teacher_error"}}
+        return {
+            "config must hold n_labeled, n_unlabeled, head and ceiling": all(
+                type(self.config.get(name)) is kind for name, kind in sizes.items()
+            ),
+            "config must name data, teacher and student, or none of them": len(named & self.config.keys()) in (0, 3),
+            "systems must be teacher, baseline and ceiling": list(self.systems) == ["teacher", "baseline", "ceiling"],
+            "students must be at least one": bool(self.students),
+            "seeds must be at least one": bool(self.seeds),
+            "score must be accuracy or r2": self.score in ("accuracy", "r2"),
+            "every system must have the same scores": all(
+                scores.keys() == scored[0].keys() and {self.score, "brier", "squared_error"} & scores.keys()
+                for scores in scored
+            ),
+            "error_imitation must say teacher_right and teacher_wrong, or teacher_error": all(
+                set(student.error_imitation) == imitations.get(self.score) for student in self.students.values()
+            ),
+            "reliability must hold bins with rows": all(
+                bins and all(each.rows > 0 and 0 <= each.confidence <= 1 and 0 <= each.accuracy <= 1 for each in bins)
+                for bins in self.reliability.values()
+            ),
+            "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in self.curve or ()),
+        }

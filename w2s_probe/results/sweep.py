@@ -1,0 +1,239 @@
+"""What a sweep found, as ``sweep --json`` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from w2s_probe.core.config import DataConfig, SweepConfig
+from w2s_probe.core.serialize import Keys, Mark, Printed
+from w2s_probe.results.estimate import Estimate, WorstGroup
+
+__all__ = ["EtaContrast", "PairTheory", "SweepPoint", "SweepResult", "TheoryPoint"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backbones:
+    """The axes of a sweep that are no settings of a run: every teacher is paired with every student.
+
+    Parameters
+    ----------
+    teachers, students : tuple of str
+        Names of the backbones.
+    """
+
+    teachers: tuple[str, ...]
+    students: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepPoint:
+    """One point of the grid and one strategy, all seeds together.
+
+    Parameters
+    ----------
+    teacher_backbone, student_backbone : str
+        The pair.
+    head : str
+        Kind of the heads.
+    n, N : int
+        Labeled rows, and rows of the pool, at the first seed.
+    eta_labeled, eta_unlabeled : float or None
+        Fractions of conflicting rows that were asked for; None is the data's own.
+    teacher_alpha, student_alpha : float or None
+        Strengths that were given; None where they were chosen.
+    strategy : str
+        How the student learned.
+    teacher, student, baseline, ceiling : Estimate
+        Their main score.
+    gain : Estimate
+        Student minus teacher.
+    pgr : Estimate
+        Fraction of the teacher-to-ceiling gap recovered; NaN unless that gap is resolved.
+    versus_baseline : Estimate
+        Student minus baseline.
+    worst_groups : mapping of system to WorstGroup, or None
+        Accuracy of the worst group of teacher, student, baseline and ceiling; None without groups or classes.
+    pgr_worst_group : Estimate or None
+        PGR between the worst groups.
+    worst_group_gain : Estimate or None
+        Accuracy of the student's worst group minus that of the teacher's.
+    """
+
+    teacher_backbone: str
+    student_backbone: str
+    head: str
+    n: int
+    N: int
+    eta_labeled: float | None
+    eta_unlabeled: float | None
+    teacher_alpha: float | None
+    student_alpha: float | None
+    strategy: str
+    teacher: Estimate
+    student: Estimate
+    baseline: Estimate
+    ceiling: Estimate
+    gain: Estimate
+    pgr: Estimate
+    versus_baseline: Estimate
+    worst_groups: Annotated[
+        Mapping[str, WorstGroup] | None,
+        Mark.UNLESS_NONE,
+        Keys("teacher", "student", "baseline", "ceiling", required=True),
+    ] = None
+    pgr_worst_group: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
+    worst_group_gain: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EtaContrast:
+    """What more conflicting labeled rows change while pool and test rows stay: the axis' end minus its beginning.
+
+    Parameters
+    ----------
+    teacher_backbone, student_backbone : str
+        The pair.
+    head : str
+        Kind of the heads.
+    n, N : int
+        Sizes of both points.
+    teacher_alpha, student_alpha : float or None
+        Strengths that were given; None where they were chosen.
+    strategy : str
+        How the students learned.
+    eta_unlabeled : float or None
+        Of both points.
+    from_eta_labeled, to_eta_labeled : float
+        Smallest and largest fraction of the axis.
+    teacher, student, baseline : Estimate
+        Change of the main score, paired by seed and test row.
+    gain : Estimate
+        Change of the gain, paired.
+    worst_groups : mapping of system to Estimate, or None
+        Change of the worst group's accuracy of teacher, student and baseline; None without groups.
+    """
+
+    teacher_backbone: str
+    student_backbone: str
+    head: str
+    n: int
+    N: int
+    teacher_alpha: float | None
+    student_alpha: float | None
+    strategy: str
+    eta_unlabeled: float | None
+    from_eta_labeled: float
+    to_eta_labeled: float
+    teacher: Estimate
+    student: Estimate
+    baseline: Estimate
+    gain: Estimate
+    worst_groups: Annotated[
+        Mapping[str, Estimate] | None, Mark.UNLESS_NONE, Keys("teacher", "student", "baseline", required=True)
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TheoryPoint:
+    """Risks that the theory expects at one pair of fractions.
+
+    Parameters
+    ----------
+    eta_labeled, eta_unlabeled : float or None
+        Fractions of conflicting rows; None is the data's own.
+    teacher, student : float
+        Excess squared errors in units of noise variance times core dimension over n.
+    gain : float
+        What of the teacher's excess its student lacks, (teacher - student) / teacher.
+    """
+
+    eta_labeled: float | None
+    eta_unlabeled: float | None
+    teacher: float
+    student: float
+    gain: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairTheory:
+    """What the theory of spurious correlations expects of a pair, from second moments of all rows' features.
+
+    Parameters
+    ----------
+    teacher_backbone, student_backbone : str
+        The pair.
+    separation_teacher, separation_student : float
+        How far apart agreeing and conflicting rows are in each space, in standard deviations.
+    correlation : float
+        Of what both spaces say of the cue, within groups.
+    points : tuple of TheoryPoint
+        In the order of the axes.
+    """
+
+    teacher_backbone: str
+    student_backbone: str
+    separation_teacher: float
+    separation_student: float
+    correlation: float
+    points: tuple[TheoryPoint, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepResult(Printed):
+    """What a sweep found.
+
+    Parameters
+    ----------
+    config : mapping
+        The axes, and what all cells share.
+    score : str
+        Main score.
+    level : float
+        Level of the intervals.
+    n_test : int
+        Test rows of each seed.
+    classes : tuple of str, or None
+        Names of the classes.
+    cells : int
+        Points of the grid times seeds; strengths count, strategies do not.
+    rows : int
+        Rows of the tidy table.
+    points : tuple of SweepPoint
+        In the order of the axes.
+    contrasts : tuple of EtaContrast
+        What `eta_labeled` changes at each `eta_unlabeled`; empty unless there are several.
+    theory : tuple of PairTheory
+        Expectations beside the points; empty unless there are several fractions of conflicting rows.
+    notes : tuple of str
+        What is right but surprising, one sentence each.
+    table : mapping of column to list
+        The tidy table; it goes into its own file and is no part of ``--json``.
+    """
+
+    config: Annotated[Mapping[str, Any], Keys(Backbones, DataConfig, SweepConfig)]
+    score: str
+    level: float
+    n_test: int
+    classes: tuple[str, ...] | None
+    cells: int
+    rows: int
+    points: tuple[SweepPoint, ...]
+    contrasts: tuple[EtaContrast, ...] = ()
+    theory: tuple[PairTheory, ...] = ()
+    notes: tuple[str, ...] = ()
+    table: Annotated[Mapping[str, list[Any]], Mark.HIDDEN] = field(default_factory=dict, repr=False, compare=False)
+
+    def conditions(self) -> Mapping[str, bool]:
+        """Return what else must hold of a sweep, and whether it does."""
+        worst = [set(point.worst_groups) for point in self.points if point.worst_groups is not None]
+        worst += [set(each.worst_groups) for each in self.contrasts if each.worst_groups is not None]
+        return {
+            "score must be accuracy or r2": self.score in ("accuracy", "r2"),
+            "points must not be empty": bool(self.points),
+            "worst_groups must hold teacher, student and baseline": all(
+                {"teacher", "student", "baseline"} <= one for one in worst
+            ),
+            "sizes must be above 0": all(min(point.n, point.N) > 0 for point in self.points),
+        }

@@ -1,0 +1,1 @@
+"""Liu, Dong and Lei (2026): spurious correlations."""

@@ -1,0 +1,169 @@
+"""How the risks of a spurious correlation move with the minority's fraction in labeled rows and pool."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+
+from w2s_probe.core.errors import ConfigError
+from w2s_probe.theory.spurious.fixed_point import fixed_point_risks, risks_with_nodes
+from w2s_probe.theory.spurious.model import SpuriousModel
+from w2s_probe.theory.spurious.risks import Risks, best_eta_unlabeled, general_risks, published_risks
+
+__all__ = ["BestPool", "Form", "RiskGrid", "best_pools", "spurious_risks"]
+
+Float = NDArray[np.float64]
+Form = Literal["published", "general", "fixed_point"]
+MOST = 0.5  # a minority's largest fraction
+FLAT = 1e-6  # relative range of a risk below which no fraction is best
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class RiskGrid:
+    """Excess risks at every pair of fractions.
+
+    Parameters
+    ----------
+    eta_labeled : array of shape (L,)
+        Minority fractions of the labeled rows.
+    eta_unlabeled : array of shape (U,)
+        Minority fractions of the pool.
+    teacher, student : array of shape (L, U)
+        Squared errors against the truth; the teacher's is the same for every pool.
+    """
+
+    eta_labeled: Float
+    eta_unlabeled: Float
+    teacher: Float
+    student: Float
+
+    @property
+    def gain(self) -> Float:
+        """The teacher's risk minus the student's; above 0 weak-to-strong helps."""
+        return self.teacher - self.student
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestPool:
+    """Where the student errs least.
+
+    Parameters
+    ----------
+    eta_unlabeled : float
+        The pool's minority fraction, from 0 to 1/2; NaN if it makes no difference.
+    student : float
+        The risk there.
+    """
+
+    eta_unlabeled: float
+    student: float
+
+
+def spurious_risks(
+    model: SpuriousModel, *, eta_labeled: ArrayLike, eta_unlabeled: ArrayLike, form: Form = "fixed_point"
+) -> RiskGrid:
+    """Return the risks over a grid of fractions, as for a heat map.
+
+    Parameters
+    ----------
+    model : SpuriousModel
+        All but its own `eta_labeled` and `eta_unlabeled`.
+    eta_labeled : array of shape (L,)
+        Minority fractions of the labeled rows, from 0 to 1.
+    eta_unlabeled : array of shape (U,)
+        The same of the pool.
+    form : {"published", "general", "fixed_point"}
+        Which formula.
+
+    Raises
+    ------
+    ConfigError
+        If a fraction does not lie between 0 and 1, or the form does not exist.
+
+    Examples
+    --------
+    >>> I = np.eye(6)
+    >>> model = SpuriousModel(
+    ...     law="gaussian", T=I[:, :3], S=I[:, 3:5], mu=np.array([2.0, 0, 1, 1, 0, 0]), sigma=1, gamma=0.01,
+    ...     nu=0.0025, eta_labeled=0.5, eta_unlabeled=0.1, eta_test=0.5, noise_variance=1,
+    ... )  # fmt: skip
+    >>> spurious_risks(model, eta_labeled=[0.1, 0.5], eta_unlabeled=[0.1, 0.3], form="published").student
+    array([[0.01 , 0.012],
+           [0.018, 0.012]])
+    """
+    if form not in get_args(Form):
+        msg = f"form must be published, general or fixed_point: got {form!r:.60}. The last is right for any gamma."
+        raise ConfigError(msg)
+    labeled, pool = _fractions(eta_labeled, "eta_labeled"), _fractions(eta_unlabeled, "eta_unlabeled")
+    if form == "fixed_point":
+        found = fixed_point_risks(model, eta_labeled=labeled, eta_unlabeled=pool)
+        teacher, student = np.repeat(found.teacher[:, None], len(pool), axis=1), found.student
+    else:
+        risks = [[_closed(model, form, at, there) for there in pool.tolist()] for at in labeled.tolist()]
+        shape = (len(labeled), len(pool))
+        teacher = np.array([[each.teacher for each in row] for row in risks]).reshape(shape)
+        student = np.array([[each.student for each in row] for row in risks]).reshape(shape)
+    return RiskGrid(eta_labeled=labeled, eta_unlabeled=pool, teacher=teacher, student=student)
+
+
+def best_pools(model: SpuriousModel, *, nodes: int) -> dict[Form, BestPool]:
+    """Return by every form the minority fraction of the pool at which the student errs least.
+
+    Parameters
+    ----------
+    model : SpuriousModel
+        All but its own `eta_unlabeled`.
+    nodes : int
+        Quadrature points of the fixed point.
+    """
+
+    def general(pool: Float) -> Float:
+        return np.array([_closed(model, "general", model.eta_labeled, at).student for at in pool.tolist()])
+
+    def fixed_point(pool: Float) -> Float:
+        return risks_with_nodes(model, [model.eta_labeled], pool, nodes=nodes)[1][0]
+
+    published = best_eta_unlabeled(model)
+    there = model.eta_unlabeled if math.isnan(published) else published
+    return {
+        "published": BestPool(
+            eta_unlabeled=published, student=_closed(model, "published", model.eta_labeled, there).student
+        ),
+        "general": _least(general),
+        "fixed_point": _least(fixed_point),
+    }
+
+
+def _closed(model: SpuriousModel, form: Form, labeled: float, pool: float) -> Risks:
+    there = replace(model, eta_labeled=labeled, eta_unlabeled=pool)
+    return published_risks(there) if form == "published" else general_risks(there)
+
+
+def _least(student: Callable[[Float], Float]) -> BestPool:
+    """Return the least of a smooth function, by looking everywhere and then closely."""
+    places = MOST * np.linspace(0, 1, 17) ** 2  # a rare minority changes most where it is rarest
+    risks = student(places)
+    i = int(risks.argmin())
+    if np.ptp(risks) <= FLAT * risks[i]:
+        return BestPool(eta_unlabeled=math.nan, student=float(risks[i]))
+    around = (places[max(i - 1, 0)], places[min(i + 1, len(places) - 1)])
+    close = minimize_scalar(lambda at: float(student(np.array([at]))[0]), bounds=around, method="bounded")
+    if close.fun < risks[i]:
+        return BestPool(eta_unlabeled=float(close.x), student=float(close.fun))
+    return BestPool(eta_unlabeled=float(places[i]), student=float(risks[i]))
+
+
+def _fractions(values: ArrayLike | Sequence[float], name: str) -> Float:
+    found = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    outside = found[~((found >= 0) & (found <= 1))]
+    if found.ndim > 1 or outside.size:
+        got = f"shape {found.shape}" if found.ndim > 1 else outside[0]
+        msg = f"{name} must be one axis of fractions between 0 and 1: got {got}. They are minority fractions."
+        raise ConfigError(msg)
+    return found

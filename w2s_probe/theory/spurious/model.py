@@ -1,0 +1,254 @@
+r"""The model of a spurious correlation: what the label depends on, what goes with it, and who sees it.
+
+The label is :math:`y = z^\top\beta_* + \epsilon` with a core :math:`z \sim N(0, I_{d_z})`. Beside it comes a
+group feature :math:`\xi \in R^p` that says nothing of y. The teacher's features are :math:`z \otimes w`,
+:math:`w = [1; T^\top\xi]`, the student's :math:`z \otimes \psi`, :math:`\psi = [1; S^\top\xi]`: both hold the
+truth, and both also hold products with the group feature, whose coefficients are learned from noise alone. In
+labeled rows, pool and test rows a fraction :math:`\eta` belongs to the minority, by one of two laws:
+
+* gaussian: :math:`\xi \sim N(\eta\mu, \sigma^2 I)`, one cloud that moves with :math:`\eta`;
+* mixture: :math:`\xi | g \sim N(g\mu, \sigma^2 I)` with g = 1 in a fraction :math:`\eta` of the rows, 0 in others.
+
+A linear map of w or :math:`\psi` changes no prediction of least squares, so that only
+:math:`\mu_T = T^\top\mu/\sigma`, :math:`\mu_S = S^\top\mu/\sigma` and :math:`\Xi = T^\top S` matter, all without
+unit.
+
+References
+----------
+.. [1] Liu, Dong and Lei (2026), On the mechanisms of weak-to-strong generalization under spurious correlations,
+   ICLR, arXiv 2509.24005.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.core.arrays import as_matrix
+from w2s_probe.core.errors import ConfigError, ShapeError
+
+__all__ = ["Component", "Law", "SpuriousModel", "cross_moment", "expected_teacher", "second_moment"]
+
+Float = NDArray[np.float64]
+Law = Literal["gaussian", "mixture"]
+ORTHONORMAL = 1e-5  # how far columns may be from it: float32 files are
+
+
+class Component(NamedTuple):
+    """A Gaussian part of the group feature's law: its share of the rows, and its mean in units of mu."""
+
+    share: float
+    at: float
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class SpuriousModel:
+    """Who sees which part of the group feature, how rare its minority is where, and the sizes.
+
+    Parameters
+    ----------
+    law : {"gaussian", "mixture"}
+        Of the group feature.
+    T, S : array of shape (p, p_t - 1) and (p, p_s - 1)
+        Orthonormal columns: the directions of the group feature that teacher and student see.
+    mu : array of shape (p,)
+        Distance of the minority's mean from the majority's.
+    sigma : float
+        Standard deviation of the group feature in every direction, above 0.
+    gamma, nu : float
+        Core dimension for each labeled row and for each row of the pool; ``gamma p_t < 1``, ``nu p_s < 1``,
+        and nu may be 0, an endless pool.
+    eta_labeled, eta_unlabeled, eta_test : float
+        Minority fractions, from 0 to 1.
+    noise_variance : float
+        Variance of the label noise.
+    """
+
+    law: Law
+    T: NDArray[np.floating]
+    S: NDArray[np.floating]
+    mu: NDArray[np.floating]
+    sigma: float
+    gamma: float
+    nu: float
+    eta_labeled: float
+    eta_unlabeled: float
+    eta_test: float
+    noise_variance: float
+
+    def __post_init__(self) -> None:
+        if self.law not in get_args(Law):
+            msg = f"law must be gaussian or mixture: got {self.law!r:.60}. The docs say how they differ."
+            raise ConfigError(msg)
+        for name, shown in (("T", "teacher matrix"), ("S", "student matrix")):
+            object.__setattr__(self, name, _directions(getattr(self, name), shown))
+        object.__setattr__(self, "mu", _mean(self.mu, len(self.T)))
+        if len(self.T) != len(self.S):
+            msg = (
+                "teacher and student matrix must have a row for each entry of the group feature: "
+                f"got {len(self.T)} and {len(self.S)} rows. Save both in the same space."
+            )
+            raise ShapeError(msg)
+        self._check_numbers()
+        self._check_sizes()
+
+    @property
+    def p_teacher(self) -> int:
+        """Length of w."""
+        return self.T.shape[1] + 1
+
+    @property
+    def p_student(self) -> int:
+        """Length of psi."""
+        return self.S.shape[1] + 1
+
+    @property
+    def mu_teacher(self) -> Float:
+        """Distance of the groups as the teacher sees it, in units of sigma."""
+        return self.T.T @ self.mu / self.sigma
+
+    @property
+    def mu_student(self) -> Float:
+        """The same for the student."""
+        return self.S.T @ self.mu / self.sigma
+
+    @property
+    def overlap(self) -> Float:
+        """Cosines between the directions of both, shape (p_t - 1, p_s - 1)."""
+        return self.T.T @ self.S
+
+    def components(self, eta: float) -> tuple[Component, ...]:
+        """Return the Gaussian parts of the law where the minority has the fraction `eta`.
+
+        Parameters
+        ----------
+        eta : float
+            From 0 to 1.
+        """
+        if self.law == "gaussian":
+            return (Component(share=1.0, at=eta),)
+        return (Component(share=1 - eta, at=0.0), Component(share=eta, at=1.0))
+
+    def _check_numbers(self) -> None:
+        for name, least in (("sigma", "above 0"), ("noise_variance", "at least 0")):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf or (least == "above 0" and value == 0):
+                msg = f"{name} must be finite and {least}: got {value}. It is a spread."
+                raise ConfigError(msg)
+        for name in ("eta_labeled", "eta_unlabeled", "eta_test"):
+            if not 0 <= getattr(self, name) <= 1:  # NaN too
+                msg = f"{name} must lie between 0 and 1: got {getattr(self, name)}. It is the minority's fraction."
+                raise ConfigError(msg)
+
+    def _check_sizes(self) -> None:
+        for name, rows, width, p in (
+            ("gamma", "labeled row", "p_t", self.p_teacher),
+            ("nu", "row of the pool", "p_s", self.p_student),
+        ):
+            value = getattr(self, name)
+            if name == "gamma" and value == 0:
+                msg = "gamma must be above 0: got 0.0. Every risk is a multiple of it; give a small one."
+                raise ConfigError(msg)
+            if not 0 <= value < 1 / p:
+                msg = (
+                    f"{name}, the core dimension for each {rows}, must be at least 0 and below 1/{width} = 1/{p}: got "
+                    f"{value}. With as many features as rows least squares has no finite risk; give more rows."
+                )
+                raise ConfigError(msg)
+
+
+def second_moment(model: SpuriousModel, eta: float, *, of: Literal["teacher", "student"], origin: float = 0.0) -> Float:
+    r"""Second moment of w or psi, in units of sigma, where the minority has the fraction `eta`.
+
+    Parameters
+    ----------
+    model : SpuriousModel
+        The law and what is seen of it.
+    eta : float
+        Minority fraction.
+    of : {"teacher", "student"}
+        ``"teacher"`` for :math:`E[ww^\top]`, ``"student"`` for :math:`E[\psi\psi^\top]`.
+    origin : float
+        From where the group feature is counted, in units of mu. It changes no risk; near the mean of the rows
+        that a head is fitted on, no digits are lost.
+    """
+    mean = model.mu_teacher if of == "teacher" else model.mu_student
+    found = np.diag([0.0, *np.ones(len(mean))])
+    for share, at in model.components(eta):
+        center = np.array([1.0, *(at - origin) * mean])
+        found += share * np.outer(center, center)
+    return found
+
+
+def expected_teacher(model: SpuriousModel, at: float, *, origins: tuple[float, float]) -> Float:
+    """Matrix that gives the mean of w from psi within a Gaussian part of the law, shape (p_t, p_s).
+
+    Parameters
+    ----------
+    model : SpuriousModel
+        The law and what is seen of it.
+    at : float
+        Mean of the part, in units of mu.
+    origins : tuple of float
+        From where w counts the group feature, and from where psi does.
+    """
+    w, psi = ((at - origin) * mu for origin, mu in zip(origins, (model.mu_teacher, model.mu_student), strict=True))
+    found = np.zeros((model.p_teacher, model.p_student))
+    found[0, 0] = 1.0
+    found[1:, 0] = w - model.overlap @ psi
+    found[1:, 1:] = model.overlap
+    return found
+
+
+def cross_moment(model: SpuriousModel, eta: float, *, origins: tuple[float, float]) -> Float:
+    r"""Cross moment :math:`E[w\psi^\top]`, in units of sigma, shape (p_t, p_s).
+
+    Parameters
+    ----------
+    model : SpuriousModel
+        The law and what is seen of it.
+    eta : float
+        Minority fraction.
+    origins : tuple of float
+        From where w counts the group feature, and from where psi does.
+    """
+    found = np.zeros((model.p_teacher, model.p_student))
+    found[1:, 1:] = model.overlap
+    for share, at in model.components(eta):
+        w, psi = ((at - origin) * mu for origin, mu in zip(origins, (model.mu_teacher, model.mu_student), strict=True))
+        found += share * np.outer([1.0, *w], [1.0, *psi])
+    return found
+
+
+def _directions(columns: NDArray[np.floating], name: str) -> Float:
+    """Return the matrix in float64 if its columns are orthonormal."""
+    found = np.array(as_matrix(columns, name), dtype=np.float64)
+    rows, count = found.shape
+    if count > rows:
+        msg = f"{name} must have at most as many columns as rows: got shape {found.shape}. Transpose it."
+        raise ShapeError(msg)
+    with np.errstate(over="ignore", invalid="ignore"):
+        far = np.abs(found.T @ found - np.eye(count)).max()
+    if not far <= ORTHONORMAL:
+        msg = (
+            f"{name} must have orthonormal columns: its inner products are up to {far:.3g} from those. "
+            "Give the Q of numpy.linalg.qr instead."
+        )
+        raise ShapeError(msg)
+    return found
+
+
+def _mean(mu: NDArray[np.floating], p: int) -> Float:
+    found = np.asarray(mu, dtype=np.float64)
+    if found.shape != (p,):
+        got = f"{found.size} numbers" if found.ndim == 1 else f"shape {found.shape}"
+        msg = f"mu must have one number for each of the {p} rows of the teacher matrix: got {got}. Correct either."
+        raise ShapeError(msg)
+    if not np.isfinite(found).all():
+        msg = f"mu must be finite: got {found[~np.isfinite(found)][0]}. Correct that number."
+        raise ShapeError(msg)
+    return found

@@ -1,0 +1,157 @@
+"""Teacher and student under a spurious correlation, fitted by least squares on drawn rows, again and again.
+
+Labels are the truth plus noise and both systems hold the truth, so that every error is linear in the noise: its
+mean square over all noise is a trace over the two fitted heads, taken exactly. Only the rows vary between trials.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from w2s_probe.core.arrays import row_blocks
+from w2s_probe.core.errors import ConfigError
+from w2s_probe.theory.spurious.model import SpuriousModel, second_moment
+from w2s_probe.theory.variance.simulation import Simulated
+
+__all__ = ["SpuriousSizes", "simulate_risks", "simulated_sizes"]
+
+Float = NDArray[np.float64]
+MOST_ROWS = 10_000_000
+MOST_FEATURES = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpuriousSizes:
+    """Sizes at which a model is simulated.
+
+    Parameters
+    ----------
+    core_dimension : int
+        Of z.
+    n, N : int
+        Labeled rows, and rows of the pool.
+    """
+
+    core_dimension: int
+    n: int
+    N: int
+
+
+def simulated_sizes(model: SpuriousModel, *, core_dimension: int) -> SpuriousSizes:
+    """Return the rows that gamma and nu ask for, to the nearest.
+
+    Parameters
+    ----------
+    model : SpuriousModel
+        Its gamma and nu.
+    core_dimension : int
+        At least 1.
+
+    Raises
+    ------
+    ConfigError
+        If that leaves too few rows for least squares, or more than one machine should draw.
+    """
+    if core_dimension < 1:
+        msg = f"core_dimension must be at least 1: got {core_dimension}. Give 40, at which theory and simulation agree."
+        raise ConfigError(msg)
+    if model.nu == 0:
+        msg = "nu must be above 0 for a simulation: got 0.0, an endless pool. Give a small one, as .0025."
+        raise ConfigError(msg)
+    rows = {}
+    for name, rate, p in (("gamma", model.gamma, model.p_teacher), ("nu", model.nu, model.p_student)):
+        features = core_dimension * p
+        if features > MOST_FEATURES or core_dimension / rate > MOST_ROWS:
+            msg = (
+                f"a simulation must have at most {MOST_FEATURES:,} features and {MOST_ROWS:,} rows: "
+                f"{name} {rate:g} and core_dimension {core_dimension} ask for {features:,} and "
+                f"{core_dimension / rate:,.0f}. Lower core_dimension."
+            )
+            raise ConfigError(msg)
+        rows[name] = round(core_dimension / rate)
+        if rows[name] < features + 2:
+            msg = (
+                f"core_dimension / {name} must leave at least 2 rows more than the {features} features: got "
+                f"{rows[name]} rows. Raise core_dimension or lower {name}."
+            )
+            raise ConfigError(msg)
+    return SpuriousSizes(core_dimension=core_dimension, n=rows["gamma"], N=rows["nu"])
+
+
+def simulate_risks(
+    model: SpuriousModel, *, core_dimension: int, trials: int, rng: np.random.Generator
+) -> dict[str, Simulated]:
+    """Return the risks of ``teacher`` and ``student`` measured over trials.
+
+    Parameters
+    ----------
+    model : SpuriousModel
+        The law, who sees what, and the sizes in relation to the core dimension.
+    core_dimension : int
+        The fixed point is its limit; at 40 the two differ by a few percent at most.
+    trials : int
+        At least 2.
+    rng : numpy.random.Generator
+        Source of all randomness.
+
+    Raises
+    ------
+    ConfigError
+        As `simulated_sizes`, or if there are too few trials.
+    """
+    if trials < 2:
+        msg = f"trials must be at least 2: got {trials}. Give 20 for standard errors of a few percent."
+        raise ConfigError(msg)
+    sizes = simulated_sizes(model, core_dimension=core_dimension)
+    risks = np.array([_trial(model, sizes, rng) for _ in range(trials)])
+    errors = risks.std(axis=0, ddof=1) / math.sqrt(trials)
+    return {
+        name: Simulated(value=float(value), se=float(se))
+        for name, value, se in zip(("teacher", "student"), risks.mean(axis=0), errors, strict=True)
+    }
+
+
+def _trial(model: SpuriousModel, sizes: SpuriousSizes, rng: np.random.Generator) -> tuple[float, float]:
+    """Return the risks of teacher and student on one draw of the rows, averaged over all label noise."""
+    d, p_t, p_s = sizes.core_dimension, model.p_teacher, model.p_student
+    labeled = _gram(model, model.eta_labeled, sizes.n, d, rng)[: d * p_t, : d * p_t]
+    pool = _gram(model, model.eta_unlabeled, sizes.N, d, rng)
+    C_t, S_t = (second_moment(model, model.eta_test, of=who) for who in ("teacher", "student"))
+    # a teacher's error is the root of this covariance times white noise, and the student's is linear in it
+    root = linalg.solve_triangular(linalg.cholesky(labeled, lower=True), np.eye(d * p_t), lower=True).T
+    inherited = linalg.solve(pool[d * p_t :, d * p_t :], pool[d * p_t :, : d * p_t] @ root, assume_a="pos")
+    return (
+        model.noise_variance * _square(root, C_t, d),
+        model.noise_variance * _square(inherited.reshape(d * p_s, -1), S_t, d),
+    )
+
+
+def _gram(model: SpuriousModel, eta: float, rows: int, d: int, rng: np.random.Generator) -> Float:
+    """Return the Gram matrix of drawn rows of the teacher's features and then the student's."""
+    parts = model.components(eta)
+    seen = np.concatenate([model.T, model.S], axis=1)
+    width = d * (model.p_teacher + model.p_student)
+    found = np.zeros((width, width))
+    for block in row_blocks(rows):
+        m = len(range(rows)[block])
+        z = rng.standard_normal((m, d))
+        at = np.array([part.at for part in parts])
+        group = at[rng.choice(len(parts), size=m, p=[part.share for part in parts])]
+        xi = np.outer(group, model.mu / model.sigma) + rng.standard_normal((m, len(model.mu)))
+        t, s = np.split(xi @ seen, [model.p_teacher - 1], axis=1)
+        one = np.ones((m, 1))
+        w = np.concatenate([one, t, one, s], axis=1)
+        features = (w[:, :, None] * z[:, None, :]).reshape(m, width)
+        found += features.T @ features
+    return found
+
+
+def _square(heads: Float, second: Float, d: int) -> float:
+    """Return the sum over columns of the mean square of ``z (x) w`` times the column."""
+    split = heads.reshape(len(second), d, -1)
+    return float((np.tensordot(second, split, axes=1) * split).sum())

@@ -1,0 +1,1 @@
+"""Dong et al. (2025): intrinsic dimension and the variance that a student inherits."""

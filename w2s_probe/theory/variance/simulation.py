@@ -1,0 +1,202 @@
+r"""The least-squares pipeline on Gaussian features with planted overlap, drawn again and again.
+
+A head needs no more of its rows than the triangle R of their QR decomposition. For Gaussian rows R has
+independent entries, normal above the diagonal and chi on it (Bartlett 1933 [1]_), so that R is drawn
+and the rows never are: a trial costs what the dimensions cost, whatever n and N.
+
+References
+----------
+.. [1] Bartlett (1933), Proceedings of the Royal Society of Edinburgh 53; Anderson (2003), An Introduction
+   to Multivariate Statistical Analysis, theorem 7.2.1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from w2s_probe.core.errors import ConfigError
+from w2s_probe.theory.variance.intrinsic_dimension import IntrinsicDimension, SystemErrors
+
+__all__ = ["Simulated", "simulate_errors"]
+
+Float = NDArray[np.float64]
+SYSTEMS = tuple(field.name for field in fields(SystemErrors))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulated:
+    """A mean over trials, or a ratio of such means, and its standard error by the jackknife.
+
+    Parameters
+    ----------
+    value, se : float
+        The mean or ratio, and its standard error.
+    """
+
+    value: float
+    se: float
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Return plain values, NaN as None."""
+        return {name: number if math.isfinite(number) else None for name, number in asdict(self).items()}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _World:
+    r"""A truth and two spaces that have the numbers of a config.
+
+    Teacher features are ``g_s @ C + z * own`` with z independent of the student's. The truth is
+    ``b g_t[0] + w u + h`` with u the part of ``g_s[0]`` that the teacher's first feature does not hold,
+    and h outside both spaces.
+    """
+
+    config: IntrinsicDimension
+    C: Float
+    own: Float
+    b: float
+    w: float
+    h: float
+
+    @property
+    def beta_student(self) -> Float:
+        """Projection of the truth on the student's features."""
+        beta = np.zeros(self.config.d_student)
+        c = self.C[0, 0]
+        beta[0] = c * self.b + math.sqrt(1 - c**2) * self.w
+        return beta
+
+    @property
+    def beta_teacher(self) -> Float:
+        """Projection of the truth on the teacher's features."""
+        beta = np.zeros(self.config.d_teacher)
+        beta[0] = self.b
+        return beta
+
+
+def simulate_errors(config: IntrinsicDimension, *, trials: int, rng: np.random.Generator) -> dict[str, Simulated]:
+    """Return errors and ratios measured over trials, under the names of `SystemErrors.to_dict`.
+
+    Each trial draws labeled rows and a pool, fits teacher, student, baseline and ceilings, and takes
+    their exact error on the population; only the in-sample error is a mean over the pool.
+
+    Parameters
+    ----------
+    config : IntrinsicDimension
+        What `expected_errors` takes.
+    trials : int
+        At least 2.
+    rng : numpy.random.Generator
+        Source of all randomness.
+
+    Raises
+    ------
+    ConfigError
+        If the biases do not fit beside the overlap in spaces of these dimensions.
+    """
+    if trials < 2:
+        msg = f"trials must be at least 2: got {trials}. Give 400 for standard errors of a few percent."
+        raise ConfigError(msg)
+    world = _plant(config)
+    errors = np.array([_trial(world, rng) for _ in range(trials)])
+    left_out = (errors.sum(axis=0) - errors) / (trials - 1)
+    whole = _named(errors.mean(axis=0))
+    parts = [_named(row) for row in left_out]
+    return {
+        name: Simulated(value=value, se=_jackknife(np.array([part[name] for part in parts])))
+        for name, value in whole.items()
+    }
+
+
+def _named(row: Float) -> dict[str, float]:
+    return SystemErrors(**dict(zip(SYSTEMS, row.tolist(), strict=True))).to_dict()
+
+
+def _jackknife(left_out: Float) -> float:
+    return float(np.sqrt((len(left_out) - 1) * left_out.var()))
+
+
+def _plant(config: IntrinsicDimension) -> _World:
+    """Return spaces whose canonical correlations are 1 or 0, but for a fraction and the truth's pair."""
+    k, m = config.unseen_signal, config.misalignment
+    cross = (config.teacher_residual + k - m - config.rho_student) / 2  # beta_t' C' (beta_s - C beta_t)
+    squared = cross**2 / (cross**2 + k * m) if k * m > 0 else 0.0
+    squared = squared if squared > 1e-12 else 0.0  # what rounding leaves of an implied residual
+    C = np.zeros((config.d_student, config.d_teacher))
+    rest = config.correlation_dimension - squared
+    correlations = _correlations(rest)
+    room = min(config.d_student - (m > 0 or squared > 0), config.d_teacher - (k > 0 or squared > 0))
+    if rest < 0 or len(correlations) > room:
+        msg = (
+            "the simulation must fit misalignment and unseen_signal beside the overlap: got correlation_dimension "
+            f"{config.correlation_dimension} where it takes {squared:.3g} to {squared + room:.6g}. Change it, or leave "
+            "student_residual out."
+        )
+        raise ConfigError(msg)
+    for i, c in enumerate(correlations, start=1):
+        C[-i, -i] = c
+    C[0, 0] = math.copysign(math.sqrt(squared), cross) if squared else C[0, 0]
+    w = math.sqrt(m / (1 - squared))
+    return _World(
+        config=config,
+        C=C,
+        own=np.sqrt(np.clip(1 - (C**2).sum(axis=0), 0, None)),
+        b=math.sqrt(k / (1 - squared)),
+        w=w,
+        h=math.sqrt(max(config.teacher_residual - w**2, 0.0)),
+    )
+
+
+def _correlations(total: float) -> list[float]:
+    ones = math.floor(total)
+    fraction = total - ones
+    return [1.0] * ones + ([math.sqrt(fraction)] if fraction > 0 else [])
+
+
+def _trial(world: _World, rng: np.random.Generator) -> list[float]:
+    """Return the errors of one draw, in the order of `SystemErrors`."""
+    c = world.config
+    S_l, T_l, _, y_l = _rows(world, c.n, rng)
+    S_u, T_u, f_u, y_u = _rows(world, c.N, rng)
+    theta = _least_squares(T_l, y_l)
+    w2s = _least_squares(S_u, T_u @ theta)
+    ceiling = _least_squares(np.concatenate([S_l, S_u]), np.concatenate([y_l, y_u]))
+
+    def error(w: Float) -> float:
+        return c.rho_student + float(((w - world.beta_student) ** 2).sum())
+
+    return [
+        c.teacher_residual + float(((theta - world.beta_teacher) ** 2).sum()),
+        error(_least_squares(S_l, y_l)) if c.n > c.d_student + 1 else math.nan,
+        error(ceiling),
+        error(_least_squares(S_u, y_u)),
+        error(w2s),
+        float(((S_u @ w2s - f_u) ** 2).sum()) / c.N,
+    ]
+
+
+def _rows(world: _World, rows: int, rng: np.random.Generator) -> tuple[Float, Float, Float, Float]:
+    """Return student features, teacher features, truth and labels of the triangle of `rows` rows."""
+    d_s, d_t = world.C.shape
+    R = _triangle(rows, d_s + d_t + 2, rng)
+    S = R[:, :d_s]
+    T = S @ world.C + R[:, d_s:-2] * world.own
+    c = world.C[0, 0] if world.b and world.w else 0.0
+    truth = world.b * T[:, 0] + world.w * (S[:, 0] - c * T[:, 0]) / math.sqrt(1 - c**2) + world.h * R[:, -2]
+    return S, T, truth, truth + math.sqrt(world.config.noise_variance) * R[:, -1]
+
+
+def _triangle(rows: int, columns: int, rng: np.random.Generator) -> Float:
+    """Return R of the QR decomposition of `rows` x `columns` independent standard normals."""
+    k = min(rows, columns)
+    R = np.triu(rng.standard_normal((k, columns)), 1)
+    R[np.arange(k), np.arange(k)] = np.sqrt(rng.chisquare(rows - np.arange(k)))
+    return R
+
+
+def _least_squares(X: Float, y: Float) -> Float:
+    return linalg.cho_solve(linalg.cho_factor(X.T @ X, check_finite=False), X.T @ y, check_finite=False)

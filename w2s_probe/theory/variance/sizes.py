@@ -1,0 +1,47 @@
+"""The expected errors at smaller and larger sizes, simulated on request."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from w2s_probe.theory.variance.intrinsic_dimension import IntrinsicDimension, expected_errors
+from w2s_probe.theory.variance.output import SizePoint
+from w2s_probe.theory.variance.simulation import simulate_errors
+
+__all__ = ["errors_over_sizes"]
+
+FACTORS = (0.25, 0.5, 2, 4, 8)
+SPARE = 10  # rows beyond dimensions, below which a mean says little
+
+
+def errors_over_sizes(config: IntrinsicDimension, *, trials: int | None, seed: int) -> tuple[SizePoint, ...]:
+    """Return the errors by n at the full N, then by N at the full n; the config itself stands in both.
+
+    Parameters
+    ----------
+    config : IntrinsicDimension
+        The sizes around which others lie.
+    trials : int or None
+        Of the simulation at each size; None for the closed forms alone.
+    seed : int
+        Of the simulation.
+    """
+    over_n = [replace(config, n=n) for n in _around(config.n, least=config.d_teacher + SPARE)]
+    over_N = [replace(config, N=N) for N in _around(config.N, least=config.d_student + SPARE)]
+    return tuple(
+        SizePoint(
+            n=sizes.n,
+            N=sizes.N,
+            expected=expected_errors(sizes).total,
+            simulated=simulate_errors(sizes, trials=trials, rng=np.random.default_rng([seed, sizes.n, sizes.N]))
+            if trials
+            else None,
+        )
+        for sizes in (*over_n, *over_N)
+    )
+
+
+def _around(size: int, *, least: int) -> list[int]:
+    return sorted({size, *(round(size * factor) for factor in FACTORS if size * factor >= least)})
