@@ -27,7 +27,8 @@ from w2s_probe.core.features import EmbeddingSpec, FeatureSet
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split, draw_splits
 from w2s_probe.experiments.run.protocol import fit_seed, run_w2s
-from w2s_probe.results.run import Estimate, W2SResult
+from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.run import W2SResult
 
 Design = Literal["fresh", "resplit"]
 

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import BackboneError, MissingExtraError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.images import ImageFiles
-
-__all__ = ["Backbone", "BackboneOptions", "Items", "Modality", "require", "take", "texts"]
+from w2s_probe.core.types import Rows
 
 Items = Sequence[str] | NDArray[Any] | ImageFiles
 Modality = Literal["text", "image"]
@@ -127,7 +126,7 @@ class Backbone(ABC):
         return {}
 
 
-def take(items: Items, rows: Sequence[int] | NDArray[np.intp]) -> Items:
+def take(items: Items, rows: Sequence[int] | Rows) -> Items:
     """Return the items of these rows, in this order."""
     if isinstance(items, np.ndarray):
         return items[np.asarray(rows)]

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from w2s_probe.backbones.base import Backbone, Items, take
 from w2s_probe.core.errors import BackboneError
 
-__all__ = ["check_backbone"]
-
 
 def check_backbone(make: Callable[[int], Backbone], items: Items, *, atol: float = 1e-5) -> None:
     """Raise `BackboneError` unless a backbone keeps what the cache relies on.

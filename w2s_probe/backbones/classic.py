@@ -15,8 +15,7 @@ from w2s_probe.backbones.decoding import each_batch
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.images import ImageFiles
-
-__all__ = ["Hashing", "Pixels", "classic"]
+from w2s_probe.core.types import Float
 
 HASHES = 2**18
 ENTRIES = 8  # random signs for each n-gram
@@ -123,7 +122,7 @@ def classic(name: str, options: BackboneOptions) -> Backbone:
     raise BackboneError(msg)
 
 
-def _areas(cells: int, pixels: int) -> NDArray[np.float64]:
+def _areas(cells: int, pixels: int) -> Float:
     """Return the (cells, pixels) matrix that averages pixels over equal intervals."""
     edges = np.linspace(0, pixels, cells + 1)
     starts = np.arange(pixels)

@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import BackboneError, DataError
 from w2s_probe.core.files import reason
 from w2s_probe.core.images import MOST_THREADS, ImageFiles
+from w2s_probe.core.types import Rows
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from w2s_probe.backbones.base import Items
-
-__all__ = ["each_batch", "read_image", "undecodable"]
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # Pillow knows others that start programs
 T = TypeVar("T")
@@ -78,7 +77,7 @@ def each_batch(
     return results
 
 
-def undecodable(items: ImageFiles, rows: NDArray[np.intp]) -> dict[int, str]:
+def undecodable(items: ImageFiles, rows: Rows) -> dict[int, str]:
     """Return why images cannot be decoded, by row; an empty mapping if all can.
 
     Parameters

@@ -10,8 +10,6 @@ from pathlib import Path
 from w2s_probe.backbones.identity import NOT_WEIGHTS
 from w2s_probe.core.errors import BackboneError
 
-__all__ = ["first_line", "hub_file", "hub_folder"]
-
 HUB_SECONDS = 5
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from w2s_probe.core.errors import BackboneError
 
-__all__ = ["NOT_WEIGHTS", "checked_hash", "hash_file", "hash_folder"]
-
 NOT_WEIGHTS = ("*.md", ".*", "onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot")
 
 

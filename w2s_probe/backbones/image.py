@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-__all__ = ["ImageModel", "said", "silent_loggers"]
-
 
 class ImageModel(Backbone):
     """A torch model with the preprocessing it was trained with.

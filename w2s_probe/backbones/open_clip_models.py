@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-__all__ = ["OpenClipModel", "open_clip_model"]
-
 CONFIG = "open_clip_config.json"
 FOUND_BY_OPEN_CLIP = (".safetensors", ".bin", ".pth")
 HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")

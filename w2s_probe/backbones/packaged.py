@@ -22,8 +22,6 @@ from w2s_probe.core.features import EmbeddingSpec
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["MINILM_EXITS", "MiniLMExit", "WordLlama", "packaged"]
-
 MINILM_EXITS = range(6)
 TEXT_NAMES = ("minilm-l6", *(f"minilm-l6@{layer}" for layer in MINILM_EXITS), "wordllama")
 SHA256 = {

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-__all__ = ["IMAGE_EXITS", "IMAGE_NAMES", "EfficientNetLite", "efficientnet_package"]
-
 IMAGE_EXITS = (1, 2, 4)
 _MODELS = ("efficientnet-lite0", "efficientnet-lite2")
 IMAGE_NAMES = tuple(f"{model}{end}" for model in _MODELS for end in ("", *(f"@{block}" for block in IMAGE_EXITS)))

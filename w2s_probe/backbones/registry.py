@@ -12,8 +12,6 @@ from typing import ClassVar
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Modality
 from w2s_probe.core.errors import BackboneError, did_you_mean
 
-__all__ = ["KINDS", "Listing", "get_backbone", "list_backbones"]
-
 GROUP = "w2s_probe.backbones"
 Factory = Callable[[str, BackboneOptions], Backbone]
 

@@ -20,8 +20,6 @@ from w2s_probe.core.features import EmbeddingSpec
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["SentenceTransformerBackbone", "quiet_transformers", "sentence_transformers"]
-
 
 class SentenceTransformerBackbone(Backbone):
     """A model folder as sentence-transformers saves it, with its own pooling and normalization.

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-__all__ = ["TimmModel", "data_config_text", "timm_model"]
-
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 
 

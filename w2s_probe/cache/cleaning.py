@@ -17,8 +17,6 @@ from w2s_probe.cache.shards import Sidecar, is_intact, read_sidecar, remove_shar
 from w2s_probe.cache.temporary import abandoned, sole_writer
 from w2s_probe.core.errors import CacheError
 
-__all__ = ["REASONS", "Freed", "clean"]
-
 Reason = Literal["temporary", "damaged", "incomplete", "duplicate", "unused", "requested"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 DAY = 24 * 60 * 60

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.images import ImageFiles
-
-__all__ = ["DIGEST_BYTES", "Digests", "find", "fingerprint", "item_digests", "label_digests", "shard_name"]
+from w2s_probe.core.types import Rows
 
 DIGEST_BYTES = 16  # 128 bits: a clash among 1e9 items has probability 1e-21
 Digests = NDArray[np.bytes_]
@@ -78,7 +77,7 @@ def _digests(parts: Iterable[bytes]) -> Digests:
     return np.frombuffer(joined, dtype=f"S{DIGEST_BYTES}")
 
 
-def find(wanted: Digests, known: Digests) -> NDArray[np.intp]:
+def find(wanted: Digests, known: Digests) -> Rows:
     """Return for each wanted digest its first position among the known ones, or -1.
 
     Examples

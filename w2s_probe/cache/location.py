@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["default_cache"]
-
 
 def default_cache() -> Path:
     """Return ``$W2S_PROBE_CACHE``, else ``cache/`` of the checkout, else the user's cache folder."""

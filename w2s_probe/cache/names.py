@@ -10,8 +10,6 @@ from pathlib import Path
 from w2s_probe.cache.temporary import write_file
 from w2s_probe.core.errors import CacheError
 
-__all__ = ["check_name", "fingerprints_by_name", "forget_name", "point"]
-
 FORMAT = 1
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")

@@ -24,18 +24,7 @@ from w2s_probe.cache.keys import DIGEST_BYTES, Digests, fingerprint, shard_name
 from w2s_probe.cache.temporary import sole_writer, write_file
 from w2s_probe.core.errors import CacheError
 from w2s_probe.core.features import EmbeddingSpec
-
-__all__ = [
-    "FORMAT",
-    "DamagedShardError",
-    "Sidecar",
-    "discard_damaged",
-    "is_intact",
-    "load_rows",
-    "read_sidecar",
-    "remove_shard",
-    "write_shard",
-]
+from w2s_probe.core.types import Features
 
 FORMAT = 1
 SEAL_BYTES = len(', "checksum": ""}\n') + 64
@@ -173,7 +162,7 @@ def remove_shard(path: Path) -> None:
     path.with_suffix(".npy").unlink(missing_ok=True)
 
 
-def load_rows(sidecar: Sidecar, *, verify: bool) -> NDArray[np.floating[Any]]:
+def load_rows(sidecar: Sidecar, *, verify: bool) -> Features:
     """Return the features of a shard: a read-only memory map, or an array if every byte is to be checked.
 
     Raises
@@ -187,7 +176,7 @@ def load_rows(sidecar: Sidecar, *, verify: bool) -> NDArray[np.floating[Any]]:
             raw = path.read_bytes()
             if hashlib.sha256(raw).hexdigest() != sidecar.sha256:
                 raise ValueError  # the same sentence as for a file numpy cannot read
-            X: NDArray[np.floating[Any]] = np.load(io.BytesIO(raw), allow_pickle=False)
+            X: Features = np.load(io.BytesIO(raw), allow_pickle=False)
         else:
             X = np.load(path, mmap_mode="r", allow_pickle=False)
         if X.shape != (len(sidecar.digests), sidecar.dim) or X.dtype != sidecar.spec.dtype:

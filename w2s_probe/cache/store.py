@@ -19,8 +19,7 @@ from w2s_probe.core.arrays import as_matrix, check_same_rows, row_blocks
 from w2s_probe.core.errors import CacheError, ShapeError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.serialize import Mark
-
-__all__ = ["SHARD_ROWS", "Contents", "FeatureStore", "storable"]
+from w2s_probe.core.types import Features, Rows
 
 SHARD_ROWS = 512
 Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]
@@ -65,8 +64,8 @@ class _Found:
     """Where items are: shard number among `sidecars`, or -1, and row in it."""
 
     sidecars: list[Sidecar]
-    shard: NDArray[np.intp]
-    row: NDArray[np.intp]
+    shard: Rows
+    row: Rows
 
 
 class FeatureStore:
@@ -95,7 +94,7 @@ class FeatureStore:
             msg = f"the feature cache must be a folder: {root} is a file or lies below one. Choose another --cache."
             raise CacheError(msg)
 
-    def missing(self, spec: EmbeddingSpec, digests: Digests) -> NDArray[np.intp]:
+    def missing(self, spec: EmbeddingSpec, digests: Digests) -> Rows:
         """Return the first positions of the distinct items that are not here, in order.
 
         Parameters
@@ -112,9 +111,9 @@ class FeatureStore:
         self,
         specs: Sequence[EmbeddingSpec],
         digests: Digests,
-        encode: Callable[[NDArray[np.intp]], Encoded],
+        encode: Callable[[Rows], Encoded],
         *,
-        positions: NDArray[np.intp],
+        positions: Rows,
     ) -> Iterator[int]:
         """Encode and store the items at `positions`, shard by shard; yield the rows of each.
 
@@ -150,7 +149,7 @@ class FeatureStore:
                 write_shard(folder, self._temporary, spec=spec, digests=digests[chosen], X=X, recorded=recorded)
             yield len(chosen)
 
-    def read(self, spec: EmbeddingSpec, digests: Digests) -> NDArray[np.floating[Any]]:
+    def read(self, spec: EmbeddingSpec, digests: Digests) -> Features:
         """Return the features of these items, shape (n, d), in their order and in the type they are stored in.
 
         Parameters
@@ -281,7 +280,7 @@ class FeatureStore:
     def _folder(self, spec: EmbeddingSpec) -> Path:
         return self.root / "features" / spec.fingerprint()
 
-    def _gather(self, spec: EmbeddingSpec, digests: Digests) -> NDArray[np.floating[Any]]:
+    def _gather(self, spec: EmbeddingSpec, digests: Digests) -> Features:
         found = self._locate(spec, digests)
         if not len(digests) or (found.shard < 0).any():
             msg = f"the cache must hold every item: some are missing in {self.root}. Embed the data first."
@@ -359,7 +358,7 @@ def _listing(folder: Path) -> list[tuple[Path, State]]:
     return sorted(found)
 
 
-def storable(found: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> NDArray[np.floating[Any]]:
+def storable(found: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> Features:
     """Return features in the type of their spec, or raise `ShapeError` if they do not fit it.
 
     Parameters

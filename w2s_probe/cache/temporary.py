@@ -18,8 +18,6 @@ try:
 except ImportError:  # Windows: files of dead writers stay until `remove_abandoned` can delete them
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["abandoned", "new_temporary", "remove_abandoned", "sole_writer", "write_file"]
-
 
 @contextmanager
 def new_temporary(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:

@@ -8,8 +8,6 @@ from w2s_probe.cli.options import json_option
 from w2s_probe.cli.runtime import say
 from w2s_probe.core.serialize import to_json
 
-__all__ = ["backbones"]
-
 
 @click.command()
 @json_option

@@ -11,8 +11,6 @@ from w2s_probe.cli.cache_gc import gc
 from w2s_probe.cli.options import cache_option, json_option
 from w2s_probe.core.serialize import plain, to_json
 
-__all__ = ["cache"]
-
 
 @click.group()
 def cache() -> None:

@@ -13,8 +13,6 @@ from w2s_probe.core.serialize import to_json
 if TYPE_CHECKING:
     from w2s_probe.core.config import DataConfig
 
-__all__ = ["export_", "import_"]
-
 
 @click.command(name="import")
 @click.argument("file")

@@ -7,8 +7,6 @@ import click
 from w2s_probe.cli.options import cache_option, json_option
 from w2s_probe.core.serialize import to_json
 
-__all__ = ["gc"]
-
 WORDS = {
     "temporary": "abandoned temporary files",
     "damaged": "damaged shards",

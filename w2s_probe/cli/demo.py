@@ -8,8 +8,6 @@ import click
 
 from w2s_probe.cli.options import json_option, runtime_options
 
-__all__ = ["demo"]
-
 DEMO = {
     "data": "builtin:vader-movie",
     "teacher": "packaged:wordllama",

@@ -17,8 +17,6 @@ from w2s_probe.cli.options import (
     runtime_options,
 )
 
-__all__ = ["diagnose"]
-
 
 @click.command()
 @data_options

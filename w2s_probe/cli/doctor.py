@@ -10,8 +10,6 @@ from w2s_probe.cli.options import json_option
 from w2s_probe.cli.runtime import say
 from w2s_probe.core.serialize import to_json
 
-__all__ = ["doctor"]
-
 
 @click.command()
 @click.option("--cache", "cache_root", metavar="DIR", help="Feature cache to check.")

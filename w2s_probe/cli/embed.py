@@ -9,8 +9,6 @@ import click
 from w2s_probe.cli.options import config_option, data_from, data_options, json_option, runtime_options
 from w2s_probe.core.serialize import to_json
 
-__all__ = ["embed"]
-
 
 @click.command()
 @data_options

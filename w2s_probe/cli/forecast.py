@@ -18,8 +18,6 @@ from w2s_probe.cli.options import (
     runtime_options,
 )
 
-__all__ = ["forecast"]
-
 
 @click.command()
 @data_options

@@ -11,8 +11,6 @@ from pathlib import Path
 
 from w2s_probe.cache import default_cache
 
-__all__ = ["Check", "check_installation"]
-
 CORE = ("numpy", "scipy", "scikit-learn", "polars", "faiss-cpu", "jinja2", "pillow", "safetensors")
 EXTRAS = {
     "text": ("sentence_transformers", "torch"),

@@ -23,8 +23,6 @@ from w2s_probe.cli.theory import theory
 from w2s_probe.core.errors import W2SProbeError
 from w2s_probe.core.text import visible
 
-__all__ = ["cli", "main"]
-
 LONGEST = 1000  # characters of a message
 
 

@@ -14,26 +14,6 @@ import click
 from w2s_probe.core.config import DataConfig, DiagnoseConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError, did_you_mean
 
-__all__ = [
-    "cache_option",
-    "comma_separated",
-    "config_from",
-    "config_option",
-    "cue_from",
-    "data_from",
-    "data_options",
-    "diagnose_config_from",
-    "diagnose_options",
-    "dtype_option",
-    "experiment_options",
-    "json_option",
-    "matched_options",
-    "names_of",
-    "runtime_options",
-    "settings_from",
-    "sweep_options",
-]
-
 LARGEST_CONFIG = 2**14  # bytes; tomllib takes seconds for a crafted key ten times as long
 MOST_THREADS = 1024
 Command = Callable[..., Any]

@@ -12,8 +12,6 @@ from w2s_probe.cli.installation import Check
 from w2s_probe.core.serialize import Keys, Mark
 from w2s_probe.pipeline.embed import Fetched
 
-__all__ = ["CacheListing", "Catalog", "Cleaned", "Embedded", "Installation", "Listed", "Verified"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedded:

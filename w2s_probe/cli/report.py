@@ -8,8 +8,6 @@ import click
 
 from w2s_probe.cli.options import json_option
 
-__all__ = ["report"]
-
 
 @click.command()
 @click.argument("folder", metavar="DIR")

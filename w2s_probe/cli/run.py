@@ -21,8 +21,6 @@ from w2s_probe.core.errors import ConfigError
 if TYPE_CHECKING:
     from w2s_probe.pipeline.run import Run
 
-__all__ = ["execute", "run"]
-
 
 @click.command()
 @data_options

@@ -14,9 +14,8 @@ from w2s_probe.core.text import shorten, visible
 
 if TYPE_CHECKING:
     from w2s_probe.cache import FeatureStore
-    from w2s_probe.pipeline.embed import Fetched, Progress
-
-__all__ = ["fetched_line", "limited_threads", "open_store", "progress_bars", "say"]
+    from w2s_probe.core.types import Progress
+    from w2s_probe.pipeline.embed import Fetched
 
 
 def say(text: str, *, err: bool = False) -> None:

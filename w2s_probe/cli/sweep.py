@@ -22,8 +22,6 @@ from w2s_probe.cli.options import (
 from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.errors import ConfigError, did_you_mean
 
-__all__ = ["sweep"]
-
 CHOSEN = "chosen"
 HEADS = {"ridge": "ridge", "softmax": "softmax", "logistic": "softmax"}
 MOST_JOBS = 1024

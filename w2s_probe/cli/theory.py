@@ -11,8 +11,6 @@ import click
 from w2s_probe.cli.options import json_option
 from w2s_probe.cli.theory_spurious import spurious
 
-__all__ = ["theory"]
-
 
 @click.group()
 def theory() -> None:

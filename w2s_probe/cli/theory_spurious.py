@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from w2s_probe.cli.options import json_option
+from w2s_probe.core.types import Float
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from w2s_probe.theory import SpuriousModel
-
-__all__ = ["spurious"]
 
 LAWS = ("gaussian", "mixture")
 
@@ -106,7 +102,7 @@ def _model(values: dict[str, Any]) -> SpuriousModel:
     return SpuriousModel(T=T, S=S, mu=_numbers(mu), **values)
 
 
-def _numbers(text: str) -> NDArray[np.float64]:
+def _numbers(text: str) -> Float:
     import numpy as np
 
     from w2s_probe.core.errors import ConfigError

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from w2s_probe.core.errors import ShapeError
-
-__all__ = ["BLOCK_ROWS", "as_matrix", "check_same_rows", "check_weights", "row_blocks"]
+from w2s_probe.core.types import Features, Float
 
 BLOCK_ROWS = 2048
 
 
-def as_matrix(X: ArrayLike, name: str) -> NDArray[np.floating[Any]]:
+def as_matrix(X: ArrayLike, name: str) -> Features:
     """Return `X` as a finite float array of two dimensions, without copying floats.
 
     Parameters
@@ -77,7 +75,7 @@ def check_same_rows(name: str, n: int, other_name: str, other_n: int) -> None:
         raise ShapeError(msg)
 
 
-def check_weights(weights: ArrayLike | None, n: int) -> NDArray[np.float64]:
+def check_weights(weights: ArrayLike | None, n: int) -> Float:
     """Return sample weights of shape (n,), ones if none are given.
 
     Raises

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
-
-__all__ = ["Composition", "composition_of", "first_of_each", "stratified"]
+from w2s_probe.core.types import Float, Rows
 
 Counts = NDArray[np.int64]
 
@@ -34,8 +33,8 @@ class Composition:
     """
 
     strata: NDArray[np.int64]
-    class_shares: NDArray[np.float64]
-    minority: Mapping[str, NDArray[np.float64]]
+    class_shares: Float
+    minority: Mapping[str, Float]
     stratum_names: tuple[str, ...]
 
     def quotas(self, part: str, size: int) -> Counts:
@@ -57,7 +56,7 @@ class Composition:
         minority = np.floor(of_class * self.minority[part] + 0.5 + 1e-9).astype(np.int64)
         return np.column_stack([of_class - minority, minority]).ravel()
 
-    def shares(self, part: str) -> NDArray[np.float64]:
+    def shares(self, part: str) -> Float:
         """Return the share of each stratum in a part that is as asked for, shape (2K,).
 
         Parameters
@@ -68,7 +67,7 @@ class Composition:
         minority = self.minority[part]
         return np.column_stack([self.class_shares * (1 - minority), self.class_shares * minority]).ravel()
 
-    def counts(self, rows: NDArray[np.intp]) -> Counts:
+    def counts(self, rows: Rows) -> Counts:
         """Return how many of these rows each stratum has, shape (2K,)."""
         return np.bincount(self.strata[rows], minlength=2 * len(self.class_shares))
 
@@ -151,9 +150,6 @@ def composition_of(
 def _sides(groups: Groups | None, label: str) -> tuple[str, str]:
     usual = groups.cue.get(label) if groups else None
     return (f" with {usual!r}", f" without {usual!r}") if usual else ("", "")
-
-
-Rows = NDArray[np.intp]
 
 
 def first_of_each(rows: Rows, strata: NDArray[np.int64], quotas: NDArray[np.int64]) -> Rows:

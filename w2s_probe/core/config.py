@@ -10,8 +10,6 @@ from typing import Any, Literal
 
 from w2s_probe.core.errors import ConfigError
 
-__all__ = ["DataConfig", "DiagnoseConfig", "GroupBy", "Head", "SweepConfig", "System", "W2SConfig"]
-
 GroupBy = Literal["cell", "column"]
 Head = Literal["ridge", "softmax"]
 System = Literal["teacher", "student", "baseline", "ceiling"]
@@ -286,20 +284,24 @@ class SweepConfig:
         Each redraws all parts.
     task : {"classification", "regression"}
         As in `W2SConfig`, like all fields below: the same for the whole grid.
-    n_test, alphas : int or None
-        Test rows; strengths tried.
+    n_test : int or None
+        Test rows.
     scale : {"none", "standard"} or None
         Scaling of features.
     pseudolabels : {"soft", "hard"}
         Scores or decisions.
     ceiling : {"U", "L+U"}
         Rows of the ceiling.
-    settings, cue : mapping
-        Strategies' own settings; usual group values.
+    alphas : int or None
+        Strengths tried.
+    settings : mapping
+        Strategies' own settings.
     level : float
         Level of every interval, in (0, 1).
     group_by : {"cell", "column"}
         What a group is.
+    cue : mapping of label to value
+        Usual group values.
     eta_test : float or None
         Fraction of conflicting test rows.
     balance_classes : bool

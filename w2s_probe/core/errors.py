@@ -8,19 +8,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-__all__ = [
-    "BackboneError",
-    "CacheError",
-    "ConfigError",
-    "DataError",
-    "MissingExtraError",
-    "ShapeError",
-    "SplitError",
-    "W2SProbeError",
-    "did_you_mean",
-    "listed",
-]
-
 LONGEST = 60  # characters of a name that a message shows
 MOST_COMPARED = 1000  # names, each of which takes a fraction of a millisecond
 

@@ -6,15 +6,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.errors import DataError, ShapeError
-
-__all__ = ["EmbeddingSpec", "FeatureSet"]
+from w2s_probe.core.types import Features, Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +69,7 @@ class FeatureSet:
     """
 
     ids: NDArray[np.str_]
-    X: NDArray[np.floating[Any]]
+    X: Features
     spec: EmbeddingSpec
     name: str = "features"
 
@@ -86,7 +84,7 @@ class FeatureSet:
     def __len__(self) -> int:
         return len(self.X)
 
-    def take(self, rows: NDArray[np.intp]) -> FeatureSet:
+    def take(self, rows: Rows) -> FeatureSet:
         """Return the given rows, in the given order, as a copy.
 
         Parameters

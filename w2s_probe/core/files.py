@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.errors import DataError
 
-__all__ = ["check_expansion", "is_folder", "is_regular_file", "native_reader", "read_member", "reason", "replacing"]
-
 ALWAYS_READ = 2**30  # bytes in memory that need no excuse
 MOST_EXPANSION = 100  # bytes in memory for each byte on disk, beyond that; deflate reaches 1,000 on zeros only
 _one_at_a_time = threading.Lock()

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.errors import DataError, did_you_mean, listed
 from w2s_probe.core.labels import Labels, class_name
-
-__all__ = ["Groups", "read_groups", "usual_values"]
+from w2s_probe.core.types import Float, Rows
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -37,9 +36,9 @@ class Groups:
         Rows whose value is not the usual one of their label: the minority. All False without a cue.
     """
 
-    values: NDArray[np.intp]
+    values: Rows
     value_names: tuple[str, ...]
-    codes: NDArray[np.intp]
+    codes: Rows
     names: tuple[str, ...]
     cue: Mapping[str, str]
     conflicting: NDArray[np.bool_]
@@ -48,7 +47,7 @@ class Groups:
         return len(self.codes)
 
     @cached_property
-    def shares(self) -> NDArray[np.float64]:
+    def shares(self) -> Float:
         """Fraction of all rows that each group has, shape (G,)."""
         return np.bincount(self.codes, minlength=len(self.names)) / len(self.codes)
 
@@ -107,7 +106,7 @@ def read_groups(
     )
 
 
-def usual_values(counts: NDArray[np.integer[Any]]) -> NDArray[np.intp] | None:
+def usual_values(counts: NDArray[np.integer[Any]]) -> Rows | None:
     r"""Return the usual value of each label, shape (K,), or None if every value is as frequent under every label.
 
     With as many values as labels it is the one-to-one assignment with the largest total count; otherwise each
@@ -138,7 +137,7 @@ def usual_values(counts: NDArray[np.integer[Any]]) -> NDArray[np.intp] | None:
 
 
 def _cue(
-    values: NDArray[np.intp], value_names: tuple[str, ...], labels: Labels, given: Mapping[str, str], *, name: str
+    values: Rows, value_names: tuple[str, ...], labels: Labels, given: Mapping[str, str], *, name: str
 ) -> dict[str, str]:
     if labels.classes is None:
         if given:
@@ -164,8 +163,8 @@ def _check_cue(given: Mapping[str, str], classes: tuple[str, ...], value_names: 
 
 
 def _groups(
-    values: NDArray[np.intp], value_names: tuple[str, ...], labels: Labels, by: Literal["cell", "column"]
-) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+    values: Rows, value_names: tuple[str, ...], labels: Labels, by: Literal["cell", "column"]
+) -> tuple[Rows, tuple[str, ...]]:
     if labels.classes is None or by == "column":
         return values, value_names
     cells = labels.values * len(value_names) + values
@@ -175,7 +174,7 @@ def _groups(
 
 
 def _conflicting(
-    values: NDArray[np.intp], value_names: tuple[str, ...], labels: Labels, cue: Mapping[str, str]
+    values: Rows, value_names: tuple[str, ...], labels: Labels, cue: Mapping[str, str]
 ) -> NDArray[np.bool_]:
     if not cue or labels.classes is None:
         return np.zeros(len(values), dtype=np.bool_)

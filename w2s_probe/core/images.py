@@ -13,8 +13,6 @@ from pathlib import Path
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.files import is_regular_file, reason
 
-__all__ = ["MOST_THREADS", "SUFFIXES", "ImageFiles"]
-
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 MOST_THREADS = min(8, os.cpu_count() or 1)  # reading and decoding release Python's lock
 

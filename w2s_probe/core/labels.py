@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.errors import DataError
-
-__all__ = ["Labels", "Task", "class_name", "read_labels"]
+from w2s_probe.core.types import Float, Rows
 
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # "2" comes before "10", whether it was read as a number or as text
 Task = Literal["classification", "regression"]
@@ -42,7 +41,7 @@ class Labels:
         """Return ``"regression"`` if there are no classes."""
         return "regression" if self.classes is None else "classification"
 
-    def targets(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    def targets(self, rows: Rows) -> Float:
         """Return what a head is fitted to: one-hot rows (m, K), or numbers (m, 1).
 
         Parameters
@@ -54,7 +53,7 @@ class Labels:
             return self.values[rows, None].astype(np.float64)
         return np.eye(len(self.classes))[self.values[rows]]
 
-    def names(self, rows: NDArray[np.intp]) -> list[str] | list[float]:
+    def names(self, rows: Rows) -> list[str] | list[float]:
         """Return the labels of these rows as the user wrote them.
 
         Parameters

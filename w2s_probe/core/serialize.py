@@ -13,20 +13,6 @@ from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, g
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.text import json_text
 
-__all__ = [
-    "SCHEMA",
-    "Keys",
-    "Mark",
-    "Member",
-    "Printed",
-    "checked_schema",
-    "from_plain",
-    "hidden_fields",
-    "members",
-    "plain",
-    "to_json",
-]
-
 _NAMES: dict[type, str] = {str: "a text", int: "a whole number", float: "a number or null", bool: "true or false"}
 
 

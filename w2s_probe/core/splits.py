@@ -14,23 +14,11 @@ from w2s_probe.core.composition import Composition, first_of_each, stratified
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
-
-__all__ = [
-    "PARTS",
-    "Part",
-    "Sizes",
-    "Split",
-    "SplitGrid",
-    "draw_grid",
-    "draw_splits",
-    "same_item_blocks",
-    "smaller_split",
-]
+from w2s_probe.core.types import Rows
 
 Part = Literal["labeled", "unlabeled", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
 DRAWN: tuple[Part, ...] = ("test", "labeled", "unlabeled")  # in this order
-Rows = NDArray[np.intp]
 Sizes = Sequence[int | None]
 
 

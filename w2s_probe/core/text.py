@@ -10,8 +10,6 @@ import re
 import unicodedata
 from typing import Any
 
-__all__ = ["json_text", "markdown_code", "markdown_text", "shorten", "visible", "width"]
-
 # what moves the cursor, turns the direction of writing, hides, or is half a character
 _HIDDEN = re.compile(
     "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"

@@ -12,8 +12,6 @@ from w2s_probe.datasets.spam import load_spam
 from w2s_probe.datasets.table import Table
 from w2s_probe.datasets.vader import VADER_DOMAINS, load_vader
 
-__all__ = ["BUILT_IN", "load_builtin"]
-
 BUILT_IN: dict[str, Callable[[DataConfig], Table]] = {
     "vader": load_vader,
     **{f"vader-{domain}": load_vader for domain in VADER_DOMAINS},

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError
+from w2s_probe.core.types import Float
 from w2s_probe.datasets.table import Table, missing_column
-
-__all__ = ["STRENGTH", "load_digits", "load_tinted_digits"]
 
 STRENGTH = 0.5
 LICENSE = "BSD-3-Clause, UCI ML repository"
@@ -68,7 +67,7 @@ def load_tinted_digits(config: DataConfig) -> Table:
     return _images(config, np.round(tinted * 255).astype(np.uint8), columns)
 
 
-def _digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _digits() -> tuple[Float, NDArray[np.int64]]:
     """Return ink in [0, 1] of shape (1797, 8, 8), and digits."""
     from sklearn import datasets
 

@@ -13,8 +13,6 @@ from w2s_probe.core.images import SUFFIXES, ImageFiles
 from w2s_probe.datasets.published import PUBLISHED_NAMES
 from w2s_probe.datasets.table import Table, missing_column
 
-__all__ = ["read_folder"]
-
 
 def read_folder(folder: Path, config: DataConfig) -> Table:
     """Return the images below ``DIR/CLASS/``, however deep, with the class for their label.

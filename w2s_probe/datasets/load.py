@@ -9,8 +9,6 @@ from w2s_probe.core.errors import DataError
 from w2s_probe.core.files import is_folder
 from w2s_probe.datasets.table import Table
 
-__all__ = ["open_data"]
-
 
 def open_data(config: DataConfig) -> Table:
     """Return the built-in data, the file or the folder that `config` names.

@@ -16,8 +16,6 @@ from w2s_probe.core.files import check_expansion, native_reader
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["promised_bytes", "read_parquet"]
-
 MAGIC = b"PAR1"
 TRY = "import polars, sys; polars.read_parquet(sys.argv[1], glob=False)"
 DEEPEST = 32  # structures in structures in a footer; real ones have five

@@ -10,8 +10,6 @@ from w2s_probe.core.errors import SplitError, listed
 from w2s_probe.core.splits import PARTS
 from w2s_probe.datasets.table import Table
 
-__all__ = ["PUBLISHED_NAMES", "with_published_split"]
-
 _NUMBERS = {"0": "train", "1": "val", "2": "test"}  # the order of WILDS, Waterbirds and CelebA
 PUBLISHED_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),

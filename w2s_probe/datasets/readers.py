@@ -19,8 +19,6 @@ from w2s_probe.datasets.table import Table, missing_column
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_frame", "read_table", "table_from_frame"]
-
 SUFFIXES = (".csv", ".tsv", ".parquet", ".ndjson", ".jsonl")
 
 

@@ -13,8 +13,6 @@ from w2s_probe.datasets.table import Table
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["load_spam"]
-
 
 def load_spam(config: DataConfig) -> Table:
     """Return 6,046 mails with columns id, text, label (spam, ham) and html (yes, no).

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import DataError, SplitError
 from w2s_probe.core.files import replacing
 from w2s_probe.core.splits import PARTS, Part, Split
+from w2s_probe.core.types import Rows
 from w2s_probe.datasets.readers import read_frame
-
-__all__ = ["parts_of_column", "read_split_file", "write_split_file"]
 
 
 def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_]) -> None:
@@ -103,5 +102,5 @@ def parts_of_column(column: Sequence[object], *, name: str) -> dict[Part, NDArra
     return {part: values == part for part in PARTS}
 
 
-def _one(seed: int, parts: dict[Part, NDArray[np.intp]]) -> Split:
+def _one(seed: int, parts: dict[Part, Rows]) -> Split:
     return Split(seed=int(seed), labeled=parts["labeled"], unlabeled=parts["unlabeled"], test=parts["test"])

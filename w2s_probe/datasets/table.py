@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.errors import DataError, did_you_mean, listed
 from w2s_probe.core.images import ImageFiles
-
-__all__ = ["Table", "missing_column"]
+from w2s_probe.core.types import Rows
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,7 +65,7 @@ class Table:
             )
             raise DataError(msg)
 
-    def take(self, rows: NDArray[np.intp], *, note: str) -> Table:
+    def take(self, rows: Rows, *, note: str) -> Table:
         """Return some of the rows, with a note on the others.
 
         Parameters

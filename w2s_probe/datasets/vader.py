@@ -14,8 +14,6 @@ from w2s_probe.datasets.table import Table
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["VADER_DOMAINS", "load_vader"]
-
 VADER_DOMAINS = ("movie", "product", "news", "tweets")
 NEUTRAL = 0.3
 NEGATION = r"(?i)\b(?:no|not|never|none|nobody|nothing|neither|nor|nowhere|cannot|without|hardly|barely|\w+n['’]t)\b"

@@ -16,8 +16,6 @@ from w2s_probe.diagnostics.representation_gap import RepresentationGap
 from w2s_probe.diagnostics.similarity import LinearCKA
 from w2s_probe.diagnostics.teacher_error import TeacherErrorEnergy
 
-__all__ = ["Diagnosis", "PairDiagnosis", "SpaceDiagnosis"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceDiagnosis:

@@ -5,22 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
+from w2s_probe.core.types import Float
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.whitening import energy_rank, principal_axes
 
-__all__ = [
-    "SpectralDimension",
-    "cumulative_energy",
-    "effective_rank",
-    "participation_ratio",
-    "ridge_df",
-    "spectral_dimension",
-]
-
-Float = NDArray[np.float64]
 ENERGIES = (0.99, 0.95, 0.90)
 SHOWN = 64  # ranks of the cumulative energy
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.linalg.loo import loo_error, loo_residuals
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
-
-__all__ = ["ChosenHead", "LabeledRows", "choose_head", "labeled_rows"]
-
-Features = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LabeledRows:
     """Positions of n labeled rows among all, and their one-hot rows or numbers, shape (n, K)."""
 
-    rows: NDArray[np.intp]
-    targets: NDArray[np.float64]
+    rows: Rows
+    targets: Float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -39,7 +35,7 @@ class ChosenHead:
         """Return the strength on the labeled rows."""
         return float(self.path.alphas[self.index])
 
-    def unseen_scores(self, X: Features, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    def unseen_scores(self, X: Features, rows: Rows) -> Float:
         """Return the scores of some of all rows: leave-one-out for labeled ones, else the head's; shape (m, K)."""
         W, b = self.path.coefficients(self.index)
         scores = X[rows] @ W + b
@@ -51,7 +47,7 @@ class ChosenHead:
         return np.where(at[:, None] >= 0, left_out[at], scores)
 
 
-def labeled_rows(targets: ArrayLike, rows: NDArray[np.intp] | None, m: int) -> LabeledRows:
+def labeled_rows(targets: ArrayLike, rows: Rows | None, m: int) -> LabeledRows:
     """Return checked targets with their positions among m rows, by default all.
 
     Raises

@@ -12,8 +12,6 @@ import numpy as np
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.diagnostics.neighbors import Neighbors
 
-__all__ = ["mle_dimension", "twonn_dimension"]
-
 
 def twonn_dimension(neighbors: Neighbors, *, discard: float = 0.1) -> float:
     r"""Return the intrinsic dimension by the ratio of the second to the first neighbor's distance.

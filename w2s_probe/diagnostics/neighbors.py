@@ -8,15 +8,12 @@ our own took as long (2.0 s of one core for 10,000 x 768), so the shorter code s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.errors import ShapeError
-
-__all__ = ["Neighbors", "distinct_rows", "nearest_neighbors"]
+from w2s_probe.core.types import Features, Float, Rows
 
 SPARE = 4  # candidates beyond k, so that float32 rounding in the search cannot push a neighbor out
 
@@ -33,11 +30,11 @@ class Neighbors:
         Euclidean distances, ascending.
     """
 
-    indices: NDArray[np.intp]
-    distances: NDArray[np.float64]
+    indices: Rows
+    distances: Float
 
 
-def nearest_neighbors(X: NDArray[np.floating[Any]], *, k: int) -> Neighbors:
+def nearest_neighbors(X: Features, *, k: int) -> Neighbors:
     """Return the exact Euclidean nearest neighbors of every row among the others.
 
     Parameters
@@ -70,7 +67,7 @@ def nearest_neighbors(X: NDArray[np.floating[Any]], *, k: int) -> Neighbors:
     )
 
 
-def distinct_rows(*features: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
+def distinct_rows(*features: Features) -> Rows:
     """Return the rows that equal no earlier row in any of these spaces.
 
     Parameters
@@ -88,9 +85,7 @@ def distinct_rows(*features: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
     return np.flatnonzero(kept)
 
 
-def _rescored(
-    X: NDArray[np.floating[Any]], rows: slice, candidates: NDArray[np.intp], k: int
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def _rescored(X: Features, rows: slice, candidates: Rows, k: int) -> tuple[Rows, Float]:
     """Return the k nearest of the candidates, other than the row itself, by exact distances."""
     difference = X[candidates] - X[rows, None]
     distances = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference, dtype=np.float64))

@@ -16,23 +16,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.types import Float
 from w2s_probe.diagnostics.paired import PairedMoments
 from w2s_probe.linalg.whitening import PrincipalAxes, inverse_root
-
-__all__ = [
-    "CorrelationDimension",
-    "correlation_dimension",
-    "overlap_uncalibrated",
-    "principal_angles",
-    "smallest_angle_by_chance",
-    "whitened_cross",
-]
-
-Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

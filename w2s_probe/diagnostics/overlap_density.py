@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.errors import ShapeError
-
-__all__ = ["OverlapDensity", "change_point", "confidence_margins", "overlap_density"]
-
-Float = NDArray[np.float64]
+from w2s_probe.core.types import Features, Float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +32,7 @@ class OverlapDensity:
     easy: float
 
 
-def overlap_density(
-    confidence: Float, student: NDArray[np.floating[Any]], *, rng: np.random.Generator
-) -> OverlapDensity:
+def overlap_density(confidence: Float, student: Features, *, rng: np.random.Generator) -> OverlapDensity:
     """Return the density of overlap rows [1]_.
 
     Rows below the change point of the teacher's confidence are hard. The others are compared with

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.config import DiagnoseConfig
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.types import Features, Rows
 from w2s_probe.diagnostics.diagnosis import Diagnosis, PairDiagnosis, SpaceDiagnosis
 from w2s_probe.diagnostics.dimension import ridge_df, spectral_dimension
 from w2s_probe.diagnostics.labeled import ChosenHead, LabeledRows, choose_head, labeled_rows
@@ -30,9 +31,6 @@ from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.diagnostics.similarity import linear_cka, mutual_knn, procrustes, procrustes_by_chance
 from w2s_probe.diagnostics.teacher_error import TeacherErrorEnergy, teacher_error_energy
 
-__all__ = ["diagnose"]
-
-Features = NDArray[np.floating[Any]]
 T = TypeVar("T")
 UNDEFINED = (math.nan, math.nan)
 
@@ -44,7 +42,7 @@ class _Pair:
     config: DiagnoseConfig
     features: dict[str, Features]
     moments: PairedMoments
-    sample: NDArray[np.intp]
+    sample: Rows
     labels: LabeledRows | None
     notes: list[str] = field(default_factory=list)
 
@@ -66,7 +64,7 @@ def diagnose(
     student_features: ArrayLike,
     *,
     targets: ArrayLike | None = None,
-    labeled: NDArray[np.intp] | None = None,
+    labeled: Rows | None = None,
     config: DiagnoseConfig | None = None,
 ) -> Diagnosis:
     """Return dimensions, overlap and similarity of two feature spaces.
@@ -134,7 +132,7 @@ def diagnose(
     )
 
 
-def _drawn(m: int, config: DiagnoseConfig) -> NDArray[np.intp]:
+def _drawn(m: int, config: DiagnoseConfig) -> Rows:
     """Return the rows for neighbors: all, or a sorted sample."""
     if m <= config.sample:
         return np.arange(m)

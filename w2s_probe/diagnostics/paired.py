@@ -14,19 +14,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import as_matrix, check_same_rows, row_blocks
+from w2s_probe.core.types import Features, Float
 from w2s_probe.linalg.moments import Moments, ring_moments
 from w2s_probe.linalg.whitening import PrincipalAxes, principal_axes
 
-__all__ = ["PairedMoments", "paired_moments"]
-
-Float = NDArray[np.float64]
-Features = NDArray[np.floating[Any]]
 ROWS = 8192  # adding moments costs as much as a few rows
 
 

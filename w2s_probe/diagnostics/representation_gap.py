@@ -20,8 +20,6 @@ from scipy import linalg
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.whitening import principal_axes
 
-__all__ = ["RepresentationGap", "representation_gap"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepresentationGap:

@@ -10,8 +10,6 @@ from scipy import linalg
 from w2s_probe.diagnostics.neighbors import Neighbors
 from w2s_probe.diagnostics.paired import PairedMoments
 
-__all__ = ["LinearCKA", "linear_cka", "mutual_knn", "procrustes", "procrustes_by_chance"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearCKA:

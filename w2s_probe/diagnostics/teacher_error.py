@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.types import Features, Float
 from w2s_probe.linalg.moments import Moments, ring_moments
 from w2s_probe.linalg.whitening import principal_axes
-
-__all__ = ["TeacherErrorEnergy", "teacher_error_energy"]
-
-Features = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +38,7 @@ class TeacherErrorEnergy:
 def teacher_error_energy(
     teacher: Features,
     student: Features,
-    targets: NDArray[np.float64],
+    targets: Float,
     *,
     alpha: float,
     rng: np.random.Generator,

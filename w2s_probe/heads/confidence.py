@@ -18,17 +18,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import linprog, minimize
 from scipy.special import log_softmax, logsumexp, softmax
 
 from w2s_probe.core.errors import ConfigError
-
-__all__ = ["assign", "check_confidence", "class_counts", "confidence_targets"]
-
-Float = NDArray[np.float64]
-Index = NDArray[np.intp]
+from w2s_probe.core.types import Float, Rows
 
 
 def confidence_targets(F: Float, P: Float, *, confidence: float, weights: Float | None = None) -> Float:
@@ -55,7 +50,7 @@ def confidence_targets(F: Float, P: Float, *, confidence: float, weights: Float 
     return mixed
 
 
-def class_counts(fractions: Float, n: int) -> Index:
+def class_counts(fractions: Float, n: int) -> Rows:
     """Return whole numbers that sum to n, close to ``fractions * n``, by largest remainder."""
     exact = fractions / fractions.sum() * n
     counts = np.floor(exact).astype(np.intp)
@@ -64,7 +59,7 @@ def class_counts(fractions: Float, n: int) -> Index:
     return counts
 
 
-def assign(scores: Float, counts: Index) -> Index:
+def assign(scores: Float, counts: Rows) -> Rows:
     r"""Return the class of each row that maximizes the total score with given class counts.
 
     A transport problem with K prices b: row i takes :math:`\arg\max_k (s_{ik} - b_k)`. Prices come
@@ -117,7 +112,7 @@ def check_confidence(confidence: float) -> None:
         raise ConfigError(msg)
 
 
-def _prices(scores: Float, counts: Index) -> Float:
+def _prices(scores: Float, counts: Rows) -> Float:
     """Return prices near the optimal ones: the dual smoothed at falling temperatures."""
     prices = np.zeros(scores.shape[1])
     spread = float(np.ptp(scores, axis=1).mean()) or 1.0
@@ -131,7 +126,7 @@ def _prices(scores: Float, counts: Index) -> Float:
     return prices
 
 
-def _transport(scores: Float, counts: Index) -> tuple[Index, Float]:
+def _transport(scores: Float, counts: Rows) -> tuple[Rows, Float]:
     """Return the optimal classes of a few rows, and the prices that go with them."""
     m, K = scores.shape
     of_rows = sparse.kron(sparse.eye(m), np.ones((1, K)))

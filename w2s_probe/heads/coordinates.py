@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.types import Features, Float
 from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
-
-__all__ = ["Coordinates", "eigen_coordinates", "free_columns", "with_both_classes"]
-
-Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,7 +33,7 @@ class Coordinates:
         return (coef, intercept) if len(b) > 1 else (with_both_classes(coef), with_both_classes(intercept[None])[0])
 
 
-def eigen_coordinates(X: NDArray[np.floating[Any]], weights: Float) -> Coordinates:
+def eigen_coordinates(X: Features, weights: Float) -> Coordinates:
     """Return the eigencoordinates of features of shape (n, d), or raise `ShapeError` if all rows are equal."""
     spectrum, _ = centered_spectrum(X, np.zeros((len(X), 1)), weights)
     if not len(spectrum.eigenvalues):

@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from w2s_probe.core.types import Float
 from w2s_probe.heads.coordinates import Coordinates, with_both_classes
 from w2s_probe.heads.losses import Loss
 from w2s_probe.heads.newton import TOLERANCE, Solution
-
-__all__ = ["descend"]
-
-Float = NDArray[np.float64]
 
 
 def descend(

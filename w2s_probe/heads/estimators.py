@@ -12,12 +12,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from w2s_probe.core.arrays import check_weights
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.types import Float
 from w2s_probe.heads.linear import LinearHead
 from w2s_probe.heads.losses import LossName
 from w2s_probe.heads.ridge import fit_ridge
 from w2s_probe.heads.softmax import fit_softmax
-
-__all__ = ["RidgeHead", "SoftmaxHead"]
 
 
 class _Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -58,12 +57,12 @@ class _Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         self.coef_, self.intercept_, self.alpha_ = self.head_.coef.T, self.head_.intercept, self.head_.alpha
         return self
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+    def decision_function(self, X: ArrayLike) -> Float:
         """Return raw scores: shape (m, K), or (m,) for two classes as scikit-learn expects."""
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike) -> Float:
         """Return probabilities of shape (m, K)."""
         scores = self._scores(X)
         return self.head_.probabilities(scores)
@@ -73,12 +72,12 @@ class _Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         decided = self._scores(X).argmax(axis=1)
         return self.classes_[decided]
 
-    def _scores(self, X: ArrayLike) -> NDArray[np.float64]:
+    def _scores(self, X: ArrayLike) -> Float:
         check_is_fitted(self)
         features = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         return self.head_.scores(features)
 
-    def _fitted(self, X: NDArray[Any], Y: NDArray[np.float64], weights: NDArray[np.float64]) -> LinearHead:
+    def _fitted(self, X: NDArray[Any], Y: Float, weights: Float) -> LinearHead:
         raise NotImplementedError
 
 
@@ -128,7 +127,7 @@ class RidgeHead(_Head):
         self.scale = scale
         self.points = points
 
-    def _fitted(self, X: NDArray[Any], Y: NDArray[np.float64], weights: NDArray[np.float64]) -> LinearHead:
+    def _fitted(self, X: NDArray[Any], Y: Float, weights: Float) -> LinearHead:
         chosen: dict[str, Any] = {"rule": self.alpha} if isinstance(self.alpha, str) else {"alpha": float(self.alpha)}
         return fit_ridge(X, Y, scale=self.scale, points=self.points, sample_weight=weights, **chosen)
 
@@ -194,7 +193,7 @@ class SoftmaxHead(_Head):
         self.scale = scale
         self.points = points
 
-    def _fitted(self, X: NDArray[Any], Y: NDArray[np.float64], weights: NDArray[np.float64]) -> LinearHead:
+    def _fitted(self, X: NDArray[Any], Y: Float, weights: Float) -> LinearHead:
         head = fit_softmax(
             X,
             Y,

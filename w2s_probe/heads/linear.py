@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import softmax
 
 from w2s_probe.core.arrays import row_blocks
-
-__all__ = ["LinearHead", "deviations", "pseudolabels_of", "ridge_probabilities"]
-
-Float = NDArray[np.float64]
+from w2s_probe.core.types import Features, Float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,7 +42,7 @@ class LinearHead:
     at_edge: bool
     converged: bool = True
 
-    def scores(self, X: NDArray[np.floating[Any]]) -> Float:
+    def scores(self, X: Features) -> Float:
         """Return raw scores of shape (m, K) for features of shape (m, d).
 
         Parameters
@@ -114,7 +110,7 @@ def ridge_probabilities(scores: Float) -> Float:
     return np.divide(clipped, total, out=uniform, where=total > 0)
 
 
-def deviations(X: NDArray[np.floating[Any]], weights: Float) -> Float:
+def deviations(X: Features, weights: Float) -> Float:
     """Return the standard deviation of each feature, shape (d,); 1 for a constant one."""
     mean = np.average(X, axis=0, weights=weights)
     deviation = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weights))

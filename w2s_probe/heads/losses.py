@@ -27,15 +27,12 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.types import Float
 from w2s_probe.heads.confidence import check_confidence, confidence_targets
 
-__all__ = ["LOG_FLOOR", "Loss", "LossName", "confidence_loss", "cross_entropy", "gce", "get_loss", "reverse_kl"]
-
-Float = NDArray[np.float64]
 LossName = Literal["ce", "reverse_kl", "gce", "confidence"]
 Loss = Callable[[Float, Float], tuple[Float, Float]]
 LOG_FLOOR = 1e-6  # smallest target probability that `reverse_kl` sees

@@ -24,11 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.types import Float, Rows
 from w2s_probe.heads.coordinates import Coordinates, free_columns
 
-__all__ = ["TOLERANCE", "Solution", "solve_cross_entropy"]
-
-Float = NDArray[np.float64]
 TOLERANCE = 1e-8  # of the duality gap, relative to the objective: at most this is called converged
 AIM = 1e-13  # what is tried for, a step or two further: predictions then agree to six digits, on any machine
 ENTRIES = 2_000_000  # of one array of logits: what shares a product without filling the memory
@@ -72,7 +70,7 @@ def solve_cross_entropy(
     P: Float,
     weights: Float,
     *,
-    which: NDArray[np.intp],
+    which: Rows,
     alphas: Float,
     start: tuple[Float, Float] | None = None,
     max_iter: int = 100,
@@ -118,9 +116,7 @@ def solve_cross_entropy(
 class _Lockstep:
     """The state of some problems: weights W (r, J, f), intercepts b (J, f), logits F (n, J, f)."""
 
-    def __init__(
-        self, coordinates: Coordinates, P: Float, weights: Float, which: NDArray[np.intp], alphas: Float
-    ) -> None:
+    def __init__(self, coordinates: Coordinates, P: Float, weights: Float, which: Rows, alphas: Float) -> None:
         self.Z, self.s = coordinates.Z, coordinates.spectrum.eigenvalues
         self.P = np.ascontiguousarray(
             np.moveaxis(P[which], 0, 1)[:, :, -1:] if P.shape[2] == 2 else P[which].swapaxes(0, 1)
@@ -171,7 +167,7 @@ class _Lockstep:
             for j in range(J)
         ]
 
-    def _advance(self, active: NDArray[np.intp], x: Float, xb: Float, slope: Float, values: Float) -> Float:
+    def _advance(self, active: Rows, x: Float, xb: Float, slope: Float, values: Float) -> Float:
         """Take the direction with the first halving of the step that lowers each objective; return the new values."""
         n, J, f = len(self.Z), len(active), self.P.shape[2]
         change = (self.Z @ x.reshape(len(x), -1)).reshape(n, J, f) + xb
@@ -191,7 +187,7 @@ class _Lockstep:
         self.F[:, active] = moved
         return found
 
-    def _values(self, active: NDArray[np.intp], F: Float) -> Float:
+    def _values(self, active: Rows, F: Float) -> Float:
         """Return each problem's weighted cross-entropy at logits F, shape (J,)."""
         P, w = _columns(self.P, active), _columns(self.w, active)
         if F.shape[2] == 1:
@@ -201,14 +197,14 @@ class _Lockstep:
             rows = np.log(np.exp(F - top).sum(axis=2)) + top[:, :, 0] - np.einsum("njk,njk->nj", P, F)
         return np.einsum("nj,nj->j", w, rows)
 
-    def _penalties(self, active: NDArray[np.intp]) -> Float:
+    def _penalties(self, active: Rows) -> Float:
         return 0.5 * self.alphas[active] * (self.W[:, active] ** 2).sum(axis=(0, 2))
 
 
 class _Local:
     """Gradient and curvature of the active problems where they stand."""
 
-    def __init__(self, state: _Lockstep, active: NDArray[np.intp]) -> None:
+    def __init__(self, state: _Lockstep, active: Rows) -> None:
         self.alphas = state.alphas[active]
         self.w = _columns(state.w, active)[:, :, None]
         self.Q = _probabilities(_columns(state.F, active))

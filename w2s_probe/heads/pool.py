@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from w2s_probe.core.types import Features, Rows
 from w2s_probe.heads.linear import LinearHead
 from w2s_probe.heads.ridge import fit_ridge, ridge_spectrum
 from w2s_probe.heads.softmax import fit_softmax
 from w2s_probe.linalg.spectra import Spectrum
-
-__all__ = ["PoolFits"]
-
-Features = NDArray[np.floating[Any]]
 
 
 class PoolFits:
@@ -32,11 +29,11 @@ class PoolFits:
     def __init__(self, kind: Literal["ridge", "softmax"]) -> None:
         self.kind = kind
         self._source: Features | None = None
-        self._rows: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        self._rows: Rows = np.empty(0, dtype=np.intp)
         self._X: Features | None = None
         self._spectra: dict[str, Spectrum] = {}
 
-    def hold(self, features: Features, rows: NDArray[np.intp]) -> Features:
+    def hold(self, features: Features, rows: Rows) -> Features:
         """Return the features of a pool, shape (N, d); the same array if these rows are held already.
 
         Parameters

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import as_matrix, check_weights
+from w2s_probe.core.types import Features, Float
 from w2s_probe.heads.linear import LinearHead, deviations
 from w2s_probe.linalg.loo import loo_error
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
 from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
 
-__all__ = ["chosen_head", "fit_ridge", "head_of_path", "ridge_spectrum"]
-
-Features = NDArray[np.floating[Any]]
 Rule = Literal["loo", "gcv"]
 
 
@@ -86,7 +84,7 @@ def ridge_spectrum(X: ArrayLike, *, scale: Literal["none", "standard"] = "none")
     return spectrum
 
 
-def chosen_head(path: RidgePath, score: NDArray[np.float64], *, rule: Rule) -> LinearHead:
+def chosen_head(path: RidgePath, score: Float, *, rule: Rule) -> LinearHead:
     """Return the head at the strength with the smallest score; ties go to the larger strength.
 
     Parameters
@@ -118,7 +116,7 @@ def head_of_path(path: RidgePath, index: int) -> LinearHead:
     return LinearHead(kind="ridge", coef=W, intercept=b, alpha=alpha, rule="given", at_edge=False)
 
 
-def _scaled(features: Features, weights: NDArray[np.float64], scale: str) -> tuple[NDArray[np.float64], Features]:
+def _scaled(features: Features, weights: Float, scale: str) -> tuple[Float, Features]:
     """Return what each feature is divided by, and the result."""
     if scale == "none":
         return np.ones(features.shape[1]), features

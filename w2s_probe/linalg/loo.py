@@ -22,11 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.core.arrays import as_matrix, row_blocks
+from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.linalg.ridge import RidgePath
-
-__all__ = ["loo_error", "loo_error_of_rows", "loo_residuals"]
-
-Float = NDArray[np.float64]
 
 
 def loo_error(path: RidgePath, X: ArrayLike, Y: ArrayLike) -> Float:
@@ -54,9 +51,9 @@ def loo_error(path: RidgePath, X: ArrayLike, Y: ArrayLike) -> Float:
 
 def loo_error_of_rows(
     path: RidgePath,
-    X: NDArray[np.floating[Any]],
-    rows: NDArray[np.intp],
-    targets: Callable[[NDArray[np.intp]], Float],
+    X: Features,
+    rows: Rows,
+    targets: Callable[[Rows], Float],
 ) -> Float:
     """Return what `loo_error` returns for some rows of a larger array, which are read by blocks and never all held.
 

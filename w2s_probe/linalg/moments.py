@@ -29,11 +29,9 @@ from numpy.typing import NDArray
 from w2s_probe.core.arrays import BLOCK_ROWS, check_same_rows, row_blocks
 from w2s_probe.core.errors import ShapeError, W2SProbeError
 from w2s_probe.core.files import read_member, reason, replacing
+from w2s_probe.core.types import Features, Float, Rows
 
-__all__ = ["Moments", "moments_of", "nested", "ring_moments"]
-
-Float = NDArray[np.float64]
-Arrays = Mapping[str, NDArray[np.floating[Any]]]
+Arrays = Mapping[str, Features]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -153,9 +151,7 @@ def _read(path: Path) -> Moments:
     return Moments(n=n, mean=mean, scatter=scatter, widths=widths)
 
 
-def moments_of(
-    arrays: Arrays, *, rows: NDArray[np.intp] | None = None, dtype: type[np.floating[Any]] = np.float64
-) -> Moments:
+def moments_of(arrays: Arrays, *, rows: Rows | None = None, dtype: type[np.floating[Any]] = np.float64) -> Moments:
     """Return the moments of some rows, read by blocks.
 
     Parameters

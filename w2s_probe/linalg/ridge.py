@@ -9,15 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import as_matrix, check_same_rows, check_weights
 from w2s_probe.core.errors import ConfigError, ShapeError
+from w2s_probe.core.types import Float
 from w2s_probe.linalg.spectra import Spectrum, centered_spectrum, loadings_of, spectrum_of_gram
-
-__all__ = ["RidgePath", "alpha_grid", "path_of_gram", "ridge_path"]
-
-Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

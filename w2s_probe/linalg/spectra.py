@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from w2s_probe.core.arrays import row_blocks
-
-__all__ = ["Spectrum", "centered_spectrum", "loadings_of", "spectrum_of_gram"]
-
-Float = NDArray[np.float64]
+from w2s_probe.core.types import Features, Float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -42,7 +37,7 @@ class Spectrum:
         """Return how many dimensions the rows have beyond intercept and axes."""
         return int(np.count_nonzero(self.weights)) - 1 - len(self.eigenvalues)
 
-    def whitened(self, X: NDArray[np.floating[Any]], rows: slice) -> Float:
+    def whitened(self, X: Features, rows: slice) -> Float:
         """Return orthonormal row coordinates U of shape (rows, r), scaled by root weights.
 
         Parameters
@@ -55,7 +50,7 @@ class Spectrum:
         return _centered(X, self.mean, self.weights, rows) @ (self.axes / np.sqrt(self.eigenvalues))
 
 
-def centered_spectrum(X: NDArray[np.floating[Any]], Y: Float, weights: Float) -> tuple[Spectrum, Float]:
+def centered_spectrum(X: Features, Y: Float, weights: Float) -> tuple[Spectrum, Float]:
     r"""Return the spectrum of :math:`\sum_i w_i (x_i - \bar x)(x_i - \bar x)^\top`, and `Y` along its axes.
 
     The Gram (d x d) is decomposed if d < n, else the kernel (n x n); never X itself, which is
@@ -92,7 +87,7 @@ def centered_spectrum(X: NDArray[np.floating[Any]], Y: Float, weights: Float) ->
     return Spectrum(mean=mean, eigenvalues=values, axes=axes, weights=weights), loadings
 
 
-def loadings_of(spectrum: Spectrum, X: NDArray[np.floating[Any]], Y: Float) -> Float:
+def loadings_of(spectrum: Spectrum, X: Features, Y: Float) -> Float:
     """Return further targets, as in `centered_spectrum`, along the axes of a spectrum of the same rows."""
     cross = np.zeros((X.shape[1], Y.shape[1]))
     for rows in row_blocks(len(X)):
@@ -107,14 +102,14 @@ def spectrum_of_gram(gram: Float, *, n: int, mean: Float) -> Spectrum:
     return Spectrum(mean=mean, eigenvalues=values[-(n - 1) :], axes=axes[:, -(n - 1) :], weights=weights)
 
 
-def _mean(X: NDArray[np.floating[Any]], weights: Float) -> Float:
+def _mean(X: Features, weights: Float) -> Float:
     total = np.zeros(X.shape[1])
     for rows in row_blocks(len(X)):
         total += weights[rows] @ X[rows].astype(np.float64, copy=False)
     return total / weights.sum()
 
 
-def _moments(X: NDArray[np.floating[Any]], Y: Float, mean: Float, weights: Float) -> tuple[Float, Float]:
+def _moments(X: Features, Y: Float, mean: Float, weights: Float) -> tuple[Float, Float]:
     gram, cross = np.zeros((X.shape[1], X.shape[1])), np.zeros((X.shape[1], Y.shape[1]))
     for rows in row_blocks(len(X)):
         block = _centered(X, mean, weights, rows)
@@ -123,7 +118,7 @@ def _moments(X: NDArray[np.floating[Any]], Y: Float, mean: Float, weights: Float
     return gram, cross
 
 
-def _centered(X: NDArray[np.floating[Any]], mean: Float, weights: Float, rows: slice) -> Float:
+def _centered(X: Features, mean: Float, weights: Float, rows: slice) -> Float:
     block = X[rows] - mean
     if not (weights[rows] == 1).all():
         block *= np.sqrt(weights[rows])[:, None]

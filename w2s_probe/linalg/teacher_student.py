@@ -24,19 +24,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.ridge import RidgePath, path_of_gram
 from w2s_probe.linalg.spectra import Spectrum
-
-__all__ = ["HeldOut", "Pipeline", "pipeline_of", "student_path"]
-
-Float = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,7 +57,7 @@ class Pipeline:
     S: Float
     H_baseline: Float
 
-    def held_out(self, Y: ArrayLike, blocks: Iterable[Index] | None = None) -> HeldOut:
+    def held_out(self, Y: ArrayLike, blocks: Iterable[Rows] | None = None) -> HeldOut:
         """Return held-out predictions for each block of rows; leave-one-out without blocks.
 
         Parameters
@@ -96,8 +91,8 @@ def pipeline_of(
     student: RidgePath,
     pool: Moments,
     *,
-    X_teacher: NDArray[np.floating[Any]],
-    X_student: NDArray[np.floating[Any]],
+    X_teacher: Features,
+    X_student: Features,
     strengths: tuple[int, int, int],
 ) -> Pipeline:
     """Return the three maps for chosen strengths.
@@ -173,7 +168,7 @@ def student_path(
     )
 
 
-def _rows(path: RidgePath, X: NDArray[np.floating[Any]]) -> Float:
+def _rows(path: RidgePath, X: Features) -> Float:
     """Return centered rows along the scaled axes, without the weights of the rows; shape (n, r)."""
     spectrum = path.spectrum
     return (X - spectrum.mean) @ (spectrum.axes / np.sqrt(spectrum.eigenvalues))
@@ -184,6 +179,6 @@ def _decay(path: RidgePath, index: int) -> Float:
     return s / (s + path.alphas[index])
 
 
-def _held_out_residuals(H: Float, Y: Float, B: Index) -> Float:
+def _held_out_residuals(H: Float, Y: Float, B: Rows) -> Float:
     inside = np.eye(len(B)) - H[np.ix_(B, B)]
     return np.asarray(np.linalg.solve(inside, Y[B] - H[B] @ Y), dtype=np.float64)

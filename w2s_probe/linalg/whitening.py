@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.types import Float
 from w2s_probe.linalg.moments import Moments
-
-__all__ = ["PrincipalAxes", "energy_rank", "inverse_root", "principal_axes"]
-
-Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -5,21 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.types import Float
 from w2s_probe.metrics.intervals import Draws, ratio_of_means
 from w2s_probe.metrics.scores import RowScore
-from w2s_probe.results.run import Estimate
-
-__all__ = [
-    "agreement",
-    "agreement_of_values",
-    "difference",
-    "error_imitation",
-    "outperforming_ratio",
-    "performance_gap_recovered",
-    "repeated_error",
-]
-
-Float = NDArray[np.float64]
+from w2s_probe.results.estimate import Estimate
 
 
 def difference(left: RowScore, right: RowScore, draws: Draws) -> Estimate:

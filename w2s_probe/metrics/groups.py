@@ -23,16 +23,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from w2s_probe.core.types import Float, Rows
 from w2s_probe.metrics.gaps import difference, performance_gap_recovered
 from w2s_probe.metrics.intervals import Draws, ratio_of_means
 from w2s_probe.metrics.scores import RowScore
 from w2s_probe.results.estimate import Estimate, GroupEstimate, WorstGroup
 
-__all__ = ["GroupRows", "worst_difference", "worst_gap_recovered"]
-
-Float = NDArray[np.float64]
 RULED_OUT = 0.1  # share of the error that is spent on which groups can be worst
 
 
@@ -64,7 +61,7 @@ class GroupRows:
     def of(
         cls,
         score: RowScore,
-        groups: NDArray[np.intp],
+        groups: Rows,
         names: Sequence[str],
         shares: Float,
         *,

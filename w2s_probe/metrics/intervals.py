@@ -24,14 +24,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-from w2s_probe.results.run import Estimate
+from w2s_probe.core.types import Float, Rows
+from w2s_probe.results.estimate import Estimate
 
-__all__ = ["Draws", "ratio_of_means"]
-
-Float = NDArray[np.float64]
 BOOTSTRAP = 2000
 
 
@@ -49,17 +46,17 @@ class Draws:
         Seed of the bootstrap, used only when there is a single split.
     """
 
-    rows: list[NDArray[np.intp]]
+    rows: list[Rows]
     level: float = 0.95
     seed: int = 0
 
     @cached_property
-    def seed_of(self) -> NDArray[np.intp]:
+    def seed_of(self) -> Rows:
         """Number of the split of each result, shape (R,)."""
         return np.repeat(np.arange(len(self.rows)), [len(rows) for rows in self.rows])
 
     @cached_property
-    def row_of(self) -> NDArray[np.intp]:
+    def row_of(self) -> Rows:
         """Number of the distinct table row of each result, shape (R,)."""
         return np.unique(np.concatenate(self.rows), return_inverse=True)[1]
 

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.types import Float
 from w2s_probe.results.run import ReliabilityBin
 
-__all__ = ["RowScore", "classification_rows", "regression_rows", "reliability_bins"]
-
-Float = NDArray[np.float64]
 ECE_BINS = 15
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from w2s_probe.results.run import Estimate, Verdict
-
-__all__ = ["decide"]
+from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.run import Verdict
 
 # A student that copies its teacher differs from it by what the ridge shrinks, always in one direction: R² by
 # 1e-5 or less. One decision in ten thousand is nothing to act on either.

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from w2s_probe.backbones import Backbone
 from w2s_probe.backbones.decoding import undecodable
@@ -19,11 +18,10 @@ from w2s_probe.core.groups import Groups, read_groups
 from w2s_probe.core.images import ImageFiles
 from w2s_probe.core.labels import Labels, Task, read_labels
 from w2s_probe.core.splits import Part, Split, draw_splits
+from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.pipeline.sources import tied_rows
-
-__all__ = ["composition_for", "fixed_parts", "groups_of", "labeled_table", "open_pool", "open_table", "split_rows"]
 
 SHOWN = 5  # files that a message names
 
@@ -182,7 +180,7 @@ def labeled_table(data: DataConfig, task: Task, store: FeatureStore) -> tuple[Ta
     return table, read_labels(table.label, name=data.label, task=task)
 
 
-def fixed_parts(table: Table) -> dict[Part, NDArray[np.intp]]:
+def fixed_parts(table: Table) -> dict[Part, Rows]:
     """Return the parts that the table's own column fixes."""
     if table.split is None:
         return {}

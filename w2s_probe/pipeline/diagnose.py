@@ -6,20 +6,18 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, DiagnoseConfig
 from w2s_probe.core.labels import Task, read_labels
+from w2s_probe.core.types import Float, Progress, Rows
 from w2s_probe.datasets import Table, missing_column
 from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.diagnostics import diagnose as diagnose_features
 from w2s_probe.pipeline.data import open_pool, open_table
-from w2s_probe.pipeline.embed import Fetched, Progress, fetch
+from w2s_probe.pipeline.embed import Fetched, fetch
 from w2s_probe.pipeline.sources import open_source, without_folders
-
-__all__ = ["Diagnosed", "diagnose"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -88,9 +86,7 @@ def diagnose(
     )
 
 
-def _known_targets(
-    table: Table, data: DataConfig, task: Task
-) -> tuple[NDArray[np.intp] | None, NDArray[np.float64] | None]:
+def _known_targets(table: Table, data: DataConfig, task: Task) -> tuple[Rows | None, Float | None]:
     """Return which rows have labels, and their targets; None and None if there are no labels at all."""
     if table.label is None and data.label != DataConfig(data=data.data).label:
         raise missing_column(data.label, table.columns, flag="--label", name=table.name)

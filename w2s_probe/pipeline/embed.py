@@ -17,20 +17,10 @@ from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.serialize import Mark
+from w2s_probe.core.types import Progress, Rows
 from w2s_probe.datasets import Table
 from w2s_probe.pipeline.data import open_table
 from w2s_probe.pipeline.sources import open_source
-
-__all__ = [
-    "Fetched",
-    "Progress",
-    "embed",
-    "embed_items",
-    "fetch",
-    "fetch_features",
-]
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +191,7 @@ def embed_items(
     """
     digests = item_digests(items)
     encoded = {backbone.name: (0, 0.0) for backbone in backbones}
-    passes: dict[tuple[str, bytes], tuple[NDArray[np.intp], dict[str, Backbone]]] = {}
+    passes: dict[tuple[str, bytes], tuple[Rows, dict[str, Backbone]]] = {}
     for backbone in backbones:
         positions = store.missing(backbone.stored, digests)
         if len(positions):
@@ -222,7 +212,7 @@ def embed_items(
 
 
 def _encode(
-    first: Backbone, others: Sequence[Backbone], items: Items, positions: NDArray[np.intp]
+    first: Backbone, others: Sequence[Backbone], items: Items, positions: Rows
 ) -> list[tuple[NDArray[np.float32], dict[str, Any]]]:
     chosen = take(items, positions)
     features = first.encode_together(others, chosen)

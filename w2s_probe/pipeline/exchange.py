@@ -28,10 +28,9 @@ from w2s_probe.core.arrays import check_same_rows, row_blocks
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import CacheError, DataError, ShapeError, did_you_mean
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
+from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, open_data
 from w2s_probe.pipeline.feature_files import holds_ids, read_features, write_features
-
-__all__ = ["Exchanged", "export_features", "from_cache", "from_file", "import_features", "resolve"]
 
 ROUNDING = 1e-2  # of a row's largest feature: half precision and another batch size differ by less
 
@@ -114,7 +113,7 @@ def import_features(
         )
         raise CacheError(msg)
 
-    def rows_of(chosen: NDArray[np.intp]) -> list[tuple[NDArray[Any], Mapping[str, Any]]]:
+    def rows_of(chosen: Rows) -> list[tuple[NDArray[Any], Mapping[str, Any]]]:
         named = {"ids": [ids[i] for i in chosen]} if ids else {}
         return [(X[chosen], {"matched_by": by, **named})]
 
@@ -247,7 +246,7 @@ def _identified(path: Path, data: DataConfig | None) -> tuple[NDArray[Any], Dige
     return X, label_digests("id", ids), "id", ids
 
 
-def _first_of_each(X: NDArray[Any], digests: Digests, name: str) -> NDArray[np.intp]:
+def _first_of_each(X: NDArray[Any], digests: Digests, name: str) -> Rows:
     """Return the first row of each distinct item, in the order of digests; all its rows must agree."""
     _, first, number = np.unique(digests, return_index=True, return_inverse=True)
     for row in np.flatnonzero(first[number] != np.arange(len(digests))):
@@ -261,7 +260,7 @@ def _first_of_each(X: NDArray[Any], digests: Digests, name: str) -> NDArray[np.i
     return first
 
 
-def _with_content(spec: EmbeddingSpec, X: NDArray[Any], digests: Digests, first: NDArray[np.intp]) -> EmbeddingSpec:
+def _with_content(spec: EmbeddingSpec, X: NDArray[Any], digests: Digests, first: Rows) -> EmbeddingSpec:
     """Return the spec with a hash of items and features for its revision, whatever their order and the file."""
     content = hashlib.sha256(f"{spec.dtype} {X.shape[1]}\0".encode() + digests[first].tobytes())
     little = np.dtype(spec.dtype).newbyteorder("<")

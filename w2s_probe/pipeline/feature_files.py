@@ -18,19 +18,18 @@ from w2s_probe.core.arrays import as_matrix
 from w2s_probe.core.errors import DataError, W2SProbeError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_regular_file, read_member, reason, replacing
+from w2s_probe.core.types import Features
 from w2s_probe.datasets.parquet import read_parquet
 
 if TYPE_CHECKING:
     import polars as pl
-
-__all__ = ["holds_ids", "read_features", "write_features"]
 
 Found = tuple[NDArray[Any], list[str] | None]
 WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")  # what int64 gives back as it was
 SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
 
 
-def read_features(path: Path) -> tuple[NDArray[np.floating[Any]], list[str] | None, EmbeddingSpec]:
+def read_features(path: Path) -> tuple[Features, list[str] | None, EmbeddingSpec]:
     """Return features, their ids if the file has any, and a spec made of the file's hash.
 
     Parameters
@@ -65,7 +64,7 @@ def read_features(path: Path) -> tuple[NDArray[np.floating[Any]], list[str] | No
         raise DataError(msg) from error
 
 
-def write_features(path: Path, X: NDArray[np.floating[Any]], ids: Sequence[str] | None, *, force: bool = False) -> None:
+def write_features(path: Path, X: Features, ids: Sequence[str] | None, *, force: bool = False) -> None:
     """Write features so that `read_features` reads them, completely or not at all.
 
     Parameters

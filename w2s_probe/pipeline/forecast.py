@@ -18,18 +18,17 @@ from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels, read_labels
+from w2s_probe.core.types import Progress, Rows
 from w2s_probe.datasets import Table, missing_column
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.experiments.forecast.held_out import stratified_part
 from w2s_probe.experiments.forecast.pair import forecast_pair
 from w2s_probe.experiments.suspects import SearchedRows, suspects_of_run
 from w2s_probe.pipeline.data import groups_of, open_pool, open_table, split_rows
-from w2s_probe.pipeline.embed import Fetched, Progress, fetch
+from w2s_probe.pipeline.embed import Fetched, fetch
 from w2s_probe.pipeline.sources import item_keys, open_source, without_folders
 from w2s_probe.results.forecast import ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
-
-__all__ = ["Forecasted", "forecast"]
 
 EXPECTED_TEST = 2000  # rows of the test set that a forecast speaks of, where there is none
 
@@ -156,7 +155,7 @@ def _suspects(
     weak: FeatureSet,
     strong: FeatureSet,
     labels: Labels,
-    parts: tuple[NDArray[np.intp], NDArray[np.intp]],
+    parts: tuple[Rows, Rows],
     config: W2SConfig,
 ) -> SuspectsFound:
     """Return the suspects of the pool; labels of rows that are not labeled stay empty."""
@@ -182,7 +181,7 @@ def _known_rows(
     split_file: Path | None,
     *,
     more: bool,
-) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
+) -> tuple[Rows, Rows, int]:
     """Return the labeled rows, the pool and the size of the test part; no label but the labeled rows' counts."""
     column, name = table.label or [], data.label
     known = np.array([value is not None and value == value for value in column])  # noqa: PLR0124  # NaN is not
@@ -212,7 +211,7 @@ def _known_rows(
     return _part_of_labels(rows, column, config, name), others, n_test
 
 
-def _part_of_labels(rows: NDArray[np.intp], column: Sequence[Any], config: W2SConfig, name: str) -> NDArray[np.intp]:
+def _part_of_labels(rows: Rows, column: Sequence[Any], config: W2SConfig, name: str) -> Rows:
     """Return as many labeled rows as are asked for, all by default."""
     size = len(rows) if config.n_labeled is None else config.n_labeled
     if size > len(rows):

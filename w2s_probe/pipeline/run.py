@@ -14,21 +14,17 @@ from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.types import Progress
 from w2s_probe.datasets import Table
 from w2s_probe.experiments.run.curve import learning_curve
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.suspects import suspects_of_run
 from w2s_probe.pipeline.data import groups_of, labeled_table, split_rows
-from w2s_probe.pipeline.embed import Fetched, Progress, fetch
+from w2s_probe.pipeline.embed import Fetched, fetch
 from w2s_probe.pipeline.sources import open_source, without_folders
 from w2s_probe.results.run import W2SResult
 from w2s_probe.strategies import load_strategy
-
-__all__ = [
-    "Run",
-    "run",
-]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -16,10 +16,9 @@ from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.errors import BackboneError, DataError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.splits import same_item_blocks
+from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table
 from w2s_probe.pipeline.exchange import from_cache, from_file
-
-__all__ = ["item_keys", "open_source", "tied_rows", "without_folders"]
 
 
 def without_folders(name: str) -> str:
@@ -58,7 +57,7 @@ def open_source(table: Table, name: str, options: BackboneOptions, store: Featur
     return backbone
 
 
-def tied_rows(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArray[np.intp]:
+def tied_rows(table: Table, sources: Sequence[FeatureSet | Backbone]) -> Rows:
     """Return a number for each row, equal for rows that stay together: identical items, and those of one source."""
     keys: list[Any] = [item_keys(table, sources)]
     if table.source is not None:

@@ -13,14 +13,13 @@ from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.types import Progress
 from w2s_probe.datasets import Table, read_split_file
 from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
 from w2s_probe.pipeline.data import fixed_parts, groups_of, labeled_table
-from w2s_probe.pipeline.embed import Fetched, Progress, fetch
+from w2s_probe.pipeline.embed import Fetched, fetch
 from w2s_probe.pipeline.sources import open_source, tied_rows, without_folders
 from w2s_probe.strategies import load_strategy
-
-__all__ = ["Sweep", "sweep"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -27,8 +27,6 @@ from w2s_probe.results.run import W2SResult
 from w2s_probe.theory.spurious.output import SpuriousOutput
 from w2s_probe.theory.variance.output import VarianceOutput
 
-__all__ = ["Kind", "kind_in", "kind_of"]
-
 Show = Callable[[Any, Mapping[str, str]], str]
 
 

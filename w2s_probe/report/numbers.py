@@ -8,22 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from w2s_probe.core.text import shorten, visible
-from w2s_probe.results.run import Estimate, W2SResult
-
-__all__ = [
-    "METRIC_NAMES",
-    "ComparisonRow",
-    "SystemRow",
-    "asked",
-    "comparisons",
-    "config_rows",
-    "estimate_text",
-    "headline",
-    "score_text",
-    "system_rows",
-    "taught",
-    "title",
-]
+from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.run import W2SResult
 
 METRIC_NAMES = {
     "accuracy": "accuracy",

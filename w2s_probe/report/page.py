@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from w2s_probe.results.run import Verdict
 
-__all__ = ["Grid", "Page", "Section"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:

@@ -8,8 +8,6 @@ from w2s_probe.core.text import shorten, visible
 from w2s_probe.report.page import Grid, Section
 from w2s_probe.results.suspects import Lift, SuspectCluster, SuspectsFound
 
-__all__ = ["suspect_sections", "suspects_lines"]
-
 TEXT = 72
 
 

@@ -9,8 +9,6 @@ from typing import Annotated, Any
 from w2s_probe.core.config import DiagnoseConfig
 from w2s_probe.core.serialize import Keys, Printed
 
-__all__ = ["DiagnosisOutput"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyRank:

@@ -8,8 +8,6 @@ from typing import Annotated
 
 from w2s_probe.core.serialize import Mark
 
-__all__ = ["Estimate", "GroupEstimate", "PriorMean", "WorstGroup"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:

@@ -9,20 +9,9 @@ from typing import Annotated, Any
 
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
-from w2s_probe.results.run import Estimate, Verdict
+from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.run import Verdict
 from w2s_probe.results.suspects import SuspectsFound
-
-__all__ = [
-    "ErrorPart",
-    "ErrorParts",
-    "Forecast",
-    "ForecastPoint",
-    "ForecastResult",
-    "Misfit",
-    "Needed",
-    "OtherScore",
-    "Outlook",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

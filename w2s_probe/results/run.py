@@ -12,19 +12,6 @@ from w2s_probe.core.serialize import SCHEMA, Keys, Mark, Printed, plain
 from w2s_probe.results.estimate import Estimate, GroupEstimate, PriorMean, WorstGroup
 from w2s_probe.results.suspects import SuspectsFound
 
-__all__ = [
-    "CoveragePoint",
-    "CurvePoint",
-    "Estimate",
-    "ReliabilityBin",
-    "Selection",
-    "StudentResult",
-    "SystemResult",
-    "Verdict",
-    "W2SResult",
-]
-
-
 Scores = Annotated[Mapping[str, Estimate], Keys("accuracy", "brier", "log_loss", "ece", "r2", "squared_error")]
 
 

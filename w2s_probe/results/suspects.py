@@ -9,18 +9,6 @@ from typing import Annotated, Any
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.serialize import Mark
 
-__all__ = [
-    "DistinctiveWord",
-    "JudgedSuspects",
-    "Lift",
-    "SuspectCluster",
-    "SuspectExample",
-    "Suspects",
-    "SuspectsConfig",
-    "SuspectsFound",
-    "SuspectsOverSeeds",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspectsConfig:

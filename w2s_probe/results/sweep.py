@@ -10,8 +10,6 @@ from w2s_probe.core.config import DataConfig, SweepConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.results.estimate import Estimate, WorstGroup
 
-__all__ = ["EtaContrast", "PairTheory", "SweepPoint", "SweepResult", "TheoryPoint"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backbones:

@@ -9,9 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Oracle", "Scorer", "Strategy", "Student", "W2SProblem"]
-
-Float = NDArray[np.float64]
+from w2s_probe.core.types import Features, Float, Rows
 
 
 # The signature that numpydoc sees of a protocol is not the protocol's.
@@ -30,7 +28,7 @@ class Scorer(Protocol):  # numpydoc ignore=PR01
     def converged(self) -> bool:
         """Whether the fit reached its minimum."""
 
-    def scores(self, X: NDArray[np.floating[Any]]) -> Float:
+    def scores(self, X: Features) -> Float:
         """Return raw scores of shape (m, K).
 
         Parameters
@@ -62,7 +60,7 @@ class Oracle:
     """
 
     targets: Float
-    groups: NDArray[np.intp] | None
+    groups: Rows | None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -102,16 +100,16 @@ class W2SProblem:
         For strategies named ``oracle_…`` only.
     """
 
-    X_labeled: NDArray[np.floating[Any]]
+    X_labeled: Features
     Y_labeled: Float
-    X_unlabeled: NDArray[np.floating[Any]]
+    X_unlabeled: Features
     teacher_scores: list[Float]
     pseudolabels: list[Float]
     kind: Literal["ridge", "softmax"]
     fit: Callable[..., Scorer]
     vanilla: Callable[[], Scorer]
     student_of: Callable[[Float], Scorer]
-    retaught: Callable[[NDArray[np.intp]], list[Float]]
+    retaught: Callable[[Rows], list[Float]]
     classes: tuple[str, ...] | None
     rng: np.random.Generator
     oracle: Oracle | None = None

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.strategies.base import Student
 
-__all__ = ["CONTROL", "Covered", "covered_at", "random_control"]
-
-Float = NDArray[np.float64]
 CONTROL = ":control"  # what is added to a strategy's name for its control
 
 
@@ -59,7 +56,7 @@ def covered_at(
     student: Student,
     pseudolabels: Float,
     fractions: Sequence[float],
-    X_test: NDArray[np.floating[Any]],
+    X_test: Features,
     rng: np.random.Generator,
 ) -> tuple[Covered, ...]:
     """Return a student and its control at other fractions; nothing if it ranks no rows.
@@ -88,7 +85,7 @@ def covered_at(
     return tuple(found)
 
 
-def _random_rows(kept: NDArray[np.bool_], codes: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_]:
+def _random_rows(kept: NDArray[np.bool_], codes: Rows, rng: np.random.Generator) -> NDArray[np.bool_]:
     order = rng.permutation(len(kept))
     chosen = np.zeros_like(kept)
     for code in np.unique(codes).tolist():

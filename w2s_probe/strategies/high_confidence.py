@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from w2s_probe.core.errors import ConfigError, SplitError
+from w2s_probe.core.types import Float, Rows
 from w2s_probe.heads import fit_ridge, fit_softmax
 from w2s_probe.strategies.base import Scorer, Student, W2SProblem
 from w2s_probe.strategies.keep_rule import best_keep
 
-__all__ = ["HighConfidenceConfig", "high_confidence", "surest_first"]
-
-Float = NDArray[np.float64]
 CHOICES: dict[str, tuple[Any, ...]] = {
     "confidence": ("student", "teacher"),
     "labels": ("teacher", "student"),
@@ -103,7 +101,7 @@ def high_confidence(problem: W2SProblem, config: HighConfidenceConfig) -> Studen
     return Student(head=refit(kept), kept=kept, rule=rule, refit=refit, enters=enters)
 
 
-def surest_first(probabilities: Float, scores: Float) -> NDArray[np.intp]:
+def surest_first(probabilities: Float, scores: Float) -> Rows:
     """Return rows by ascending entropy; equal ones by descending margin, then as they stand.
 
     Parameters
@@ -129,9 +127,7 @@ def _hard_labels(problem: W2SProblem, student: Scorer, taught: Float, config: Hi
     return np.eye(scores.shape[1])[scores.argmax(axis=1)]
 
 
-def _order(
-    problem: W2SProblem, student: Scorer, taught: Float, config: HighConfidenceConfig
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _order(problem: W2SProblem, student: Scorer, taught: Float, config: HighConfidenceConfig) -> tuple[Rows, Rows]:
     """Return rows from the surest on, and what the head that is sure of them decides."""
     scores = taught if config.confidence == "teacher" else student.scores(problem.X_unlabeled)
     return surest_first(student.probabilities(scores), scores), scores.argmax(axis=1)  # heads are of one kind
@@ -143,7 +139,7 @@ def _enters(problem: W2SProblem, student: Scorer, taught: Float, config: HighCon
     return _by_class(order, decided if config.quota else np.zeros_like(decided))
 
 
-def _by_class(order: NDArray[np.intp], codes: NDArray[np.intp]) -> Float:
+def _by_class(order: Rows, codes: Rows) -> Float:
     """Return when rows come in if each class keeps the rounded fraction of its rows, and at least one."""
     enters = np.empty(len(order))
     for code in np.unique(codes).tolist():

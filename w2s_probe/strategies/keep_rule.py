@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from w2s_probe.core.types import Float
 from w2s_probe.strategies.base import Scorer, W2SProblem
 
-__all__ = ["FRACTIONS", "best_keep"]
-
-Float = NDArray[np.float64]
 FRACTIONS = tuple(round(0.1 * k, 1) for k in range(1, 11))
 FOLDS = 5
 LEAST = 0.2  # smaller fractions are not tried: a few rows of each class decide

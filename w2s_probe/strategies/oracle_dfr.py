@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.types import Rows
 from w2s_probe.strategies.base import Scorer, Student, W2SProblem
-
-__all__ = ["OracleDFRConfig", "known_groups", "oracle_dfr"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,7 @@ def oracle_dfr(problem: W2SProblem, config: OracleDFRConfig) -> Student:
     return Student(head=refit(kept), kept=kept, rule="as many of each true group (oracle)", refit=refit)
 
 
-def known_groups(problem: W2SProblem, name: str) -> NDArray[np.intp]:
+def known_groups(problem: W2SProblem, name: str) -> Rows:
     """Return the groups of the pool, or say that there are none.
 
     Parameters

@@ -9,8 +9,6 @@ import numpy as np
 from w2s_probe.strategies.base import Student, W2SProblem
 from w2s_probe.strategies.oracle_dfr import known_groups
 
-__all__ = ["OracleGroupWeightsConfig", "oracle_group_weights"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OracleGroupWeightsConfig:

@@ -11,8 +11,6 @@ from typing import Any
 from w2s_probe.core.errors import ConfigError, did_you_mean
 from w2s_probe.strategies.base import Strategy
 
-__all__ = ["BUILT_IN", "load_strategy", "strategy_names"]
-
 GROUP = "w2s_probe.strategies"
 
 # name -> "module:function"

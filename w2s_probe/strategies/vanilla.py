@@ -8,8 +8,6 @@ import numpy as np
 
 from w2s_probe.strategies.base import Student, W2SProblem
 
-__all__ = ["VanillaConfig", "vanilla"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VanillaConfig:

@@ -18,7 +18,7 @@ from w2s_probe.metrics import (
     ratio_of_means,
     repeated_error,
 )
-from w2s_probe.results.run import Estimate
+from w2s_probe.results.estimate import Estimate
 
 
 def draws(seeds: int, rows: int, *, fresh: bool = True, level: float = 0.95) -> Draws:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from w2s_probe.report.numbers import score_text
-from w2s_probe.results.run import Estimate
+from w2s_probe.results.estimate import Estimate
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ from w2s_probe.report.forecast.text import needed_text
 from w2s_probe.report.render.html import page_html
 from w2s_probe.report.render.markdown import page_markdown
 from w2s_probe.results.diagnosis import DiagnosisOutput
+from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ErrorPart, ErrorParts, Forecast, ForecastResult, Misfit, Needed
-from w2s_probe.results.run import Estimate
 
 NEVER = Estimate(value=math.nan, low=math.nan, high=math.nan)
 HOSTILE = "<script>\"'&\x1b[31m\u202e" + "w" * 10_000

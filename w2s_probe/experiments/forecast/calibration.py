@@ -16,12 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import softmax
 
-__all__ = ["ChoiceModel", "fit_choice", "fit_line"]
+from w2s_probe.core.types import Float
 
-Float = NDArray[np.float64]
 # Precision of the coefficients of scores scaled to unit spread: a share of what the evidence for a common size of
 # them says (MacKay 1992, Bayesian Interpolation), within bounds. Where scores say little, a strong prior steadies the
 # gain; where they say much, any prior but a weak one pulls student - baseline towards 0, as the whole of the evidence's

@@ -16,14 +16,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import t
 
-from w2s_probe.results.run import Estimate
+from w2s_probe.core.types import Float
+from w2s_probe.results.estimate import Estimate
 
-__all__ = ["Evidence", "combine", "weighted_sum"]
-
-Float = NDArray[np.float64]
 TRUST = 0.005  # bias of the smooth estimate by which it is weighed, in units of the score
 SMOOTH_BIAS = 0.01  # the same as its interval knows it: weighing asks what is best, an interval what is possible
 # Held-out predictions share their training rows, which widens errors by (1 + 30/n)^(1/2): on the development cells of

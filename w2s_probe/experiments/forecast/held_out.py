@@ -8,10 +8,10 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from w2s_probe.core.config import System, W2SConfig
 from w2s_probe.core.labels import Task
+from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.forecast.calibration import ChoiceModel, fit_choice, fit_line
 from w2s_probe.experiments.forecast.evidence import Evidence, combine
 from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax, ridge_probabilities
@@ -21,11 +21,6 @@ from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
 from w2s_probe.linalg.teacher_student import HeldOut, pipeline_of, student_path
 
-__all__ = ["Reading", "read_pipeline", "stratified_folds", "stratified_part"]
-
-Float = NDArray[np.float64]
-Features = NDArray[np.floating[Any]]
-Index = NDArray[np.intp]
 Smooth = tuple[float, Float, Float]
 FOLDS = 10
 REFIT_FOLDS = 5  # where heads must be fitted again
@@ -134,14 +129,14 @@ def read_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, a
     X_student: Float,
     Y: Float,
     *,
-    rows: Index,
+    rows: Rows,
     pool: Moments,
     pool_teacher: Features,
     pool_student: Features,
     config: W2SConfig,
     rng: np.random.Generator,
     repeats: int,
-    pool_rows: Index | None = None,
+    pool_rows: Rows | None = None,
     in_sample: bool = False,
 ) -> Reading:
     """Return what the pipeline trained on some labeled rows says of all of them, and of the pool.
@@ -195,7 +190,7 @@ def read_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, a
     )
 
 
-def stratified_folds(Y: Float, folds: int, rng: np.random.Generator) -> list[Index]:
+def stratified_folds(Y: Float, folds: int, rng: np.random.Generator) -> list[Rows]:
     """Return disjoint sets of rows with like shares of every class, or like spreads of a number.
 
     Parameters
@@ -212,7 +207,7 @@ def stratified_folds(Y: Float, folds: int, rng: np.random.Generator) -> list[Ind
     return [order[dealt == fold] for fold in range(folds)]
 
 
-def stratified_part(Y: Float, size: int, rng: np.random.Generator) -> Index:
+def stratified_part(Y: Float, size: int, rng: np.random.Generator) -> Rows:
     """Return some rows, in order, with the classes' shares, or the spread of a number.
 
     Parameters
@@ -228,7 +223,7 @@ def stratified_part(Y: Float, size: int, rng: np.random.Generator) -> Index:
     return np.sort(_by_label(Y, rng)[at.astype(np.intp)])
 
 
-def _by_label(Y: Float, rng: np.random.Generator) -> Index:
+def _by_label(Y: Float, rng: np.random.Generator) -> Rows:
     """Return rows by class or number, those that are alike in random order."""
     key = Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
     return np.lexsort((rng.random(len(Y)), key))
@@ -241,7 +236,7 @@ class _Linear:
     heads: list[LinearHead]
     paths: tuple[RidgePath, RidgePath, RidgePath]
     Y: Float
-    held_out: Callable[[list[Index]], HeldOut]
+    held_out: Callable[[list[Rows]], HeldOut]
 
     @classmethod
     def fit(cls, T: Float, S: Float, Y: Float, pool: Moments, config: W2SConfig) -> _Linear:
@@ -271,7 +266,7 @@ class _Linear:
         """Return the scores of the three heads on other rows."""
         return [head.scores(X) for head, X in zip(self.heads, (T, S, S), strict=True)]
 
-    def pool_scores(self, T: Features, S: Features, used: Index) -> list[Float]:
+    def pool_scores(self, T: Features, S: Features, used: Rows) -> list[Float]:
         """Return the scores on rows of which the student was trained on some: on those by leave-one-out, exactly."""
         teacher, student, baseline = self.scores(T, S)
         if len(used):
@@ -286,7 +281,7 @@ class _Refitted:
     """Any other heads: fitted again without each fold, at the strengths they have on all rows."""
 
     heads: list[LinearHead]
-    refit: Callable[[Index, dict[str, float]], list[LinearHead]]
+    refit: Callable[[Rows, dict[str, float]], list[LinearHead]]
     taught: Callable[[Float, Features, dict[str, float]], LinearHead]
     T: Float
     S: Float
@@ -303,7 +298,7 @@ class _Refitted:
             labels = pseudolabels_of(teacher, scores, hard=config.pseudolabels == "hard")
             return fit(X, labels, **options("student", alphas))
 
-        def heads(rows: Index, alphas: dict[str, float]) -> list[LinearHead]:
+        def heads(rows: Rows, alphas: dict[str, float]) -> list[LinearHead]:
             teacher = fit(T[rows], Y[rows], **options("teacher", alphas))
             student = taught(teacher, teacher.scores(pool_T), pool_S, alphas)
             return [teacher, student, fit(S[rows], Y[rows], **options("baseline", alphas))]
@@ -319,7 +314,7 @@ class _Refitted:
         """Return the scores of the three heads on other rows."""
         return [head.scores(X) for head, X in zip(self.heads, (T, S, S), strict=True)]
 
-    def pool_scores(self, T: Features, S: Features, used: Index) -> list[Float]:
+    def pool_scores(self, T: Features, S: Features, used: Rows) -> list[Float]:
         """Return the scores on rows of which the student was trained on some: on those in folds, fitted again."""
         teacher, student, baseline = self.scores(T, S)
         for fold in range(REFIT_FOLDS if len(used) else 0):
@@ -327,7 +322,7 @@ class _Refitted:
             student[B] = self.taught(teacher[rest], S[rest], self.alphas).scores(S[B])
         return [teacher, student, baseline]
 
-    def held_out(self, blocks: list[Index]) -> HeldOut:
+    def held_out(self, blocks: list[Rows]) -> HeldOut:
         """Return the scores of each block by heads fitted without it."""
         out = [np.empty((len(self.T), len(head.intercept))) for head in self.heads]
         for B in blocks:
@@ -363,7 +358,7 @@ def _systems(held: HeldOut) -> list[Float]:
     return [held.teacher, held.student, held.baseline]
 
 
-def _merged(inside: HeldOut, outside: list[Float], rows: Index, elsewhere: Index) -> HeldOut:
+def _merged(inside: HeldOut, outside: list[Float], rows: Rows, elsewhere: Rows) -> HeldOut:
     """Return scores of all labeled rows: of those trained on, held out by folds; of the others, as they are."""
     merged = []
     for own, other in zip(_systems(inside), outside, strict=True):

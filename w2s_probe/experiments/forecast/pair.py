@@ -24,19 +24,17 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.labels import Task
+from w2s_probe.core.types import Float, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.experiments.forecast.evidence import Evidence, weighted_sum
 from w2s_probe.experiments.forecast.held_out import Reading, read_pipeline, stratified_part
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.metrics.verdict import decide
+from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ErrorParts, Forecast, ForecastPoint, Misfit, Needed, OtherScore, Outlook
-from w2s_probe.results.run import Estimate, Verdict
+from w2s_probe.results.run import Verdict
 from w2s_probe.theory import decompose_held_out
 
-__all__ = ["forecast_pair"]
-
-Float = NDArray[np.float64]
-Index = NDArray[np.intp]
 SHARES = (8, 4, 2)
 REPEATS = 10  # ways of dealing all labeled rows into folds
 SUBSETS = 4  # of the labeled rows, for each smaller n
@@ -143,11 +141,11 @@ def _read(
     data: _Data,
     config: W2SConfig,
     pool: Moments,
-    rows: Index,
+    rows: Rows,
     rng: np.random.Generator,
     *,
     repeats: int,
-    pool_rows: Index | None = None,
+    pool_rows: Rows | None = None,
 ) -> Reading:
     return read_pipeline(
         data.X_teacher,

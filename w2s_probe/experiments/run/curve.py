@@ -22,8 +22,6 @@ from w2s_probe.experiments.run.summary import summarize
 from w2s_probe.heads import PoolFits
 from w2s_probe.results.run import CurvePoint, W2SResult
 
-__all__ = ["curve_sizes", "learning_curve"]
-
 SHARES = (8, 4, 2, 1)
 LEAST = 8  # rows; fewer say nothing about a head
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from w2s_probe.core.splits import Split
+from w2s_probe.core.types import Float
 from w2s_probe.heads import LinearHead
 from w2s_probe.strategies import Scorer, Student
 from w2s_probe.strategies.control import Covered
 
-__all__ = ["SYSTEMS", "SeedOutcome"]
-
-Float = NDArray[np.float64]
 SYSTEMS = ("teacher", "baseline", "ceiling")
 
 

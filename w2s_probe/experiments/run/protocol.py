@@ -24,7 +24,6 @@ from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.arrays import check_same_rows
@@ -34,6 +33,7 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
+from w2s_probe.core.types import Float, Rows
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.summary import summarize
 from w2s_probe.heads import LinearHead, PoolFits
@@ -42,8 +42,6 @@ from w2s_probe.results.run import W2SResult
 from w2s_probe.strategies import Oracle, Scorer, Student, W2SProblem, load_strategy
 from w2s_probe.strategies.control import CONTROL, covered_at, random_control
 from w2s_probe.strategies.keep_rule import FRACTIONS
-
-__all__ = ["check_labeled", "fit_seed", "run_w2s", "suitable_threads"]
 
 ORACLE = "oracle_"  # names of strategies that see ground truth begin with it
 
@@ -177,7 +175,7 @@ def _fit_systems(
     """Return teacher, baseline and ceiling."""
     L, U = split.labeled, split.unlabeled
     top = np.concatenate([L, U]) if config.ceiling == "L+U" else U
-    trained_on: dict[System, tuple[FeatureSet, NDArray[np.intp]]] = {
+    trained_on: dict[System, tuple[FeatureSet, Rows]] = {
         "teacher": (teacher, L),
         "baseline": (student, L),
         "ceiling": (student, top),
@@ -206,10 +204,10 @@ def _problem(
     taught_by, Y = teacher.X[split.labeled], labels.targets(split.labeled)
     raw = head.scores(teacher.X[split.unlabeled])
 
-    def student_of(scores: NDArray[np.float64]) -> Scorer:
+    def student_of(scores: Float) -> Scorer:
         return fits.fit(pool, pseudolabels_of(head, scores, hard=hard), **options)
 
-    def retaught(rows: NDArray[np.intp]) -> list[NDArray[np.float64]]:
+    def retaught(rows: Rows) -> list[Float]:
         again = fits.fit(taught_by[rows], Y[rows], **config.fit_options("teacher"))
         return [again.scores(teacher.X[split.unlabeled])]
 
@@ -229,7 +227,7 @@ def _problem(
     )
 
 
-def check_labeled(Y: NDArray[np.float64], seed: int) -> None:
+def check_labeled(Y: Float, seed: int) -> None:
     """Raise `SplitError` if the targets of the labeled rows are all the same."""
     if np.ptp(Y, axis=0).max() == 0:
         msg = f"the labeled part of seed {seed} must hold two classes: got one. Choose other labeled rows."

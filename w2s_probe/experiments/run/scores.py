@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 from w2s_probe import metrics
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.types import Rows
 from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
 from w2s_probe.metrics import Draws, GroupRows, RowScore
 from w2s_probe.results.estimate import Estimate, PriorMean
 from w2s_probe.results.run import CoveragePoint, Selection, StudentResult
 from w2s_probe.strategies.control import CONTROL, Covered
 
-__all__ = ["Seen", "absent_groups", "concatenated", "row_scores", "student_results"]
-
-Float = NDArray[np.float64]
 VANILLA = "vanilla"
 
 
@@ -83,7 +81,7 @@ class Seen:
         return "accuracy" if self.labels.classes else "squared_error"
 
     @cached_property
-    def tested_groups(self) -> NDArray[np.intp]:
+    def tested_groups(self) -> Rows:
         """Group of each test result, shape (R,)."""
         codes = self.groups.codes if self.groups else np.zeros(len(self.labels), dtype=np.intp)
         return np.concatenate([codes[outcome.split.test] for outcome in self.outcomes])
@@ -216,7 +214,7 @@ def _likeness(seen: Seen, name: str, teacher: RowScore) -> tuple[Estimate, Mappi
     return metrics.agreement_of_values(said, taught, draws), {"teacher_error": repeated}
 
 
-def _decisions(outcome: SeedOutcome, system: str) -> NDArray[np.intp]:
+def _decisions(outcome: SeedOutcome, system: str) -> Rows:
     return outcome.test_scores[system].argmax(axis=1)
 
 
@@ -247,9 +245,7 @@ def _precision(seen: Seen, kept: Sequence[NDArray[np.bool_]]) -> float:
     return float(np.mean([(c == t)[k].mean() for c, t, k in zip(said, truth, kept, strict=True)]))
 
 
-def _mix(
-    names: Sequence[str], codes: Sequence[NDArray[np.intp]], kept: Sequence[NDArray[np.bool_]]
-) -> dict[str, float]:
+def _mix(names: Sequence[str], codes: Sequence[Rows], kept: Sequence[NDArray[np.bool_]]) -> dict[str, float]:
     if not names:
         return {}
     shares = [np.bincount(c[k], minlength=len(names)) / k.sum() for c, k in zip(codes, kept, strict=True)]

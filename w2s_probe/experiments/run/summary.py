@@ -19,8 +19,6 @@ from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import ReliabilityBin, StudentResult, SystemResult, W2SResult
 from w2s_probe.strategies.control import CONTROL
 
-__all__ = ["summarize"]
-
 COPY = 0.99  # agreement above which a student is said to copy its teacher
 
 

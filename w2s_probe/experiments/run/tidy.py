@@ -13,8 +13,6 @@ from w2s_probe.core.splits import Split
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.metrics import RowScore
 
-__all__ = ["tidy_rows"]
-
 
 def tidy_rows(
     outcomes: Sequence[SeedOutcome],

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
+from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.forecast.held_out import Reading, read_pipeline
 from w2s_probe.experiments.run.protocol import check_labeled, suitable_threads
 from w2s_probe.experiments.suspects.margins import ErrorModel, fit_errors, margins
@@ -24,10 +24,6 @@ from w2s_probe.experiments.suspects.ranking import Clusters, RankedPool, cluster
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.results.suspects import SuspectCluster, SuspectExample, Suspects, SuspectsConfig
 
-__all__ = ["SearchedRows", "find_suspects"]
-
-Float = NDArray[np.float64]
-Rows = NDArray[np.intp]
 FEW = 10  # errors, or right rows: fewer hardly say where they are
 
 
@@ -150,7 +146,7 @@ def _read(
 def _ranked(
     reading: Reading,
     model: ErrorModel | None,
-    X: NDArray[np.floating[Any]],
+    X: Features,
     asked: SuspectsConfig,
     split: Split | SearchedRows,
 ) -> RankedPool:

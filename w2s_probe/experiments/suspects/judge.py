@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from w2s_probe.core.arrays import check_same_rows
+from w2s_probe.core.types import Float, Rows
 from w2s_probe.experiments.suspects.ranking import RankedPool
 from w2s_probe.results.suspects import JudgedSuspects, Lift, SuspectsOverSeeds
 
-__all__ = ["judge_suspects", "over_seeds"]
-
-Rows = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 
 
@@ -83,7 +81,7 @@ def over_seeds(judged: Sequence[JudgedSuspects], *, level: float = 0.95) -> Susp
     )
 
 
-def _shares(number: Rows, flags: Flags) -> NDArray[np.float64]:
+def _shares(number: Rows, flags: Flags) -> Float:
     """Return the share of flagged rows in each cluster."""
     return np.bincount(number, weights=flags[: len(number)]) / np.bincount(number)
 
@@ -95,7 +93,7 @@ def _share_of_first(number: Rows, minority: Flags, order: Rows, size: int) -> fl
     return float(taken @ _shares(number, minority)[order]) / size
 
 
-def _auc(error: NDArray[np.float64], wrong: Flags) -> float:
+def _auc(error: Float, wrong: Flags) -> float:
     from sklearn.metrics import roc_auc_score
 
     return math.nan if wrong.all() or not wrong.any() else float(roc_auc_score(wrong, error))

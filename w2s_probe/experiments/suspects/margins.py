@@ -14,11 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.types import Float
 from w2s_probe.heads import LinearHead, fit_softmax
 
-__all__ = ["ErrorModel", "fit_errors", "margins"]
-
-Float = NDArray[np.float64]
 PRIOR = 1.0  # precision of the coefficients of margins scaled to unit spread, scikit-learn's default
 
 

@@ -17,16 +17,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from w2s_probe.core.text import shorten, visible
+from w2s_probe.core.types import Float, Rows
 from w2s_probe.experiments.suspects.ranking import RankedPool
 from w2s_probe.results.suspects import DistinctiveWord, SuspectCluster, Suspects
 
-__all__ = ["distinctive_words", "name_clusters"]
-
-Float = NDArray[np.float64]
-Rows = NDArray[np.intp]
 READ = 4000  # characters of a text, about what text backbones read
 TEXT_CELLS, WORD_CELLS = 160, 24
 VOCABULARY = 20_000

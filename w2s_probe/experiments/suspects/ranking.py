@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-__all__ = ["Clusters", "RankedPool", "cluster_rows", "worst_first"]
+from w2s_probe.core.types import Features, Float, Rows
 
-Float = NDArray[np.float64]
-Rows = NDArray[np.intp]
 REDONE = 5  # starts of k-means, of which the best is kept
 
 
@@ -79,7 +75,7 @@ def worst_first(error: Float, *, fraction: float) -> Rows:
     return np.argsort(-error, kind="stable")[: max(round(fraction * len(error)), 1)]
 
 
-def cluster_rows(X: NDArray[np.floating[Any]], error: Float, *, k: int, seed: int) -> Clusters:
+def cluster_rows(X: Features, error: Float, *, k: int, seed: int) -> Clusters:
     """Return at most k clusters of rows by k-means, numbered by mean error, the largest first.
 
     The same whatever the number of threads: it uses one.

@@ -14,8 +14,6 @@ from w2s_probe.experiments.suspects.judge import judge_suspects, over_seeds
 from w2s_probe.experiments.suspects.naming import name_clusters
 from w2s_probe.results.suspects import SuspectsConfig, SuspectsFound
 
-__all__ = ["suspects_of_run"]
-
 
 def suspects_of_run(
     teacher: FeatureSet,

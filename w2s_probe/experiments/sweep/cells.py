@@ -18,10 +18,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.config import Head, SweepConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.files import read_member, reason, replacing
-
-__all__ = ["CellScores", "CellStore", "Place", "Slot", "slots"]
-
-Float = NDArray[np.float64]
+from w2s_probe.core.types import Float
 
 
 @dataclass(frozen=True, slots=True, order=True)

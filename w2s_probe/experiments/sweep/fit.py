@@ -20,6 +20,7 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import SplitGrid
+from w2s_probe.core.types import Float, Rows
 from w2s_probe.experiments.run.protocol import check_labeled, fit_seed
 from w2s_probe.experiments.sweep.cells import CellScores
 from w2s_probe.experiments.sweep.pools import blocks_of, pool_moments, with_rows
@@ -33,9 +34,6 @@ from w2s_probe.linalg.teacher_student import student_path
 from w2s_probe.metrics import RowScore, classification_rows, regression_rows
 from w2s_probe.strategies import Scorer
 
-__all__ = ["fit_cells"]
-
-Float = NDArray[np.float64]
 Scored = tuple[float, bool, Float, Float]  # strength, whether at an edge, scores, rows of the main score
 
 
@@ -220,7 +218,7 @@ class _Pool:
             self._ceilings[own] = heads, self.unit.test(heads, "student")
         return self._ceilings[own]
 
-    def _ceiling_heads(self, labeled: NDArray[np.intp]) -> list[LinearHead]:
+    def _ceiling_heads(self, labeled: Rows) -> list[LinearHead]:
         unit = self.unit
         rows = np.concatenate([labeled, self.rows])
         if self.moments is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from w2s_probe.core.arrays import check_same_rows
 from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.types import Progress
 from w2s_probe.experiments.sweep.cells import CellScores, CellStore, Place, cell_name, places
 from w2s_probe.experiments.sweep.fit import fit_cells
 from w2s_probe.experiments.sweep.splits import SplitSource
@@ -23,9 +24,6 @@ from w2s_probe.experiments.sweep.theory import predicted
 from w2s_probe.results.sweep import SweepResult
 from w2s_probe.strategies import load_strategy
 
-__all__ = ["run_sweep"]
-
-Progress = Callable[[str, int, int], None]
 LOOK = 1.0  # seconds between two looks at what other processes have finished
 
 

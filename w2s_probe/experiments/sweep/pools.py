@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.types import Rows
 from w2s_probe.linalg.moments import Moments, moments_of, ring_moments
-
-__all__ = ["blocks_of", "pool_moments", "rings", "with_rows"]
-
-Rows = NDArray[np.intp]
 
 
 def blocks_of(teacher: FeatureSet, student: FeatureSet, labels: Labels) -> dict[str, NDArray[np.floating]]:

@@ -8,16 +8,14 @@ from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from w2s_probe.core.composition import composition_of
 from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
-from w2s_probe.core.splits import Part, Rows, Split, SplitGrid, draw_grid
-
-__all__ = ["SplitSource"]
+from w2s_probe.core.splits import Part, Split, SplitGrid, draw_grid
+from w2s_probe.core.types import Rows
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,7 +61,7 @@ class SplitSource:
                 )
         return self._drawn(seed, config, config.n_labeled, config.n_unlabeled, eta)
 
-    def check(self, config: SweepConfig) -> list[NDArray[np.intp]]:
+    def check(self, config: SweepConfig) -> list[Rows]:
         """Return the test rows of each seed.
 
         Parameters

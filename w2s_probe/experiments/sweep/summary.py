@@ -12,15 +12,12 @@ from numpy.typing import NDArray
 
 from w2s_probe import metrics
 from w2s_probe.core.config import SweepConfig
+from w2s_probe.core.types import Float, Rows
 from w2s_probe.experiments.sweep.cells import CellScores, Place, Slot, slots
 from w2s_probe.experiments.sweep.splits import SplitSource
 from w2s_probe.metrics import Draws, GroupRows, RowScore
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.sweep import EtaContrast, SweepPoint, SweepResult
-
-__all__ = ["COLUMNS", "summarize_sweep"]
-
-Float = NDArray[np.float64]
 
 # one row a cell, head and score
 COLUMNS: dict[str, type] = {
@@ -50,7 +47,7 @@ def summarize_sweep(
     *,
     config: SweepConfig,
     source: SplitSource,
-    test: Sequence[NDArray[np.intp]],
+    test: Sequence[Rows],
     pairs: Sequence[tuple[str, str]],
 ) -> SweepResult:
     """Return the result of a grid whose cells are finished; nothing is fitted here.
@@ -116,7 +113,7 @@ def _point_of(found: tuple[Place, CellScores]) -> tuple[int, tuple[int, int], in
 class _Judge:
     """Scores of a point's seeds as rows that can be compared, and as lines of the table."""
 
-    def __init__(self, config: SweepConfig, source: SplitSource, test: Sequence[NDArray[np.intp]]) -> None:
+    def __init__(self, config: SweepConfig, source: SplitSource, test: Sequence[Rows]) -> None:
         self.config = config
         self.metrics = METRICS[config.task]
         self.score = self.metrics[0]

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from w2s_probe.core.composition import Composition, composition_of
 from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
+from w2s_probe.core.types import Float
 from w2s_probe.experiments.sweep.splits import SplitSource
 from w2s_probe.results.sweep import PairTheory, TheoryPoint
 from w2s_probe.theory.spurious.from_features import (
@@ -21,10 +21,6 @@ from w2s_probe.theory.spurious.from_features import (
     separation,
     stratum_moments,
 )
-
-__all__ = ["predicted"]
-
-Float = NDArray[np.float64]
 
 
 def predicted(

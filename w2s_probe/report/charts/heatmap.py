@@ -10,8 +10,6 @@ from typing import Literal
 from w2s_probe.report.charts.lines import CELL, WIDTH
 from w2s_probe.report.charts.svg import box, group, line, panel, words
 
-__all__ = ["Heat", "heat_map"]
-
 LEFT, TOP, ROW, RIGHT = 52, 42, 30, WIDTH - 6
 STRONGEST = 0.5  # a stronger color would leave the number in it hard to read
 STEPS = 7

@@ -9,9 +9,7 @@ from typing import Literal
 
 from w2s_probe.core.text import shorten
 from w2s_probe.report.charts.svg import Axis, band, dot, group, line, panel, ticks, words
-from w2s_probe.results.run import Estimate
-
-__all__ = ["WIDTH", "Level", "Mark", "Row", "Series", "frame", "interval_chart", "line_chart"]
+from w2s_probe.results.estimate import Estimate
 
 WIDTH = 360
 ROW = 40

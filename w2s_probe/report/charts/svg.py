@@ -13,8 +13,6 @@ from html import escape
 
 from w2s_probe.core.text import visible
 
-__all__ = ["Axis", "band", "box", "dot", "group", "line", "panel", "path", "ticks", "words"]
-
 Point = tuple[float, float]
 MARKS = {
     "teacher": "M-5,0A5,5 0 1 0 5,0A5,5 0 1 0 -5,0Z",

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 
 from w2s_probe.report.charts.lines import Level, Mark, Row, Series, interval_chart, line_chart
 from w2s_probe.results.diagnosis import DiagnosisOutput, SpaceDimensions
-from w2s_probe.results.run import Estimate
-
-__all__ = ["angles_figure", "chance_figure", "spectrum_figure"]
+from w2s_probe.results.estimate import Estimate
 
 MOST_ANGLES = 64
 

@@ -11,8 +11,6 @@ from w2s_probe.report.numbers import config_rows, taught
 from w2s_probe.report.page import Grid, Page, Section
 from w2s_probe.results.diagnosis import DiagnosisOutput
 
-__all__ = ["diagnosis_page"]
-
 
 def diagnosis_page(found: DiagnosisOutput) -> Page:
     """Return what the report of a diagnosis says.

@@ -12,8 +12,6 @@ from w2s_probe.report.numbers import asked
 from w2s_probe.report.render.terminal import WIDTH, columns
 from w2s_probe.results.diagnosis import DiagnosisOutput
 
-__all__ = ["WHY_THEY_DIFFER", "diagnosis_headline", "diagnosis_text", "dimension_rows", "pair_rows"]
-
 WHY_THEY_DIFFER = (
     "Spectral dimensions count directions and are what the theory of weak-to-strong generalization uses. "
     "Neighbor dimensions (twonn, mle) look at how fast the number of rows grows with distance: they are lower "

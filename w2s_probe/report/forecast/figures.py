@@ -7,10 +7,8 @@ from collections.abc import Sequence
 
 from w2s_probe.report.charts.lines import Mark, Row, Series, frame, interval_chart, line_chart
 from w2s_probe.report.numbers import METRIC_NAMES, estimate_text, score_text, taught
+from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import Forecast, ForecastPoint, Outlook
-from w2s_probe.results.run import Estimate
-
-__all__ = ["differences_figure", "forecast_curves", "parts_figure", "points_over", "ranking_figure", "systems_figure"]
 
 SYSTEMS = ("teacher", "student", "baseline")
 MOST_RANKED = 20

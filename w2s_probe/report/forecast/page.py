@@ -11,10 +11,8 @@ from w2s_probe.report.forecast.text import needed_text, observed_text
 from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, score_text, taught
 from w2s_probe.report.page import Grid, Page, Section
 from w2s_probe.report.suspects import suspect_sections
+from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ErrorPart, Forecast, ForecastPoint, ForecastResult, Outlook
-from w2s_probe.results.run import Estimate
-
-__all__ = ["forecast_page"]
 
 
 def forecast_page(result: ForecastResult) -> Page:

@@ -8,10 +8,8 @@ import textwrap
 from w2s_probe.core.text import shorten, visible
 from w2s_probe.report.numbers import METRIC_NAMES, asked, estimate_text
 from w2s_probe.report.render.terminal import WIDTH, columns, suspects_text
+from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import Forecast, ForecastResult, Outlook
-from w2s_probe.results.run import Estimate
-
-__all__ = ["forecast_text", "needed_text", "observed_text"]
 
 
 def forecast_text(result: ForecastResult) -> str:

@@ -13,8 +13,6 @@ from w2s_probe.report.run.groups import group_sections
 from w2s_probe.report.suspects import suspect_sections
 from w2s_probe.results.run import W2SResult
 
-__all__ = ["page_html", "report_html"]
-
 
 def report_html(result: W2SResult, versions: Mapping[str, str]) -> str:
     """Return the page for one run.

@@ -12,8 +12,6 @@ from w2s_probe.report.run.groups import group_sections
 from w2s_probe.report.suspects import suspect_sections
 from w2s_probe.results.run import W2SResult
 
-__all__ = ["page_markdown", "report_markdown"]
-
 NAME = 200  # cells of a user's text; all of it is in the page
 
 

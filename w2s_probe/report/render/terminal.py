@@ -18,8 +18,6 @@ from w2s_probe.report.suspects import suspects_lines
 from w2s_probe.results.run import W2SResult
 from w2s_probe.results.suspects import SuspectsFound
 
-__all__ = ["WIDTH", "columns", "run_text", "suspects_text"]
-
 WIDTH = 80
 GAP = 2  # cells between columns
 LEAST = 8  # cells that a shortened first column keeps

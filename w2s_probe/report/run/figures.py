@@ -9,9 +9,8 @@ from w2s_probe.core.text import shorten, visible
 from w2s_probe.report.charts.lines import Mark, Row, Series, frame, interval_chart, line_chart
 from w2s_probe.report.charts.svg import Axis, group, line, panel, words
 from w2s_probe.report.numbers import METRIC_NAMES, estimate_text, score_text, system_rows
-from w2s_probe.results.run import CurvePoint, Estimate, ReliabilityBin, W2SResult
-
-__all__ = ["agreement_figure", "curve_figures", "reliability_figures", "systems_figure"]
+from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.run import CurvePoint, ReliabilityBin, W2SResult
 
 BINS = 15
 SYSTEMS = ("teacher", "student", "baseline", "ceiling")

@@ -7,8 +7,6 @@ from w2s_probe.report.numbers import METRIC_NAMES, comparisons, estimate_text, s
 from w2s_probe.report.page import Grid
 from w2s_probe.results.run import CurvePoint, W2SResult
 
-__all__ = ["class_grid", "comparison_grids", "curve_grid", "selection_grid", "systems_grid"]
-
 
 def systems_grid(result: W2SResult) -> Grid:
     """Return every score of every system."""

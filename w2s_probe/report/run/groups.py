@@ -11,8 +11,6 @@ from w2s_probe.report.page import Grid, Section
 from w2s_probe.results.estimate import Estimate, GroupEstimate, PriorMean, WorstGroup
 from w2s_probe.results.run import CoveragePoint, StudentResult, SystemResult, W2SResult
 
-__all__ = ["change_grid", "coverage_figures", "cue_text", "group_grid", "group_sections"]
-
 NAME = 24
 
 

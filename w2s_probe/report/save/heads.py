@@ -14,8 +14,6 @@ from w2s_probe.heads import LinearHead
 if TYPE_CHECKING:
     from w2s_probe.pipeline.run import Run
 
-__all__ = ["save_heads"]
-
 
 def save_heads(run: Run, folder: Path) -> None:
     """Write ``heads.safetensors``: weights and intercept of every linear head of every seed.

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from w2s_probe.core.files import replacing
+from w2s_probe.core.types import Float
 
 if TYPE_CHECKING:
     from w2s_probe.experiments.run.outcome import SeedOutcome
     from w2s_probe.pipeline.run import Run
     from w2s_probe.strategies import Scorer
-
-__all__ = ["save_predictions"]
 
 
 def save_predictions(run: Run, folder: Path) -> None:
@@ -59,7 +57,7 @@ def _predictions(run: Run, outcome: SeedOutcome) -> Iterator[Mapping[str, Any]]:
         yield columns
 
 
-def _said(name: str, head: Scorer, scores: NDArray[np.float64], classes: tuple[str, ...] | None) -> dict[str, Any]:
+def _said(name: str, head: Scorer, scores: Float, classes: tuple[str, ...] | None) -> dict[str, Any]:
     if classes is None:
         return {f"{name}_value": scores[:, 0]}
     return {
@@ -68,7 +66,7 @@ def _said(name: str, head: Scorer, scores: NDArray[np.float64], classes: tuple[s
     }
 
 
-def _decided(scores: NDArray[np.float64], classes: tuple[str, ...] | None) -> list[Any]:
+def _decided(scores: Float, classes: tuple[str, ...] | None) -> list[Any]:
     if classes is None:
         return [float(value) for value in scores[:, 0]]
     return [classes[code] for code in scores.argmax(axis=1)]

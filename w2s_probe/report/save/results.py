@@ -20,26 +20,14 @@ from w2s_probe.experiments.sweep import SweepResult
 from w2s_probe.experiments.sweep.summary import COLUMNS
 from w2s_probe.report.kinds import kind_in, kind_of
 from w2s_probe.results.diagnosis import DiagnosisOutput
+from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import Forecast, ForecastResult
-from w2s_probe.results.run import Estimate, W2SResult
+from w2s_probe.results.run import W2SResult
 from w2s_probe.theory.spurious.output import SpuriousOutput
 from w2s_probe.theory.variance.output import VarianceOutput
 
 if TYPE_CHECKING:
     import polars as pl
-
-__all__ = [
-    "installed_versions",
-    "load_results",
-    "save_diagnosis",
-    "save_forecast",
-    "save_results",
-    "save_spurious",
-    "save_sweep",
-    "save_variance",
-    "write_files",
-    "write_report",
-]
 
 RESULT = "result.json"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-transformers", "open_clip_torch", "timm")

@@ -14,8 +14,6 @@ from w2s_probe.report.numbers import METRIC_NAMES, estimate_text
 from w2s_probe.report.sweep.slices import AXES, Slice, eta_text
 from w2s_probe.results.estimate import Estimate, WorstGroup
 
-__all__ = ["eta_lines", "heat_maps", "held_fixed", "size_lines"]
-
 SYSTEMS = ("teacher", "student", "baseline", "ceiling")
 MOST_FIXED = 4  # values of the other fraction at which lines are drawn
 Of = Callable[[SweepPoint], Estimate | None]

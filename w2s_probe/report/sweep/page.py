@@ -15,8 +15,6 @@ from w2s_probe.report.page import Grid, Page, Section
 from w2s_probe.report.sweep import figures
 from w2s_probe.report.sweep.slices import AXES, Slice, eta_text, point_text, slices_of
 
-__all__ = ["sweep_page"]
-
 MOST_SLICES = 6  # of which figures are drawn
 MOST_ROWS = 300
 NAME = 24  # cells of a group's name

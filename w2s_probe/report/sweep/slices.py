@@ -9,8 +9,6 @@ from w2s_probe.core.text import visible
 from w2s_probe.experiments.sweep import EtaContrast, PairTheory, SweepPoint, SweepResult
 from w2s_probe.report.numbers import taught
 
-__all__ = ["AXES", "Slice", "eta_text", "point_text", "slices_of"]
-
 AXES = ("eta_labeled", "eta_unlabeled")
 Eta = float | None
 

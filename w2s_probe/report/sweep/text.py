@@ -9,8 +9,6 @@ from w2s_probe.report.numbers import METRIC_NAMES, estimate_text
 from w2s_probe.report.render.terminal import columns
 from w2s_probe.report.sweep.slices import slices_of
 
-__all__ = ["sweep_text"]
-
 MOST = 40  # lines that a person reads
 
 

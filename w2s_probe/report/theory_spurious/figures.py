@@ -11,8 +11,6 @@ from w2s_probe.report.charts.svg import Axis, dot, group, line, panel, ticks, wo
 from w2s_probe.report.theory_spurious.text import risk_text
 from w2s_probe.theory.spurious.output import EtaPoint, SpuriousOutput
 
-__all__ = ["FORMS", "fraction_figures", "points_over"]
-
 FORMS = {"published": "published", "general": "second moments", "fixed_point": "fixed point"}
 LOOKS = {"published": "baseline", "general": "ceiling", "fixed_point": "student"}  # color and mark of a system's
 BOTTOM, TOP = 226, 58

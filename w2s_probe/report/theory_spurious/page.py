@@ -18,8 +18,6 @@ from w2s_probe.report.theory_spurious.text import (
 )
 from w2s_probe.theory.spurious.output import EtaPoint, SpuriousOutput
 
-__all__ = ["spurious_page"]
-
 
 def spurious_page(output: SpuriousOutput) -> Page:
     """Return what the report of `theory spurious` says.

@@ -10,16 +10,6 @@ from w2s_probe.report.render.terminal import WIDTH, columns
 from w2s_probe.theory import SpuriousOutput
 from w2s_probe.theory.spurious.output import Move, ratio
 
-__all__ = [
-    "form_grid",
-    "law_reason",
-    "move_grid",
-    "risk_text",
-    "spurious_headline",
-    "spurious_meaning",
-    "spurious_text",
-]
-
 GROUPS = {"gaussian": "one cloud whose mean moves with eta", "mixture": "two groups of rows"}
 
 

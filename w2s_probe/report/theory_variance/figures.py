@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from w2s_probe.report.charts.lines import Mark, Series, line_chart
-from w2s_probe.results.run import Estimate
+from w2s_probe.results.estimate import Estimate
 from w2s_probe.theory import IntrinsicDimension, expected_errors
 from w2s_probe.theory.variance.output import SizePoint, VarianceOutput
-
-__all__ = ["NAMES", "errors_figures", "points_over"]
 
 NAMES = {"teacher": "teacher", "student_fresh": "student", "baseline": "baseline", "ceiling": "ceiling"}
 STEPS = 40

@@ -12,8 +12,6 @@ from w2s_probe.report.theory_variance import figures
 from w2s_probe.report.theory_variance.text import error_grid, meaning, ratio_grid, variance_headline
 from w2s_probe.theory.variance.output import SizePoint, VarianceOutput
 
-__all__ = ["variance_page"]
-
 
 def variance_page(output: VarianceOutput) -> Page:
     """Return what the report of `theory variance` says.

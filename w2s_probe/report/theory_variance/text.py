@@ -11,8 +11,6 @@ from w2s_probe.report.render.terminal import WIDTH, columns
 from w2s_probe.theory import ExpectedErrors, Simulated
 from w2s_probe.theory.variance.output import VarianceOutput
 
-__all__ = ["SYSTEMS", "error_grid", "meaning", "ratio_grid", "variance_headline", "variance_text"]
-
 SYSTEMS = {
     "teacher": "teacher",
     "baseline": "baseline",

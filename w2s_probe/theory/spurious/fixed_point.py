@@ -31,12 +31,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.types import Float
 from w2s_probe.theory.spurious.model import SpuriousModel, expected_teacher, second_moment
 from w2s_probe.theory.spurious.quadrature import Axial, Points, quadrature
 
-__all__ = ["FixedPointRisks", "fixed_point_risks", "risks_with_nodes"]
-
-Float = NDArray[np.float64]
 NODES = (24, 48, 96, 192, 384)
 TOLERANCE = 1e-7  # relative change of every risk from one number of nodes to the next
 STEP = 1e-12  # relative change at which an iteration ends

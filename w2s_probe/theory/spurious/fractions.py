@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
 from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.types import Float
 from w2s_probe.theory.spurious.fixed_point import fixed_point_risks, risks_with_nodes
 from w2s_probe.theory.spurious.model import SpuriousModel
 from w2s_probe.theory.spurious.risks import Risks, best_eta_unlabeled, general_risks, published_risks
 
-__all__ = ["BestPool", "Form", "RiskGrid", "best_pools", "spurious_risks"]
-
-Float = NDArray[np.float64]
 Form = Literal["published", "general", "fixed_point"]
 MOST = 0.5  # a minority's largest fraction
 FLAT = 1e-6  # relative range of a risk below which no fraction is best

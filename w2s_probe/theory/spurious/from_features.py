@@ -32,13 +32,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.types import Float
 from w2s_probe.linalg.loo import loo_residuals
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
 from w2s_probe.theory.spurious.risks import Risks
-
-__all__ = ["Separation", "StratumMoments", "agreement_scores", "risks_from_moments", "separation", "stratum_moments"]
-
-Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

@@ -30,10 +30,8 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import as_matrix
 from w2s_probe.core.errors import ConfigError, ShapeError
+from w2s_probe.core.types import Float
 
-__all__ = ["Component", "Law", "SpuriousModel", "cross_moment", "expected_teacher", "second_moment"]
-
-Float = NDArray[np.float64]
 Law = Literal["gaussian", "mixture"]
 ORTHONORMAL = 1e-5  # how far columns may be from it: float32 files are
 

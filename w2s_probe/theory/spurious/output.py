@@ -12,17 +12,6 @@ from w2s_probe.theory.spurious.model import Law
 from w2s_probe.theory.spurious.risks import Risks
 from w2s_probe.theory.variance.simulation import Simulated
 
-__all__ = [
-    "EtaPoint",
-    "FixedPoint",
-    "Move",
-    "PublishedRisks",
-    "SpuriousConfig",
-    "SpuriousOutput",
-    "SpuriousSimulation",
-    "ratio",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpuriousConfig:

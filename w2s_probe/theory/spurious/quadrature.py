@@ -11,14 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 
+from w2s_probe.core.types import Float
 from w2s_probe.theory.spurious.model import Component
 
-__all__ = ["Axial", "Points", "quadrature"]
-
-Float = NDArray[np.float64]
 NEGLIGIBLE = 1e-22  # weight of a point; most of a fine grid's are far out
 
 

@@ -35,8 +35,6 @@ import numpy as np
 
 from w2s_probe.theory.spurious.model import ORTHONORMAL, SpuriousModel, cross_moment, second_moment
 
-__all__ = ["Risks", "best_eta_unlabeled", "general_risks", "published_pool_term", "published_risks"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risks:

@@ -10,17 +10,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.types import Float
 from w2s_probe.theory.spurious.model import SpuriousModel, second_moment
 from w2s_probe.theory.variance.simulation import Simulated
 
-__all__ = ["SpuriousSizes", "simulate_risks", "simulated_sizes"]
-
-Float = NDArray[np.float64]
 MOST_ROWS = 10_000_000
 MOST_FEATURES = 5_000
 

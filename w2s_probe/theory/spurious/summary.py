@@ -32,8 +32,6 @@ from w2s_probe.theory.spurious.risks import (
 )
 from w2s_probe.theory.variance.simulation import Simulated
 
-__all__ = ["risks_over_fractions", "spurious_output"]
-
 LAW_REASON = (
     "the published formula is for one cloud whose mean moves with eta (--law gaussian); "
     "of two groups of rows it takes the wrong second moments"

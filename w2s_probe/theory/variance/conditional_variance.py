@@ -21,20 +21,14 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from w2s_probe.core.arrays import as_matrix
 from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.types import Features, Float
 from w2s_probe.linalg.moments import Moments, moments_of
-
-__all__ = ["student_variance", "student_variance_of_rows"]
-
-Float = NDArray[np.float64]
-Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -102,10 +96,10 @@ def student_variance(
 
 
 def student_variance_of_rows(
-    teacher_labeled: Array,
-    teacher_pool: Array,
-    student_pool: Array,
-    student_test: Array,
+    teacher_labeled: Features,
+    teacher_pool: Features,
+    student_pool: Features,
+    student_test: Features,
     *,
     teacher_alpha: float,
     student_alpha: float,

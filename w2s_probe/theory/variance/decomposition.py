@@ -33,16 +33,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg, optimize
 
 from w2s_probe.core.errors import ConfigError, ShapeError
+from w2s_probe.core.types import Float
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.results.forecast import ErrorPart, ErrorParts
-
-__all__ = ["decompose"]
-
-Float = NDArray[np.float64]
 
 
 def decompose(

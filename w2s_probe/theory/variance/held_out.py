@@ -10,17 +10,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
 from w2s_probe.core.errors import W2SProbeError
+from w2s_probe.core.types import Float
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.results.forecast import ErrorParts
 from w2s_probe.theory.variance.decomposition import decompose
-
-__all__ = ["decompose_held_out"]
-
-Float = NDArray[np.float64]
 
 
 def decompose_held_out(

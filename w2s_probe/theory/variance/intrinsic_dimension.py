@@ -31,8 +31,6 @@ from typing import Any
 
 from w2s_probe.core.errors import ConfigError
 
-__all__ = ["ExpectedErrors", "IntrinsicDimension", "SystemErrors", "expected_errors"]
-
 FEW_SPARE_ROWS = 10
 
 

@@ -10,8 +10,6 @@ from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.theory.variance.intrinsic_dimension import ExpectedErrors, IntrinsicDimension, SystemErrors
 from w2s_probe.theory.variance.simulation import Simulated
 
-__all__ = ["ErrorsAndRatios", "Simulation", "SizePoint", "VarianceOutput"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorsAndRatios:

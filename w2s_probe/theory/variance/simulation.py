@@ -16,15 +16,12 @@ import math
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.types import Float
 from w2s_probe.theory.variance.intrinsic_dimension import IntrinsicDimension, SystemErrors
 
-__all__ = ["Simulated", "simulate_errors"]
-
-Float = NDArray[np.float64]
 SYSTEMS = tuple(field.name for field in fields(SystemErrors))
 
 

@@ -10,8 +10,6 @@ from w2s_probe.theory.variance.intrinsic_dimension import IntrinsicDimension, ex
 from w2s_probe.theory.variance.output import SizePoint
 from w2s_probe.theory.variance.simulation import simulate_errors
 
-__all__ = ["errors_over_sizes"]
-
 FACTORS = (0.25, 0.5, 2, 4, 8)
 SPARE = 10  # rows beyond dimensions, below which a mean says little
 

@@ -26,7 +26,7 @@ GIVEN = W2SConfig(teacher_alpha=30.0, student_alpha=7.0)
 def views(n: int, N: int, K: int) -> tuple[Array, Array, Array, Array, Array]:
     """Return X_teacher, X_student and Y of labeled rows, then both features of the pool."""
     weak, strong, labels = pair_of_views(n + N, classes=max(K, 2))
-    T, S = np.asarray(weak.X), np.asarray(strong.X)
+    T, S = np.asarray(weak.X, dtype=np.float64), np.asarray(strong.X, dtype=np.float64)
     Y = labels.targets(np.arange(n)) if K > 1 else S[:n, :1] + T[:n, :1]
     return T[:n], S[:n], Y, T[n:], S[n:]
 

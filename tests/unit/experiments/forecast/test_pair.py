@@ -22,8 +22,8 @@ from w2s_probe.experiments.forecast.held_out import read_pipeline
 from w2s_probe.experiments.forecast.pair import forecast_pair
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.metrics.verdict import decide
+from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import Forecast, Misfit, Outlook
-from w2s_probe.results.run import Estimate
 
 Array = NDArray[np.float64]
 CONFIG = W2SConfig()
@@ -32,7 +32,7 @@ LEVEL = 0.95
 
 def views(n: int, N: int, *, classes: int = 2, regression: bool = False, seed: int = 0) -> dict[str, Array]:
     weak, strong, labels = pair_of_views(n + N, classes=classes, seed=seed)
-    T, S = np.asarray(weak.X), np.asarray(strong.X)
+    T, S = np.asarray(weak.X, dtype=np.float64), np.asarray(strong.X, dtype=np.float64)
     Y = S[:n, :1] + T[:n, :1] if regression else labels.targets(np.arange(n))
     return {"X_teacher": T[:n], "X_student": S[:n], "Y": Y, "pool_teacher": T[n:], "pool_student": S[n:]}
 

@@ -18,7 +18,8 @@ from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.report.charts.svg import ticks
 from w2s_probe.report.numbers import estimate_text, score_text
 from w2s_probe.report.run.figures import agreement_figure, curve_figures, reliability_figures, systems_figure
-from w2s_probe.results.run import CurvePoint, Estimate, W2SResult
+from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.run import CurvePoint, W2SResult
 
 HOSTILE = "<script>\"'&\x1b[31m\u202e" + "w" * 10_000
 
