@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any, Literal
 
 from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.types import LossName, Rule, Scale
 
 GroupBy = Literal["cell", "column"]
 Head = Literal["ridge", "softmax"]
@@ -55,6 +56,38 @@ _BY_HEAD: dict[str, dict[str, Any]] = {
     "ridge": {"scale": "none", "student_alpha": "gcv", "alphas": 33},
     "softmax": {"scale": "standard", "student_alpha": "cv", "alphas": 13},
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitOptions:
+    """How one head is fitted.
+
+    Parameters
+    ----------
+    kind : {"ridge", "softmax"}
+        Linear head on the frozen features.
+    scale : {"none", "standard"}
+        Scaling of features, fitted on the head's own training rows.
+    points : int
+        Number of strengths tried.
+    alpha : float or None
+        A given strength; None chooses it by `rule`.
+    rule : {"loo", "gcv", "cv"}
+        Score that the chosen strength minimizes: exact leave-one-out or GCV (ridge), cross-validation (softmax).
+    loss : {"ce", "reverse_kl", "gce", "confidence"}
+        Loss of a softmax head.
+    exponent, confidence : float
+        Parameter of the loss ``gce``, and of the loss ``confidence``.
+    """
+
+    kind: Head = "ridge"
+    scale: Scale = "none"
+    points: int = 33
+    alpha: float | None = None
+    rule: Rule = "loo"
+    loss: LossName = "ce"
+    exponent: float = 0.2
+    confidence: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,19 +219,23 @@ class W2SConfig:
         """Whether parts must have shares of their own, of classes or of conflicting rows."""
         return self.balance_classes or any(eta is not None for eta in self.etas.values())
 
-    def fit_options(self, system: System) -> dict[str, Any]:
-        """Return what the fit of a system's head is told: scaling, and its strength or how to choose it.
+    def fit_options(self, system: System) -> FitOptions:
+        """Return how the head of a system is fitted.
 
         Parameters
         ----------
         system : {"teacher", "student", "baseline", "ceiling"}
-            Whose head it is.
+            The system.
         """
-        given = self.teacher_alpha if system == "teacher" else self.student_alpha
-        common = {"scale": self.scale, "points": self.alphas}
-        if isinstance(given, float):
-            return {**common, "alpha": given}
-        return {**common, "rule": given} if system == "student" else common
+        strength = self.teacher_alpha if system == "teacher" else self.student_alpha
+        of_labels: Rule = "loo" if self.head == "ridge" else "cv"
+        return FitOptions(
+            kind=self.head,
+            scale=self.scale or "none",
+            points=self.alphas or 1,
+            alpha=strength if isinstance(strength, float) else None,
+            rule=strength if system == "student" and isinstance(strength, str) else of_labels,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""
