@@ -9,10 +9,12 @@ from itertools import product
 from typing import Any, Literal
 
 from w2s_probe.core.errors import ConfigError
-from w2s_probe.core.types import LossName, Rule, Scale
 
 GroupBy = Literal["cell", "column"]
 Head = Literal["ridge", "softmax"]
+LossName = Literal["ce", "reverse_kl", "gce", "confidence"]  # of softmax heads: `w2s_probe.heads.losses`
+Rule = Literal["loo", "gcv", "cv"]  # how a strength is chosen
+Scale = Literal["none", "standard"]
 System = Literal["teacher", "student", "baseline", "ceiling"]
 
 
