@@ -199,7 +199,7 @@ MISTAKES = {
     "softmax of numbers": (("--head", "ridge,softmax", "--task", "regression"), "--head ridge"),
     "a teacher twice": (("--teacher", "features:t.npy"), "--teacher must be distinct backbones"),
     "no strategy": (("--strategy", "vanila"), "Did you mean vanilla"),
-    "two kinds of seeds": (("--seed", "1,2", "--seeds", "3"), "Drop one or the other"),
+    "two kinds of seeds": (("--seed", "1,2", "--seeds", "3"), "Remove one flag"),
     "no seeds": (("--seeds", "0"), "seeds must be at least 1"),
     "sizes and a split file": (("--split-file", "s.csv", "-n", "50"), "--split-file fixes all parts"),
     "a folder that is a file": (("-n", "50", "--out", "table.csv"), "--out must be a folder to write to"),

@@ -25,7 +25,7 @@ def cache() -> None:
 @cache.command()
 @cache_option
 @json_option
-def ls(*, cache_root: str | None, as_json: bool) -> None:
+def ls(*, cache: str | None, as_json: bool) -> None:
     """List what is cached: one line for each backbone.
 
     \b
@@ -37,7 +37,7 @@ def ls(*, cache_root: str | None, as_json: bool) -> None:
     from w2s_probe.cli.runtime import open_store
     from w2s_probe.report.render.terminal import columns
 
-    store = open_store(cache_root)
+    store = open_store(cache)
     contents = store.contents()
     named = {fingerprint: name for name, fingerprint in fingerprints_by_name(store.root).items()}
     if as_json:
@@ -69,7 +69,7 @@ def ls(*, cache_root: str | None, as_json: bool) -> None:
 @click.argument("fingerprint")
 @cache_option
 @json_option
-def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
+def info(*, fingerprint: str, cache: str | None, as_json: bool) -> None:
     """Show everything that decided the numbers of one backbone's features.
 
     FINGERPRINT is the first column of `cache ls`, or its beginning, or the name of an import.
@@ -81,7 +81,7 @@ def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
     from w2s_probe.cli.runtime import open_store
     from w2s_probe.pipeline.exchange import resolve
 
-    found = resolve(open_store(cache_root), fingerprint)
+    found = resolve(open_store(cache), fingerprint)
     if as_json:
         click.echo(to_json(found))
         return
@@ -94,7 +94,7 @@ def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
 @cache.command()
 @cache_option
 @json_option
-def verify(*, cache_root: str | None, as_json: bool) -> None:
+def verify(*, cache: str | None, as_json: bool) -> None:
     """Check every byte of the cache; exit code 1 if something is damaged.
 
     Damaged shards are never served: embedding the data again replaces them.
@@ -106,7 +106,7 @@ def verify(*, cache_root: str | None, as_json: bool) -> None:
     from w2s_probe.cli.outputs import Verified
     from w2s_probe.cli.runtime import open_store
 
-    intact, problems = open_store(cache_root).verify()
+    intact, problems = open_store(cache).verify()
     if as_json:
         click.echo(to_json(Verified(intact=intact, damaged=len(problems))))
     else:

@@ -26,13 +26,10 @@ def import_(
     *,
     file: str,
     name: str,
-    data: str | None,
-    text: str | None,
-    image: str | None,
-    id: str | None,  # noqa: A002
+    data: DataConfig | None,
     dtype: str | None,
     replace: bool,
-    cache_root: str | None,
+    cache: str | None,
     as_json: bool,
 ) -> None:
     """Bring features made elsewhere into the cache, as the backbone cached:NAME.
@@ -51,8 +48,8 @@ def import_(
     done = exchange.import_features(
         Path(file),
         name=name,
-        store=open_store(cache_root),
-        data=_data(data, text=text, image=image, id=id),
+        store=open_store(cache),
+        data=data,
         dtype=dtype,
         replace=replace,
     )
@@ -75,12 +72,9 @@ def export_(
     *,
     name: str,
     file: str,
-    data: str | None,
-    text: str | None,
-    image: str | None,
-    id: str | None,  # noqa: A002
+    data: DataConfig | None,
     force: bool,
-    cache_root: str | None,
+    cache: str | None,
     as_json: bool,
 ) -> None:
     """Write features of the cache to FILE, which features:FILE reads.
@@ -96,20 +90,8 @@ def export_(
     from w2s_probe.cli.runtime import open_store
     from w2s_probe.pipeline import exchange
 
-    done = exchange.export_features(
-        name, Path(file), store=open_store(cache_root), data=_data(data, text=text, image=image, id=id), force=force
-    )
+    done = exchange.export_features(name, Path(file), store=open_store(cache), data=data, force=force)
     if as_json:
         click.echo(to_json(done))
         return
     click.echo(f"wrote {done.rows:,} rows, {done.dim} dimensions to {file}")
-
-
-def _data(data: str | None, *, text: str | None, image: str | None, id: str | None) -> DataConfig | None:  # noqa: A002
-    from w2s_probe.core.config import DataConfig
-    from w2s_probe.core.errors import ConfigError
-
-    if data is None and (text or image or id):
-        msg = "--text, --image and --id name columns of a table: got no --data. Add --data DATA."
-        raise ConfigError(msg)
-    return None if data is None else DataConfig(data=data, text=text, image=image, id=id)

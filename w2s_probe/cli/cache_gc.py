@@ -32,7 +32,7 @@ def gc(
     keep: tuple[str, ...],
     remove: tuple[str, ...],
     dry_run: bool,
-    cache_root: str | None,
+    cache: str | None,
     as_json: bool,
 ) -> None:
     """Remove what is of no use: abandoned temporary files, damaged shards, duplicates.
@@ -49,7 +49,7 @@ def gc(
     from w2s_probe.cli.runtime import open_store
     from w2s_probe.pipeline.exchange import resolve
 
-    store = open_store(cache_root)
+    store = open_store(cache)
     chosen, spared = ([resolve(store, name).spec.fingerprint() for name in names] for names in (remove, keep))
     freed = clean(store.root, remove=chosen, keep=spared, older_than=older_than, dry_run=dry_run)
     total = sum(one.bytes for one in freed)

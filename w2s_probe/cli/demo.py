@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from w2s_probe.cli.options import json_option, runtime_options
-
-DEMO = {
-    "data": "builtin:vader-movie",
-    "teacher": "packaged:wordllama",
-    "student": "packaged:minilm-l6",
-    "n_labeled": 400,
-    "n_unlabeled": 3000,
-}
+from w2s_probe.cli.run import measure, show
+from w2s_probe.cli.runtime import Runtime
+from w2s_probe.core.config import DataConfig, W2SConfig
 
 
 @click.command()
 @runtime_options
-@click.option("--out", metavar="DIR", default="out/demo", show_default=True, help="Where the results go.")
+@click.option("--out", metavar="DIR", default="out/demo", show_default=True, help="Folder of the results.")
 @json_option
-def demo(**values: Any) -> None:
+def demo(*, runtime: Runtime, out: str, as_json: bool) -> None:
     """Run weak-to-strong on 10,311 movie sentences that people have rated.
 
     The teacher is wordllama, a table of token vectors; the student is MiniLM-L6. It takes about a
@@ -31,6 +24,12 @@ def demo(**values: Any) -> None:
     Example:
       w2s-probe demo --out out/demo
     """
-    from w2s_probe.cli.run import execute
-
-    execute(**{"strategies": ("vanilla",), "settings": (), "curve": bool(values["out"]), **DEMO, **values})
+    done = measure(
+        DataConfig(data="builtin:vader-movie"),
+        W2SConfig(n_labeled=400, n_unlabeled=3000),
+        teacher="packaged:wordllama",
+        student="packaged:minilm-l6",
+        runtime=runtime,
+        curve=bool(out),
+    )
+    show(done, out=out, as_json=as_json)

@@ -12,9 +12,9 @@ from w2s_probe.core.serialize import to_json
 
 
 @click.command()
-@click.option("--cache", "cache_root", metavar="DIR", help="Feature cache to check.")
+@click.option("--cache", metavar="DIR", help="Feature cache to check.")
 @json_option
-def doctor(*, cache_root: str | None, as_json: bool) -> None:
+def doctor(*, cache: str | None, as_json: bool) -> None:
     """Check Python, packages, linear algebra and the cache; exit code 1 if something is broken.
 
     \b
@@ -24,7 +24,7 @@ def doctor(*, cache_root: str | None, as_json: bool) -> None:
     from w2s_probe.cli.installation import check_installation
     from w2s_probe.cli.outputs import Installation
 
-    checks = check_installation(cache_root)
+    checks = check_installation(cache)
     if as_json:
         click.echo(to_json(Installation(checks=tuple(checks))))
     else:
