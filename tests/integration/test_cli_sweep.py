@@ -192,7 +192,7 @@ MISTAKES = {
     "half a row": (("-N", "50.5"), "-N must be whole numbers"),
     "no strength": (("--student-alpha", "gcv"), "--student-alpha must be numbers, or chosen"),
     "a strength below 0": (("--teacher-alpha", "-1"), "must be finite and above 0"),
-    "a size twice": (("-n", "50,50"), "n_labeled must be distinct values"),
+    "a size twice": (("-n", "50,50"), "error: -n must be distinct values"),
     "no size": (("-n", "0"), "must be at least"),
     "too large": (("-n", "50", "-N", "100,9000"), "-n 50 -N 9000 cannot be drawn at seed 0. The largest -N"),
     "no head": (("--head", "softmx"), "Did you mean softmax?"),
@@ -200,7 +200,7 @@ MISTAKES = {
     "a teacher twice": (("--teacher", "features:t.npy"), "--teacher must be distinct backbones"),
     "no strategy": (("--strategy", "vanila"), "Did you mean vanilla"),
     "two kinds of seeds": (("--seed", "1,2", "--seeds", "3"), "Remove one flag"),
-    "no seeds": (("--seeds", "0"), "seeds must be at least 1"),
+    "no seeds": (("--seeds", "0"), "--seeds must be at least 1"),
     "sizes and a split file": (("--split-file", "s.csv", "-n", "50"), "--split-file fixes all parts"),
     "a folder that is a file": (("-n", "50", "--out", "table.csv"), "--out must be a folder to write to"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import click
@@ -66,9 +67,25 @@ def main() -> None:
         say(shown.getvalue().rstrip("\n"), err=True)
         sys.exit(error.exit_code)
     except W2SProbeError as error:
-        say("error: " + _one_line(str(error)), err=True)
+        say("error: " + _one_line(as_typed(str(error))), err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def as_typed(message: str) -> str:
+    """Return a message in which every setting in backticks is replaced by its flag."""
+    flags = flag_of_fields(cli)
+    return re.sub(r"`(\w+)`", lambda match: flags.get(match[1], match[0]), message)
+
+
+def flag_of_fields(command: click.Command) -> dict[str, str]:
+    """Return the flag of each setting of a command and its subcommands, in the form that the help shows first."""
+    flags = {
+        option.name: option.opts[0] for option in command.params if isinstance(option, click.Option) and option.name
+    }
+    for part in command.commands.values() if isinstance(command, click.Group) else ():
+        flags = {**flag_of_fields(part), **flags}
+    return flags
 
 
 def _one_line(text: str) -> str:
