@@ -169,8 +169,8 @@ class W2SConfig:
         if self.task == "regression":
             classes_only = {"head": ("softmax", "ridge"), "pseudolabels": ("hard", "soft")}
             for name, (refused, instead) in classes_only.items():
-                need = getattr(self, name) != refused
-                require(need, name, f"{instead} for regression, which has no classes", refused, f"Use `{name}` {instead}.")
+                right, expected = getattr(self, name) != refused, f"{instead} for regression, which has no classes"
+                require(right, name, expected, refused, f"Use `{name}` {instead}.")
         self._check_strengths()
         self._check_groups()
         for name, least in {"n_labeled": 2, "n_unlabeled": 2, "n_test": 2, "seeds": 1, "seed": 0, "alphas": 1}.items():
