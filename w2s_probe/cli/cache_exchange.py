@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @click.command(name="import")
 @click.argument("file")
-@click.option("--name", required=True, help="What cached:NAME will call them: letters, digits, . _ -")
+@click.option("--name", required=True, help="NAME of the backbone cached:NAME: letters, digits, . _ -")
 @matched_options
 @dtype_option
-@click.option("--replace", is_flag=True, help="Let a NAME that is taken mean these features instead.")
+@click.option("--replace", is_flag=True, help="Give NAME to these features even if others have it.")
 @cache_option
 @json_option
 def import_(
@@ -32,11 +32,11 @@ def import_(
     cache: str | None,
     as_json: bool,
 ) -> None:
-    """Bring features made elsewhere into the cache, as the backbone cached:NAME.
+    """Import features as the backbone cached:NAME.
 
-    FILE is .npy, .npz, .safetensors or .parquet, as features:FILE takes it. With --data its rows
-    belong to the items of DATA, in DATA's order or by ids, and serve every table of these items.
-    Without, they are found by the ids in FILE, or else by the order of the rows.
+    FILE is .npy, .npz, .safetensors or .parquet, as features:FILE takes it. With --data its rows belong to
+    the items of DATA, in DATA's order or by ids, and serve every table of these items. Without --data, rows
+    are matched by the ids in FILE, or by their order if FILE has no ids.
 
     \b
     Example:
@@ -77,11 +77,11 @@ def export_(
     cache: str | None,
     as_json: bool,
 ) -> None:
-    """Write features of the cache to FILE, which features:FILE reads.
+    """Export cached features to FILE, for features:FILE.
 
-    NAME is that of an import, or the beginning of a fingerprint of `cache ls`. With --data: the
-    rows of DATA in its order, with its ids. Without: everything, in the order of the items'
-    SHA-256, which are its ids; imports by id keep their ids, imports by row their order.
+    NAME is the name of an import, or the beginning of a fingerprint of `cache ls`. With --data, FILE holds
+    the rows of DATA in its order, with its ids. Without --data, it holds all rows in the order of the items'
+    SHA-256, which are then the ids; imports by id keep their ids, imports by row their order.
 
     \b
     Example:

@@ -15,14 +15,15 @@ from w2s_probe.core.config import DataConfig, W2SConfig
 @click.option("--out", metavar="DIR", default="out/demo", show_default=True, help="Folder of the results.")
 @json_option
 def demo(*, runtime: Runtime, out: str, as_json: bool) -> None:
-    """Run weak-to-strong on 10,311 movie sentences that people have rated.
-
-    The teacher is wordllama, a table of token vectors; the student is MiniLM-L6. It takes about a
-    minute on two cores the first time and a few seconds afterwards, from the cache.
+    """Run the whole job on real data.
 
     \b
     Example:
       w2s-probe demo --out out/demo
+
+    The data are 10,311 movie sentences that people have rated. The teacher is wordllama, a table of
+    token vectors; the student is MiniLM-L6. The first run takes about a minute on two cores, later runs
+    take a few seconds, from the cache.
     """
     done = measure(
         DataConfig(data="builtin:vader-movie"),

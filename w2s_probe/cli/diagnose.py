@@ -33,16 +33,16 @@ def diagnose(
     out: str | None,
     as_json: bool,
 ) -> None:
-    """Compare the feature spaces of teacher and student: dimensions, overlap, similarity.
-
-    DATA is a CSV, Parquet or NDJSON table, or builtin:NAME. Labels are not needed; where there
-    are some, they choose the strengths of ridge heads and add two measures. Every number comes
-    with what unrelated features would show.
+    """Compare the features of teacher and student.
 
     \b
     Example:
       w2s-probe diagnose builtin:vader-movie --teacher packaged:wordllama \\
           --student packaged:minilm-l6
+
+    Prints intrinsic dimensions, overlap and similarity, each beside the value that unrelated features
+    would give. DATA is a CSV, Parquet or NDJSON table, an image folder, or builtin:NAME. Labels are not
+    needed; if there are some, they choose the strengths of ridge heads and add two measures.
     """
     import faiss  # noqa: F401  # the limit on threads reaches only the libraries that are loaded
 

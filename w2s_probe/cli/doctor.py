@@ -15,11 +15,13 @@ from w2s_probe.core.serialize import to_json
 @click.option("--cache", metavar="DIR", help="Feature cache to check.")
 @json_option
 def doctor(*, cache: str | None, as_json: bool) -> None:
-    """Check Python, packages, linear algebra and the cache; exit code 1 if something is broken.
+    """Check the installation.
 
     \b
     Example:
       w2s-probe doctor
+
+    Checks Python, packages, linear algebra and the cache; the exit code is 1 if something is broken.
     """
     from w2s_probe.cli.installation import check_installation
     from w2s_probe.cli.outputs import Installation

@@ -38,14 +38,13 @@ def embed(
 ) -> None:
     """Compute features of DATA and keep them in the cache.
 
-    Interrupt it whenever you like: the next call goes on where this one stopped.
-
-    Built-in DATA is builtin:vader, builtin:vader-DOMAIN (movie, product, news or tweets; several
-    with + between), builtin:spam, builtin:digits and builtin:digits-tinted@STRENGTH.
-
     \b
     Example:
       w2s-probe embed table.csv --text text --backbone packaged:minilm-l6
+
+    It can be interrupted at any moment: the next call goes on where this one stopped. Built-in DATA:
+    builtin:vader, builtin:vader-DOMAIN (movie, product, news or tweets; several with + between),
+    builtin:spam, builtin:digits and builtin:digits-tinted@STRENGTH.
     """
     from w2s_probe.cli.outputs import Embedded
     from w2s_probe.pipeline.embed import embed as embed_table

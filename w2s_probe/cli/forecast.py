@@ -43,16 +43,16 @@ def forecast(
     out: str | None,
     as_json: bool,
 ) -> None:
-    """Predict what weak-to-strong would do on DATA, from its labels alone.
-
-    Rows without a label are the pool. In DATA that is labeled throughout, parts are drawn as `run`
-    draws them, and the labels of pool and test rows are not read. Several teachers or students,
-    separated by commas, are ranked by the expected gain.
+    """Predict weak-to-strong from the labels you have.
 
     \b
     Example:
       w2s-probe forecast builtin:vader-movie --teacher packaged:wordllama \\
           --student packaged:minilm-l6 -n 400 -N 3000
+
+    Rows without a label are the pool. If every row of DATA has a label, parts are drawn as `run` draws
+    them, and labels of the pool and of test rows are not read. Several teachers or students, separated
+    by commas, are ranked by the expected gain.
     """
     from w2s_probe.pipeline.forecast import forecast as forecast_table
     from w2s_probe.report import save_forecast

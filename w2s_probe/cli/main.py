@@ -1,4 +1,4 @@
-"""The group of verbs, and what happens when something is wrong."""
+"""The group of verbs, and how errors are printed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST = 1000  # characters of a message
 
 
 class Verbs(click.Group):
-    """A group that leaves what to say about Ctrl-C to `main`; click would add a blank line."""
+    """A group that leaves the message on Ctrl-C to `main`; click would add a blank line."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the verb."""
@@ -38,7 +38,11 @@ class Verbs(click.Group):
             raise click.exceptions.Abort from error
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Verbs,
+    subcommand_metavar="VERB [ARGS]",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="w2s-probe")
 def cli() -> None:
     """Find out whether weak-to-strong training will work, before paying for it.
@@ -62,9 +66,9 @@ def main() -> None:
         click.echo("interrupted; what is cached stays valid", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        shown = io.StringIO()
-        error.show(file=shown)
-        say(shown.getvalue().rstrip("\n"), err=True)
+        usage = io.StringIO()
+        error.show(file=usage)
+        say(usage.getvalue().rstrip("\n"), err=True)
         sys.exit(error.exit_code)
     except W2SProbeError as error:
         say("error: " + _one_line(as_typed(str(error))), err=True)
@@ -89,6 +93,6 @@ def flag_of_fields(command: click.Command) -> dict[str, str]:
 
 
 def _one_line(text: str) -> str:
-    """Return a message in one line that ends, whatever a file put into it."""
-    shown = visible(" ".join(text.split()))
-    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+    """Return a message as one line of at most `LONGEST` characters."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

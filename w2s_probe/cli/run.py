@@ -52,18 +52,16 @@ def run(
     save_split: str | None,
     as_json: bool,
 ) -> None:
-    """Measure weak-to-strong on labeled DATA: teacher, student, baseline and ceiling.
-
-    DATA is a CSV, Parquet or NDJSON table, or builtin:NAME. Features that the cache lacks are
-    computed first. What is covered by the intervals: the expected score over training draws of
-    these sizes and test rows from the population; one seed covers the test rows only. The interval of a
-    single accuracy (not of gain and PGR) is too narrow when n is small, and when n + N + n-test
-    nearly exhausts DATA.
+    """Measure weak-to-strong on labeled DATA.
 
     \b
     Example:
       w2s-probe run builtin:vader-movie --teacher packaged:wordllama \\
           --student packaged:minilm-l6 -n 400 -N 3000
+
+    Fits teacher, student, baseline and ceiling on every seed's parts, and prints their scores with
+    confidence intervals, the gain and PGR. DATA is a CSV, Parquet or NDJSON table, an image folder, or
+    builtin:NAME. Features that the cache lacks are computed first.
     """
     if (save_predictions or save_heads) and not out:
         flag = "--save-predictions" if save_predictions else "--save-heads"

@@ -1,4 +1,4 @@
-"""What verbs do around a library call: open the cache, limit threads, show progress."""
+"""Cache, threads and progress of a verb, and the output of its result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print lines to a person; what would steer the terminal is shown as an escape."""
+    """Print lines for a person; control characters are printed as escapes."""
     for line in text.split("\n"):
         click.echo(visible(line), err=err)
 
@@ -112,15 +112,15 @@ def present(
         for note in notes:
             say(f"note: {note}", err=True)
         return
-    for one in fetched:
-        say(fetched_line(one))
+    for features in fetched:
+        say(fetched_line(features))
     say(text())
     if out:
         say(f"wrote {out}/result.json, results.parquet, report.html and report.md")
 
 
 def fetched_line(fetched: Fetched) -> str:
-    """Return one line on what it took to get a backbone's features."""
+    """Return one line: rows encoded, rows from the cache, dimensions, texts that were cut."""
     rate = f" at {fetched.encoded / fetched.seconds:,.0f} items/s" if fetched.encoded and fetched.seconds else ""
     cut = f"; {fetched.truncated:,} texts were longer than it reads and were cut" if fetched.truncated else ""
     return (

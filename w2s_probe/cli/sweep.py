@@ -44,15 +44,15 @@ def sweep(
 ) -> None:
     """Measure weak-to-strong in every cell of a grid.
 
-    Every axis is a list with commas between, or an array in --config: sizes, strengths, backbones, strategies,
-    heads, seeds. A cell is what `run` finds at the same sizes and seed; smaller sizes lie inside larger
-    ones. With --out, cells that are finished are kept in DIR/cells: a sweep that was stopped goes on where it
-    was, and one with more sizes, seeds or backbones fits only what is new.
-
     \b
     Example:
       w2s-probe sweep builtin:digits --teacher classic:pixels-3x3 \\
           --student classic:pixels-8x8 -n 50,100,200 -N 400,800 --out out/sweep
+
+    Each axis takes several values with commas between, or an array in --config: sizes, strengths,
+    backbones, strategies, heads, seeds. A cell holds what `run` measures at the same sizes and seed;
+    rows of a smaller size are part of the larger size. With --out, finished cells are kept in DIR/cells:
+    a stopped sweep goes on there, and a larger grid fits only its new cells.
     """
     from w2s_probe.pipeline.sweep import sweep as sweep_table
     from w2s_probe.report import save_sweep

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from itertools import product
 from typing import Any, Literal
 
-from w2s_probe.core.errors import require
+from w2s_probe.core.errors import require_setting
 
 GroupBy = Literal["cell", "column"]
 Head = Literal["ridge", "softmax"]
@@ -170,34 +170,38 @@ class W2SConfig:
             classes_only = {"head": ("softmax", "ridge"), "pseudolabels": ("hard", "soft")}
             for name, (refused, instead) in classes_only.items():
                 right, expected = getattr(self, name) != refused, f"{instead} for regression, which has no classes"
-                require(right, name, expected, refused, f"Use `{name}` {instead}.")
+                require_setting(right, name, expected, refused, f"Use `{name}` {instead}.")
         self._check_strengths()
         self._check_groups()
         for name, least in {"n_labeled": 2, "n_unlabeled": 2, "n_test": 2, "seeds": 1, "seed": 0, "alphas": 1}.items():
             value = getattr(self, name)
-            require(value is None or value >= least, name, f"at least {least}", value, "Give a larger number.")
-        require(0 < self.level < 1, "level", "a number between 0 and 1", self.level, "Use 0.95 for 95 % intervals.")
+            require_setting(value is None or value >= least, name, f"at least {least}", value, "Give a larger number.")
+        require_setting(
+            0 < self.level < 1, "level", "a number between 0 and 1", self.level, "Use 0.95 for 95 % intervals."
+        )
         names = self.strategies
         distinct = bool(names) and len(set(names)) == len(names)
-        require(distinct, "strategies", "distinct names, at least one", list(names), "Name each strategy once.")
+        require_setting(distinct, "strategies", "distinct names, at least one", list(names), "Name each strategy once.")
 
     def _check_strengths(self) -> None:
         rule, strength = _BY_HEAD[self.head]["student_alpha"], self.student_alpha
         expected, advice = f"{rule} or a number for {self.head} heads", f"Use {rule}, or give a strength."
-        require(not isinstance(strength, str) or strength == rule, "student_alpha", expected, strength, advice)
+        require_setting(not isinstance(strength, str) or strength == rule, "student_alpha", expected, strength, advice)
         for name in ("teacher_alpha", "student_alpha"):
             value = getattr(self, name)
             right = not isinstance(value, float) or 0 < value < math.inf
-            require(right, name, "finite and above 0", value, "Leave it out to have it chosen.")
+            require_setting(right, name, "finite and above 0", value, "Leave it out to have it chosen.")
 
     def _check_groups(self) -> None:
         for part, eta in self.etas.items():
             right = eta is None or 0 <= eta <= 1
-            require(right, f"eta_{part}", "a share between 0 and 1", eta, "It is a share of the rows of each class.")
+            require_setting(
+                right, f"eta_{part}", "a share between 0 and 1", eta, "It is a share of the rows of each class."
+            )
         composed = {**{f"eta_{part}": eta for part, eta in self.etas.items()}, "balance_classes": self.balance_classes}
         for name, value in composed.items():
             right = self.task == "classification" or value is None or value is False
-            require(right, name, "left out for regression, which has no classes", value, "Remove it.")
+            require_setting(right, name, "left out for regression, which has no classes", value, "Remove it.")
 
     @property
     def etas(self) -> dict[str, float | None]:
@@ -264,11 +268,11 @@ class DiagnoseConfig:
 
     def __post_init__(self) -> None:
         right = 0 < self.energy <= 1
-        require(right, "energy", "a share above 0 and at most 1", self.energy, "Use 0.99 for 99 %.")
+        require_setting(right, "energy", "a share above 0 and at most 1", self.energy, "Use 0.99 for 99 %.")
         for name, least in {"neighbors": 2, "mutual_neighbors": 1, "sample": 3, "seed": 0}.items():
             value = getattr(self, name)
-            require(value >= least, name, f"at least {least}", value, "Give a larger number.")
-        require(
+            require_setting(value >= least, name, f"at least {least}", value, "Give a larger number.")
+        require_setting(
             self.mutual_neighbors <= self.neighbors,
             "mutual_neighbors",
             f"at most `neighbors`, {self.neighbors}",
@@ -420,4 +424,4 @@ class SweepConfig:
 
 def _check_axis(name: str, values: Sequence[object]) -> None:
     distinct = bool(values) and len(set(values)) == len(values)
-    require(distinct, name, "distinct values, at least one", list(values), "Name each value once.")
+    require_setting(distinct, name, "distinct values, at least one", list(values), "Name each value once.")

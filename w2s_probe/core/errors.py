@@ -46,7 +46,7 @@ class ConfigError(W2SProbeError, ValueError):
         self.field = field
 
 
-def require(right: bool, field: str, expected: str, got: object, advice: str) -> None:  # noqa: FBT001  # the claim
+def require_setting(right: bool, field: str, expected: str, got: object, advice: str) -> None:  # noqa: FBT001  # the claim
     """Raise `ConfigError` unless `right`: what is expected of the setting, what came, what to do."""
     if not right:
         msg = f"`{field}` must be {expected}: got {got!s:.60}. {advice}"
