@@ -34,10 +34,14 @@ class Contents:
     ----------
     spec : EmbeddingSpec
         Embedding that computed the features.
-    rows, dim : int
-        Rows in all shards, and features in each row.
-    shards, bytes : int
-        Number of shards, and their size with their sidecars.
+    rows : int
+        Rows in all shards.
+    dim : int
+        Features in each row.
+    shards : int
+        Number of shards.
+    bytes : int
+        Size of the shards and their sidecars.
     truncated : int
         Items that were too long for the backbone and were cut.
     recorded : mapping
@@ -181,12 +185,12 @@ class FeatureStore:
         digests : array of shape (n,)
             Digests of the items.
         """
-        known = np.zeros(len(digests), dtype=np.bool_)
+        mask = np.zeros(len(digests), dtype=np.bool_)
         for folder in self._folders():
             computed = [s.digests for s in self._intact_sidecars(folder) if "matched_by" not in s.recorded]
             if computed:
-                known |= find(digests, np.concatenate(computed)) >= 0
-        return known
+                mask |= find(digests, np.concatenate(computed)) >= 0
+        return mask
 
     def width(self, spec: EmbeddingSpec, digests: Digests) -> int:
         """Return the number of features of these items; 0 if no item is in the cache.

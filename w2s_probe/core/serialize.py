@@ -67,8 +67,8 @@ class Printed:
 
         Raises `DataError` if `value` has another form, another schema or fields that contradict each other.
         """
-        shown = {key: item for key, item in checked_schema(value).items() if key not in hidden_fields(cls)}
-        result: Self = from_plain(cls, shown)
+        items = {key: item for key, item in checked_schema(value).items() if key not in hidden_fields(cls)}
+        result: Self = from_plain(cls, items)
         for condition, holds in result.conditions().items():
             if not holds:
                 msg = f"{condition}: got something else."

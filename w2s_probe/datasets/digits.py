@@ -81,7 +81,7 @@ def _images(config: DataConfig, images: NDArray[np.uint8], columns: Mapping[str,
     return Table(
         name=config.data,
         ids=np.arange(len(images)).astype(np.str_) if config.id is None else _column(config, "id", columns),
-        named=True,
+        has_ids=True,
         modality="image",
         columns=tuple(columns),
         items=images,

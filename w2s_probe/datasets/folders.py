@@ -42,7 +42,7 @@ def read_folder(folder: Path, config: DataConfig) -> Table:
     return Table(
         name=name,
         ids=np.array(files, dtype=np.str_),
-        named=True,
+        has_ids=True,
         modality="image",
         items=ImageFiles(folder, tuple(files)),
         columns=("label",),

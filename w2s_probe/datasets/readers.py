@@ -66,7 +66,7 @@ def table_from_frame(
     return Table(
         name=name,
         ids=np.array([str(i) for i in (ids if ids is not None else range(len(frame)))]),
-        named=ids is not None,
+        has_ids=ids is not None,
         modality=modality,
         items=items,
         columns=tuple(frame.columns),

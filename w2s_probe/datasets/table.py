@@ -24,7 +24,7 @@ class Table:
         Name of the data for the user, without folders.
     ids : array of str, shape (n,)
         Distinct ids; positions as text if the data has no id column.
-    named : bool
+    has_ids : bool
         Whether the ids come from the data, so that features can be aligned by them.
     modality : {"text", "image"} or None
         Type of the items; None if the table has labels only.
@@ -42,7 +42,7 @@ class Table:
 
     name: str
     ids: NDArray[np.str_]
-    named: bool
+    has_ids: bool
     modality: Literal["text", "image"] | None = None
     items: Sequence[str] | NDArray[Any] | ImageFiles | None = None
     columns: tuple[str, ...] = ()
