@@ -131,7 +131,7 @@ class Moments:
 
 def _read(path: Path) -> Moments:
     with zipfile.ZipFile(path) as archive:
-        read = partial(read_member, path, archive, shown=path.name)
+        read = partial(read_member, path, archive, label=path.name)
         n, names, sizes = (read(name).tolist() for name in ("n", "names", "sizes"))
         mean, scatter = read("mean"), read("scatter")
     widths = dict(zip(names, sizes, strict=True))

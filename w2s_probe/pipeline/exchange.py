@@ -163,7 +163,7 @@ def export_features(
         table = open_data(data)
         X = store.read(entry.spec, _cached_digests(table, name, entry, store))
         ids = table.ids.tolist()
-        ids = ids if table.named and holds_ids(path, ids) else None
+        ids = ids if table.has_ids and holds_ids(path, ids) else None
     else:
         digests, ids = _everything(entry, store)
         X = store.read(entry.spec, digests)
@@ -185,7 +185,7 @@ def from_file(table: Table, path: Path) -> FeatureSet:
     if ids is None:
         check_same_rows(name, len(X), table.name, len(table))
         return FeatureSet(ids=table.ids, X=X, spec=spec, name=name)
-    if not table.named:
+    if not table.has_ids:
         msg = f"{name} has ids, so the data must have them too: {table.name} was read without. Name a column with --id."
         raise DataError(msg)
     return FeatureSet(ids=np.array(ids, dtype=np.str_), X=X, spec=spec, name=name).align(table.ids)
@@ -294,7 +294,7 @@ def _digests(table: Table, name: str, by: str) -> Digests:
     if by == "row":
         return label_digests("row", map(str, range(len(table))))
     if by == "id":
-        if not table.named:
+        if not table.has_ids:
             msg = f"{name} is matched by ids: {table.name} was read without. Name a column with --id."
             raise DataError(msg)
         return label_digests("id", table.ids.tolist())

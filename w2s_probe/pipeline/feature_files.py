@@ -154,7 +154,7 @@ def _npz(path: Path) -> Found:
     with zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         _check_names(path, names)
-        read = partial(read_member, path, archive, shown=f"features:{path.name}")
+        read = partial(read_member, path, archive, label=f"features:{path.name}")
         return read("X"), _ids(read("ids")) if "ids" in names else None
 
 

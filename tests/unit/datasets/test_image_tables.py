@@ -67,7 +67,7 @@ def test_a_folder_is_a_table_of_classes_in_the_order_of_paths(folder: Path) -> N
     daisies, palaces = [f"daisy/00{i}.{'jpg' if i % 2 else 'png'}" for i in range(4)], ["001.jpg", "002.png", "003.jpg"]
     assert table.ids.tolist() == [*daisies, "loose.jpg", *(f"palace/{name}" for name in palaces), "palace/deep/x.PNG"]
     assert table.label == ["daisy"] * 4 + [None] + ["palace"] * 4
-    assert (table.name, table.modality, table.named) == ("photographs", "image", True)
+    assert (table.name, table.modality, table.has_ids) == ("photographs", "image", True)
 
 
 def test_a_class_may_be_a_link_and_links_cannot_trap_the_reader(folder: Path, tmp_path: Path) -> None:
