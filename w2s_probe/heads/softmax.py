@@ -113,9 +113,9 @@ def softmax_paths(
 ) -> list[list[SoftmaxFit]]:
     """Return cross-entropy heads for T sets of targets on the same features: T lists of A fits, one a strength.
 
-    Each list is what `softmax_path` returns for its target rows (n, K) and row weights (n,); a weight of 0 leaves a
-    row out. Seeds, teachers and folds differ only in targets and weights, so that all heads share every product
-    with the features: several times faster than fitting one set after the other.
+    Each list equals `softmax_path` for its target rows (n, K) and row weights (n,); a weight of 0 leaves a row out.
+    Seeds, teachers and folds differ only in targets and weights, so that all heads share every product with the
+    features: several times faster than fitting one set after the other.
     """
     features, strengths = as_matrix(X, "features"), _check_strengths(alphas)
     targets = [check_targets(P) for P in Ps]

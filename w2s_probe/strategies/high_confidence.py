@@ -149,7 +149,7 @@ def _by_class(order: Rows, codes: Rows) -> Float:
 
 
 def _strength(problem: W2SProblem, student: Scorer, targets: Float, config: HighConfidenceConfig) -> float | None:
-    """Return the strength of every refit: that of the vanilla softmax student; None lets ridge heads choose by GCV.
+    """Return the strength of every refit: the vanilla softmax student's; None lets ridge heads choose it by GCV.
 
     Cross-validation on the kept rows alone, on which the student agrees, would hardly regularize.
     """

@@ -41,8 +41,8 @@ class PipelineScores:
     leave_one_out : HeldOut
         Leave-one-out scores of the training rows (scores in folds for heads that are fitted again).
     pool : list of arrays of shape (N, K)
-        Scores on the pool, by heads fitted to all training rows. The student never saw the row's own pseudolabel,
-        since it will not see those of new rows: on rows of its training it agrees more with its teacher.
+        Scores on the pool, by heads fitted to all training rows. The student never saw the row's own pseudolabel, as
+        it will never see the pseudolabels of new rows: on its training rows it agrees more with its teacher.
     Y : array of shape (n, K)
         Labels: one-hot rows, or numbers.
     task : {"classification", "regression"}
@@ -140,8 +140,8 @@ def pipeline_scores(  # noqa: PLR0913  # two feature spaces of two sets of rows,
 ) -> PipelineScores:
     """Return the scores of the pipeline trained on some labeled rows: on all labeled rows, and on the pool.
 
-    `X_teacher` (n, d_t), `X_student` (n, d_s) and `Y` (n, K) are those of all labeled rows; `rows` are the training
-    rows, and all other rows are held out. `pool` holds moments of the student's pool, with blocks ``teacher`` and
+    `X_teacher` (n, d_t), `X_student` (n, d_s) and `Y` (n, K) have all labeled rows; `rows` are the training rows, and
+    all other rows are held out. `pool` holds moments of the student's pool, with blocks ``teacher`` and
     ``student``. `pool_teacher` and `pool_student` are features of the rows to average over: the student's pool, at
     positions `pool_rows` (all by default), and other unlabeled rows. `rng` deals the training rows into folds,
     `repeats` times. With `in_sample` the student scores its pool as fitted, with every pseudolabel seen.

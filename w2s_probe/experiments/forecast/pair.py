@@ -107,13 +107,11 @@ def forecast_pair(
     pool = moments_of({"teacher": pool_teacher, "student": pool_student})
     rng = np.random.default_rng([config.seed, 4])
     scores = _scores(data, config, pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
-    differences = _differences(scores, data.score, config.level, n_test)
-    over_n = _over_labels(data, config, pool, scores, rng)
-    over_N = _over_pool(data, config, scores, rng)
-    top = n + N if config.ceiling == "L+U" else N
-    ceiling = _ceiling(over_n, top, data.score)
-    systems = {name: scores.expected(data.score, weights) for name, weights in SYSTEMS.items()}
-    gain, versus = (scores.expected(data.score, DIFFERENCES[name]) for name in ("gain", "versus_baseline"))
+    full = _estimates(scores, data.score)
+    over_n = [*_over_labels(data, config, pool, rng), ((n, N), full)]
+    over_N = [*_over_pool(data, config, full, rng), ((n, N), full)]
+    ceiling = _ceiling(over_n, n + N if config.ceiling == "L+U" else N, data.score)
+    outlooks = {name: _outlook(full[name], config.level, n_test) for name in DIFFERENCES}
     misfit = _misfit(scores, Y)
     return Forecast(
         teacher_backbone=names[0],
@@ -122,21 +120,21 @@ def forecast_pair(
         n=n,
         N=N,
         n_test=n_test,
-        gain=differences["gain"],
-        versus_baseline=differences["versus_baseline"],
-        **{name: _bounded(part.estimate(config.level), data.score) for name, part in systems.items()},
+        gain=outlooks["gain"],
+        versus_baseline=outlooks["versus_baseline"],
+        **{name: _bounded(full[name].estimate(config.level), data.score) for name in SYSTEMS},
         ceiling=UNDEFINED if ceiling is None else _bounded(ceiling.estimate(config.level), data.score),
-        pgr=_pgr(gain, systems["teacher"], ceiling, config.level),
-        opr=_opr(systems["baseline"], systems["student"], config.level),
+        pgr=_pgr(full["gain"], full["teacher"], ceiling, config.level),
+        opr=_opr(full["baseline"], full["student"], config.level),
         others={"brier" if data.score == "accuracy" else "squared_error": _other(scores, config.level)},
         curve=_curve(over_n, over_N, (n, N), data.score, config.level),
-        needed=_needed(gain, versus, over_n, over_N, config.level),
+        needed=_needed(full["gain"], over_n, over_N, config.level),
         misfit=misfit,
         representation_gap=_representation_gap(pool, n, scores.alphas),
         alphas=scores.alphas,
-        verdict=_verdict(differences, n, data.score),
+        verdict=_verdict(outlooks, n, data.score),
         error_parts=_error_parts(scores, pool, config),
-        notes=_notes(misfit, gain, score=data.score, spread=float(Y.var(axis=0).sum())),
+        notes=_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
     )
 
 
@@ -165,26 +163,20 @@ def _scores(
     )
 
 
-def _differences(scores: PipelineScores, score: str, level: float, n_test: int) -> dict[str, Outlook]:
-    outlooks = {}
-    for name, weights in DIFFERENCES.items():
-        part = scores.expected(score, weights)
-        estimate, (low, high) = part.estimate(level), part.observed(level, n_test)
-        outlooks[name] = Outlook(
-            value=estimate.value,
-            low=estimate.low,
-            high=estimate.high,
-            resolved=bool(estimate.low > 0 or estimate.high < 0),
-            low_observed=low,
-            high_observed=high,
-        )
-    return outlooks
+def _outlook(difference: MeanEstimate, level: float, n_test: int) -> Outlook:
+    estimate, (low, high) = difference.estimate(level), difference.observed(level, n_test)
+    return Outlook(
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        resolved=bool(estimate.low > 0 or estimate.high < 0),
+        low_observed=low,
+        high_observed=high,
+    )
 
 
-def _over_labels(
-    data: _Data, config: W2SConfig, pool: Moments, scores: PipelineScores, rng: np.random.Generator
-) -> list[Point]:
-    """Return the estimates at smaller n, each averaged over several parts of the labeled rows, then at the full n."""
+def _over_labels(data: _Data, config: W2SConfig, pool: Moments, rng: np.random.Generator) -> list[Point]:
+    """Return the estimates at smaller n, each averaged over several parts of the labeled rows."""
     n, N = len(data.Y), len(data.pool_teacher)
     points = []
     for size in sorted({n // share for share in SHARES}):
@@ -197,13 +189,13 @@ def _over_labels(
         mean = np.full(SUBSETS, 1 / SUBSETS)
         averaged = {name: weighted_sum([parts[name] for parts in subsets], mean) for name in subsets[0]}
         points.append(((size, N), averaged))
-    return [*points, ((n, N), _estimates(scores, data.score))]
+    return points
 
 
-def _over_pool(data: _Data, config: W2SConfig, scores: PipelineScores, rng: np.random.Generator) -> list[Point]:
-    """Return the estimates at smaller, nested pools, then at the full pool; teacher and baseline need no pool."""
+def _over_pool(data: _Data, config: W2SConfig, full: dict[str, MeanEstimate], rng: np.random.Generator) -> list[Point]:
+    """Return the estimates at smaller, nested pools; teacher and baseline, without a pool, are as in `full`."""
     n, N = len(data.Y), len(data.pool_teacher)
-    order, full = rng.permutation(N), _estimates(scores, data.score)
+    order = rng.permutation(N)
     points = []
     for size in sorted({N // share for share in SHARES}):
         if size < LEAST:
@@ -213,7 +205,7 @@ def _over_pool(data: _Data, config: W2SConfig, scores: PipelineScores, rng: np.r
         smaller = _scores(data, config, part, np.arange(n), _fold_rng(config), repeats=REPEATS, pool_rows=rows)
         parts = {**_estimates(smaller, data.score), **{name: full[name] for name in ("teacher", "baseline")}}
         points.append(((n, size), parts))
-    return [*points, ((n, N), full)]
+    return points
 
 
 def _fold_rng(config: W2SConfig) -> np.random.Generator:
@@ -319,7 +311,7 @@ def _beyond(points: list[Point], axis: int, full: tuple[int, int]) -> list[Point
     return larger
 
 
-def _needed(gain: MeanEstimate, versus: MeanEstimate, over_n: list[Point], over_N: list[Point], level: float) -> Needed:
+def _needed(gain: MeanEstimate, over_n: list[Point], over_N: list[Point], level: float) -> Needed:
     """Return the numbers of labels and of pseudolabels at which the answer resolves or changes."""
     estimate = gain.estimate(level)
     n = over_n[-1][0][0]
@@ -392,9 +384,6 @@ def _notes(misfit: Misfit, gain: MeanEstimate, *, score: str, spread: float) -> 
     return tuple(notes)
 
 
-def _verdict(differences: dict[str, Outlook], n: int, score: str) -> Verdict:
-    gain, versus = (
-        Estimate(value=outlook.value, low=outlook.low, high=outlook.high)
-        for outlook in (differences["gain"], differences["versus_baseline"])
-    )
-    return decide(gain=gain, versus_baseline=versus, n_labeled=n, score=score)
+def _verdict(outlooks: dict[str, Outlook], n: int, score: str) -> Verdict:
+    estimates = {name: Estimate(value=o.value, low=o.low, high=o.high) for name, o in outlooks.items()}
+    return decide(**estimates, n_labeled=n, score=score)

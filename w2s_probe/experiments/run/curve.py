@@ -37,8 +37,8 @@ def learning_curve(
 ) -> tuple[tuple[CurvePoint, ...], list[dict[str, Any]]]:
     """Return the main score at an eighth, a quarter, half and all of n, and of N; and the tidy rows of these points.
 
-    `outcomes` come from `run_w2s`, one for each seed; the other arguments are those of `run_w2s`. The first strategy
-    makes the student. With groups, smaller parts keep the shares of conflicting rows. Points come by n at the full N,
+    `outcomes` come from `run_w2s`, one for each seed; see there for the other arguments. The first strategy makes the
+    student. With groups, smaller parts keep the shares of conflicting rows. Points come by n at the full N,
     then by N at the full n, with the full run once between them. Tidy rows have the part ``"curve"``.
     """
     first = replace(config, strategies=config.strategies[:1])

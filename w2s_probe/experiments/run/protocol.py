@@ -62,13 +62,13 @@ def run_w2s(
     teacher, student : FeatureSet
         Features of the same n rows in the same order, of shapes (n, d_t) and (n, d_s).
     labels : Labels
-        Ground truth of all n rows; only the ceiling and the report read that of the pool.
+        Ground truth of all n rows; only the ceiling and the report read the pool's labels.
     splits : sequence of Split
         One split for each seed.
     config : W2SConfig
         All settings.
     groups : Groups, optional
-        Group of each of the n rows, for scores by group; only strategies named ``oracle_…`` see those of the pool.
+        Group of each of the n rows, for scores by group; only strategies named ``oracle_…`` see the pool's groups.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def fit_seed(
 
     `fitted` holds heads of these rows that need no new fit, by system. Calls that share `fits` compute the
     eigendecomposition of a common pool once. At the fractions of `coverage`, the students of strategies that rank
-    the pool are fitted too, with their controls. The other arguments are those of `run_w2s`.
+    the pool are fitted too, with their controls. See `run_w2s` for the other arguments.
     """
     fits = fits or PoolFits()
     L, U, T = split.labeled, split.unlabeled, split.test

@@ -32,7 +32,7 @@ def summarize(
 ) -> W2SResult:
     """Return the result of a run: scores with intervals, verdict and notes from the outcome of each split.
 
-    Labels and groups are those of all rows; `fingerprint` is the hash of the run's settings and data.
+    `labels` and `groups` cover all rows of the table; `fingerprint` is the hash of the run's settings and data.
     """
     splits = [outcome.split for outcome in outcomes]
     draws = Draws(rows=[split.test for split in splits], level=config.level, seed=config.seed)
@@ -45,7 +45,7 @@ def summarize(
     n_labeled = len(splits[0].labeled)
     sizes = {"n_labeled": n_labeled, "n_unlabeled": len(splits[0].unlabeled), "n_test": len(splits[0].test)}
     cue = {} if groups is None else {"cue": dict(groups.cue)}
-    named = [name for name in rows if not name.endswith(CONTROL)]
+    names = [name for name in rows if not name.endswith(CONTROL)]
     return W2SResult(
         config={**config.to_dict(), **sizes, **cue, "seeds": len(splits)},
         fingerprint=fingerprint,
@@ -66,7 +66,7 @@ def summarize(
             *absent_groups(run),
             *_remedies(students, score),
         ),
-        reliability={name: _reliability(name, outcomes, rows) for name in named} if labels.classes else {},
+        reliability={name: _reliability(name, outcomes, rows) for name in names} if labels.classes else {},
         cells=tuple(tidy_rows(outcomes, by_seed, labels, groups)),
     )
 
@@ -134,7 +134,7 @@ def _remedies(students: Mapping[str, StudentResult], score: str) -> Iterator[str
         if not vanilla or not control:
             continue
         metric = "worst_group_accuracy" if "worst_group_accuracy" in vanilla else score
-        what = "the worst group's accuracy" if metric == "worst_group_accuracy" else "accuracy"
+        label = "the worst group's accuracy" if metric == "worst_group_accuracy" else "accuracy"
         both = (vanilla[metric], control[metric])
         if all(change.low > 0 for change in both):
             call = "helps"
@@ -143,7 +143,7 @@ def _remedies(students: Mapping[str, StudentResult], score: str) -> Iterator[str
         else:
             call = "may help, unresolved"
         yield (
-            f"{name} {call}: {what} {_signed(both[0])} against the plain student, {_signed(both[1])} against as many "
+            f"{name} {call}: {label} {_signed(both[0])} against the plain student, {_signed(both[1])} against as many "
             "rows at random."
         )
 

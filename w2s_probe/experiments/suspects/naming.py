@@ -34,7 +34,7 @@ DISTINCT = 2.0  # least weight of a distinctive word, in standard deviations
 def name_clusters(suspects: Suspects, ranked: RankedPool, texts: Sequence[str], *, words: int = 8) -> Suspects:
     """Return the suspects with the text of each example in one line, and each cluster's distinctive words.
 
-    `suspects` and `ranked` come from the same search, `texts` are those of all rows of the table, `words` is the
+    `suspects` and `ranked` come from the same search, `texts` has the text of every row of the table, `words` is the
     largest number of words of a cluster. Texts are untrusted: shown text is short, with hidden characters as escapes.
     """
     if not suspects.resolved:

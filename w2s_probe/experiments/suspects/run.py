@@ -30,7 +30,7 @@ def suspects_of_run(
 
     The search reads labels of labeled rows only. Where groups have a cue, the rows that conflict with it are the known
     minority; the lifts and the student's true errors then need the labels of the pool. With ``judge=False``, for
-    a pool without labels, or without a cue, only the first split is searched. `texts` are those of all rows.
+    a pool without labels, or without a cue, only the first split is searched. `texts` has the text of every row.
     """
     settings = SuspectsConfig()
     minority = groups.conflicting if judge and groups is not None and groups.cue else None

@@ -272,9 +272,9 @@ def test_as_many_labels_are_needed_as_halve_the_interval() -> None:
     gain = outcome(0.01, 0.01)
     estimate = gain.estimate(LEVEL)
     times = ((estimate.high - estimate.value) / 0.01) ** 2
-    assert forecast._needed(gain, versus, over_n, over_n, LEVEL).n == math.ceil(200 * times)
-    assert forecast._needed(outcome(0.0, 0.01), versus, over_n, over_n, LEVEL).n is None
-    assert forecast._needed(outcome(1e-4, 0.01), versus, over_n, over_n, LEVEL).n is None
+    assert forecast._needed(gain, over_n, over_n, LEVEL).n == math.ceil(200 * times)
+    assert forecast._needed(outcome(0.0, 0.01), over_n, over_n, LEVEL).n is None
+    assert forecast._needed(outcome(1e-4, 0.01), over_n, over_n, LEVEL).n is None
 
 
 @pytest.mark.parametrize(("classes", "seed"), [(2, 0), (2, 1), (4, 2)])
