@@ -33,7 +33,8 @@ ENTRIES = 2_000_000  # largest array of logits in one product: more would fill t
 COLUMNS = 160  # most columns of one product: more are not faster
 CG_STEPS = 100
 TINY = 1e-12  # curvature of a class without rows
-SLOW, LITTLE = 0.5, 0.01  # the last float32 step leaves this share of the gap and lowers the objective by this share
+# float32 ends after a step that leaves more than SLOW of the gap and lowers the objective by less than LITTLE of it
+SLOW, LITTLE = 0.5, 0.01
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

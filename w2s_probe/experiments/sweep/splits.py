@@ -59,7 +59,7 @@ class SplitSource:
                 return SplitGrid(
                     labeled=(split.labeled,), pools=(split.unlabeled,), pool_of=((0,),), test=split.test, seed=seed
                 )
-        return self._drawn(seed, config, config.n_labeled, config.n_unlabeled, eta)
+        return self._draw(seed, config, config.n_labeled, config.n_unlabeled, eta)
 
     def check(self, config: SweepConfig) -> list[Rows]:
         """Return the test rows of each seed.
@@ -80,7 +80,7 @@ class SplitSource:
                 try:
                     rows = self.grid(seed, config, eta).test
                 except SplitError as error:
-                    raise self._refused(seed, config, eta, error) from error
+                    raise self._refusal(seed, config, eta, error) from error
             test.append(rows)  # test rows are drawn first, so that they do not depend on eta
         return test
 
@@ -95,7 +95,7 @@ class SplitSource:
         digest.update(repr((list(self.fixed), [split.seed for split in self.splits])).encode())
         return digest.hexdigest()
 
-    def _drawn(
+    def _draw(
         self,
         seed: int,
         config: SweepConfig,
@@ -121,7 +121,7 @@ class SplitSource:
             composition=composition,
         )
 
-    def _refused(self, seed: int, config: SweepConfig, eta: tuple[int, int], error: SplitError) -> SplitError:
+    def _refusal(self, seed: int, config: SweepConfig, eta: tuple[int, int], error: SplitError) -> SplitError:
         """Return the error of the first cell that cannot be drawn, with the largest size that fits."""
         for n in config.n_labeled:
             for N in config.n_unlabeled:
@@ -147,7 +147,7 @@ class SplitSource:
 
     def _fits(self, seed: int, config: SweepConfig, n: int | None, N: int | None, eta: tuple[int, int]) -> bool:
         try:
-            self._drawn(seed, config, [n], [N], eta)
+            self._draw(seed, config, [n], [N], eta)
         except SplitError:
             return False
         return True

@@ -181,14 +181,10 @@ class _Scorer:
         """Yield the slot of each student, with the fields of strategy and strengths of its point."""
         for slot in self.slots:
             if slot.strategy is not None and slot.weak is not None and slot.strong is not None:
-                yield (
-                    slot,
-                    {
-                        "strategy": slot.strategy,
-                        "teacher_alpha": self.config.teacher_alpha[slot.weak],
-                        "student_alpha": self.config.student_alpha[slot.strong],
-                    },
-                )
+                teacher_alpha = self.config.teacher_alpha[slot.weak]
+                student_alpha = self.config.student_alpha[slot.strong]
+                strengths = {"teacher_alpha": teacher_alpha, "student_alpha": student_alpha}
+                yield slot, {"strategy": slot.strategy, **strengths}
 
     def by_group(self, rows: Mapping[str, RowScore]) -> dict[str, GroupRows]:
         """Return each system's accuracy by group; empty without groups, and for regression."""
