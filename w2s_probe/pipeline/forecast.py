@@ -165,7 +165,7 @@ def _suspects(
         splits=[SearchedRows(labeled=L, unlabeled=U, seed=config.seed)],
         config=config,
         texts=[str(item) for item in table.items or ()] if table.modality == "text" else None,
-        known=False,
+        judge=False,
     )
 
 
