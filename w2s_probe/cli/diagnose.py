@@ -58,7 +58,6 @@ def diagnose(
     from w2s_probe.pipeline import diagnose as diagnosing
     from w2s_probe.report import save_diagnosis
     from w2s_probe.report.diagnosis.text import diagnosis_text
-    from w2s_probe.results.diagnosis import DiagnosisOutput
 
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
         done = diagnosing.diagnose(
@@ -81,6 +80,6 @@ def diagnose(
         return
     for fetched in done.fetched:
         say(fetched_line(fetched))
-    say(diagnosis_text(DiagnosisOutput.from_dict(done.result.to_dict())))
+    say(diagnosis_text(done.result))
     if out:
         say(f"wrote {out}/result.json, results.parquet, report.html and report.md")

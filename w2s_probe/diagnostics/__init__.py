@@ -1,6 +1,5 @@
 """Why a teacher-student pair works or does not: dimensions, overlap and similarity of the two spaces."""
 
-from w2s_probe.diagnostics.diagnosis import Diagnosis, PairDiagnosis, SpaceDiagnosis
 from w2s_probe.diagnostics.dimension import SpectralDimension, effective_rank, participation_ratio, ridge_df
 from w2s_probe.diagnostics.neighbor_dimension import mle_dimension, twonn_dimension
 from w2s_probe.diagnostics.neighbors import Neighbors, distinct_rows, nearest_neighbors
@@ -16,6 +15,7 @@ from w2s_probe.diagnostics.paired import PairedMoments, paired_moments
 from w2s_probe.diagnostics.representation_gap import RepresentationGap
 from w2s_probe.diagnostics.similarity import LinearCKA, linear_cka, mutual_knn, procrustes
 from w2s_probe.diagnostics.teacher_error import TeacherErrorEnergy, teacher_error_energy
+from w2s_probe.results.diagnosis import Diagnosis
 
 __all__ = [
     "CorrelationDimension",
@@ -23,10 +23,8 @@ __all__ = [
     "LinearCKA",
     "Neighbors",
     "OverlapDensity",
-    "PairDiagnosis",
     "PairedMoments",
     "RepresentationGap",
-    "SpaceDiagnosis",
     "SpectralDimension",
     "TeacherErrorEnergy",
     "change_point",

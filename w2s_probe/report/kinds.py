@@ -21,7 +21,7 @@ from w2s_probe.report.theory_spurious.page import spurious_page
 from w2s_probe.report.theory_spurious.text import spurious_text
 from w2s_probe.report.theory_variance.page import variance_page
 from w2s_probe.report.theory_variance.text import variance_text
-from w2s_probe.results.diagnosis import DiagnosisOutput
+from w2s_probe.results.diagnosis import Diagnosis
 from w2s_probe.results.forecast import ForecastResult
 from w2s_probe.results.run import W2SResult
 from w2s_probe.theory.spurious.output import SpuriousOutput
@@ -67,7 +67,7 @@ KINDS = (
     Kind(verb="run", key="students", result=W2SResult, text=run_text, html=report_html, markdown=report_markdown),
     Kind(verb="forecast", key="misfit", result=ForecastResult, text=forecast_text, **_paged(forecast_page)),
     Kind(verb="sweep", key="points", result=SweepResult, text=sweep_text, **_paged(sweep_page)),
-    Kind(verb="diagnose", key="pair", result=DiagnosisOutput, text=diagnosis_text, **_paged(diagnosis_page)),
+    Kind(verb="diagnose", key="pair", result=Diagnosis, text=diagnosis_text, **_paged(diagnosis_page)),
     Kind(verb="theory variance", key="variance", result=VarianceOutput, text=variance_text, **_paged(variance_page)),
     Kind(verb="theory spurious", key="published", result=SpuriousOutput, text=spurious_text, **_paged(spurious_page)),
 )

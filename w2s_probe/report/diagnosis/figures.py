@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping
 
 from w2s_probe.report.charts.lines import Level, Mark, Row, Series, interval_chart, line_chart
-from w2s_probe.results.diagnosis import DiagnosisOutput, SpaceDimensions
+from w2s_probe.results.diagnosis import Diagnosis, SpaceDimensions
 from w2s_probe.results.estimate import Estimate
 
 MOST_ANGLES = 64
 
 
-def spectrum_figure(found: DiagnosisOutput) -> str | None:
+def spectrum_figure(found: Diagnosis) -> str | None:
     """Return how much of each space's energy its first principal axes hold; None where neither varies."""
     spaces = {"teacher": found.teacher.intrinsic_dimension, "student": found.student.intrinsic_dimension}
     series = [_spectrum(name, space) for name, space in spaces.items() if space.cumulative_energy is not None]
@@ -33,7 +33,7 @@ def spectrum_figure(found: DiagnosisOutput) -> str | None:
     )
 
 
-def angles_figure(found: DiagnosisOutput) -> str | None:
+def angles_figure(found: Diagnosis) -> str | None:
     """Return the principal angles, smallest first, with the smallest that unrelated spaces would show."""
     angles = [math.degrees(angle) for angle in reversed(found.pair.principal_angles) if not math.isnan(angle)]
     if not angles:
@@ -57,7 +57,7 @@ def angles_figure(found: DiagnosisOutput) -> str | None:
     )
 
 
-def chance_figure(found: DiagnosisOutput) -> str:
+def chance_figure(found: Diagnosis) -> str:
     """Return the measures that lie between 0 and 1 beside what unrelated features would show."""
     rows = [
         Row(
@@ -72,7 +72,7 @@ def chance_figure(found: DiagnosisOutput) -> str:
     return interval_chart("chance", rows, title="From nothing shared (0) to everything (1)", low=-0.02, high=1.02)
 
 
-def _measures(found: DiagnosisOutput) -> Mapping[str, tuple[float, float]]:
+def _measures(found: Diagnosis) -> Mapping[str, tuple[float, float]]:
     pair = found.pair
     shared, error = pair.correlation_dimension, pair.teacher_error_energy
     fewer = min(shared.d_teacher or 0, shared.d_student or 0) or math.nan

@@ -9,15 +9,15 @@ from w2s_probe.report.diagnosis import figures
 from w2s_probe.report.diagnosis.text import WHY_THEY_DIFFER, diagnosis_headline, dimension_rows, pair_rows
 from w2s_probe.report.numbers import config_rows, taught
 from w2s_probe.report.page import Grid, Page, Section
-from w2s_probe.results.diagnosis import DiagnosisOutput
+from w2s_probe.results.diagnosis import Diagnosis
 
 
-def diagnosis_page(found: DiagnosisOutput) -> Page:
+def diagnosis_page(found: Diagnosis) -> Page:
     """Return what the report of a diagnosis says.
 
     Parameters
     ----------
-    found : DiagnosisOutput
+    found : Diagnosis
         What was measured.
     """
     config = found.config
@@ -33,7 +33,7 @@ def diagnosis_page(found: DiagnosisOutput) -> Page:
     )
 
 
-def _dimensions(found: DiagnosisOutput) -> Section:
+def _dimensions(found: Diagnosis) -> Section:
     drawn = figures.spectrum_figure(found)
     spaces = [plain(space.intrinsic_dimension) for space in (found.teacher, found.student)]
     return Section(
@@ -45,7 +45,7 @@ def _dimensions(found: DiagnosisOutput) -> Section:
     )
 
 
-def _pair(found: DiagnosisOutput) -> Section:
+def _pair(found: Diagnosis) -> Section:
     angles = figures.angles_figure(found)
     return Section(
         name="What both spaces share",
@@ -60,7 +60,7 @@ def _pair(found: DiagnosisOutput) -> Section:
     )
 
 
-def _shared(found: DiagnosisOutput) -> str:
+def _shared(found: Diagnosis) -> str:
     pair, shared = found.pair, found.pair.correlation_dimension
     chance = pair.smallest_angle_chance
     if not pair.principal_angles or math.isnan(chance) or math.isnan(shared.corrected):

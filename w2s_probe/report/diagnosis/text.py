@@ -10,7 +10,7 @@ from w2s_probe.core.serialize import plain
 from w2s_probe.core.text import visible
 from w2s_probe.report.numbers import asked
 from w2s_probe.report.render.terminal import WIDTH, columns
-from w2s_probe.results.diagnosis import DiagnosisOutput
+from w2s_probe.results.diagnosis import Diagnosis
 
 WHY_THEY_DIFFER = (
     "Spectral dimensions count directions and are what the theory of weak-to-strong generalization uses. "
@@ -20,7 +20,7 @@ WHY_THEY_DIFFER = (
 )
 
 
-def diagnosis_text(diagnosis: DiagnosisOutput) -> str:
+def diagnosis_text(diagnosis: Diagnosis) -> str:
     """Return one table of the spaces, one of the pair with chance levels, and the notes."""
     whole = plain(diagnosis)
     spaces = [whole[name]["intrinsic_dimension"] for name in ("teacher", "student")]
@@ -40,7 +40,7 @@ def diagnosis_text(diagnosis: DiagnosisOutput) -> str:
     return "\n".join(parts)
 
 
-def diagnosis_headline(diagnosis: DiagnosisOutput) -> list[str]:
+def diagnosis_headline(diagnosis: Diagnosis) -> list[str]:
     """Return how many rows were compared."""
     dropped, seed = diagnosis.dropped_duplicates, diagnosis.config["seed"]
     without = f" ({dropped:,} duplicates left out)" if dropped else ""

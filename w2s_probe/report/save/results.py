@@ -15,11 +15,10 @@ from w2s_probe import __version__
 from w2s_probe.core.errors import ConfigError, DataError, W2SProbeError
 from w2s_probe.core.files import replacing
 from w2s_probe.core.serialize import SCHEMA, from_plain, plain
-from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.experiments.sweep import SweepResult
 from w2s_probe.experiments.sweep.summary import COLUMNS
 from w2s_probe.report.kinds import kind_in, kind_of
-from w2s_probe.results.diagnosis import DiagnosisOutput
+from w2s_probe.results.diagnosis import Diagnosis
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.run import W2SResult
@@ -102,7 +101,7 @@ def save_diagnosis(diagnosis: Diagnosis, folder: Path) -> None:
     """
     import polars as pl
 
-    _save(DiagnosisOutput.from_dict(diagnosis.to_dict()), pl.DataFrame(list(diagnosis.to_record())), folder)
+    _save(diagnosis, pl.DataFrame(list(diagnosis.to_record())), folder)
 
 
 def save_variance(output: VarianceOutput, folder: Path) -> None:
@@ -175,7 +174,7 @@ def write_report(result: Any, versions: Mapping[str, str], folder: Path) -> None
 
     Parameters
     ----------
-    result : W2SResult, ForecastResult, SweepResult, DiagnosisOutput, VarianceOutput or SpuriousOutput
+    result : W2SResult, ForecastResult, SweepResult, Diagnosis, VarianceOutput or SpuriousOutput
         What was found.
     versions : mapping of package to version
         With which it was found.
