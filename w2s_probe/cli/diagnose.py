@@ -56,7 +56,7 @@ def diagnose(
     from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cli.runtime import fetched_line, limited_threads, open_store, progress_bars, say
     from w2s_probe.pipeline import diagnose as diagnosing
-    from w2s_probe.report import save_diagnosis
+    from w2s_probe.report import save
     from w2s_probe.report.diagnosis.text import diagnosis_text
 
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
@@ -72,7 +72,7 @@ def diagnose(
             on_progress=on_progress,
         )
     if out:
-        save_diagnosis(done.result, Path(out))
+        save(done.result, Path(out))
     if as_json:
         click.echo(done.result.to_json())
         for note in done.result.notes:

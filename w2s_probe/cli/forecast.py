@@ -61,7 +61,7 @@ def forecast(
     from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cli.runtime import fetched_line, limited_threads, open_store, progress_bars, say
     from w2s_probe.pipeline import forecast as forecasting
-    from w2s_probe.report import save_forecast
+    from w2s_probe.report import save
     from w2s_probe.report.forecast.text import forecast_text
 
     with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
@@ -78,7 +78,7 @@ def forecast(
             on_progress=on_progress,
         )
     if out:
-        save_forecast(done.result, Path(out))
+        save(done.result, Path(out))
     if as_json:
         click.echo(done.result.to_json())
         for note in done.result.best.notes:

@@ -77,7 +77,7 @@ def execute(
     from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cli.runtime import fetched_line, limited_threads, open_store, progress_bars, say
     from w2s_probe.pipeline import run as pipeline
-    from w2s_probe.report.render.terminal import run_text
+    from w2s_probe.report.run.text import run_text
 
     if (save_predictions or save_heads) and not out:
         flag = "--save-predictions" if save_predictions else "--save-heads"
@@ -111,15 +111,15 @@ def execute(
 
 def _save(done: Run, *, out: str | None, save_split: str | None, save_predictions: bool, save_heads: bool) -> None:
     from w2s_probe.datasets import write_split_file
+    from w2s_probe.report import save
     from w2s_probe.report import save_heads as write_heads
     from w2s_probe.report import save_predictions as write_predictions
-    from w2s_probe.report import save_results
 
     if save_split:
         splits = [outcome.split for outcome in done.outcomes]
         write_split_file(Path(save_split), splits, done.table.ids)
     if out:
-        save_results(done.result, Path(out))
+        save(done.result, Path(out))
     if out and save_predictions:
         write_predictions(done, Path(out))
     if out and save_heads:

@@ -80,7 +80,7 @@ def _execute(
     from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cli.runtime import fetched_line, limited_threads, open_store, progress_bars, say
     from w2s_probe.pipeline import sweep as sweeping
-    from w2s_probe.report import save_sweep
+    from w2s_probe.report import save
     from w2s_probe.report.sweep.text import sweep_text
 
     config = _config(values)
@@ -98,7 +98,7 @@ def _execute(
             on_progress=on_progress,
         )
     if out:
-        save_sweep(done.result, Path(out))
+        save(done.result, Path(out))
     if as_json:
         click.echo(done.result.to_json())
     else:

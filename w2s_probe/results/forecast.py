@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -203,6 +203,17 @@ class ForecastResult(Printed):
     best: Annotated[Forecast, Mark.INLINE]
     pairs: Annotated[tuple[Forecast, ...] | None, Mark.UNLESS_NONE] = None
     suspects: Annotated[SuspectsFound | None, Mark.UNLESS_NONE] = None
+
+    def to_record(self) -> Iterator[dict[str, Any]]:
+        """Yield tidy rows: gain, teacher, student and baseline of each pair at each point of its curve."""
+        for pair in self.pairs or (self.best,):
+            names = {"teacher": pair.teacher_backbone, "student": pair.student_backbone, "metric": pair.score}
+            for point in pair.curve:
+                sizes = {"n": point.n, "N": point.N, "measured": point.measured}
+                for name in ("gain", "teacher", "student", "baseline"):
+                    estimate: Estimate = getattr(point, name)
+                    limits = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+                    yield {**names, **sizes, "what": name, **limits}
 
     def conditions(self) -> Mapping[str, bool]:
         """Return what else must hold of a forecast, and whether it does."""

@@ -12,6 +12,18 @@ from w2s_probe.core.serialize import SCHEMA, Keys, Mark, Printed, plain
 from w2s_probe.results.estimate import Estimate, GroupEstimate, PriorMean, WorstGroup
 from w2s_probe.results.suspects import SuspectsFound
 
+COLUMNS: dict[str, type] = {
+    "seed": int,
+    "part": str,
+    "system": str,
+    "strategy": str,
+    "metric": str,
+    "group": str,
+    "value": float,
+    "n": int,
+    "n_labeled": int,
+    "n_unlabeled": int,
+}
 Scores = Annotated[Mapping[str, Estimate], Keys("accuracy", "brier", "log_loss", "ece", "r2", "squared_error")]
 
 

@@ -80,7 +80,7 @@ def test_undefined_numbers_of_a_forecast_are_said_and_not_drawn(found: Forecast)
     )
     page = forecast_page(result_of(strange))
     assert ["inherited variance", "undefined", "no size", "no size"] in [
-        list(row) for section in page.sections if section.grid for row in section.grid.rows
+        list(row) for section in page.sections for grid in section.grids for row in grid.rows
     ]
     assert "nan" not in page_html(page, {}).replace("tabular-nums", "")
 
@@ -157,7 +157,7 @@ def test_labels_of_an_axis_never_touch() -> None:
         title="t",
         subject="s",
         axis="a",
-        said="",
+        description="",
         limits=(0.0, 1.0),
         sizes=sizes,
     )
