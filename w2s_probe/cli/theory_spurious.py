@@ -1,4 +1,4 @@
-"""``w2s-probe theory spurious``: teacher and student where a group feature goes with the label's core."""
+"""``w2s-probe theory spurious``: excess risks of teacher and student under a spurious correlation."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ class CellStore:
         path = self._path(place)
         try:
             with zipfile.ZipFile(path) as archive:
-                read = partial(read_member, path, archive, shown=path.name)
+                read = partial(read_member, path, archive, label=path.name)
                 return CellScores(**{name: read(name) for name in FIELDS})
         except Exception as error:  # on damaged bytes, readers raise whatever their innermost line does
             msg = f"{path} must be a cell as sweep wrote it: it cannot be read ({reason(error)}). Delete it, run again."
