@@ -23,7 +23,7 @@ Interval = Estimate | GroupEstimate | PriorMean | WorstGroup | Outlook
 
 
 def estimate_of(interval: Interval) -> Estimate:
-    """Return value and limits alone, which have an answer even where a difference is not resolved."""
+    """Return value and limits without `resolved`, so that an unresolved difference is written as numbers, too."""
     return Estimate(value=interval.value, low=interval.low, high=interval.high)
 
 

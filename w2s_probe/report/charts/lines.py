@@ -16,8 +16,8 @@ from w2s_probe.results.run import CurvePoint
 
 WIDTH = 360
 ROW = 40
-CELL = 7.5  # width of a digit, at most
-LEFT, RIGHT = 40, WIDTH - 10  # of a chart with lines
+CELL = 7.5  # largest width of a digit
+LEFT, RIGHT = 40, WIDTH - 10  # frame of a chart with lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Series:
 
 
 def interval_chart(name: str, rows: Sequence[Row], *, title: str, low: float, high: float) -> str:
-    """Return one row for each estimate, all on one axis from `low` to `high`."""
+    """Return a chart with a row for each estimate, on one axis from `low` to `high`."""
     x = Axis(low=low, high=high, start=10, end=WIDTH - 10)
     bottom = 26 + ROW * len(rows)
     marks = [words(10, 14, title, kind="soft")]
@@ -212,7 +212,7 @@ def size_chart(
 
 
 def frame(estimates: Sequence[Estimate]) -> tuple[float, float]:
-    """Return limits that hold all values, and the intervals as far as they reach one span of the values beyond."""
+    """Return axis limits: all values fit, and intervals are cut where they reach further than the values' own span."""
     defined = [estimate for estimate in estimates if not math.isnan(estimate.value)]
     if not defined:
         return 0.0, 1.0
@@ -225,7 +225,7 @@ def frame(estimates: Sequence[Estimate]) -> tuple[float, float]:
 
 
 def powers(low: float, high: float) -> list[float]:
-    """Return round numbers in [low, high] for a logarithmic axis: powers of ten, times 2 and 5 where these are few.
+    """Return round numbers in [low, high] for a logarithmic axis: powers of ten, on a short axis also times 2 and 5.
 
     Examples
     --------

@@ -18,7 +18,7 @@ WHY_THEY_DIFFER = (
 
 
 def diagnosis_text(diagnosis: Diagnosis) -> str:
-    """Return one table of the spaces, one of the pair with chance levels, and the notes."""
+    """Return a table of the spaces, a table of the pair with chance levels, and the notes."""
     config, spaces, pair = diagnosis.config, dimension_grid(diagnosis), pair_grid(diagnosis)
     parts = [
         *([pair_line(config, str(config["teacher"]), str(config["student"]))] if "data" in config else []),

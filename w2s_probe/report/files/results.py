@@ -43,7 +43,7 @@ def save(result: Any, folder: Path) -> None:
     kind, versions = kind_of(result), installed_versions()
     rows = kind.rows(result)
     content = {"schema": SCHEMA, **plain(result), "versions": versions}
-    # a file name that is not UTF-8 leaves half characters, which JSON can hold as escapes
+    # a file name that is not UTF-8 holds half characters, which JSON can write as escapes
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
     table = io.BytesIO()
     pl.DataFrame(rows if isinstance(rows, Mapping) else list(rows), schema=kind.columns).write_parquet(table)

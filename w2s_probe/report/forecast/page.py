@@ -52,11 +52,11 @@ def _sections(result: ForecastResult) -> Iterator[Section]:
 
 
 def _ranking(pairs: tuple[Forecast, ...], level: str) -> Section:
-    drawn = min(len(pairs), figures.MOST_RANKED)
+    count = min(len(pairs), figures.MOST_RANKED)
     return Section(
         name="Pairs",
         figures=[figures.ranking_figure(pairs)],
-        caption=f"{'All' if drawn == len(pairs) else f'The first {drawn}'} pairs by expected gain, with {level} "
+        caption=f"{'All' if count == len(pairs) else f'The first {count}'} pairs by expected gain, with {level} "
         "intervals; thin bars hold what a test set will show. What follows is about the first.",
         grids=[
             Grid(

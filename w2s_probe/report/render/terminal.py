@@ -23,7 +23,7 @@ LEAST = 8  # cells that a shortened first column keeps
 
 
 def wrapped(text: str) -> str:
-    """Return a sentence as lines of at most 80 cells; an indented one, or one after a dash, keeps its indent."""
+    """Return a sentence as lines of at most 80 cells, all with the indent of the first; a dash counts as indent."""
     indent = len(text) - len(text.lstrip(" -"))
     return textwrap.fill(visible(text), WIDTH, subsequent_indent=" " * indent) or text
 
@@ -34,8 +34,8 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequ
     The first column, which holds names, is shortened in the middle to the room that the others leave.
     """
     cells = [[visible(cell) for cell in row] for row in (header, *rows)]
-    others = [max(width(cell) for cell in column) for column in zip(*cells, strict=True)][1:]
-    room = max(WIDTH - sum(others) - GAP * len(others), LEAST)
+    widths = [max(width(cell) for cell in column) for column in zip(*cells, strict=True)][1:]
+    room = max(WIDTH - sum(widths) - GAP * len(widths), LEAST)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     names, *lines = [[shorten(row[0], room), *row[1:]] for row in cells]
     for i, name in enumerate(names):

@@ -12,7 +12,7 @@ GROUPS = {"gaussian": "one cloud whose mean moves with eta", "mixture": "two gro
 
 
 def spurious_text(output: SpuriousOutput) -> str:
-    """Return a table of risks by form, one of other fractions, and their meaning in sentences."""
+    """Return a table of risks by form, a table of other fractions, and their meaning in sentences."""
     forms, moves = form_grid(output), move_grid(output)
     parts = [
         *map(wrapped, spurious_headline(output)),

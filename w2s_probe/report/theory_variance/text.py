@@ -22,7 +22,7 @@ RATIOS = {"pgr": "PGR, n + N labels", "pgr_unlabeled": "PGR, N labels", "opr": "
 
 
 def variance_text(output: VarianceOutput) -> str:
-    """Return a table of errors, one of ratios, and sentences that say which is better and why."""
+    """Return a table of errors, a table of ratios, and the better system with the reason in sentences."""
     errors, ratios = error_grid(output), ratio_grid(output)
     parts = [
         *variance_headline(output),
