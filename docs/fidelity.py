@@ -62,7 +62,7 @@ def fidelity_figure(rows: Iterable[Mapping[str, Any]], *, name: str = "gain") ->
     )
     title = f"{name[0].upper()}{name[1:]}: forecast against measurement"
     figure = panel(
-        "fidelity", size=(WIDTH, HEIGHT), title=title, said=f"{_summary(cells)}. {said}.", marks=_marks(cells)
+        "fidelity", size=(WIDTH, HEIGHT), title=title, description=f"{_summary(cells)}. {said}.", marks=_marks(cells)
     )
     return figure.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace("<title", f"{STYLE}<title", 1)
 

@@ -20,7 +20,7 @@ from w2s_probe.cli import outputs
 from w2s_probe.core.serialize import SCHEMA, Keys, Mark, members
 from w2s_probe.experiments.sweep import SweepResult
 from w2s_probe.pipeline.exchange import Exchanged
-from w2s_probe.results.diagnosis import DiagnosisOutput
+from w2s_probe.results.diagnosis import Diagnosis
 from w2s_probe.results.forecast import ForecastResult
 from w2s_probe.results.run import W2SResult
 from w2s_probe.theory.spurious.output import SpuriousOutput
@@ -37,7 +37,7 @@ OUTPUTS: dict[str, type] = {
     "cache ls": outputs.CacheListing,
     "cache verify": outputs.Verified,
     "demo": W2SResult,
-    "diagnose": DiagnosisOutput,
+    "diagnose": Diagnosis,
     "doctor": outputs.Installation,
     "embed": outputs.Embedded,
     "forecast": ForecastResult,

@@ -47,9 +47,8 @@ def diagnose(
     import faiss  # noqa: F401  # the limit on threads reaches only the libraries that are loaded
 
     from w2s_probe.pipeline.diagnose import diagnose as diagnose_table
-    from w2s_probe.report import save_diagnosis
+    from w2s_probe.report import save
     from w2s_probe.report.diagnosis.text import diagnosis_text
-    from w2s_probe.results.diagnosis import DiagnosisOutput
 
     with runtime.working() as on_progress:
         done = diagnose_table(
@@ -65,9 +64,9 @@ def diagnose(
         )
     result = done.result
     present(
-        DiagnosisOutput.from_dict(result.to_dict()),
-        text=lambda: diagnosis_text(DiagnosisOutput.from_dict(result.to_dict())),
-        save=lambda folder: save_diagnosis(result, folder),
+        result,
+        text=lambda: diagnosis_text(result),
+        save=lambda folder: save(result, folder),
         fetched=done.fetched,
         notes=result.notes,
         out=out,

@@ -28,13 +28,14 @@ def report(*, folder: str, markdown: bool, as_json: bool) -> None:
     from w2s_probe.cli.runtime import say
     from w2s_probe.report import load_results, write_report
     from w2s_probe.report.kinds import kind_of
+    from w2s_probe.report.render.markdown import page_markdown
 
     result, versions = load_results(Path(folder))
     kind = kind_of(result)
     if as_json:
         click.echo(result.to_json())
     elif markdown:
-        click.echo(kind.markdown(result, versions), nl=False)
+        click.echo(page_markdown(kind.page(result), versions), nl=False)
     else:
         write_report(result, versions, Path(folder))
         say(kind.text(result))

@@ -120,14 +120,14 @@ def show(
 ) -> None:
     """Write the files of a run, and print it."""
     from w2s_probe.datasets import write_split_file
-    from w2s_probe.report import save_heads, save_predictions, save_results
-    from w2s_probe.report.render.terminal import run_text
+    from w2s_probe.report import save, save_heads, save_predictions
+    from w2s_probe.report.run.text import run_text
 
     if save_split:
         write_split_file(Path(save_split), [outcome.split for outcome in done.outcomes], done.table.ids)
 
-    def save(folder: Path) -> None:
-        save_results(done.result, folder)
+    def save_all(folder: Path) -> None:
+        save(done.result, folder)
         if predictions:
             save_predictions(done, folder)
         if heads:
@@ -137,7 +137,7 @@ def show(
     present(
         result,
         text=lambda: run_text(result),
-        save=save,
+        save=save_all,
         fetched=done.fetched,
         notes=result.notes,
         out=out,

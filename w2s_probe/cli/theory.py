@@ -59,7 +59,7 @@ def variance(*, trials: int | None, seed: int, out: str | None, as_json: bool, *
     import numpy as np
 
     from w2s_probe.cli.runtime import say
-    from w2s_probe.report import save_variance
+    from w2s_probe.report import save
     from w2s_probe.report.theory_variance.text import variance_text
     from w2s_probe.theory import IntrinsicDimension, errors_over_sizes, expected_errors, simulate_errors
     from w2s_probe.theory.variance.output import ErrorsAndRatios, Simulation, VarianceOutput
@@ -76,7 +76,7 @@ def variance(*, trials: int | None, seed: int, out: str | None, as_json: bool, *
         curve=errors_over_sizes(errors.config, trials=trials, seed=seed) if out else None,
     )
     if out:
-        save_variance(output, Path(out))
+        save(output, Path(out))
     if as_json:
         click.echo(output.to_json())
         for note in errors.notes:

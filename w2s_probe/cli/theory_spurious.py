@@ -73,7 +73,7 @@ def spurious(
           --eta-labeled .2 --eta-unlabeled .4 --eta-test .3 --noise-variance 1
     """
     from w2s_probe.cli.runtime import say
-    from w2s_probe.report import save_spurious
+    from w2s_probe.report import save
     from w2s_probe.report.theory_spurious.text import spurious_text
     from w2s_probe.theory import risks_over_fractions
     from w2s_probe.theory.spurious.summary import spurious_output
@@ -82,7 +82,7 @@ def spurious(
     simulated = _simulated(model, trials=trials, core_dimension=core_dimension, seed=seed) if trials else {}
     output = spurious_output(model, **simulated, curve=risks_over_fractions(model) if out else None)
     if out:
-        save_spurious(output, Path(out))
+        save(output, Path(out))
     if as_json:
         click.echo(output.to_json())
         for note in output.notes:

@@ -1,6 +1,5 @@
 """Dimensions, overlap and similarity of the feature spaces of a teacher-student pair."""
 
-from w2s_probe.diagnostics.diagnosis import Diagnosis
 from w2s_probe.diagnostics.dimension import effective_rank, participation_ratio, ridge_df
 from w2s_probe.diagnostics.neighbor_dimension import mle_dimension, twonn_dimension
 from w2s_probe.diagnostics.neighbors import nearest_neighbors
@@ -9,6 +8,7 @@ from w2s_probe.diagnostics.pair import diagnose
 from w2s_probe.diagnostics.paired import paired_moments
 from w2s_probe.diagnostics.similarity import linear_cka, mutual_knn, procrustes
 from w2s_probe.diagnostics.teacher_error import teacher_error_energy
+from w2s_probe.results.diagnosis import Diagnosis
 
 __all__ = [
     "Diagnosis",

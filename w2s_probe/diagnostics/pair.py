@@ -1,11 +1,11 @@
-"""Everything about a teacher-student pair: one pass for moments, one neighbor graph for each space."""
+"""All measures of a teacher-student pair: one pass for moments, one neighbor graph for each space."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TypeVar, get_type_hints
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,8 +14,7 @@ from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.config import DiagnoseConfig
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.types import Features, Rows
-from w2s_probe.diagnostics.diagnosis import Diagnosis, PairDiagnosis, SpaceDiagnosis
-from w2s_probe.diagnostics.dimension import ridge_df, spectral_dimension
+from w2s_probe.diagnostics.dimension import SpectralDimension, ridge_df, spectral_dimension
 from w2s_probe.diagnostics.labeled import ChosenHead, LabeledRows, choose_head, labeled_rows
 from w2s_probe.diagnostics.neighbor_dimension import mle_dimension, twonn_dimension
 from w2s_probe.diagnostics.neighbors import Neighbors, distinct_rows, nearest_neighbors
@@ -30,6 +29,19 @@ from w2s_probe.diagnostics.paired import PairedMoments, paired_moments
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.diagnostics.similarity import linear_cka, mutual_knn, procrustes, procrustes_by_chance
 from w2s_probe.diagnostics.teacher_error import TeacherErrorEnergy, teacher_error_energy
+from w2s_probe.results.diagnosis import (
+    AgainstChance,
+    Alignment,
+    CumulativeEnergy,
+    Diagnosis,
+    EnergyRank,
+    PairDiagnosis,
+    PatternShares,
+    SharedDimensions,
+    SpaceDiagnosis,
+    SpaceDimensions,
+    TeacherError,
+)
 
 T = TypeVar("T")
 UNDEFINED = (math.nan, math.nan)
@@ -37,7 +49,7 @@ UNDEFINED = (math.nan, math.nan)
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Pair:
-    """What all measures are computed from."""
+    """Inputs of all measures, and the notes on undefined ones."""
 
     config: DiagnoseConfig
     features: dict[str, Features]
@@ -47,7 +59,7 @@ class _Pair:
     notes: list[str] = field(default_factory=list)
 
     def attempt(self, what: str, measure: Callable[[], T], otherwise: T) -> T:
-        """Return the measure; where these features leave it undefined, note why and return `otherwise`."""
+        """Return the measure; where it is undefined for these features, note the reason and return `otherwise`."""
         try:
             return measure()
         except ShapeError as error:
@@ -55,7 +67,7 @@ class _Pair:
             return otherwise
 
     def generator(self, purpose: int) -> np.random.Generator:
-        """Return a generator of its own for each purpose, so that no measure disturbs another."""
+        """Return the random generator of one purpose, so that no measure changes the draws of another."""
         return np.random.default_rng([self.config.seed, purpose])
 
 
@@ -69,8 +81,8 @@ def diagnose(
 ) -> Diagnosis:
     """Return dimensions, overlap and similarity of two feature spaces.
 
-    A measure that these features leave undefined is NaN or None, with a note that says why; the
-    others are not touched.
+    A measure that these features leave undefined is NaN or None, with a note that gives the reason; the
+    other measures do not change.
 
     Parameters
     ----------
@@ -79,8 +91,8 @@ def diagnose(
     student_features : array of shape (m, d_s)
         Student features of the same examples, in the same order.
     targets : array of shape (n, K), optional
-        One-hot rows, or numbers (K = 1), of the labeled rows. They choose the strengths of ridge
-        heads, and two measures need them.
+        One-hot rows, or numbers (K = 1), of the labeled rows. They choose the strengths of the ridge
+        heads; teacher-error energy and overlap density need them.
     labeled : array of shape (n,), optional
         Positions of the labeled rows; by default all.
     config : DiagnoseConfig, optional
@@ -89,15 +101,15 @@ def diagnose(
     Raises
     ------
     ShapeError
-        If the arrays do not fit together or hold anything but finite numbers.
+        If the numbers of rows differ or a number is not finite.
 
     Examples
     --------
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((200, 5))
-    >>> found = diagnose(X, X @ np.linalg.qr(rng.standard_normal((5, 5)))[0])
-    >>> round(found.pair.correlation_dimension.corrected, 6), round(found.pair.mutual_knn, 6)
+    >>> pair = diagnose(X, X @ np.linalg.qr(rng.standard_normal((5, 5)))[0]).pair
+    >>> round(pair.correlation_dimension.corrected, 6), round(pair.mutual_knn.value, 6)
     (5.0, 1.0)
     """
     config = config or DiagnoseConfig()
@@ -107,13 +119,13 @@ def diagnose(
     }
     m = len(features["teacher"])
     check_same_rows("student features", len(features["student"]), "teacher features", m)
-    drawn = _drawn(m, config)
-    distinct = distinct_rows(*(X[drawn] for X in features.values()))
+    rows = _neighbor_rows(m, config)
+    distinct = distinct_rows(*(X[rows] for X in features.values()))
     pair = _Pair(
         config=config,
         features=features,
         moments=paired_moments(*features.values(), rng=np.random.default_rng([config.seed, 1])),
-        sample=drawn[distinct],
+        sample=rows[distinct],
         labels=None if targets is None else labeled_rows(targets, labeled, m),
     )
     graphs = {name: _graph(pair, name) for name in features}
@@ -121,18 +133,18 @@ def diagnose(
     spaces = {name: _space(pair, name, graphs[name], heads[name]) for name in features}
     return Diagnosis(
         config=config.to_dict(),
-        teacher=spaces["teacher"],
-        student=spaces["student"],
+        teacher=SpaceDiagnosis(intrinsic_dimension=spaces["teacher"]),
+        student=SpaceDiagnosis(intrinsic_dimension=spaces["student"]),
         pair=_pair(pair, graphs, heads["teacher"], {name: space.ridge_alpha for name, space in spaces.items()}),
         rows=m,
         sample=len(pair.sample),
-        dropped_duplicates=len(drawn) - len(distinct),
+        dropped_duplicates=len(rows) - len(distinct),
         n_labeled=0 if pair.labels is None else len(pair.labels.rows),
         notes=tuple(pair.notes),
     )
 
 
-def _drawn(m: int, config: DiagnoseConfig) -> Rows:
+def _neighbor_rows(m: int, config: DiagnoseConfig) -> Rows:
     """Return the rows for neighbors: all, or a sorted sample."""
     if m <= config.sample:
         return np.arange(m)
@@ -151,7 +163,7 @@ def _head(pair: _Pair, name: str) -> ChosenHead | None:
     return pair.attempt(f"ridge head of the {name}", lambda: choose_head(pair.features[name], labels), None)
 
 
-def _space(pair: _Pair, name: str, graph: Neighbors | None, head: ChosenHead | None) -> SpaceDiagnosis:
+def _space(pair: _Pair, name: str, graph: Neighbors | None, head: ChosenHead | None) -> SpaceDimensions:
     moments, columns = pair.moments.whole, pair.features[name].shape[1]
 
     def degrees() -> tuple[float, float]:
@@ -160,17 +172,37 @@ def _space(pair: _Pair, name: str, graph: Neighbors | None, head: ChosenHead | N
         return ridge_df(s, alpha), float(alpha)
 
     df, alpha = pair.attempt(f"ridge_df of the {name}", degrees, UNDEFINED)
-    return SpaceDiagnosis(
-        columns=columns,
-        spectral=pair.attempt(f"spectral dimensions of the {name}", lambda: spectral_dimension(moments, name), None),
+    spectrum = pair.attempt(f"spectral dimensions of the {name}", lambda: spectral_dimension(moments, name), None)
+    return SpaceDimensions(
+        energy99=_energy_rank(spectrum, 99),
+        energy95=_energy_rank(spectrum, 95),
+        energy90=_energy_rank(spectrum, 90),
+        cumulative_energy=_cumulative_energy(spectrum),
+        participation_ratio=math.nan if spectrum is None else spectrum.participation_ratio,
+        effective_rank=math.nan if spectrum is None else spectrum.effective_rank,
+        rank=None if spectrum is None else spectrum.rank,
         ridge_df=df,
         ridge_alpha=alpha,
-        twonn=_of_graph(pair, f"twonn of the {name}", graph, twonn_dimension),
-        mle=_of_graph(pair, f"mle of the {name}", graph, mle_dimension),
+        twonn=_from_graph(pair, f"twonn of the {name}", graph, twonn_dimension),
+        mle=_from_graph(pair, f"mle of the {name}", graph, mle_dimension),
+        columns=columns,
     )
 
 
-def _of_graph(pair: _Pair, what: str, graph: Neighbors | None, measure: Callable[[Neighbors], float]) -> float:
+def _energy_rank(spectrum: SpectralDimension | None, percent: int) -> EnergyRank:
+    if spectrum is None:
+        return EnergyRank(centered=None, uncentered=None)
+    return EnergyRank(centered=spectrum.centered[percent], uncentered=spectrum.uncentered[percent])
+
+
+def _cumulative_energy(spectrum: SpectralDimension | None) -> CumulativeEnergy | None:
+    if spectrum is None:
+        return None
+    shares = spectrum.cumulative_energy
+    return CumulativeEnergy(ranks=tuple(shares), centered=tuple(shares.values()))
+
+
+def _from_graph(pair: _Pair, what: str, graph: Neighbors | None, measure: Callable[[Neighbors], float]) -> float:
     return math.nan if graph is None else pair.attempt(what, lambda: measure(graph), math.nan)
 
 
@@ -188,35 +220,45 @@ def _pair(
         lambda: overlap_uncalibrated(moments, rng=pair.generator(3), energy=energy),
         UNDEFINED,
     )
-    mutual = _mutual(pair, graphs["teacher"], graphs["student"])
+    cka = attempt("cka", lambda: linear_cka(moments), None)
+    gap = attempt(
+        "representation_gap",
+        lambda: representation_gap(moments.whole, teacher_alpha=alphas["teacher"], student_alpha=alphas["student"]),
+        None,
+    )
     return PairDiagnosis(
-        correlation_dimension=shared,
+        correlation_dimension=_printed(SharedDimensions, shared),
         principal_angles=tuple(angles.tolist()),
         smallest_angle_chance=math.nan
         if shared is None
         else smallest_angle_by_chance(moments.whole.n, shared.d_teacher, shared.d_student),
-        cka=attempt("cka", lambda: linear_cka(moments), None),
-        mutual_knn=mutual[0],
-        mutual_knn_chance=mutual[1],
+        cka=_printed(Alignment, cka),
+        mutual_knn=_mutual(pair, graphs["teacher"], graphs["student"]),
         procrustes=rotated[0],
         procrustes_chance=rotated[1],
-        representation_gap=attempt(
-            "representation_gap",
-            lambda: representation_gap(moments.whole, teacher_alpha=alphas["teacher"], student_alpha=alphas["student"]),
-            None,
-        ),
+        representation_gap=math.nan if gap is None else gap.value,
+        representation_gap_orthogonal=math.nan if gap is None else gap.orthogonal,
         overlap_uncalibrated=published[0],
         overlap_uncalibrated_chance=published[1],
-        teacher_error=_teacher_error(pair, head),
-        overlap_density=_overlap_density(pair, head),
+        teacher_error_energy=_printed(TeacherError, _teacher_error(pair, head)),
+        overlap_density=_printed(PatternShares, _overlap_density(pair, head)),
     )
 
 
-def _mutual(pair: _Pair, teacher: Neighbors | None, student: Neighbors | None) -> tuple[float, float]:
+def _printed(kind: type[T], measure: object | None) -> T:
+    """Return a measure in its printed form; where it is undefined, numbers are NaN and counts None."""
+    types = get_type_hints(kind)
+    names = [field.name for field in fields(kind) if field.default is MISSING]  # type: ignore[arg-type]
+    if measure is None:
+        return kind(**{name: math.nan if types[name] is float else None for name in names})
+    return kind(**{name: getattr(measure, name) for name in names})
+
+
+def _mutual(pair: _Pair, teacher: Neighbors | None, student: Neighbors | None) -> AgainstChance:
     if teacher is None or student is None:
-        return UNDEFINED
+        return AgainstChance(value=math.nan, chance=math.nan)
     k = pair.config.mutual_neighbors
-    return mutual_knn(teacher, student, k=k), k / (len(pair.sample) - 1)
+    return AgainstChance(value=mutual_knn(teacher, student, k=k), chance=k / (len(pair.sample) - 1))
 
 
 def _teacher_error(pair: _Pair, head: ChosenHead | None) -> TeacherErrorEnergy | None:

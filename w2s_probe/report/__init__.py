@@ -1,27 +1,7 @@
-"""Results as people read them: a terminal table, files, one HTML page, Markdown."""
+"""Results for people: terminal text, HTML page, Markdown, and the files of a result."""
 
-from w2s_probe.report.save.heads import save_heads
-from w2s_probe.report.save.predictions import save_predictions
-from w2s_probe.report.save.results import (
-    load_results,
-    save_diagnosis,
-    save_forecast,
-    save_results,
-    save_spurious,
-    save_sweep,
-    save_variance,
-    write_report,
-)
+from w2s_probe.report.files.heads import save_heads
+from w2s_probe.report.files.predictions import save_predictions
+from w2s_probe.report.files.results import load_results, save, write_report
 
-__all__ = [
-    "load_results",
-    "save_diagnosis",
-    "save_forecast",
-    "save_heads",
-    "save_predictions",
-    "save_results",
-    "save_spurious",
-    "save_sweep",
-    "save_variance",
-    "write_report",
-]
+__all__ = ["load_results", "save", "save_heads", "save_predictions", "write_report"]

@@ -1,33 +1,34 @@
-"""What can be reported: how each kind of result is known, read back and shown."""
+"""The kinds of results: how each is recognized in JSON, read back, reported, and laid out in tidy rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from w2s_probe.experiments.sweep import SweepResult
+from w2s_probe.experiments.sweep.summary import COLUMNS as SWEEP_COLUMNS
 from w2s_probe.report.diagnosis.page import diagnosis_page
 from w2s_probe.report.diagnosis.text import diagnosis_text
 from w2s_probe.report.forecast.page import forecast_page
 from w2s_probe.report.forecast.text import forecast_text
 from w2s_probe.report.page import Page
-from w2s_probe.report.render.html import page_html, report_html
-from w2s_probe.report.render.markdown import page_markdown, report_markdown
-from w2s_probe.report.render.terminal import run_text
+from w2s_probe.report.run.page import run_page
+from w2s_probe.report.run.text import run_text
 from w2s_probe.report.sweep.page import sweep_page
 from w2s_probe.report.sweep.text import sweep_text
-from w2s_probe.report.theory_spurious.page import spurious_page
+from w2s_probe.report.theory_spurious.page import spurious_page, spurious_rows
 from w2s_probe.report.theory_spurious.text import spurious_text
-from w2s_probe.report.theory_variance.page import variance_page
+from w2s_probe.report.theory_variance.page import variance_page, variance_rows
 from w2s_probe.report.theory_variance.text import variance_text
-from w2s_probe.results.diagnosis import DiagnosisOutput
+from w2s_probe.results.diagnosis import Diagnosis
 from w2s_probe.results.forecast import ForecastResult
+from w2s_probe.results.run import COLUMNS as RUN_COLUMNS
 from w2s_probe.results.run import W2SResult
+from w2s_probe.results.sweep import SweepResult
 from w2s_probe.theory.spurious.output import SpuriousOutput
 from w2s_probe.theory.variance.output import VarianceOutput
 
-Show = Callable[[Any, Mapping[str, str]], str]
+Rows = Iterable[Mapping[str, Any]] | Mapping[str, list[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,46 +38,89 @@ class Kind:
     Parameters
     ----------
     verb : str
-        Who wrote it.
+        The verb that writes it.
     key : str
-        What only its JSON has.
+        A key that only its JSON has.
     result : type
         Its dataclass, with `from_dict`.
     text : callable
-        For a terminal.
-    html, markdown : callable
-        Pages, from the result and the versions it was made with.
+        Returns the text for a terminal.
+    page : callable
+        Returns the report.
+    rows : callable
+        Returns the tidy rows of ``results.parquet``: one mapping for each row, or one list for each column.
+    columns : mapping of column to type, or None
+        Types of the tidy rows, where values may be None; by default those of the values.
     """
 
     verb: str
     key: str
     result: Any
     text: Callable[[Any], str]
-    html: Show
-    markdown: Show
-
-
-def _paged(build: Callable[[Any], Page]) -> dict[str, Show]:
-    return {
-        "html": lambda result, versions: page_html(build(result), versions),
-        "markdown": lambda result, versions: page_markdown(build(result), versions),
-    }
+    page: Callable[[Any], Page]
+    rows: Callable[[Any], Rows]
+    columns: Mapping[str, type] | None = None
 
 
 KINDS = (
-    Kind(verb="run", key="students", result=W2SResult, text=run_text, html=report_html, markdown=report_markdown),
-    Kind(verb="forecast", key="misfit", result=ForecastResult, text=forecast_text, **_paged(forecast_page)),
-    Kind(verb="sweep", key="points", result=SweepResult, text=sweep_text, **_paged(sweep_page)),
-    Kind(verb="diagnose", key="pair", result=DiagnosisOutput, text=diagnosis_text, **_paged(diagnosis_page)),
-    Kind(verb="theory variance", key="variance", result=VarianceOutput, text=variance_text, **_paged(variance_page)),
-    Kind(verb="theory spurious", key="published", result=SpuriousOutput, text=spurious_text, **_paged(spurious_page)),
+    Kind(
+        verb="run",
+        key="students",
+        result=W2SResult,
+        text=run_text,
+        page=run_page,
+        rows=W2SResult.to_record,
+        columns=RUN_COLUMNS,
+    ),
+    Kind(
+        verb="forecast",
+        key="misfit",
+        result=ForecastResult,
+        text=forecast_text,
+        page=forecast_page,
+        rows=ForecastResult.to_record,
+    ),
+    Kind(
+        verb="sweep",
+        key="points",
+        result=SweepResult,
+        text=sweep_text,
+        page=sweep_page,
+        rows=lambda result: result.table,
+        columns=SWEEP_COLUMNS,
+    ),
+    Kind(
+        verb="diagnose",
+        key="pair",
+        result=Diagnosis,
+        text=diagnosis_text,
+        page=diagnosis_page,
+        rows=Diagnosis.to_record,
+    ),
+    Kind(
+        verb="theory variance",
+        key="variance",
+        result=VarianceOutput,
+        text=variance_text,
+        page=variance_page,
+        rows=variance_rows,
+        columns={"n": int, "N": int, "what": str, "expected": float, "simulated": float, "se": float},
+    ),
+    Kind(
+        verb="theory spurious",
+        key="published",
+        result=SpuriousOutput,
+        text=spurious_text,
+        page=spurious_page,
+        rows=spurious_rows,
+    ),
 )
 
 
-def kind_in(found: Any) -> Kind:
-    """Return the kind of what JSON gave; that of `run` where nothing tells."""
-    held = found if isinstance(found, dict) else {}
-    return next((kind for kind in KINDS if kind.key in held), KINDS[0])
+def kind_in(content: Any) -> Kind:
+    """Return the kind of the content of a JSON file; the kind of `run` where no key tells."""
+    keys = content if isinstance(content, dict) else {}
+    return next((kind for kind in KINDS if kind.key in keys), KINDS[0])
 
 
 def kind_of(result: Any) -> Kind:

@@ -1,4 +1,4 @@
-"""The likely minority of a pool as text and grids."""
+"""The likely minority of a pool: sections of a page, and text for the terminal."""
 
 from __future__ import annotations
 
@@ -6,71 +6,48 @@ from collections.abc import Iterator, Sequence
 
 from w2s_probe.core.text import shorten, visible
 from w2s_probe.report.page import Grid, Section
-from w2s_probe.results.suspects import Lift, SuspectCluster, SuspectsFound
+from w2s_probe.report.render.terminal import wrapped
+from w2s_probe.results.suspects import Lift, SuspectCluster, SuspectsFound, SuspectsOverSeeds
 
-TEXT = 72
-
-
-def suspect_sections(found: SuspectsFound | None) -> list[Section]:
-    """Return what the page says of the suspects; nothing if they were not looked for."""
-    if found is None:
-        return []
-    sections = [Section(name="Likely minority", text=[*_said(found), *found.first.notes])]
-    if found.first.clusters:
-        sections = [
-            Section(
-                name="Likely minority",
-                grid=_clusters(found.first.clusters),
-                user=(4, 5),
-                text=[*_said(found), *found.first.notes],
-            ),
-            Section(
-                name="Clusters of the whole pool", grid=_clusters(found.first.pool_clusters), folded=True, user=(4, 5)
-            ),
-        ]
-    if found.judged:
-        sections.append(
-            Section(
-                name="What the suspects are",
-                grid=Grid(
-                    header=["ranked by", "lift", "seeds with 2 or more"],
-                    rows=[
-                        _lift("calibrated error of rows", found.judged.rows),
-                        _lift("calibrated error of whole clusters", found.judged.clusters),
-                        _lift("true error of whole clusters (oracle)", found.judged.oracle_clusters),
-                    ],
-                ),
-                text=[
-                    f"Lift: the minority's share among the suspected rows over its share of the pool "
-                    f"({found.judged.base_rate:.3f}), over {found.judged.seeds} seeds. The student errs on "
-                    f"{found.judged.suspected_error:.3f} of the suspected rows and on {found.judged.pool_error:.3f} of "
-                    f"the pool (AUC of the ranking {found.judged.auc:.3f})."
-                ],
-            )
-        )
-    return sections
+TEXT = 72  # cells of an example in the terminal
 
 
-def suspects_lines(found: SuspectsFound) -> Iterator[str]:
-    """Yield the suspects as lines for the terminal; they may be longer than 80 cells."""
-    yield from _said(found)
-    yield from found.first.notes
-    for cluster in found.first.clusters:
+def suspect_sections(suspects: SuspectsFound | None) -> Iterator[Section]:
+    """Yield the sections on the suspects; nothing if ``--suspects`` was not given."""
+    if suspects is None:
+        return
+    first = suspects.first
+    clusters = [_clusters(first.clusters)] if first.clusters else []
+    yield Section(name="Likely minority", grids=clusters, text=[*_summary(suspects), *first.notes])
+    if first.clusters:
+        yield Section(name="Clusters of the whole pool", grids=[_clusters(first.pool_clusters, folded=True)])
+    if suspects.judged:
+        yield _judged(suspects.judged)
+
+
+def suspects_text(suspects: SuspectsFound) -> str:
+    """Return the likely minority as lines of at most 80 cells."""
+    return "\n".join(["Likely minority", *map(wrapped, _lines(suspects))])
+
+
+def _lines(suspects: SuspectsFound) -> Iterator[str]:
+    yield from _summary(suspects)
+    yield from suspects.first.notes
+    for cluster in suspects.first.clusters:
         words = f": {_words(cluster)}" if cluster.words else ""
         yield f"- {cluster.size} rows, calibrated error {cluster.error:.2f}, decided {_mix(cluster)}{words}"
         for example in cluster.examples[:1]:
-            shown = example.text or example.id
-            yield f"  {shorten(visible(shown), TEXT)}"
-    if found.judged:
-        rows = found.judged.rows
+            yield f"  {shorten(visible(example.text or example.id), TEXT)}"
+    if suspects.judged:
+        rows = suspects.judged.rows
         yield (
             f"They hold {rows.value:.2f} [{rows.low:.2f}, {rows.high:.2f}] times the minority's share of the pool, "
-            f"over {found.judged.seeds} seeds (whole clusters: {found.judged.clusters.value:.2f})."
+            f"over {suspects.judged.seeds} seeds (whole clusters: {suspects.judged.clusters.value:.2f})."
         )
 
 
-def _said(found: SuspectsFound) -> list[str]:
-    first = found.first
+def _summary(suspects: SuspectsFound) -> list[str]:
+    first = suspects.first
     if not first.resolved:
         return []
     return [
@@ -80,7 +57,7 @@ def _said(found: SuspectsFound) -> list[str]:
     ]
 
 
-def _clusters(clusters: Sequence[SuspectCluster]) -> Grid:
+def _clusters(clusters: Sequence[SuspectCluster], *, folded: bool = False) -> Grid:
     return Grid(
         header=["rows", "calibrated error", "student ≠ teacher", "decided", "distinctive words", "examples"],
         rows=[
@@ -94,6 +71,8 @@ def _clusters(clusters: Sequence[SuspectCluster]) -> Grid:
             ]
             for cluster in clusters
         ],
+        folded="always" if folded else "never",
+        user=(4, 5),
     )
 
 
@@ -103,6 +82,28 @@ def _mix(cluster: SuspectCluster) -> str:
 
 def _words(cluster: SuspectCluster) -> str:
     return ", ".join(visible(word.word) for word in cluster.words or ())
+
+
+def _judged(judged: SuspectsOverSeeds) -> Section:
+    return Section(
+        name="What the suspects are",
+        grids=[
+            Grid(
+                header=["ranked by", "lift", "seeds with 2 or more"],
+                rows=[
+                    _lift("calibrated error of rows", judged.rows),
+                    _lift("calibrated error of whole clusters", judged.clusters),
+                    _lift("true error of whole clusters (oracle)", judged.oracle_clusters),
+                ],
+            )
+        ],
+        text=[
+            f"Lift: the minority's share among the suspected rows over its share of the pool "
+            f"({judged.base_rate:.3f}), over {judged.seeds} seeds. The student errs on "
+            f"{judged.suspected_error:.3f} of the suspected rows and on {judged.pool_error:.3f} of "
+            f"the pool (AUC of the ranking {judged.auc:.3f})."
+        ],
+    )
 
 
 def _lift(name: str, lift: Lift) -> list[str]:

@@ -1,1 +1,1 @@
-"""What a run, a forecast, a sweep or a diagnosis found: frozen dataclasses that ``--json`` prints."""
+"""Results of run, forecast, sweep and diagnose: frozen dataclasses, as ``--json`` prints them."""

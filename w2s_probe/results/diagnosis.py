@@ -1,23 +1,24 @@
-"""The object that ``diagnose --json`` prints, as dataclasses: to be read back, shown, and described by a schema."""
+"""Every measure of a teacher-student pair, as ``diagnose --json`` prints it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from w2s_probe.core.config import DiagnoseConfig
-from w2s_probe.core.serialize import Keys, Printed
+from w2s_probe.core.serialize import SCHEMA, Keys, Printed, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyRank:
-    """Fewest principal axes that hold a share of the energy.
+    """Fewest principal axes that hold a given share of the energy.
 
     Parameters
     ----------
     centered, uncentered : int or None
-        Around the mean, and around zero; None if undefined.
+        Energy around the mean, and energy around zero; None if undefined.
     """
 
     centered: int | None
@@ -26,14 +27,14 @@ class EnergyRank:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CumulativeEnergy:
-    """How much of the energy the first principal axes hold.
+    """Share of the energy that the first principal axes hold.
 
     Parameters
     ----------
     ranks : tuple of int
-        Numbers of axes, growing by about the same factor.
+        Numbers of axes, each larger than the one before by about the same factor.
     centered : tuple of float
-        Share of the energy around the mean.
+        Share of the energy around the mean, one for each rank.
     """
 
     ranks: tuple[int, ...]
@@ -42,22 +43,25 @@ class CumulativeEnergy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceDimensions:
-    """How many dimensions one feature space fills; null where undefined.
+    """Intrinsic dimension of one feature space by several definitions; null where undefined.
 
     Parameters
     ----------
     energy99, energy95, energy90 : EnergyRank
         Axes that hold 99, 95 and 90 % of the energy.
     cumulative_energy : CumulativeEnergy or None
-        The whole spectrum.
+        Share of the energy by number of axes.
     participation_ratio, effective_rank : float
-        Of the centered eigenvalues.
+        Computed from the centered eigenvalues.
     rank : int or None
         Number of positive centered eigenvalues.
-    ridge_df, ridge_alpha : float
-        Degrees of freedom of a ridge head, and its strength.
+    ridge_df : float
+        Degrees of freedom of a ridge head of strength `ridge_alpha`, without its intercept.
+    ridge_alpha : float
+        Strength for as many rows as the diagnosis has. With labels: the leave-one-out choice on the labeled rows
+        times rows over labeled rows; without: the mean eigenvalue of the Gram matrix.
     twonn, mle : float
-        From neighbors.
+        Estimates from distances between neighbors, on the sample.
     columns : int
         Number of features.
     """
@@ -77,8 +81,8 @@ class SpaceDimensions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpaceOutput:
-    """One feature space.
+class SpaceDiagnosis:
+    """Measures of one feature space.
 
     Parameters
     ----------
@@ -95,8 +99,10 @@ class SharedDimensions:
 
     Parameters
     ----------
-    value, chance, corrected, cross_fitted : float
-        As measured, by chance, without what chance adds, and between halves of the rows.
+    value, chance, corrected : float
+        Estimate, its expectation for unrelated spaces, and the estimate minus that expectation.
+    cross_fitted : float
+        Estimate between halves of the rows.
     d_teacher, d_student : int or None
         Principal axes kept of each space.
     """
@@ -110,31 +116,31 @@ class SharedDimensions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlignmentOutput:
-    """Linear kernel alignment; null where undefined.
+class Alignment:
+    """Linear centered kernel alignment (CKA); null where undefined.
 
     Parameters
     ----------
     biased, biased_chance : float
-        As published, and what unrelated features would show.
+        Published estimate, and its expectation for unrelated features.
     debiased, debiased_chance : float
-        Without its bias, and 0.
+        Estimate without bias, and its expectation for unrelated features, which is 0.
     """
 
     biased: float
     biased_chance: float
     debiased: float
-    debiased_chance: float
+    debiased_chance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgainstChance:
-    """A number beside what unrelated features would show.
+    """A measure with its expectation for unrelated features; null where undefined.
 
     Parameters
     ----------
     value, chance : float
-        Null where undefined.
+        Estimate and expectation.
     """
 
     value: float
@@ -142,15 +148,15 @@ class AgainstChance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TeacherErrorOutput:
+class TeacherError:
     """Share of the teacher's errors that the student can imitate; null where undefined.
 
     Parameters
     ----------
     value, chance, corrected : float
-        As measured, by chance, and without what chance adds.
+        Estimate, its expectation for an unrelated student, and the estimate corrected for that expectation.
     rows : int or None
-        Labeled rows it was measured on.
+        Number of labeled rows used.
     """
 
     value: float
@@ -160,13 +166,13 @@ class TeacherErrorOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OverlapDensityOutput:
-    """Rows that hold easy and hard patterns; null where undefined.
+class PatternShares:
+    """Shares of rows with easy patterns, hard patterns, and both (overlap density); null where undefined.
 
     Parameters
     ----------
     value, chance : float
-        Share of rows, and what scores without a relation would show.
+        Share of rows with both patterns, and its expectation for scores without a relation to the student.
     hard, easy : float
         Shares of rows with one pattern only.
     """
@@ -178,37 +184,38 @@ class OverlapDensityOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PairOutput:
-    """How two feature spaces of the same rows relate; null where undefined.
+class PairDiagnosis:
+    """Overlap and similarity of two feature spaces of the same rows; null where undefined.
 
     Parameters
     ----------
     correlation_dimension : SharedDimensions
-        Shared dimensions.
+        Number of shared dimensions.
     principal_angles : tuple of float
         Radians, largest first.
     smallest_angle_chance : float
-        The smallest that unrelated spaces would show.
-    cka : AlignmentOutput
-        Linear kernel alignment.
+        Smallest principal angle expected for unrelated spaces, in radians.
+    cka : Alignment
+        Linear centered kernel alignment.
     mutual_knn : AgainstChance
-        Fraction of nearest neighbors shared.
+        Fraction of nearest neighbors that both spaces share, on the sample.
     procrustes, procrustes_chance : float
-        Squared distance after rotation and scaling, in [0, 1].
+        Squared distance after rotation and scaling, in [0, 1], and its expectation for unrelated features.
     representation_gap, representation_gap_orthogonal : float
-        What the student expresses and the teacher cannot, and the same for spaces that share nothing.
+        Size of what the student expresses and the teacher cannot, and its size for spaces that share nothing.
     overlap_uncalibrated, overlap_uncalibrated_chance : float
-        The published estimate of the correlation dimension, which ignores the pairing.
-    teacher_error_energy : TeacherErrorOutput
-        Needs labels.
-    overlap_density : OverlapDensityOutput
-        Needs labels of classes.
+        Published estimate of the correlation dimension, which ignores the pairing, and its expectation for
+        unrelated features.
+    teacher_error_energy : TeacherError
+        Share of the teacher's errors that the student can imitate; needs labels.
+    overlap_density : PatternShares
+        Shares of rows with easy and hard patterns, on the sample; needs labels of classes.
     """
 
     correlation_dimension: SharedDimensions
     principal_angles: tuple[float, ...]
     smallest_angle_chance: float
-    cka: AlignmentOutput
+    cka: Alignment
     mutual_knn: AgainstChance
     procrustes: float
     procrustes_chance: float
@@ -216,58 +223,80 @@ class PairOutput:
     representation_gap_orthogonal: float
     overlap_uncalibrated: float
     overlap_uncalibrated_chance: float
-    teacher_error_energy: TeacherErrorOutput
-    overlap_density: OverlapDensityOutput
+    teacher_error_energy: TeacherError
+    overlap_density: PatternShares
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiagnosisOutput(Printed):
+class Diagnosis(Printed):
     """Every number about a teacher-student pair, with chance levels and sizes.
 
     Parameters
     ----------
     config : mapping
         Every setting.
-    teacher, student : SpaceOutput
-        Of each space.
-    pair : PairOutput
-        Of both.
+    teacher, student : SpaceDiagnosis
+        Measures of each space.
+    pair : PairDiagnosis
+        Measures of both spaces together.
     rows : int
-        Rows that everything but neighbors and cosines is computed on.
+        Number of rows, used by all measures but those from neighbors and cosines.
     sample : int
-        Distinct rows that neighbors and cosines are computed on.
+        Number of distinct rows for measures from neighbors and cosines.
     dropped_duplicates : int
-        Drawn rows left out because they equal an earlier one in either space.
+        Drawn rows left out because they equal an earlier row in either space.
     n_labeled : int
         Rows with labels.
     notes : tuple of str
-        What is undefined and why, one sentence each.
+        Undefined measures with the reason, one sentence each.
     """
 
     config: Annotated[Mapping[str, Any], Keys("data", "teacher", "student", "pool", "label", "task", DiagnoseConfig)]
-    teacher: SpaceOutput
-    student: SpaceOutput
-    pair: PairOutput
+    teacher: SpaceDiagnosis
+    student: SpaceDiagnosis
+    pair: PairDiagnosis
     rows: int
     sample: int
     dropped_duplicates: int
     n_labeled: int
     notes: tuple[str, ...] = ()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object that ``--json`` prints."""
+        return {"schema": SCHEMA, **plain(self)}
+
+    def to_record(self) -> Iterator[dict[str, Any]]:
+        """Yield tidy rows: of (teacher, student, pair), measure with dots, value, rows, sample."""
+        for name in ("teacher", "student", "pair"):
+            for measure, value in _leaves(plain(getattr(self, name)), ()):
+                yield {"of": name, "measure": measure, "value": value, "rows": self.rows, "sample": self.sample}
+
     def conditions(self) -> Mapping[str, bool]:
-        """Return what else must hold of a diagnosis, and whether it does."""
-        named = {"data", "teacher", "student"} & self.config.keys()
-        held = {
+        """Return what must hold beyond the types of the fields, and whether it does."""
+        names = {"data", "teacher", "student"} & self.config.keys()
+        claims = {
             "config must hold seed, and data, teacher and student or none of them": (
-                "seed" in self.config and len(named) in (0, 3)
+                "seed" in self.config and len(names) in (0, 3)
             )
         }
         for name, space in (("teacher", self.teacher), ("student", self.student)):
             energy = space.intrinsic_dimension.cumulative_energy
-            held[f"{name} must hold a share of energy for each rank above 0"] = energy is None or _is_spectrum(energy)
-        return held
+            claims[f"{name} must hold a share of energy for each rank above 0"] = energy is None or _is_spectrum(energy)
+        return claims
 
 
 def _is_spectrum(energy: CumulativeEnergy) -> bool:
     shares = all(0 <= share <= 1 for share in energy.centered)
     return shares and 0 < len(energy.ranks) == len(energy.centered) and min(energy.ranks) > 0
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+    """Yield every number with its path, names and positions joined by dots; None is NaN."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _leaves(item, (*path, name))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _leaves(item, (*path, str(i)))
+    else:
+        yield ".".join(path), math.nan if value is None else float(value)

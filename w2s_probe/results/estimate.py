@@ -1,4 +1,4 @@
-"""Numbers with the limits of their intervals."""
+"""Numbers with the limits of their confidence intervals."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from w2s_probe.core.serialize import Mark
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A number with the limits of its interval; NaN where it is undefined.
+    """A number with the limits of its confidence interval; NaN where it is undefined.
 
     Parameters
     ----------
     value, low, high : float
-        The estimate and the limits of its interval, in the units of what is estimated.
+        Estimate and limits of its interval, in the unit of the estimated quantity.
     resolved : bool or None
-        Whether there is an answer; None where that is no question.
+        Whether the quantity can be estimated; None for quantities that always can.
     """
 
     value: float
@@ -27,20 +27,20 @@ class Estimate:
     resolved: Annotated[bool | None, Mark.UNLESS_NONE] = None
 
     def unresolved(self) -> Estimate:
-        """Return the same question with NaN for an answer."""
+        """Return an unresolved estimate, whose numbers are NaN."""
         return Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupEstimate:
-    """The score of one group.
+    """Score of one group.
 
     Parameters
     ----------
     value, low, high : float
-        The estimate and the limits of its interval.
+        Estimate and limits of its interval.
     n : float
-        Test rows of the group in each seed, on average.
+        Mean number of the group's test rows over seeds.
     """
 
     value: float
@@ -51,19 +51,19 @@ class GroupEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorstGroup:
-    """The score of the worst group, and which it is.
+    """Score and name of the worst group.
 
     Parameters
     ----------
     value : float
-        Score of the group that did worst; as an estimate of the score of the group that is worst it is too bad
-        by a little, the more the closer groups are.
+        Lowest observed score of a group (for errors: the highest). It is biased towards a worse score, more so
+        when the groups are close.
     low, high : float
-        Limits of an interval for the latter, which allow for the choice.
+        Limits of an interval for the score of the truly worst group; they account for having picked it.
     group : str
-        The group that did worst.
+        Group with this observed score.
     n : float
-        Its test rows in each seed, on average.
+        Mean number of its test rows over seeds.
     """
 
     value: float
@@ -75,14 +75,14 @@ class WorstGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriorMean:
-    """The mean score over groups with named weights.
+    """Mean score over groups, weighted by the groups' shares in a set of rows.
 
     Parameters
     ----------
     value, low, high : float
-        The estimate and the limits of its interval.
+        Estimate and limits of its interval.
     prior : str
-        Whose shares the weights are.
+        Set of rows whose shares are the weights.
     """
 
     value: float

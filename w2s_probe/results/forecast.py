@@ -1,9 +1,8 @@
-"""What a forecast expects: frozen numbers, as `results` holds measured ones."""
+"""The result of a forecast, as ``forecast --json`` prints it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -16,14 +15,14 @@ from w2s_probe.results.suspects import SuspectsFound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """A forecast difference: its interval, and that of what a test set will show.
+    """A forecast difference with two intervals: of its expectation, and of its value on a test set.
 
     Parameters
     ----------
     value, low, high : float
         Expected difference and its interval.
     resolved : bool
-        Whether the interval leaves out 0.
+        Whether the interval excludes 0.
     low_observed, high_observed : float
         Interval of the difference on a test set of ``--n-test`` rows.
     """
@@ -38,16 +37,16 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastPoint:
-    """The forecast at other sizes.
+    """Forecast at one pair of sizes.
 
     Parameters
     ----------
     n, N : int
         Labeled rows, and rows of the pool.
     gain, teacher, student, baseline : Estimate
-        On the main score.
+        Expected values on the main score.
     measured : bool
-        Whether heads of these sizes were looked at; else extrapolated.
+        Whether heads were fitted at these sizes; otherwise the values are extrapolated.
     """
 
     n: int
@@ -61,15 +60,15 @@ class ForecastPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needed:
-    """Sizes at which the answer would resolve or change; None if it does not within 100 times as many.
+    """Sizes at which the answer would resolve or change; None if it does not within 100 times the present size.
 
     Parameters
     ----------
     n : int or None
-        Labels: until the gain's interval leaves out 0; where it does already, until student minus
-        baseline changes its sign.
+        Labels at which the gain's interval would exclude 0; if it already does, labels at which student minus
+        baseline would change its sign.
     N : int or None
-        Pseudolabels: until student minus baseline changes its sign.
+        Pseudolabels at which student minus baseline would change its sign.
     """
 
     n: int | None
@@ -78,16 +77,16 @@ class Needed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misfit:
-    """The gain in squared error, taken apart; exact on the labeled rows, with held-out predictions.
+    """The gain in squared error as a sum of two parts, from held-out predictions on the labeled rows.
 
     Parameters
     ----------
     misfit : float
         Mean squared difference of student and teacher, which needs no label.
     correction : float
-        Twice the mean of (teacher - student)(student - label): what the label-free form leaves out.
+        Twice the mean of (teacher - student)(student - label), the part that needs labels.
     gain : float
-        Their sum: the teacher's squared error minus the student's.
+        Misfit plus correction: the teacher's squared error minus the student's.
     """
 
     misfit: float
@@ -97,14 +96,14 @@ class Misfit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherScore:
-    """The forecast on a score where less is better.
+    """Forecast on a score where less is better.
 
     Parameters
     ----------
     teacher, student, baseline : Estimate
-        Of each system.
+        Expected score of each system.
     gain, versus_baseline : Estimate
-        Student minus teacher, and minus baseline: below 0 is better.
+        Student minus teacher, and student minus baseline; below 0 the student is better.
     """
 
     teacher: Estimate
@@ -116,40 +115,42 @@ class OtherScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What weak-to-strong is expected to do, for one teacher and one student.
+    """Forecast for one teacher and one student.
 
     Parameters
     ----------
     teacher_backbone, student_backbone : str
-        Names of the features.
+        Names of the backbones.
     score : str
         Main score.
     n, N, n_test : int
-        Labeled rows, rows of the pool, rows of the test set to be forecast.
+        Labeled rows, rows of the pool, rows of the test set.
     gain, versus_baseline : Outlook
-        Student minus teacher, and minus baseline.
+        Student minus teacher, and student minus baseline.
     teacher, student, baseline, ceiling : Estimate
-        The four systems; the ceiling is extrapolated from the baseline's curve.
-    pgr, opr : Estimate
-        As in `run`.
+        Expected scores; the ceiling is extrapolated from the baseline's curve.
+    pgr : Estimate
+        Expected fraction of the teacher-to-ceiling gap recovered.
+    opr : Estimate
+        Expected error of the baseline over the student's.
     others : mapping of score to OtherScore
-        Brier score, or squared error.
+        Forecast of the Brier score, or of the squared error.
     curve : tuple of ForecastPoint
-        By n at the full N, then by N at the full n.
+        Points over n at the full N, then points over N at the full n.
     needed : Needed
         Sizes at which the answer would resolve or change.
     misfit : Misfit
-        The gain in squared error, taken apart.
+        Parts of the gain in squared error.
     representation_gap : float
-        Label-free competitor (Xue, Li and Mirzasoleiman 2025): smaller promises more.
+        Label-free predictor (Xue, Li and Mirzasoleiman 2025); the smaller, the better a student it predicts.
     alphas : mapping of system to float
         Strengths of the heads.
     verdict : Verdict
-        In words.
+        The answer in words.
     error_parts : ErrorParts or None
-        What the student's squared error is made of; for ridge heads on soft pseudolabels.
+        Parts of the student's squared error; for ridge heads on soft pseudolabels.
     notes : tuple of str
-        What is right but surprising.
+        Warnings about results that are right but surprising.
     """
 
     teacher_backbone: str
@@ -186,15 +187,15 @@ class ForecastResult(Printed):
     config : mapping
         Every setting.
     fingerprint : str
-        Hash of settings, features, rows and labels.
+        Hash of settings, features, rows and labels; equal for the same question.
     level : float
         Level of the intervals.
     best : Forecast
         The pair with the largest expected gain.
     pairs : tuple of Forecast, or None
-        All pairs by expected gain; None for a single one.
+        All pairs by expected gain; None for a single pair.
     suspects : SuspectsFound or None
-        The pool's likely minority as the best pair shows it; None if it was not asked for.
+        The pool's likely minority by the best pair; None without ``--suspects``.
     """
 
     config: Annotated[Mapping[str, Any], Keys("teacher", "student", "pool", "dtype", DataConfig, W2SConfig)]
@@ -204,8 +205,19 @@ class ForecastResult(Printed):
     pairs: Annotated[tuple[Forecast, ...] | None, Mark.UNLESS_NONE] = None
     suspects: Annotated[SuspectsFound | None, Mark.UNLESS_NONE] = None
 
+    def to_record(self) -> Iterator[dict[str, Any]]:
+        """Yield tidy rows: gain, teacher, student and baseline of each pair at each point of its curve."""
+        for pair in self.pairs or (self.best,):
+            names = {"teacher": pair.teacher_backbone, "student": pair.student_backbone, "metric": pair.score}
+            for point in pair.curve:
+                sizes = {"n": point.n, "N": point.N, "measured": point.measured}
+                for name in ("gain", "teacher", "student", "baseline"):
+                    estimate: Estimate = getattr(point, name)
+                    limits = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+                    yield {**names, **sizes, "what": name, **limits}
+
     def conditions(self) -> Mapping[str, bool]:
-        """Return what else must hold of a forecast, and whether it does."""
+        """Return what must hold beyond the types of the fields, and whether it does."""
         pairs = self.pairs or (self.best,)
         points = [point for pair in pairs for point in pair.curve]
         return {
@@ -223,26 +235,21 @@ class ForecastResult(Printed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorPart:
-    """One part of the expected error, and the size at which it would be half as large.
+    """One part of the expected squared error, and the sizes that would halve it.
 
     Parameters
     ----------
     value : float
         Mean square.
     n_to_halve : float
-        Labeled rows that would halve it with the pool as it is; infinite if none would.
+        Labeled rows that would halve the part with the pool unchanged; infinite if no number would.
     N_to_halve : float
-        Rows of the pool that would, with the labels as they are.
+        Rows of the pool that would halve the part with the labels unchanged; infinite if no number would.
     """
 
     value: float
     n_to_halve: float
     N_to_halve: float
-
-    def to_dict(self) -> dict[str, float | None]:
-        """Return plain values, infinite or undefined as None."""
-        values = {"value": self.value, "n_to_halve": self.n_to_halve, "N_to_halve": self.N_to_halve}
-        return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,16 +259,16 @@ class ErrorParts:
     Parameters
     ----------
     inherited : ErrorPart
-        Variance of the teacher in directions that the student holds, too; more labels lower it.
+        Variance of the teacher in directions that the student's features contain; more labels lower it.
     reduced : ErrorPart
-        What is left of the teacher's variance in other directions; more labels or a larger pool lower it.
+        What remains of the teacher's variance in other directions; more labels or a larger pool lower it.
     bias : ErrorPart
-        The rest of the squared error, NaN if that was not given: misfit of both heads at these strengths.
+        Squared error minus variance, from the misfit of both heads at these strengths; NaN without a squared error.
     teacher_variance : float
-        The teacher's own variance on fresh points, all of it.
+        Whole variance of the teacher on fresh points.
     correlation_dimension : float
-        Sum of squared canonical correlations weighted by where the teacher's variance is:
-        the share of it that the student holds, times the teacher's degrees of freedom.
+        Sum of squared canonical correlations, weighted by the teacher's variance in each direction:
+        the share of this variance in the student's features, times the teacher's degrees of freedom.
     """
 
     inherited: ErrorPart
@@ -274,13 +281,3 @@ class ErrorParts:
     def variance(self) -> float:
         """Variance of the student on fresh points."""
         return self.inherited.value + self.reduced.value
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all numbers as plain values."""
-        return {
-            "inherited": self.inherited.to_dict(),
-            "reduced": self.reduced.to_dict(),
-            "bias": self.bias.to_dict(),
-            "teacher_variance": self.teacher_variance,
-            "correlation_dimension": self.correlation_dimension,
-        }

@@ -1,4 +1,4 @@
-"""What an experiment found: frozen numbers with the configuration inside."""
+"""The result of a run, with its configuration, as ``run --json`` prints it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,37 @@ from w2s_probe.core.serialize import SCHEMA, Keys, Mark, Printed, plain
 from w2s_probe.results.estimate import Estimate, GroupEstimate, PriorMean, WorstGroup
 from w2s_probe.results.suspects import SuspectsFound
 
+COLUMNS: dict[str, type] = {
+    "seed": int,
+    "part": str,
+    "system": str,
+    "strategy": str,
+    "metric": str,
+    "group": str,
+    "value": float,
+    "n": int,
+    "n_labeled": int,
+    "n_unlabeled": int,
+}
 Scores = Annotated[Mapping[str, Estimate], Keys("accuracy", "brier", "log_loss", "ece", "r2", "squared_error")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemResult:
-    """What one fitted system scores, on all test rows and by group.
+    """Scores of one fitted system, on all test rows and by group.
 
     Parameters
     ----------
     scores : mapping of score to Estimate
-        On all test rows.
+        Scores on all test rows.
     worst_group_accuracy : WorstGroup or None
-        Accuracy of the worst group; None without groups.
+        Accuracy of the worst group; None without groups, and for regression.
     worst_group_squared_error : WorstGroup or None
-        The same for regression.
+        Squared error of the worst group; None without groups, and for classification.
     mean_over_groups : Estimate or None
-        Mean over groups, each with the same weight.
+        Mean over groups with equal weights.
     prior_mean_over_groups : PriorMean or None
-        Mean over groups, each with its share of all rows of the data.
+        Mean over groups, weighted by their shares of all rows of the data.
     groups : mapping of group to GroupEstimate, or None
         Accuracy, or squared error, of each group that has test rows.
     """
@@ -45,24 +57,24 @@ class SystemResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which pseudolabels a strategy kept, averaged over seeds.
+    """Pseudolabels that a strategy kept, averaged over seeds.
 
     Parameters
     ----------
     kept : float
-        Rows of the pool the student was trained on.
+        Rows of the pool that the student was trained on.
     fraction : float
-        The same as a fraction of the pool.
+        These rows as a fraction of the pool.
     rule : str
-        How they were chosen.
+        Rule by which the rows were chosen.
     label_precision : float
         Fraction of the kept pseudolabels that are true; NaN for regression.
     class_mix : mapping of class to fraction
-        Pseudolabel classes among the kept rows.
+        Share of each pseudolabel class among the kept rows.
     group_mix : mapping of group to fraction, or None
-        Groups among the kept rows, those of the true labels; None without groups.
+        Share of each group among the kept rows, by the true labels; None without groups.
     conflicting : float or None
-        Fraction of the kept rows that conflict with what is usual for their label; None without a cue.
+        Share of the kept rows whose group value is not the usual value of their label; None without a cue.
     """
 
     kept: float
@@ -76,24 +88,24 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoveragePoint:
-    """A strategy's student if it had kept another fraction of the pool.
+    """A strategy's student when another fraction of the pool is kept.
 
     Parameters
     ----------
     keep : float
-        Fraction kept.
+        Fraction of the pool that is kept.
     accuracy : Estimate
-        On all test rows.
+        Accuracy on all test rows.
     control : Estimate
-        Accuracy of a student of as many rows drawn at random, class by class.
+        Accuracy of a student trained on the same number of rows, drawn at random within each class.
     label_precision : float
         Fraction of the kept pseudolabels that are true.
     worst_group_accuracy : WorstGroup or None
-        Of the student; None without groups.
+        Accuracy of the student's worst group; None without groups.
     control_worst_group_accuracy : WorstGroup or None
-        Of the control.
+        Accuracy of the control's worst group; None without groups.
     conflicting : float or None
-        As in `Selection`.
+        Share of the kept rows whose group value is not the usual value of their label; None without a cue.
     """
 
     keep: float
@@ -107,40 +119,41 @@ class CoveragePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudentResult(SystemResult):
-    """One strategy's student beside its teacher, the baseline and the ceiling.
+    """Scores of one strategy's student, and its comparison with teacher, baseline and ceiling.
 
     Parameters
     ----------
     scores, worst_group_accuracy, worst_group_squared_error, mean_over_groups, prior_mean_over_groups, groups
-        As for every system.
+        Scores, as in `SystemResult`.
     gain : Estimate
         Student minus teacher on the main score.
     pgr : Estimate
         Fraction of the teacher-to-ceiling gap recovered; NaN unless that gap is resolved.
     opr : Estimate
-        Baseline's error over the student's; above 1 weak-to-strong beats using the labels directly.
+        Baseline's error over the student's; above 1 weak-to-strong is better than using the labels directly.
     versus_baseline : Estimate
         Student minus baseline on the main score.
     agreement : Estimate
         Fraction of rows where student and teacher decide alike; for regression the R² of the student's
         predictions around the teacher's.
     error_imitation : mapping of str to Estimate
-        The same among rows where the teacher is right, and where it is wrong; for regression, under
+        Agreement among rows where the teacher is right, and among rows where it is wrong; for regression, under
         ``teacher_error``, the slope of the student's errors on the teacher's.
     selection : Selection
-        The pseudolabels it was trained on.
+        The pseudolabels that the student was trained on.
     pgr_worst_group : Estimate or None
         PGR between the worst groups of teacher, student and ceiling; None without groups.
     pgr_groups : mapping of group to Estimate, or None
         PGR of each group.
     versus_vanilla : mapping of score to Estimate, or None
-        This student minus the plain one, if that was asked for too, with its worst group's accuracy.
+        This student minus the student of `vanilla`, also in worst-group accuracy; None if `vanilla` was not run.
     versus_control : mapping of score to Estimate, or None
-        This student minus its control.
+        This student minus its control, also in worst-group accuracy.
     control : StudentResult or None
-        The student of as many pseudolabels drawn at random, class by class; None where all were kept.
+        A student trained on the same number of pseudolabels, drawn at random within each class; None where all
+        pseudolabels were kept.
     coverage : tuple of CoveragePoint, or None
-        The student at other fractions kept; None where nothing was selected.
+        The student at other kept fractions; None where all pseudolabels were kept.
     """
 
     gain: Estimate
@@ -160,16 +173,16 @@ class StudentResult(SystemResult):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the numbers say, and what to do.
+    """Whether weak-to-strong helps, and what to do.
 
     Parameters
     ----------
     call : {"helps", "hurts", "unresolved"}
-        From the interval of the gain.
+        Answer by the interval of the gain.
     recommend : {"weak_to_strong", "labels_directly", "unresolved"}
-        From the interval of student minus baseline.
+        Recommendation by the interval of student minus baseline.
     advice : str
-        The same in one or two sentences.
+        Answer and recommendation in one or two sentences.
     """
 
     call: Literal["helps", "hurts", "unresolved"]
@@ -179,7 +192,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReliabilityBin:
-    """Test rows of all seeds whose top probability lies in one of 15 bins of equal width.
+    """Test rows of all seeds with a top probability in one of 15 bins of equal width.
 
     Parameters
     ----------
@@ -188,9 +201,9 @@ class ReliabilityBin:
     confidence : float
         Mean top probability of the rows.
     accuracy : float
-        Fraction of the rows decided rightly.
+        Fraction of the rows with a right decision.
     rows : int
-        How many there are, at least 1.
+        Number of rows, at least 1.
     """
 
     bin: int
@@ -201,14 +214,14 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
-    """The four systems on the main score at other sizes, the first strategy's student among them.
+    """The four systems on the main score at one pair of sizes; the student is that of the first strategy.
 
     Parameters
     ----------
     n, N : int
         Labeled rows, and rows of the pool.
     teacher, student, baseline, ceiling : Estimate
-        Their main score.
+        Main score of each system.
     gain, versus_baseline : Estimate
         Student minus teacher, and student minus baseline.
     """
@@ -225,16 +238,16 @@ class CurvePoint:
 
 @dataclass(frozen=True, kw_only=True)
 class W2SResult(Printed):
-    """Everything one run found, ready to print, plot and save.
+    """Result of a run: scores of all systems, comparisons, verdict.
 
     Parameters
     ----------
     config : mapping
-        Every setting with the sizes as drawn.
+        Every setting, with the sizes that were drawn.
     fingerprint : str
         Hash of settings, features, labels and splits: equal for the same question.
     score : str
-        Main score, of which `gain` and `pgr` speak.
+        Main score, on which `gain` and `pgr` are computed.
     level : float
         Level of the intervals.
     n_test : int
@@ -248,20 +261,19 @@ class W2SResult(Printed):
     systems : mapping
         Scores of teacher, baseline and ceiling.
     students : mapping of strategy to StudentResult
-        In the order asked for.
+        Scores and comparisons of each strategy's student, in the order of ``--strategy``.
     verdict : Verdict
-        Of the first strategy.
+        Answer for the first strategy.
     notes : tuple of str
-        What is right but surprising, one sentence each.
+        Warnings about results that are right but surprising, one sentence each.
     reliability : mapping of system or strategy to tuple of ReliabilityBin
         Calibration of each system, bins with rows only; empty for regression.
     curve : tuple of CurvePoint, or None
-        Smaller sizes, by n and then N, with the run itself; None if they were not asked for.
+        Smaller sizes, by n and then N, and the run's own; None without ``--curve``.
     suspects : SuspectsFound or None
-        The pool's likely minority; None if it was not asked for.
+        The pool's likely minority; None without ``--suspects``.
     cells : tuple of dict
-        Tidy rows (seed, part, system, strategy, metric, group, value, n, n_labeled, n_unlabeled);
-        they go into their own file and are no part of `to_dict`.
+        Tidy rows with the keys of `COLUMNS`; they go into ``results.parquet`` and are not in `to_dict`.
     """
 
     config: Annotated[Mapping[str, Any], Keys("teacher", "student", "dtype", DataConfig, W2SConfig)]
@@ -287,7 +299,7 @@ class W2SResult(Printed):
 
     @classmethod
     def from_json(cls, text: str) -> W2SResult:
-        """Return the result that `to_json` described, as `from_dict` does.
+        """Return the result from the text of `to_json`.
 
         Parameters
         ----------
@@ -301,29 +313,29 @@ class W2SResult(Printed):
         yield from self.cells
 
     def conditions(self) -> Mapping[str, bool]:
-        """Return what else must hold of a result, and whether it does."""
+        """Return what must hold beyond the types of the fields, and whether it does."""
         sizes = {"n_labeled": int, "n_unlabeled": int, "head": str, "ceiling": str}
-        named = {"data", "teacher", "student"}
-        scored = [each.scores for each in (*self.systems.values(), *self.students.values())]
+        names = {"data", "teacher", "student"} & self.config.keys()
+        systems = [system.scores for system in (*self.systems.values(), *self.students.values())]
         imitations: dict[str, set[str]] = {"accuracy": {"teacher_right", "teacher_wrong"}, "r2": {"teacher_error"}}
         return {
             "config must hold n_labeled, n_unlabeled, head and ceiling": all(
                 type(self.config.get(name)) is kind for name, kind in sizes.items()
             ),
-            "config must name data, teacher and student, or none of them": len(named & self.config.keys()) in (0, 3),
+            "config must name data, teacher and student, or none of them": len(names) in (0, 3),
             "systems must be teacher, baseline and ceiling": list(self.systems) == ["teacher", "baseline", "ceiling"],
             "students must be at least one": bool(self.students),
             "seeds must be at least one": bool(self.seeds),
             "score must be accuracy or r2": self.score in ("accuracy", "r2"),
             "every system must have the same scores": all(
-                scores.keys() == scored[0].keys() and {self.score, "brier", "squared_error"} & scores.keys()
-                for scores in scored
+                scores.keys() == systems[0].keys() and {self.score, "brier", "squared_error"} & scores.keys()
+                for scores in systems
             ),
             "error_imitation must say teacher_right and teacher_wrong, or teacher_error": all(
                 set(student.error_imitation) == imitations.get(self.score) for student in self.students.values()
             ),
             "reliability must hold bins with rows": all(
-                bins and all(each.rows > 0 and 0 <= each.confidence <= 1 and 0 <= each.accuracy <= 1 for each in bins)
+                bins and all(row.rows > 0 and 0 <= row.confidence <= 1 and 0 <= row.accuracy <= 1 for row in bins)
                 for bins in self.reliability.values()
             ),
             "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in self.curve or ()),

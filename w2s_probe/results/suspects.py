@@ -1,10 +1,10 @@
-"""What a search for suspects is asked and what it finds: frozen numbers, arrays elsewhere."""
+"""Settings and result of the search for suspects: pool rows on which the student probably errs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.serialize import Mark
@@ -12,20 +12,20 @@ from w2s_probe.core.serialize import Mark
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspectsConfig:
-    """How many rows are suspected, and how they are shown.
+    """Number of suspected rows, and size of the summary.
 
     Parameters
     ----------
     fraction : float
-        Of the pool, the rows with the largest calibrated error, in (0, 1].
+        Share of the pool that is suspected: the rows with the largest calibrated error; in (0, 1].
     clusters : int
-        Clusters of the suspected rows, at most.
+        Largest number of clusters of the suspected rows.
     pool_clusters : int
-        Clusters of the whole pool, at most.
+        Largest number of clusters of the whole pool.
     examples : int
-        Most central rows shown of each cluster.
+        Number of examples of each cluster, the most central rows.
     words : int
-        Distinctive words shown of each cluster, where rows are texts.
+        Number of distinctive words of each cluster, where rows are texts.
     """
 
     fraction: float = 0.1
@@ -43,10 +43,6 @@ class SuspectsConfig:
                 msg = f"{name} must be at least 1: got {getattr(self, name)}. Give a larger number."
                 raise ConfigError(msg)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as plain values."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspectExample:
@@ -55,15 +51,15 @@ class SuspectExample:
     Parameters
     ----------
     id : str
-        Of the row.
+        Id of the row.
     row : int
-        Its position in the table.
+        Position of the row in the table.
     error : float
-        Calibrated probability that the student errs on it.
+        Calibrated probability that the student errs on the row.
     pseudolabel, decision : str
-        Class that the teacher gives it, and class that the student decides on.
+        Class predicted by the teacher, and class predicted by the student.
     text : str or None
-        Its text in one short line; None where rows are no texts.
+        The row's text in one short line; None where rows are not texts.
     """
 
     id: str
@@ -76,14 +72,14 @@ class SuspectExample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistinctiveWord:
-    """A word that a cluster's texts hold more often than the rest of the pool.
+    """A word that is more frequent in a cluster's texts than in the rest of the pool.
 
     Parameters
     ----------
     word : str
-        In lower case.
+        The word in lower case.
     share, elsewhere : float
-        Fraction of the cluster's texts that hold it, and of the pool's other texts.
+        Fraction of the cluster's texts with the word, and fraction of the pool's other texts with it.
     """
 
     word: str
@@ -98,17 +94,17 @@ class SuspectCluster:
     Parameters
     ----------
     size : int
-        Rows.
+        Number of rows.
     error : float
-        Mean calibrated probability that the student errs on them.
+        Mean calibrated probability that the student errs on a row.
     disagreement : float
-        Fraction of them on which student and teacher decide differently.
+        Fraction of rows on which student and teacher decide differently.
     pseudolabels, decisions : mapping of class to fraction
-        Classes that the teacher gives them, and that the student decides on.
+        Shares of the classes predicted by the teacher, and by the student.
     examples : tuple of SuspectExample
-        The most central rows, the nearest to the cluster's mean first.
+        The rows nearest to the cluster's mean, the nearest first.
     words : tuple of DistinctiveWord, or None
-        The most distinctive first; None where rows are no texts.
+        Distinctive words, the most distinctive first; None where rows are not texts.
     """
 
     size: int
@@ -122,33 +118,33 @@ class SuspectCluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspects:
-    """The likely minority of a pool without labels and groups, as one split's labels show it.
+    """The likely minority of a pool without labels and groups, found from one split's labeled rows.
 
     Parameters
     ----------
     seed : int
         Seed of the split.
     resolved : bool
-        Whether there is a ranking; without one, `notes` says why, and there are no clusters.
+        Whether the pool could be ranked; if not, `notes` gives the reason and there are no clusters.
     n, N : int
         Labeled rows, and rows of the pool.
     labeled_error : float
-        Fraction of the labeled rows on which the student errs that was fitted without their labels.
+        Fraction of the labeled rows on which the student errs, by held-out predictions.
     pool_error : float
-        Mean calibrated error of the pool; too small if the pool has more of the minority than the labeled
-        rows it was calibrated on.
+        Mean calibrated error of the pool; too small if the minority's share is larger in the pool than in the
+        labeled rows.
     suspected : int
-        Rows suspected: those with the largest calibrated error.
+        Number of suspected rows, those with the largest calibrated error.
     suspected_error : float
-        Their mean calibrated error.
+        Mean calibrated error of the suspected rows.
     student_margin, teacher_margin : float
-        Log-odds of an error that a margin adds when it grows by its standard deviation on the labeled rows.
+        Change of the log-odds of an error when a margin grows by its standard deviation on the labeled rows.
     clusters : tuple of SuspectCluster
-        Of the suspected rows, by mean calibrated error.
+        Clusters of the suspected rows, by mean calibrated error.
     pool_clusters : tuple of SuspectCluster
-        Of the whole pool, by mean calibrated error.
+        Clusters of the whole pool, by mean calibrated error.
     notes : tuple of str
-        What is right but surprising.
+        Warnings about results that are right but surprising.
     """
 
     seed: int
@@ -168,11 +164,11 @@ class Suspects:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedSuspects:
-    """What one split's suspects are, where the minority and the student's errors are known.
+    """Comparison of one split's suspects with the true minority and the student's true errors.
 
-    A lift is the minority's share among as many rows as are suspected over its share of the pool;
-    NaN without a ranking, or in a pool without a minority. Where a cluster is only partly among those
-    rows, the part counts with the whole cluster's share.
+    A lift is the minority's share among the suspected rows over its share of the pool; NaN without a ranking,
+    or in a pool without a minority. To rank whole clusters, rows are taken cluster by cluster up to the number of
+    suspected rows; of the last cluster only a part is taken, which counts with the whole cluster's share.
 
     Parameters
     ----------
@@ -183,13 +179,12 @@ class JudgedSuspects:
     clusters : float
         Lift of whole clusters, in the order of their mean calibrated error.
     oracle_clusters : float
-        Lift of whole clusters, in the order of their true error: what ranking them could give at its best,
-        as nobody knows that order without labels.
+        Lift of whole clusters, in the order of their true error: an upper bound, since this order needs labels.
     auc : float
-        Probability that a row on which the student errs has a larger calibrated error than one on which
-        it does not, ties by half; NaN if it errs on none or on all.
+        Probability that a row on which the student errs has a larger calibrated error than a row on which
+        it does not, ties counted by half; NaN if the student errs on no row or on all.
     pool_error, suspected_error : float
-        Fraction on which the student errs, of the pool and of the suspected rows.
+        Fraction of the pool, and of the suspected rows, on which the student errs.
     """
 
     base_rate: float
@@ -208,9 +203,9 @@ class Lift:
     Parameters
     ----------
     value, low, high : float
-        Mean and the limits of its t interval; both NaN from fewer than two seeds.
+        Mean and limits of its t interval; the limits are NaN with fewer than two seeds.
     twice : float
-        Fraction of seeds whose lift is at least 2.
+        Fraction of seeds with a lift of at least 2.
     """
 
     value: float
@@ -221,25 +216,25 @@ class Lift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspectsOverSeeds:
-    """What the suspects of several splits of one table are.
+    """Comparison of the suspects with the true minority, over several splits of one table.
 
     The intervals cover the expected lift over further draws of labeled rows and pool from this table.
-    Seeds share its rows, so that they say less about another table.
+    Seeds share the table's rows, so that the intervals are too narrow for another table.
 
     Parameters
     ----------
     level : float
         Level of the intervals.
     seeds : int
-        Splits with a lift; others are left out of every mean.
+        Number of splits with a lift; the other splits are left out of every mean.
     unresolved : int
-        Splits left out.
+        Number of splits left out.
     base_rate : float
         Mean share of the minority in the pool.
     rows, clusters, oracle_clusters : Lift
-        As in `JudgedSuspects`.
+        Mean of each lift of `JudgedSuspects`.
     auc, pool_error, suspected_error : float
-        Means, those of `JudgedSuspects`.
+        Mean of each number of `JudgedSuspects`.
     """
 
     level: float
@@ -261,9 +256,9 @@ class SuspectsFound:
     Parameters
     ----------
     first : Suspects
-        Those of its first split, by name.
+        Suspects of the first split.
     judged : SuspectsOverSeeds or None
-        What the suspects of all splits are, where the minority is known.
+        Comparison with the true minority over all splits; None where the minority is unknown.
     """
 
     first: Suspects

@@ -1,4 +1,4 @@
-"""What a sweep found, as ``sweep --json`` prints it."""
+"""The result of a sweep, as ``sweep --json`` prints it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from w2s_probe.results.estimate import Estimate, WorstGroup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backbones:
-    """The axes of a sweep that are no settings of a run: every teacher is paired with every student.
+    """Backbones of a sweep; every teacher is paired with every student.
 
     Parameters
     ----------
@@ -27,24 +27,24 @@ class Backbones:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepPoint:
-    """One point of the grid and one strategy, all seeds together.
+    """One point of the grid and one strategy, over all seeds.
 
     Parameters
     ----------
     teacher_backbone, student_backbone : str
-        The pair.
+        Backbones of the pair.
     head : str
         Kind of the heads.
     n, N : int
         Labeled rows, and rows of the pool, at the first seed.
     eta_labeled, eta_unlabeled : float or None
-        Fractions of conflicting rows that were asked for; None is the data's own.
+        Fractions of conflicting rows that were set; None is the data's own fraction.
     teacher_alpha, student_alpha : float or None
-        Strengths that were given; None where they were chosen.
+        Strengths that were set; None where they were chosen from the data.
     strategy : str
-        How the student learned.
+        Strategy of the student.
     teacher, student, baseline, ceiling : Estimate
-        Their main score.
+        Main score of each system.
     gain : Estimate
         Student minus teacher.
     pgr : Estimate
@@ -54,9 +54,9 @@ class SweepPoint:
     worst_groups : mapping of system to WorstGroup, or None
         Accuracy of the worst group of teacher, student, baseline and ceiling; None without groups or classes.
     pgr_worst_group : Estimate or None
-        PGR between the worst groups.
+        PGR between the worst groups; None without groups or classes.
     worst_group_gain : Estimate or None
-        Accuracy of the student's worst group minus that of the teacher's.
+        Worst-group accuracy of the student minus that of the teacher; None without groups or classes.
     """
 
     teacher_backbone: str
@@ -87,28 +87,28 @@ class SweepPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EtaContrast:
-    """What more conflicting labeled rows change while pool and test rows stay: the axis' end minus its beginning.
+    """Effect of `eta_labeled`: result at its largest value minus at its smallest, same pool and test rows.
 
     Parameters
     ----------
     teacher_backbone, student_backbone : str
-        The pair.
+        Backbones of the pair.
     head : str
         Kind of the heads.
     n, N : int
-        Sizes of both points.
+        Labeled rows, and rows of the pool, of both points.
     teacher_alpha, student_alpha : float or None
-        Strengths that were given; None where they were chosen.
+        Strengths that were set; None where they were chosen from the data.
     strategy : str
-        How the students learned.
+        Strategy of the students.
     eta_unlabeled : float or None
-        Of both points.
+        Fraction of conflicting rows in the pool of both points; None is the data's own fraction.
     from_eta_labeled, to_eta_labeled : float
         Smallest and largest fraction of the axis.
     teacher, student, baseline : Estimate
         Change of the main score, paired by seed and test row.
     gain : Estimate
-        Change of the gain, paired.
+        Change of the gain, paired by seed and test row.
     worst_groups : mapping of system to Estimate, or None
         Change of the worst group's accuracy of teacher, student and baseline; None without groups.
     """
@@ -135,16 +135,16 @@ class EtaContrast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TheoryPoint:
-    """Risks that the theory expects at one pair of fractions.
+    """Risks by the theory at one pair of fractions.
 
     Parameters
     ----------
     eta_labeled, eta_unlabeled : float or None
-        Fractions of conflicting rows; None is the data's own.
+        Fractions of conflicting rows; None is the data's own fraction.
     teacher, student : float
         Excess squared errors in units of noise variance times core dimension over n.
     gain : float
-        What of the teacher's excess its student lacks, (teacher - student) / teacher.
+        Share of the teacher's excess that the student avoids, (teacher - student) / teacher.
     """
 
     eta_labeled: float | None
@@ -156,18 +156,18 @@ class TheoryPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairTheory:
-    """What the theory of spurious correlations expects of a pair, from second moments of all rows' features.
+    """Theory of spurious correlations for one pair, from second moments of all rows' features.
 
     Parameters
     ----------
     teacher_backbone, student_backbone : str
-        The pair.
+        Backbones of the pair.
     separation_teacher, separation_student : float
-        How far apart agreeing and conflicting rows are in each space, in standard deviations.
+        Distance of the means of agreeing and conflicting rows along each space's cue feature, in standard deviations.
     correlation : float
-        Of what both spaces say of the cue, within groups.
+        Correlation of the two spaces' cue features within groups.
     points : tuple of TheoryPoint
-        In the order of the axes.
+        Risks at each pair of fractions, in the order of the axes.
     """
 
     teacher_backbone: str
@@ -180,12 +180,12 @@ class PairTheory:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepResult(Printed):
-    """What a sweep found.
+    """Result of a sweep: points of the grid, contrasts and theory.
 
     Parameters
     ----------
     config : mapping
-        The axes, and what all cells share.
+        The axes, and the settings of all cells.
     score : str
         Main score.
     level : float
@@ -195,19 +195,19 @@ class SweepResult(Printed):
     classes : tuple of str, or None
         Names of the classes.
     cells : int
-        Points of the grid times seeds; strengths count, strategies do not.
+        Points of the grid times seeds; strengths are counted as points, strategies are not.
     rows : int
         Rows of the tidy table.
     points : tuple of SweepPoint
-        In the order of the axes.
+        Scores and comparisons at each point of the grid, in the order of the axes.
     contrasts : tuple of EtaContrast
-        What `eta_labeled` changes at each `eta_unlabeled`; empty unless there are several.
+        Effect of `eta_labeled` at each `eta_unlabeled`; empty unless `eta_labeled` has several values.
     theory : tuple of PairTheory
-        Expectations beside the points; empty unless there are several fractions of conflicting rows.
+        Theory for each pair; empty unless there are several fractions of conflicting rows.
     notes : tuple of str
-        What is right but surprising, one sentence each.
+        Warnings about results that are right but surprising, one sentence each.
     table : mapping of column to list
-        The tidy table; it goes into its own file and is no part of ``--json``.
+        The tidy table; it goes into ``results.parquet`` and is not in ``--json``.
     """
 
     config: Annotated[Mapping[str, Any], Keys(Backbones, DataConfig, SweepConfig)]
@@ -224,14 +224,14 @@ class SweepResult(Printed):
     table: Annotated[Mapping[str, list[Any]], Mark.HIDDEN] = field(default_factory=dict, repr=False, compare=False)
 
     def conditions(self) -> Mapping[str, bool]:
-        """Return what else must hold of a sweep, and whether it does."""
+        """Return what must hold beyond the types of the fields, and whether it does."""
         worst = [set(point.worst_groups) for point in self.points if point.worst_groups is not None]
-        worst += [set(each.worst_groups) for each in self.contrasts if each.worst_groups is not None]
+        worst += [set(change.worst_groups) for change in self.contrasts if change.worst_groups is not None]
         return {
             "score must be accuracy or r2": self.score in ("accuracy", "r2"),
             "points must not be empty": bool(self.points),
             "worst_groups must hold teacher, student and baseline": all(
-                {"teacher", "student", "baseline"} <= one for one in worst
+                {"teacher", "student", "baseline"} <= systems for systems in worst
             ),
             "sizes must be above 0": all(min(point.n, point.N) > 0 for point in self.points),
         }

@@ -44,15 +44,15 @@ def test_every_number_is_there_with_labels() -> None:
 def test_without_labels_only_what_needs_them_is_missing() -> None:
     T, S, Y = data()
     found, labeled = diagnose(T, S, config=CONFIG), diagnose(T, S, targets=Y, config=CONFIG)
-    assert found.pair.teacher_error is None
-    assert found.pair.overlap_density is None
+    assert math.isnan(found.pair.teacher_error_energy.value)
+    assert math.isnan(found.pair.overlap_density.value)
     assert found.pair.correlation_dimension == labeled.pair.correlation_dimension
     assert found.pair.procrustes_chance == labeled.pair.procrustes_chance
-    assert found.teacher.twonn == labeled.teacher.twonn
+    assert found.teacher.intrinsic_dimension.twonn == labeled.teacher.intrinsic_dimension.twonn
     # half of the mean eigenvalue's energy is shrunk away where all eigenvalues are equal
-    assert diagnose(np.vstack([np.eye(4), -np.eye(4)] * 10), np.ones((80, 1)), config=CONFIG).teacher.ridge_df == (
-        pytest.approx(2)
-    )
+    assert diagnose(
+        np.vstack([np.eye(4), -np.eye(4)] * 10), np.ones((80, 1)), config=CONFIG
+    ).teacher.intrinsic_dimension.ridge_df == (pytest.approx(2))
 
 
 def test_a_few_labels_choose_the_strength_per_row() -> None:
@@ -61,7 +61,9 @@ def test_a_few_labels_choose_the_strength_per_row() -> None:
     some = diagnose(T, S, targets=Y[rows], labeled=rows, config=CONFIG)
     alone = diagnose(T[rows], S[rows], targets=Y[rows], config=CONFIG)
     assert some.n_labeled == 100
-    assert some.teacher.ridge_alpha == pytest.approx(4 * alone.teacher.ridge_alpha)
+    assert some.teacher.intrinsic_dimension.ridge_alpha == pytest.approx(
+        4 * alone.teacher.intrinsic_dimension.ridge_alpha
+    )
 
 
 def test_duplicates_are_dropped_and_counted() -> None:
@@ -69,7 +71,7 @@ def test_duplicates_are_dropped_and_counted() -> None:
     twice = np.r_[np.arange(400), [3, 3, 7]]
     found, once = diagnose(T[twice], S[twice], config=CONFIG), diagnose(T, S, config=CONFIG)
     assert (found.rows, found.sample, found.dropped_duplicates) == (403, 400, 3)
-    assert found.student.mle == once.student.mle
+    assert found.student.intrinsic_dimension.mle == once.student.intrinsic_dimension.mle
     assert found.pair.mutual_knn == once.pair.mutual_knn
 
 
@@ -77,9 +79,11 @@ def test_a_sample_is_drawn_by_seed() -> None:
     T, S, _ = data()
     found = [diagnose(T, S, config=DiagnoseConfig(sample=100, seed=seed)) for seed in (0, 0, 1)]
     assert found[0].sample == 100
-    assert found[0].teacher.twonn == found[1].teacher.twonn != found[2].teacher.twonn
-    assert found[0].pair.correlation_dimension is not None
-    assert found[2].pair.correlation_dimension is not None
+    assert (
+        found[0].teacher.intrinsic_dimension.twonn
+        == found[1].teacher.intrinsic_dimension.twonn
+        != found[2].teacher.intrinsic_dimension.twonn
+    )
     assert found[0].pair.correlation_dimension.value == pytest.approx(
         found[2].pair.correlation_dimension.value, rel=1e-12
     )
@@ -91,17 +95,17 @@ def test_a_constant_column_changes_nothing() -> None:
     after = diagnose(np.column_stack([T, np.full(400, 7.0)]), S, targets=Y, config=CONFIG)
     assert after.notes == ()
     assert after.pair.procrustes == pytest.approx(before.pair.procrustes, abs=1e-9)
-    assert after.teacher.twonn == pytest.approx(before.teacher.twonn, rel=1e-9)
-    assert after.teacher.spectral is not None
-    assert after.teacher.spectral.rank == 12
+    assert after.teacher.intrinsic_dimension.twonn == pytest.approx(before.teacher.intrinsic_dimension.twonn, rel=1e-9)
+    assert after.teacher.intrinsic_dimension.rank == 12
 
 
 def test_an_equal_teacher_leaves_the_student_alone() -> None:
     T, S, Y = data()
     before, after = diagnose(T, S, targets=Y, config=CONFIG), diagnose(T * 0 + 0.1, S, targets=Y, config=CONFIG)
-    assert after.student.spectral == before.student.spectral
-    assert after.student.ridge_df == before.student.ridge_df
-    assert after.teacher.spectral is None
+    assert after.student.intrinsic_dimension.energy99 == before.student.intrinsic_dimension.energy99
+    assert after.student.intrinsic_dimension.rank == before.student.intrinsic_dimension.rank
+    assert after.student.intrinsic_dimension.ridge_df == before.student.intrinsic_dimension.ridge_df
+    assert after.teacher.intrinsic_dimension.rank is None
     assert math.isnan(after.pair.procrustes)
     assert any("all 400 rows are equal" in note for note in after.notes)
     assert nulls(after.to_dict()["student"]) == {"twonn", "mle"}  # their rows are the pair's distinct ones
@@ -110,10 +114,9 @@ def test_an_equal_teacher_leaves_the_student_alone() -> None:
 def test_a_teacher_of_rank_one_breaks_nothing() -> None:
     T, S, Y = data()
     found = diagnose(T[:, :1] * np.ones(5), S, targets=Y, config=CONFIG)
-    assert found.teacher.spectral is not None
-    assert found.teacher.spectral.rank == 1
+    assert found.teacher.intrinsic_dimension.rank == 1
     assert len(found.pair.principal_angles) == 1
-    assert found.teacher.mle == pytest.approx(1, abs=0.2)
+    assert found.teacher.intrinsic_dimension.mle == pytest.approx(1, abs=0.2)
     assert found.notes == ()
 
 
@@ -140,8 +143,8 @@ def test_three_rows_still_answer() -> None:
 def test_regression_has_no_overlap_density() -> None:
     T, S, _ = data()
     found = diagnose(T, S, targets=S[:, :1], config=CONFIG)
-    assert found.pair.overlap_density is None
-    assert found.pair.teacher_error is not None
+    assert math.isnan(found.pair.overlap_density.value)
+    assert found.pair.teacher_error_energy.rows == 400
 
 
 def test_rows_must_fit() -> None:
@@ -167,7 +170,5 @@ def test_rotating_either_space_changes_no_neighbor() -> None:
     rng = np.random.default_rng(1)
     before, after = diagnose(T, S, config=CONFIG), diagnose(T @ rotation(12, rng), S @ rotation(20, rng), config=CONFIG)
     assert after.pair.mutual_knn == before.pair.mutual_knn
-    assert after.teacher.twonn == pytest.approx(before.teacher.twonn, rel=1e-8)
-    assert after.pair.representation_gap is not None
-    assert before.pair.representation_gap is not None
-    assert after.pair.representation_gap.value == pytest.approx(before.pair.representation_gap.value, abs=1e-8)
+    assert after.teacher.intrinsic_dimension.twonn == pytest.approx(before.teacher.intrinsic_dimension.twonn, rel=1e-8)
+    assert after.pair.representation_gap == pytest.approx(before.pair.representation_gap, abs=1e-8)

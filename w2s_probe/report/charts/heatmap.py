@@ -1,4 +1,4 @@
-"""Heat maps: each cell holds its number; colors, frames and hatching say again what is written."""
+"""Heat maps: each cell holds its number; colors, frames and hatching repeat it for the eye."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Heat:
     Parameters
     ----------
     value : float
-        What it shows; NaN is hatched.
+        Number in the cell; NaN is hatched.
     sure : bool
-        Whether it is framed: its interval excludes 0.
+        Whether the interval excludes 0; such a cell has a frame.
     """
 
     value: float
@@ -37,31 +37,18 @@ def heat_map(
     cells: Mapping[tuple[int, int], Heat],
     *,
     title: str,
-    said: str,
+    description: str,
     rows: Sequence[str],
     columns: Sequence[str],
     axes: tuple[str, str],
     scale: Scale,
     undefined: str = "undefined",
 ) -> str:
-    """Return a grid of colored numbers, the first row at the bottom.
+    """Return a grid of colored numbers, the first row at the bottom; cells are named by row and column.
 
-    Parameters
-    ----------
-    name : str
-        Distinct in the page, letters and digits only.
-    cells : mapping of (row, column) to Heat
-        What is known.
-    title, said : str
-        What it shows, and its numbers in words.
-    rows, columns : sequence of str
-        Labels of the axes, as short as numbers.
-    axes : tuple of str
-        What rows and columns are.
-    scale : {"difference", "level"}
-        Two colors from 0 to both sides, or one from the least to the largest.
-    undefined : str
-        What hatched cells are.
+    `rows` and `columns` are labels as short as numbers, `axes` names of rows and columns. A scale of differences has
+    two colors from 0 to both sides, one of levels a single color from the least value to the largest. `undefined`
+    names hatched cells in the legend.
     """
     size = ((RIGHT - LEFT) / len(columns), ROW)
     bottom = TOP + ROW * len(rows)
@@ -78,11 +65,11 @@ def heat_map(
         x, y = LEFT + size[0] * j, bottom - ROW * (i + 1)
         marks += _cell(cell, x, y, size=size, shades=shades)
     legend, height = _legend(list(cells.values()), shades, bottom + 44, undefined)
-    return panel(name, size=(WIDTH, round(height)), title=title, said=said, marks=[*marks, *legend])
+    return panel(name, size=(WIDTH, round(height)), title=title, description=description, marks=[*marks, *legend])
 
 
 class _Shades:
-    """From values to the color and strength that show them."""
+    """Map from values to the class of a color and its strength."""
 
     def __init__(self, values: Sequence[float], scale: Scale) -> None:
         self.scale = scale
@@ -90,13 +77,13 @@ class _Shades:
         self.low, self.high = (-most, most) if scale == "difference" else (min(values, default=0.0), most)
 
     def at(self, value: float) -> tuple[str, float]:
-        """Return the class of the color, and how strong it is."""
+        """Return the class of the color, and its strength in [0, 0.5]."""
         span = self.high if self.scale == "difference" else self.high - self.low
         share = (abs(value) if self.scale == "difference" else value - self.low) / span if span > 0 else 0.0
         kind = "level" if self.scale == "level" else "more" if value >= 0 else "less"
         return kind, STRONGEST * share
 
-    def said(self, value: float, digits: int) -> str:
+    def text(self, value: float, digits: int) -> str:
         """Return the number as a cell shows it."""
         return f"{value:+.{digits}f}" if self.scale == "difference" else f"{value:.{digits}f}"
 
@@ -108,11 +95,11 @@ def _cell(cell: Heat, x: float, y: float, *, size: tuple[float, float], shades: 
     marks = [group(kind, [box(x, y, size=size, kind="heat", strength=strength)])]
     if cell.sure:
         marks.append(box(x + 2, y + 2, size=(size[0] - 4, size[1] - 4), kind="sure"))
-    exact, short = shades.said(cell.value, 3), shades.said(cell.value, 2)
+    exact, short = shades.text(cell.value, 3), shades.text(cell.value, 2)
     for text in (exact, short, short.replace("0.", ".", 1)):
         if CELL * len(text) <= size[0] - 2:
             return [*marks, _centered(text, x, y, size)]
-    return marks  # too many columns for numbers; they stand in the table
+    return marks  # too many columns for numbers in cells; the table of points has them
 
 
 def _centered(text: str, x: float, y: float, size: tuple[float, float]) -> str:
@@ -120,7 +107,7 @@ def _centered(text: str, x: float, y: float, size: tuple[float, float]) -> str:
 
 
 def _hatching(x: float, y: float, size: tuple[float, float]) -> list[str]:
-    """Return strokes across the corners of a cell, which leave its middle free."""
+    """Return strokes across two corners of a cell; its middle stays free."""
     width, height = size
     reach = min(width, height)
     cuts = (reach * 0.3, reach * 0.6)
@@ -130,10 +117,10 @@ def _hatching(x: float, y: float, size: tuple[float, float]) -> list[str]:
 
 
 def _legend(cells: Sequence[Heat], shades: _Shades, y: float, undefined: str) -> tuple[list[str], float]:
-    """Return what colors, frames and hatching mean, and where that ends."""
+    """Return the legend of colors, frames and hatching, and its lower end."""
     marks: list[str] = []
     if any(not math.isnan(cell.value) for cell in cells):
-        low, high = (shades.said(limit, 3) for limit in (shades.low, shades.high))
+        low, high = (shades.text(limit, 3) for limit in (shades.low, shades.high))
         start = 6 + CELL * len(low) + 6
         marks.append(words(6, y + 11, low))
         for step in range(STEPS):
@@ -152,6 +139,6 @@ def _legend(cells: Sequence[Heat], shades: _Shades, y: float, undefined: str) ->
 
 
 def _apart(lengths: Sequence[int], width: float) -> range:
-    """Return which columns are labeled: all, or every second, and so on, so that labels do not touch."""
+    """Return the columns to label: all, every second, every third, …, so that labels do not touch."""
     step = max(1, math.ceil((CELL * max(lengths) + 4) / width))
     return range(0, len(lengths), step)

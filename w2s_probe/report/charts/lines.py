@@ -1,4 +1,4 @@
-"""Charts of any report: rows with intervals, and lines over sizes."""
+"""Charts that reports share: rows with intervals, and lines over sizes or fractions."""
 
 from __future__ import annotations
 
@@ -9,30 +9,33 @@ from typing import Literal
 
 from w2s_probe.core.text import shorten
 from w2s_probe.report.charts.svg import Axis, band, dot, group, line, panel, ticks, words
+from w2s_probe.report.numbers import estimate_text
 from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.forecast import ForecastPoint
+from w2s_probe.results.run import CurvePoint
 
 WIDTH = 360
 ROW = 40
-CELL = 7.5  # width of a digit, at most
-LEFT, RIGHT = 40, WIDTH - 10  # of a chart with lines
+CELL = 7.5  # largest width of a digit
+LEFT, RIGHT = 40, WIDTH - 10  # frame of a chart with lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of an interval chart.
+    """One row of an interval chart.
 
     Parameters
     ----------
     system : str
         Color and shape of the mark.
     name, text : str
-        Said above the mark.
+        Words above the mark, on the left and on the right.
     estimate : Estimate
         Mark and bar.
     wider : tuple of float or None
         Limits of a second, thin bar.
     chance : float or None
-        A stroke across: what would be seen by chance.
+        Place of a dashed stroke: the value expected by chance.
     """
 
     system: str
@@ -45,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """One point of a line: its place, its value with limits, and whether it was measured."""
+    """One point of a line: its place, its value with limits, and whether it was measured or extrapolated."""
 
     at: float
     estimate: Estimate
@@ -54,7 +57,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """A line with marks, and without them where `smooth` gives the line's own points."""
+    """A line through its marks, or through the points of `smooth` where there are any."""
 
     system: str
     name: str
@@ -63,15 +66,8 @@ class Series:
     dots: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """A dashed line across the chart."""
-
-    value: float
-
-
 def interval_chart(name: str, rows: Sequence[Row], *, title: str, low: float, high: float) -> str:
-    """Return one row for each estimate, all on one axis from `low` to `high`."""
+    """Return a chart with a row for each estimate, on one axis from `low` to `high`."""
     x = Axis(low=low, high=high, start=10, end=WIDTH - 10)
     bottom = 26 + ROW * len(rows)
     marks = [words(10, 14, title, kind="soft")]
@@ -84,8 +80,8 @@ def interval_chart(name: str, rows: Sequence[Row], *, title: str, low: float, hi
         marks.append(words(10, y, shorten(row.name, 26)))
         marks.append(words(WIDTH - 10, y, row.text, anchor="end"))
         marks += _row(row, x, y + 13)
-    said = "; ".join(f"{row.name} {row.text}" for row in rows)
-    return panel(name, size=(WIDTH, bottom + 22), title=title, said=f"{said}.", marks=marks)
+    description = "; ".join(f"{row.name} {row.text}" for row in rows)
+    return panel(name, size=(WIDTH, bottom + 22), title=title, description=f"{description}.", marks=marks)
 
 
 def _row(row: Row, x: Axis, y: float) -> list[str]:
@@ -107,103 +103,129 @@ def line_chart(
     title: str,
     subject: str,
     axis: str,
-    said: str,
+    description: str,
     limits: tuple[float, float],
     sizes: Sequence[float],
     log: Literal["x", "both", "none"] = "x",
-    levels: Sequence[Level] = (),
+    levels: Sequence[float] = (),
 ) -> str:
-    """Return lines over sizes, or over fractions.
+    """Return lines over sizes, or over fractions, with the legend above.
 
-    Parameters
-    ----------
-    name : str
-        Distinct in the page, letters and digits only.
-    series : sequence of Series
-        Lines, also the legend.
-    title, said : str
-        For those who cannot see it.
-    subject, axis : str
-        What the two axes show.
-    limits : tuple of float
-        Least and largest value that is drawn.
-    sizes : sequence of float
-        Where the axis is labeled.
-    log : {"x", "both", "none"}
-        Which axes are logarithmic: x where sizes are.
-    levels : sequence of Level
-        Lines across.
+    `name`, `title` and `description` are those of `panel`. `subject` and `axis` name the two axes, `limits` are the
+    least and the largest value drawn, `sizes` the labels of the horizontal axis, `log` the axes that are
+    logarithmic, and `levels` dashed lines across.
     """
     low, high = limits
     labels = {tick: f"{tick:g}" for tick in (powers(low, high) if log == "both" else ticks(low, high))}
     left = max(LEFT, 4 + CELL * max(map(len, labels.values()), default=0))
     x = Axis(low=min(sizes), high=max(sizes), start=left + 18, end=WIDTH - 26, log=log != "none")
     y = Axis(low=low, high=high, start=226, end=44, log=log == "both")
-    marks = [words(26 + 88 * i, 16, each.name) for i, each in enumerate(series)]
-    marks += [group(each.system, [dot(each.system, 15 + 88 * i, 12)]) for i, each in enumerate(series)]
+    marks = [words(26 + 88 * i, 16, entry.name) for i, entry in enumerate(series)]
+    marks += [group(entry.system, [dot(entry.system, 15 + 88 * i, 12)]) for i, entry in enumerate(series)]
     for tick, label in labels.items():
         marks.append(line([(left, y.at(tick)), (RIGHT, y.at(tick))], kind="grid"))
         marks.append(words(left - 4, y.at(tick) + 4, label, anchor="end"))
     marks.append(words(left, 36, subject, kind="soft"))
     marks += [words(x.at(size), 244, f"{size:,}", anchor="middle") for size in _apart(sorted(set(sizes)), x)]
     marks.append(words((left + WIDTH) / 2, 263, axis, anchor="middle", kind="soft"))
-    marks += [line([(left, y.at(one.value)), (RIGHT, y.at(one.value))], kind="ideal") for one in levels]
-    marks += [drawn for each in series for drawn in _series(each, x, y)]
-    return panel(name, size=(WIDTH, 270), title=title, said=said, marks=marks)
+    marks += [line([(left, y.at(level)), (RIGHT, y.at(level))], kind="ideal") for level in levels]
+    marks += [shape for entry in series for shape in _series(entry, x, y)]
+    return panel(name, size=(WIDTH, 270), title=title, description=description, marks=marks)
 
 
 def _series(series: Series, x: Axis, y: Axis) -> list[str]:
-    known = [mark for mark in series.marks if not math.isnan(mark.estimate.value)]
+    marks = [mark for mark in series.marks if not math.isnan(mark.estimate.value)]
     smooth = [(x.at(at), y.at(value)) for at, value in series.smooth]
-    if not known:
+    if not marks:
         return [group(series.system, [line(smooth)])] if smooth else []
     value, upper, lower = (
-        [(x.at(mark.at), y.at(min(max(getattr(mark.estimate, limit), y.low), y.high))) for mark in known]
+        [(x.at(mark.at), y.at(min(max(getattr(mark.estimate, limit), y.low), y.high))) for mark in marks]
         for limit in ("value", "high", "low")
     )
     if smooth:
         bars = [line([high, low], kind="thin") for high, low in zip(upper, lower, strict=True)]
-        return [group(series.system, [line(smooth), *bars, *_dots(series, known, value)])]
-    seen = sum(mark.measured for mark in known)
-    beyond = [line(value[max(seen - 1, 0) :], kind="dashed")] if seen < len(known) else []
-    solid = [line(value[:seen])] if seen else []
-    return [group(series.system, [band(upper, lower), *solid, *beyond, *_dots(series, known, value)])]
+        return [group(series.system, [line(smooth), *bars, *_dots(series, marks, value)])]
+    measured = sum(mark.measured for mark in marks)
+    solid = [line(value[:measured])] if measured else []
+    dashed = [line(value[max(measured - 1, 0) :], kind="dashed")] if measured < len(marks) else []
+    return [group(series.system, [band(upper, lower), *solid, *dashed, *_dots(series, marks, value)])]
 
 
-def _dots(series: Series, known: Sequence[Mark], places: Sequence[tuple[float, float]]) -> list[str]:
+def _dots(series: Series, marks: Sequence[Mark], places: Sequence[tuple[float, float]]) -> list[str]:
     if not series.dots:
         return []
     return [
         dot(series.system, *place, kind="dot" if mark.measured else "hollow")
-        for mark, place in zip(known, places, strict=True)
+        for mark, place in zip(marks, places, strict=True)
     ]
 
 
 def _apart(sizes: Sequence[float], x: Axis) -> list[float]:
     """Return the sizes, from the largest on, whose labels do not touch."""
-    kept: list[float] = []
+    labels: list[float] = []
     for size in reversed(sizes):
-        reach = CELL / 2 * (len(f"{size:,}") + len(f"{kept[-1]:,}")) + 6 if kept else 0.0
-        if not kept or x.at(kept[-1]) - x.at(size) >= reach:
-            kept.append(size)
-    return kept[::-1]
+        reach = CELL / 2 * (len(f"{size:,}") + len(f"{labels[-1]:,}")) + 6 if labels else 0.0
+        if not labels or x.at(labels[-1]) - x.at(size) >= reach:
+            labels.append(size)
+    return labels[::-1]
+
+
+def size_chart(
+    points: Sequence[CurvePoint | ForecastPoint],
+    systems: Sequence[str],
+    *,
+    over: str,
+    axis: str,
+    title: str,
+    subject: str,
+    limits: tuple[float, float],
+) -> str:
+    """Return the systems over one size, ``"n"`` or ``"N"``, with intervals; extrapolated points are hollow."""
+    sizes = [getattr(point, over) for point in points]
+    measured = [not isinstance(point, ForecastPoint) or point.measured for point in points]
+    description = "; ".join(
+        f"at {size:,}{'' if tried else ', extrapolated'}: "
+        + ", ".join(f"{system} {estimate_text(getattr(point, system))}" for system in systems)
+        for size, tried, point in zip(sizes, measured, points, strict=True)
+    )
+    series = [
+        Series(
+            system=system,
+            name=system,
+            marks=[
+                Mark(at=size, estimate=getattr(point, system), measured=tried)
+                for size, tried, point in zip(sizes, measured, points, strict=True)
+            ],
+        )
+        for system in systems
+    ]
+    return line_chart(
+        f"curve{over}",
+        series,
+        title=title,
+        subject=subject,
+        axis=axis,
+        description=f"{description}.",
+        limits=limits,
+        sizes=sizes,
+    )
 
 
 def frame(estimates: Sequence[Estimate]) -> tuple[float, float]:
-    """Return limits that hold all values, and of the intervals what is not far wider than those."""
-    known = [estimate for estimate in estimates if not math.isnan(estimate.value)]
-    if not known:
+    """Return axis limits: all values fit, and intervals are cut where they reach further than the values' own span."""
+    defined = [estimate for estimate in estimates if not math.isnan(estimate.value)]
+    if not defined:
         return 0.0, 1.0
-    least, most = min(e.value for e in known), max(e.value for e in known)
+    least, most = min(e.value for e in defined), max(e.value for e in defined)
     span = max(most - least, 0.02)
-    low = max(min(e.low for e in known), least - span)
-    high = min(max(e.high for e in known), most + span)
+    low = max(min(e.low for e in defined), least - span)
+    high = min(max(e.high for e in defined), most + span)
     margin = max(0.04 * span, (0.02 - (high - low)) / 2)  # ticks of a flat line are short numbers too
     return low - margin, high + margin
 
 
 def powers(low: float, high: float) -> list[float]:
-    """Return round numbers in [low, high] for a logarithmic axis: powers of ten, and halves if these are few.
+    """Return round numbers in [low, high] for a logarithmic axis: powers of ten, on a short axis also times 2 and 5.
 
     Examples
     --------
@@ -212,5 +234,5 @@ def powers(low: float, high: float) -> list[float]:
     """
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = (1.0,) if len(decades) > 4 else (1.0, 2.0, 5.0)
-    found = [round(step * 10.0**power, 12 - power) for power in decades for step in steps]
-    return [tick for tick in found if low <= tick <= high]
+    numbers = [round(step * 10.0**power, 12 - power) for power in decades for step in steps]
+    return [tick for tick in numbers if low <= tick <= high]

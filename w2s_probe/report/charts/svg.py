@@ -1,7 +1,7 @@
-"""The few shapes our figures are made of, as SVG text: the same bytes for the same numbers.
+"""Shapes of figures as SVG text: the same bytes for the same numbers.
 
-Text has the color of the page around it and marks take theirs from the page's style sheet, so
-that a figure can be read in light and dark. Attributes hold numbers of ours only.
+Text takes its color from the page around it and marks take theirs from the page's style sheet, so
+that a figure can be read in light and dark. Attributes hold our own numbers only, never a user's text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MARKS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """From values in [low, high] to positions between start and end, on a linear or log scale."""
+    """Map from values in [low, high] to positions between start and end, on a linear or log scale."""
 
     low: float
     high: float
@@ -33,7 +33,7 @@ class Axis:
     log: bool = False
 
     def at(self, value: float) -> float:
-        """Return where a value lies; the middle if there is only one value."""
+        """Return the position of a value; the middle if low equals high."""
         if self.high == self.low:
             return (self.start + self.end) / 2
         scale = math.log if self.log else float
@@ -41,27 +41,19 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
 
-def panel(name: str, *, size: tuple[int, int], title: str, said: str, marks: Sequence[str]) -> str:
-    """Return one figure; `title` names it and `said` gives its numbers in words.
+def panel(name: str, *, size: tuple[int, int], title: str, description: str, marks: Sequence[str]) -> str:
+    """Return one figure with `title`, and with its numbers in words as `description`, for screen readers.
 
-    Parameters
-    ----------
-    name : str
-        Distinct in the page, letters and digits only.
-    size : tuple of int
-        Width and height; a unit is about a pixel on a phone.
-    title, said : str
-        For those who cannot see it.
-    marks : sequence of str
-        What it shows.
+    `name` occurs once in the page and holds letters and digits only. `size` is width and height; a unit is about a
+    pixel on a phone.
     """
     labels = f'role="img" aria-labelledby="{name}-title {name}-said"'
-    texts = f'<title id="{name}-title">{_safe(title)}</title><desc id="{name}-said">{_safe(said)}</desc>'
+    texts = f'<title id="{name}-title">{_safe(title)}</title><desc id="{name}-said">{_safe(description)}</desc>'
     return f'<svg viewBox="0 0 {size[0]} {size[1]}" {labels}>{texts}{"".join(marks)}</svg>'
 
 
 def words(x: float, y: float, text: str, *, anchor: str = "start", kind: str = "") -> str:
-    """Return a line of text, user text included; it keeps its own direction of writing."""
+    """Return a line of text, which may be a user's; it keeps its own direction of writing."""
     anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
     styled = f' class="{kind}"' if kind else ""
     return f'<text x="{x:.1f}" y="{y:.1f}"{anchored}{styled}>{_safe(text)}</text>'
@@ -84,25 +76,13 @@ def band(upper: Sequence[Point], lower: Sequence[Point]) -> str:
 
 
 def box(x: float, y: float, *, size: Point, kind: str, strength: float | None = None) -> str:
-    """Return a rectangle; `strength` from 0 to 1 is how much of its color covers the paper.
-
-    Parameters
-    ----------
-    x, y : float
-        Its upper left corner.
-    size : tuple of float
-        Width and height.
-    kind : str
-        Class of the style sheet.
-    strength : float, optional
-        Opacity of its area.
-    """
-    covered = "" if strength is None else f' fill-opacity="{strength:.3f}"'
-    return f'<path class="{kind}" d="M{x:.1f},{y:.1f}h{size[0]:.1f}v{size[1]:.1f}h{-size[0]:.1f}Z"{covered}/>'
+    """Return a rectangle from its upper left corner; `strength` from 0 to 1 is the opacity of its area."""
+    opacity = "" if strength is None else f' fill-opacity="{strength:.3f}"'
+    return f'<path class="{kind}" d="M{x:.1f},{y:.1f}h{size[0]:.1f}v{size[1]:.1f}h{-size[0]:.1f}Z"{opacity}/>'
 
 
 def dot(system: str, x: float, y: float, *, kind: str = "dot") -> str:
-    """Return the system's own mark, so that it is known without its color."""
+    """Return the system's own mark, which tells the system without color."""
     return f'<path class="{kind}" d="{MARKS[system]}" transform="translate({x:.1f},{y:.1f})"/>'
 
 

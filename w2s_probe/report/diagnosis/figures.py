@@ -1,44 +1,44 @@
-"""The figures of a diagnosis, each with its numbers in words."""
+"""The figures of a diagnosis; each has its numbers in words for screen readers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-from w2s_probe.report.charts.lines import Level, Mark, Row, Series, interval_chart, line_chart
-from w2s_probe.results.diagnosis import DiagnosisOutput, SpaceDimensions
+from w2s_probe.report.charts.lines import Mark, Row, Series, interval_chart, line_chart
+from w2s_probe.results.diagnosis import Diagnosis, SpaceDimensions
 from w2s_probe.results.estimate import Estimate
 
 MOST_ANGLES = 64
 
 
-def spectrum_figure(found: DiagnosisOutput) -> str | None:
-    """Return how much of each space's energy its first principal axes hold; None where neither varies."""
-    spaces = {"teacher": found.teacher.intrinsic_dimension, "student": found.student.intrinsic_dimension}
+def spectrum_figure(diagnosis: Diagnosis) -> str | None:
+    """Return the share of each space's energy in its first principal axes; None where neither space varies."""
+    spaces = {"teacher": diagnosis.teacher.intrinsic_dimension, "student": diagnosis.student.intrinsic_dimension}
     series = [_spectrum(name, space) for name, space in spaces.items() if space.cumulative_energy is not None]
     if not series:
         return None
-    most = max(int(mark.at) for each in series for mark in each.marks)
-    said = "; ".join(f"{name}: {_needed(space)}" for name, space in spaces.items())
+    most = max(int(mark.at) for curve in series for mark in curve.marks)
+    ranks = "; ".join(f"{name}: {_energy_ranks(space)}" for name, space in spaces.items())
     return line_chart(
         "spectrum",
         series,
         title="Energy held by the first principal axes",
         subject="share of the energy",
         axis="principal axes",
-        said=f"{said}.",
+        description=f"{ranks}.",
         limits=(0.0, 1.0),
         sizes=[*(10**power for power in range(math.ceil(math.log10(most + 1)))), most],
-        levels=[Level(value=share) for share in (0.9, 0.95, 0.99)],
+        levels=(0.9, 0.95, 0.99),
     )
 
 
-def angles_figure(found: DiagnosisOutput) -> str | None:
-    """Return the principal angles, smallest first, with the smallest that unrelated spaces would show."""
-    angles = [math.degrees(angle) for angle in reversed(found.pair.principal_angles) if not math.isnan(angle)]
+def angles_figure(diagnosis: Diagnosis) -> str | None:
+    """Return the principal angles, smallest first, with the smallest angle expected for unrelated spaces."""
+    angles = [math.degrees(angle) for angle in reversed(diagnosis.pair.principal_angles) if not math.isnan(angle)]
     if not angles:
         return None
-    chance = math.degrees(found.pair.smallest_angle_chance)
+    chance = math.degrees(diagnosis.pair.smallest_angle_chance)
     ranks = sorted({round(len(angles) ** (i / (MOST_ANGLES - 1))) for i in range(MOST_ANGLES)})
     marks = [Mark(at=rank, estimate=_exactly(angles[rank - 1])) for rank in ranks]
     below = sum(angle < chance for angle in angles)
@@ -50,15 +50,15 @@ def angles_figure(found: DiagnosisOutput) -> str | None:
         title="Principal angles between the spaces",
         subject="angle in degrees",
         axis="angles, smallest first",
-        said=f"{len(angles)} angles, from {angles[0]:.1f} to {angles[-1]:.1f} degrees{by_chance}.",
+        description=f"{len(angles)} angles, from {angles[0]:.1f} to {angles[-1]:.1f} degrees{by_chance}.",
         limits=(0.0, 90.0),
         sizes=[*powers, len(angles)],
-        levels=[] if math.isnan(chance) else [Level(value=chance)],
+        levels=[] if math.isnan(chance) else [chance],
     )
 
 
-def chance_figure(found: DiagnosisOutput) -> str:
-    """Return the measures that lie between 0 and 1 beside what unrelated features would show."""
+def chance_figure(diagnosis: Diagnosis) -> str:
+    """Return the measures between 0 and 1, each with its value expected for unrelated features."""
     rows = [
         Row(
             system="student",
@@ -67,13 +67,14 @@ def chance_figure(found: DiagnosisOutput) -> str:
             text="undefined" if math.isnan(value) else f"{value:.3f}, by chance {chance:.3f}",
             chance=chance,
         )
-        for name, (value, chance) in _measures(found).items()
+        for name, (value, chance) in _measures(diagnosis).items()
     ]
     return interval_chart("chance", rows, title="From nothing shared (0) to everything (1)", low=-0.02, high=1.02)
 
 
-def _measures(found: DiagnosisOutput) -> Mapping[str, tuple[float, float]]:
-    pair = found.pair
+def _measures(diagnosis: Diagnosis) -> Mapping[str, tuple[float, float]]:
+    """Return value and chance level of each measure."""
+    pair = diagnosis.pair
     shared, error = pair.correlation_dimension, pair.teacher_error_energy
     fewer = min(shared.d_teacher or 0, shared.d_student or 0) or math.nan
     measures = {
@@ -94,10 +95,10 @@ def _spectrum(name: str, space: SpaceDimensions) -> Series:
     )
 
 
-def _needed(space: SpaceDimensions) -> str:
+def _energy_ranks(space: SpaceDimensions) -> str:
     ranks = {99: space.energy99, 95: space.energy95, 90: space.energy90}
-    said = [f"{percent} % in {rank.centered} axes" for percent, rank in ranks.items() if rank.centered is not None]
-    return ", ".join(said) or "undefined"
+    texts = [f"{percent} % in {rank.centered} axes" for percent, rank in ranks.items() if rank.centered is not None]
+    return ", ".join(texts) or "undefined"
 
 
 def _exactly(value: float) -> Estimate:

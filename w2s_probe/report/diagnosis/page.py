@@ -1,67 +1,59 @@
-"""The report of a diagnosis: dimensions of each space, what both share, and what chance would show."""
+"""The page of a diagnosis: dimensions of each space, overlap of both, and chance levels."""
 
 from __future__ import annotations
 
 import math
 
-from w2s_probe.core.serialize import plain
 from w2s_probe.report.diagnosis import figures
-from w2s_probe.report.diagnosis.text import WHY_THEY_DIFFER, diagnosis_headline, dimension_rows, pair_rows
-from w2s_probe.report.numbers import config_rows, taught
-from w2s_probe.report.page import Grid, Page, Section
-from w2s_probe.results.diagnosis import DiagnosisOutput
+from w2s_probe.report.diagnosis.text import WHY_THEY_DIFFER, diagnosis_headline, dimension_grid, pair_grid
+from w2s_probe.report.numbers import config_rows, pair_title
+from w2s_probe.report.page import Page, Section
+from w2s_probe.results.diagnosis import Diagnosis
 
 
-def diagnosis_page(found: DiagnosisOutput) -> Page:
-    """Return what the report of a diagnosis says.
-
-    Parameters
-    ----------
-    found : DiagnosisOutput
-        What was measured.
-    """
-    config = found.config
-    title = taught(str(config["teacher"]), str(config["student"])) if "teacher" in config else "Two feature spaces"
+def diagnosis_page(diagnosis: Diagnosis) -> Page:
+    """Return the report of a diagnosis."""
+    config = diagnosis.config
+    title = pair_title(str(config["teacher"]), str(config["student"])) if "teacher" in config else "Two feature spaces"
     return Page(
         kind="Diagnosis",
         title=title,
-        headline=diagnosis_headline(found),
+        headline=diagnosis_headline(diagnosis),
         data=str(config["data"]) if "data" in config else None,
-        notes=found.notes,
-        sections=[_dimensions(found), _pair(found)],
+        notes=diagnosis.notes,
+        sections=[_dimensions(diagnosis), _pair(diagnosis)],
         settings=config_rows(config),
     )
 
 
-def _dimensions(found: DiagnosisOutput) -> Section:
-    drawn = figures.spectrum_figure(found)
-    spaces = [plain(space.intrinsic_dimension) for space in (found.teacher, found.student)]
+def _dimensions(diagnosis: Diagnosis) -> Section:
+    spectrum = figures.spectrum_figure(diagnosis)
     return Section(
         name="Dimensions of the spaces",
-        figures=[drawn] if drawn else [],
+        figures=[spectrum] if spectrum else [],
         caption="Share of the centered energy that the first principal axes hold; dashed lines at 90, 95 and 99 %.",
-        grid=Grid(header=["dimension", "teacher", "student"], rows=dimension_rows(*spaces)),
+        grids=[dimension_grid(diagnosis)],
         text=[WHY_THEY_DIFFER],
     )
 
 
-def _pair(found: DiagnosisOutput) -> Section:
-    angles = figures.angles_figure(found)
+def _pair(diagnosis: Diagnosis) -> Section:
+    angles = figures.angles_figure(diagnosis)
     return Section(
         name="What both spaces share",
-        figures=[*([angles] if angles else []), figures.chance_figure(found)],
+        figures=[*([angles] if angles else []), figures.chance_figure(diagnosis)],
         caption="Angles: small ones are directions that both spaces hold; the dashed line is the smallest angle that "
         "unrelated spaces would show. Measures: dashed strokes are what unrelated features of these sizes would show; "
         "shared dimensions are a share of the smaller space."
         if angles
         else "Dashed strokes are what unrelated features of these sizes would show.",
-        grid=Grid(header=["pair", "value", "chance", "what it says"], rows=pair_rows(plain(found.pair))),
-        text=[_shared(found)],
+        grids=[pair_grid(diagnosis)],
+        text=[_shared(diagnosis)],
     )
 
 
-def _shared(found: DiagnosisOutput) -> str:
-    pair, shared = found.pair, found.pair.correlation_dimension
+def _shared(diagnosis: Diagnosis) -> str:
+    pair, shared = diagnosis.pair, diagnosis.pair.correlation_dimension
     chance = pair.smallest_angle_chance
     if not pair.principal_angles or math.isnan(chance) or math.isnan(shared.corrected):
         return "Principal angles are undefined here: the notes say why."

@@ -1,12 +1,12 @@
-"""The figures of a forecast, each with its numbers in words."""
+"""The figures of a forecast; each has its numbers in words for screen readers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from w2s_probe.report.charts.lines import Mark, Row, Series, frame, interval_chart, line_chart
-from w2s_probe.report.numbers import METRIC_NAMES, estimate_text, score_text, taught
+from w2s_probe.report.charts.lines import Row, frame, interval_chart, size_chart
+from w2s_probe.report.numbers import METRIC_NAMES, estimate_of, estimate_text, pair_title, score_text
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import Forecast, ForecastPoint, Outlook
 
@@ -14,64 +14,68 @@ SYSTEMS = ("teacher", "student", "baseline")
 MOST_RANKED = 20
 
 
-def systems_figure(found: Forecast) -> str:
+def systems_figure(forecast: Forecast) -> str:
     """Return the four systems on the main score."""
+    names = {**{system: system for system in SYSTEMS}, "ceiling": "ceiling, extrapolated"}
     rows = [
-        Row(system=system, name=said, estimate=estimate, text=score_text(found.score, estimate))
-        for system, said in {**dict.fromkeys(SYSTEMS, ""), "ceiling": ", extrapolated"}.items()
-        for estimate, said in [(getattr(found, system), system + said)]
+        Row(system=system, name=name, estimate=estimate, text=score_text(forecast.score, estimate))
+        for system, name in names.items()
+        for estimate in [getattr(forecast, system)]
     ]
     low, high = frame([row.estimate for row in rows])
-    return interval_chart("systems", rows, title=f"Expected {METRIC_NAMES[found.score]}", low=low, high=high)
+    return interval_chart("systems", rows, title=f"Expected {METRIC_NAMES[forecast.score]}", low=low, high=high)
 
 
-def differences_figure(found: Forecast) -> str:
-    """Return gain and student minus baseline, with what is expected and what a test set will show."""
+def differences_figure(forecast: Forecast) -> str:
+    """Return gain and student minus baseline with two bars: the expected value, and a test set's result."""
     rows = [
-        _difference("student", "gain", found.gain),
-        _difference("baseline", "student - baseline", found.versus_baseline),
+        _difference("student", "gain", forecast.gain),
+        _difference("baseline", "student - baseline", forecast.versus_baseline),
     ]
-    return _around_zero("differences", rows, title=f"Difference in {METRIC_NAMES[found.score]}")
+    return _around_zero("differences", rows, title=f"Difference in {METRIC_NAMES[forecast.score]}")
 
 
 def ranking_figure(pairs: Sequence[Forecast]) -> str:
     """Return the expected gain of the first pairs."""
     rows = [
-        _difference("student", taught(pair.teacher_backbone, pair.student_backbone, cells=11), pair.gain)
+        _difference("student", pair_title(pair.teacher_backbone, pair.student_backbone, cells=11), pair.gain)
         for pair in pairs[:MOST_RANKED]
     ]
     return _around_zero("ranking", rows, title=f"Expected gain in {METRIC_NAMES[pairs[0].score]}")
 
 
-def forecast_curves(found: Forecast) -> list[str]:
+def forecast_curves(forecast: Forecast) -> list[str]:
     """Return the systems over n at the full N, and over N at the full n; no figure of a single size."""
-    low, high = frame([getattr(point, system) for point in found.curve for system in SYSTEMS])
-    axes = {"n": f"n labels, at N = {found.N:,}", "N": f"N pseudolabels, at n = {found.n:,}"}
+    limits = frame([getattr(point, system) for point in forecast.curve for system in SYSTEMS])
+    score = METRIC_NAMES[forecast.score]
+    axes = {"n": f"n labels, at N = {forecast.N:,}", "N": f"N pseudolabels, at n = {forecast.n:,}"}
     return [
-        _curve(name, points, score=METRIC_NAMES[found.score], axis=axis, low=low, high=high)
-        for name, axis in axes.items()
-        for points in [points_over(found, name)]
+        size_chart(
+            points, SYSTEMS, over=over, axis=axis, title=f"Expected {score} over {axis}", subject=score, limits=limits
+        )
+        for over, axis in axes.items()
+        for points in [points_over(forecast, over)]
         if len(points) > 1
     ]
 
 
-def points_over(found: Forecast, name: str) -> list[ForecastPoint]:
-    """Return the points of one axis, ``"n"`` or ``"N"``, by size."""
-    other, fixed = ("N", found.N) if name == "n" else ("n", found.n)
-    at = {getattr(point, name): point for point in found.curve if getattr(point, other) == fixed}
-    return [at[size] for size in sorted(at)]
+def points_over(forecast: Forecast, size: str) -> list[ForecastPoint]:
+    """Return the points along one size, ``"n"`` or ``"N"``, the smallest first."""
+    other, fixed = ("N", forecast.N) if size == "n" else ("n", forecast.n)
+    points = {getattr(point, size): point for point in forecast.curve if getattr(point, other) == fixed}
+    return [points[value] for value in sorted(points)]
 
 
-def parts_figure(found: Forecast) -> str | None:
-    """Return what the student's squared error is made of; None where that is not known."""
-    if found.error_parts is None:
+def parts_figure(forecast: Forecast) -> str | None:
+    """Return the parts of the student's squared error; None where they are not known."""
+    parts = forecast.error_parts
+    if parts is None:
         return None
     values = {
-        "inherited variance": found.error_parts.inherited.value,
-        "reduced variance": found.error_parts.reduced.value,
-        "bias and label noise": found.error_parts.bias.value,
+        "inherited variance": parts.inherited.value,
+        "reduced variance": parts.reduced.value,
+        "bias and label noise": parts.bias.value,
     }
-    known = [value for value in values.values() if not math.isnan(value)]
     rows = [
         Row(
             system="student",
@@ -81,15 +85,16 @@ def parts_figure(found: Forecast) -> str | None:
         )
         for name, value in values.items()
     ]
-    high = max([*known, 0.0]) or 1.0
-    low = min([*known, 0.0])
+    defined = [value for value in values.values() if not math.isnan(value)]
+    high = max([*defined, 0.0]) or 1.0
+    low = min([*defined, 0.0])
     title = "Parts of the student's squared error"
     return interval_chart("parts", rows, title=title, low=low - 0.02 * (high - low), high=high + 0.04 * (high - low))
 
 
-def _difference(system: str, name: str, found: Outlook) -> Row:
-    estimate = Estimate(value=found.value, low=found.low, high=found.high)
-    wider = (found.low_observed, found.high_observed)
+def _difference(system: str, name: str, outlook: Outlook) -> Row:
+    estimate = estimate_of(outlook)
+    wider = (outlook.low_observed, outlook.high_observed)
     return Row(
         system=system,
         name=name,
@@ -106,33 +111,3 @@ def _around_zero(name: str, rows: Sequence[Row], *, title: str) -> str:
     low, high = min([*limits, 0.0]), max([*limits, 0.0])
     margin = 0.08 * (high - low) or 0.01
     return interval_chart(name, rows, title=title, low=low - margin, high=high + margin)
-
-
-def _curve(name: str, points: Sequence[ForecastPoint], *, score: str, axis: str, low: float, high: float) -> str:
-    sizes = [getattr(point, name) for point in points]
-    series = [
-        Series(
-            system=system,
-            name=system,
-            marks=[
-                Mark(at=size, estimate=getattr(point, system), measured=point.measured)
-                for size, point in zip(sizes, points, strict=True)
-            ],
-        )
-        for system in SYSTEMS
-    ]
-    said = "; ".join(
-        f"at {size:,}{'' if point.measured else ', extrapolated'}: "
-        + ", ".join(f"{system} {estimate_text(getattr(point, system))}" for system in SYSTEMS)
-        for size, point in zip(sizes, points, strict=True)
-    )
-    return line_chart(
-        f"curve{name}",
-        series,
-        title=f"Expected {score} over {axis}",
-        subject=score,
-        axis=axis,
-        said=f"{said}.",
-        limits=(low, high),
-        sizes=sizes,
-    )

@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import math
-import textwrap
 
 from w2s_probe.core.text import shorten, visible
-from w2s_probe.report.numbers import METRIC_NAMES, asked, estimate_text
-from w2s_probe.report.render.terminal import WIDTH, columns, suspects_text
-from w2s_probe.results.estimate import Estimate
+from w2s_probe.report.numbers import METRIC_NAMES, estimate_of, estimate_text, pair_line
+from w2s_probe.report.render.terminal import columns, size_table, wrapped
+from w2s_probe.report.suspects import suspects_text
 from w2s_probe.results.forecast import Forecast, ForecastResult, Outlook
 
 
 def forecast_text(result: ForecastResult) -> str:
-    """Return the forecast as lines of at most 80 cells.
-
-    Parameters
-    ----------
-    result : ForecastResult
-        What is expected.
-    """
+    """Return the forecast as lines of at most 80 cells."""
     best = result.best
-    parts = [_headline(result)]
-    if result.pairs is not None:
-        parts.append(_ranking(result.pairs))
-    parts += [_systems(best), _comparisons(best), _curve(best)]
-    if result.suspects is not None:
-        parts.append(suspects_text(result.suspects))
-    parts.append(textwrap.fill(best.verdict.advice, WIDTH))
-    parts += [textwrap.fill(visible(f"Note: {note}"), WIDTH) for note in best.notes]
+    remarks = ["" if point.measured else "extrapolated" for point in best.curve]
+    parts = [
+        _headline(result),
+        _ranking(result.pairs) if result.pairs is not None else "",
+        _systems(best),
+        _comparisons(best),
+        needed_text(best),
+        size_table(best.curve, ("teacher", "student", "baseline"), remarks=remarks),
+        suspects_text(result.suspects) if result.suspects is not None else "",
+        wrapped(best.verdict.advice),
+        *(wrapped(f"Note: {note}") for note in best.notes),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
 def _headline(result: ForecastResult) -> str:
     best = result.best
-    (line,) = asked(result.config, best.teacher_backbone, best.student_backbone)
     return (
-        f"{line}\n"
+        f"{pair_line(result.config, best.teacher_backbone, best.student_backbone)}\n"
         f"Forecast from n = {best.n:,} labels and a pool of N = {best.N:,}; no other label was read.\n"
         f"{result.level:.0%} intervals; a test of {best.n_test:,} rows will show what is in the last column."
     )
@@ -47,7 +43,7 @@ def _ranking(pairs: tuple[Forecast, ...]) -> str:
         (
             shorten(visible(pair.teacher_backbone), 20),
             shorten(visible(pair.student_backbone), 20),
-            _text(pair.gain, signed=True),
+            expected_text(pair.gain),
             pair.verdict.call,
         )
         for pair in pairs
@@ -68,48 +64,33 @@ def _systems(best: Forecast) -> str:
 
 def _comparisons(best: Forecast) -> str:
     rows = [
-        ("gain: student - teacher", _text(best.gain, signed=True), observed_text(best.gain)),
-        ("student - baseline", _text(best.versus_baseline, signed=True), observed_text(best.versus_baseline)),
+        ("gain: student - teacher", expected_text(best.gain), observed_text(best.gain)),
+        ("student - baseline", expected_text(best.versus_baseline), observed_text(best.versus_baseline)),
         ("PGR: share of the gap", estimate_text(best.pgr), ""),
         ("OPR: baseline's error / its", estimate_text(best.opr), ""),
     ]
-    needed = needed_text(best)
-    said = f"\n\n{needed}" if needed else ""
-    return columns(("", "expected", "on a test"), rows, right=()) + said
+    return columns(("", "expected", "on a test"), rows, right=())
 
 
 def needed_text(best: Forecast) -> str:
-    """Return at which sizes the answer would resolve or change, or nothing."""
+    """Return the sizes at which the gain would resolve or student minus baseline change its sign, or nothing."""
     sizes = {}
     if best.needed.n:
         change = "student - baseline would change its sign" if best.gain.resolved else "the gain would resolve"
         sizes[change] = [f"{best.needed.n:,} labels"]
     if best.needed.N:
         sizes.setdefault("student - baseline would change its sign", []).append(f"{best.needed.N:,} pseudolabels")
-    said = "; ".join(f"{change} at about {' or '.join(counts)}" for change, counts in sizes.items())
-    return f"{said[0].upper()}{said[1:]}." if said else ""
+    text = "; ".join(f"{change} at about {' or '.join(counts)}" for change, counts in sizes.items())
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
-def observed_text(found: Outlook) -> str:
-    """Return the interval of what a test set will show."""
-    if math.isnan(found.low_observed) or math.isnan(found.high_observed):
+def expected_text(outlook: Outlook) -> str:
+    """Return an expected difference with its interval."""
+    return estimate_text(estimate_of(outlook), signed=True)
+
+
+def observed_text(outlook: Outlook) -> str:
+    """Return the interval of the difference on a test set."""
+    if math.isnan(outlook.low_observed) or math.isnan(outlook.high_observed):
         return "unresolved"
-    return f"[{found.low_observed:+.3f}, {found.high_observed:+.3f}]"
-
-
-def _curve(best: Forecast) -> str:
-    rows = [
-        (
-            f"{point.n:,}",
-            f"{point.N:,}",
-            *(f"{found.value:.3f}" for found in (point.teacher, point.student, point.baseline)),
-            estimate_text(point.gain, signed=True),
-            "" if point.measured else "extrapolated",
-        )
-        for point in best.curve
-    ]
-    return columns(("n", "N", "teacher", "student", "baseline", "gain", ""), rows, right=(0, 1, 2, 3, 4))
-
-
-def _text(found: Outlook, *, signed: bool) -> str:
-    return estimate_text(Estimate(value=found.value, low=found.low, high=found.high), signed=signed)
+    return f"[{outlook.low_observed:+.3f}, {outlook.high_observed:+.3f}]"

@@ -1,4 +1,4 @@
-"""The figures of the page, each with its numbers in words."""
+"""The figures of a run; each has its numbers in words for screen readers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 from w2s_probe.core.text import shorten, visible
-from w2s_probe.report.charts.lines import Mark, Row, Series, frame, interval_chart, line_chart
+from w2s_probe.report.charts.lines import Row, frame, interval_chart, size_chart
 from w2s_probe.report.charts.svg import Axis, group, line, panel, words
-from w2s_probe.report.numbers import METRIC_NAMES, estimate_text, score_text, system_rows
+from w2s_probe.report.numbers import METRIC_NAMES, estimate_text, score_text
+from w2s_probe.report.run.grids import system_rows
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.run import CurvePoint, ReliabilityBin, W2SResult
+from w2s_probe.results.run import ReliabilityBin, W2SResult
 
 BINS = 15
 SYSTEMS = ("teacher", "student", "baseline", "ceiling")
@@ -19,9 +20,9 @@ SYSTEMS = ("teacher", "student", "baseline", "ceiling")
 def systems_figure(result: W2SResult) -> str:
     """Return the systems with their intervals on the main score."""
     rows = [
-        Row(system=row.system, name=row.name, estimate=row.scores[result.score], text=score)
+        Row(system=row.system, name=row.name, estimate=estimate, text=score_text(result.score, estimate))
         for row in system_rows(result)
-        for score in [score_text(result.score, row.scores[result.score])]
+        for estimate in [row.scores[result.score]]
     ]
     bounds = [limit for row in rows for limit in (row.estimate.low, row.estimate.high) if not math.isnan(limit)]
     bounds = bounds or [0.0, 1.0]
@@ -31,17 +32,18 @@ def systems_figure(result: W2SResult) -> str:
 
 
 def agreement_figure(result: W2SResult) -> str:
-    """Return how often each student decides as its teacher where that is right, and where wrong; for classes only."""
-    one = len(result.students) == 1
+    """Return the share of rows where student and teacher decide alike, by whether the teacher is right; for classes."""
+    several = len(result.students) > 1
     rows = [
         Row(
             system="student",
-            name=f"teacher {where}" if one else f"{shorten(visible(name), 11)}, teacher {where}",
-            estimate=student.error_imitation[f"teacher_{where}"],
-            text=estimate_text(student.error_imitation[f"teacher_{where}"]),
+            name=f"{shorten(visible(name), 11)}, teacher {where}" if several else f"teacher {where}",
+            estimate=estimate,
+            text=estimate_text(estimate),
         )
         for name, student in result.students.items()
         for where in ("right", "wrong")
+        for estimate in [student.error_imitation[f"teacher_{where}"]]
     ]
     title = "Share of rows where the student decides as its teacher"
     return interval_chart("agreement", rows, title=title, low=0.0, high=1.0)
@@ -51,16 +53,14 @@ def curve_figures(result: W2SResult) -> list[str]:
     """Return the systems over n at the full N, and over N at the full n."""
     points = result.curve or ()
     n, N = max(point.n for point in points), max(point.N for point in points)
-    low, high = frame([getattr(point, system) for point in points for system in SYSTEMS])
+    limits = frame([getattr(point, system) for point in points for system in SYSTEMS])
     main = METRIC_NAMES[result.score]
+    axes = {"n": f"n labels, at N = {N:,}", "N": f"N pseudolabels, at n = {n:,}"}
+    along = {"n": [point for point in points if point.N == N], "N": [point for point in points if point.n == n]}
     return [
-        _curve(name, [p for p in points if p.N == N] if name == "n" else [p for p in points if p.n == n],
-               score=main, axis=axis, low=low, high=high)
-        for name, axis in {
-            "n": f"n labels, at N = {N:,}",
-            "N": f"N pseudolabels, at n = {n:,}",
-        }.items()
-    ]  # fmt: skip
+        size_chart(along[over], SYSTEMS, over=over, axis=axis, title=f"{main} over {axis}", subject=main, limits=limits)
+        for over, axis in axes.items()
+    ]
 
 
 def reliability_figures(result: W2SResult) -> list[str]:
@@ -68,43 +68,17 @@ def reliability_figures(result: W2SResult) -> list[str]:
     names = {"teacher": ("teacher", "teacher")}
     names |= {key: ("student", "student" if len(result.students) == 1 else visible(key)) for key in result.students}
     names |= {"baseline": ("baseline", "baseline"), "ceiling": ("ceiling", "ceiling")}
-    scores = {key: found.scores for key, found in {**result.systems, **result.students}.items()}
+    systems = {**result.systems, **result.students}
     return [
-        _reliability(f"calibration{i}", system, name, result.reliability[key], scores[key]["ece"])
+        _reliability(f"calibration{i}", system, name, result.reliability[key], systems[key].scores["ece"])
         for i, (key, (system, name)) in enumerate(names.items())
         if key in result.reliability
     ]
 
 
-def _curve(name: str, points: Sequence[CurvePoint], *, score: str, axis: str, low: float, high: float) -> str:
-    sizes = [getattr(point, name) for point in points]
-    said = "; ".join(
-        f"at {size:,}: " + ", ".join(f"{system} {estimate_text(getattr(point, system))}" for system in SYSTEMS)
-        for size, point in zip(sizes, points, strict=True)
-    )
-    series = [
-        Series(
-            system=system,
-            name=system,
-            marks=[Mark(at=size, estimate=getattr(p, system)) for size, p in zip(sizes, points, strict=True)],
-        )
-        for system in SYSTEMS
-    ]
-    return line_chart(
-        f"curve{name}",
-        series,
-        title=f"{score} over {axis}",
-        subject=score,
-        axis=axis,
-        said=f"{said}.",
-        limits=(low, high),
-        sizes=sizes,
-    )
-
-
 def _reliability(name: str, system: str, label: str, bins: Sequence[ReliabilityBin], ece: Estimate) -> str:
     x, y = Axis(low=0, high=1, start=30, end=192), Axis(low=0, high=1, start=178, end=34)
-    most = max(each.rows for each in bins)
+    most = max(row.rows for row in bins)
     marks = [words(8, 14, shorten(label, 14)), words(192, 14, f"ECE {ece.value:.3f}", anchor="end")]
     for tick in (0.0, 0.5, 1.0):
         marks += [line([(x.at(tick), 34), (x.at(tick), 178)], kind="grid")]
@@ -114,16 +88,16 @@ def _reliability(name: str, system: str, label: str, bins: Sequence[ReliabilityB
             words(24, y.at(tick) + 4, f"{tick:g}", anchor="end"),
         ]
     marks.append(line([(x.at(0), y.at(0)), (x.at(1), y.at(1))], kind="ideal"))
-    inside = [
-        line([(x.at(each.bin / BINS) + 4, 177), (x.at(each.bin / BINS) + 4, 177 - 40 * each.rows / most)], kind="count")
-        for each in bins
+    bars = [
+        line([(x.at(row.bin / BINS) + 4, 177), (x.at(row.bin / BINS) + 4, 177 - 40 * row.rows / most)], kind="count")
+        for row in bins
     ]
-    places = [(x.at(each.confidence), y.at(each.accuracy)) for each in bins]
+    places = [(x.at(row.confidence), y.at(row.accuracy)) for row in bins]
     circles = [
-        f'<circle class="dot" cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{2 + 3.5 * math.sqrt(each.rows / most):.1f}"/>'
-        for at, each in zip(places, bins, strict=True)
+        f'<circle class="dot" cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="{2 + 3.5 * math.sqrt(row.rows / most):.1f}"/>'
+        for place, row in zip(places, bins, strict=True)
     ]
-    marks.append(group(system, [*inside, line(places), *circles]))
-    said = "; ".join(f"says {each.confidence:.2f}, right {each.accuracy:.2f}, {each.rows:,} rows" for each in bins)
-    title = f"Calibration of {label}"
-    return panel(name, size=(200, 198), title=title, said=f"ECE {estimate_text(ece)}; {said}.", marks=marks)
+    marks.append(group(system, [*bars, line(places), *circles]))
+    texts = "; ".join(f"says {row.confidence:.2f}, right {row.accuracy:.2f}, {row.rows:,} rows" for row in bins)
+    description = f"ECE {estimate_text(ece)}; {texts}."
+    return panel(name, size=(200, 198), title=f"Calibration of {label}", description=description, marks=marks)

@@ -1,11 +1,55 @@
-"""Whole tables as a header and rows of text: the page and the Markdown show the same."""
+"""Tables of a run: page, Markdown and terminal show the same cells."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
 from w2s_probe.core.text import visible
-from w2s_probe.report.numbers import METRIC_NAMES, comparisons, estimate_text, score_text, system_rows
+from w2s_probe.report.numbers import METRIC_NAMES, estimate_text, score_text
 from w2s_probe.report.page import Grid
-from w2s_probe.results.run import CurvePoint, W2SResult
+from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.run import CurvePoint, StudentResult, W2SResult
+
+IMITATION = {
+    "teacher_right": ("agreement", "where it is right"),
+    "teacher_wrong": ("agreement", "where it is wrong"),
+    "teacher_error": ("repeated error", "share of the teacher's error"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemRow:
+    """One fitted system: its kind, its name in tables, its training labels, its scores."""
+
+    system: str
+    name: str
+    trained_on: str
+    scores: Mapping[str, Estimate]
+
+
+def system_rows(result: W2SResult) -> list[SystemRow]:
+    """Return teacher, students, baseline and ceiling, in this order."""
+    n, N = result.config["n_labeled"], result.config["n_unlabeled"]
+    labels = {
+        "teacher": f"{n:,} labels",
+        "baseline": f"{n:,} labels",
+        "ceiling": f"{N:,} labels" if result.config["ceiling"] == "U" else f"{n:,} + {N:,} labels",
+    }
+    teacher, baseline, ceiling = (
+        SystemRow(system=name, name=name, trained_on=labels[name], scores=system.scores)
+        for name, system in result.systems.items()
+    )
+    students = [
+        SystemRow(
+            system="student",
+            name="student" if len(result.students) == 1 else visible(name),
+            trained_on=f"{student.selection.kept:,.0f} pseudolabels",
+            scores=student.scores,
+        )
+        for name, student in result.students.items()
+    ]
+    return [teacher, *students, baseline, ceiling]
 
 
 def systems_grid(result: W2SResult) -> Grid:
@@ -20,48 +64,67 @@ def systems_grid(result: W2SResult) -> Grid:
     )
 
 
-def comparison_grids(result: W2SResult) -> dict[str, Grid]:
-    """Return for each strategy what its student is compared with."""
-    header = ["what", "of what", f"in {METRIC_NAMES[result.score]}"]
-    return {
-        name: Grid(header=header, rows=[[row.name, row.said, row.text] for row in rows])
-        for name, rows in comparisons(result).items()
-    }
+def comparison_grids(result: W2SResult) -> list[Grid]:
+    """Return the comparisons of each student, titled by strategy where there are several."""
+    return [
+        Grid(
+            header=["what", "of what", f"in {METRIC_NAMES[result.score]}"],
+            rows=list(_comparisons(student)),
+            title=visible(name) if len(result.students) > 1 else "",
+        )
+        for name, student in result.students.items()
+    ]
+
+
+def _comparisons(student: StudentResult) -> Iterator[list[str]]:
+    yield ["gain", "student - teacher", estimate_text(student.gain, signed=True)]
+    yield [
+        "student - baseline",
+        "against using the labels directly",
+        estimate_text(student.versus_baseline, signed=True),
+    ]
+    yield ["PGR", "of the teacher-to-ceiling gap", estimate_text(student.pgr)]
+    yield ["OPR", "baseline's error / student's", estimate_text(student.opr)]
+    yield ["agreement", "with the teacher", estimate_text(student.agreement)]
+    for key, estimate in student.error_imitation.items():
+        yield [*IMITATION[key], estimate_text(estimate)]
 
 
 def curve_grid(result: W2SResult) -> Grid:
     """Return the systems at smaller sizes."""
     header = ["n, N", "teacher", "student", "baseline", "ceiling", "gain", "student - baseline"]
-    return Grid(header=header, rows=[_point(point) for point in result.curve or ()])
-
-
-def selection_grid(result: W2SResult) -> Grid:
-    """Return which pseudolabels each strategy kept."""
-    header = ["strategy", "rule", "rows kept", "of the pool", "true among them"]
-    chosen = {name: student.selection for name, student in result.students.items()}
-    return Grid(
-        header=header if result.classes else header[:-1],
-        rows=[
-            [visible(name), visible(one.rule), f"{one.kept:,.0f}", f"{one.fraction:.0%}", f"{one.label_precision:.3f}"][
-                : None if result.classes else -1
-            ]
-            for name, one in chosen.items()
-        ],
-    )
-
-
-def class_grid(result: W2SResult) -> Grid:
-    """Return the classes, and their share among the pseudolabels each strategy kept."""
-    return Grid(
-        header=["class", *(visible(name) for name in result.students)],
-        rows=[
-            [visible(name), *(f"{one.selection.class_mix.get(name, 0.0):.3f}" for one in result.students.values())]
-            for name in result.classes or ()
-        ],
-    )
+    return Grid(header=header, rows=[_point(point) for point in result.curve or ()], folded="always")
 
 
 def _point(point: CurvePoint) -> list[str]:
-    systems = [estimate_text(one) for one in (point.teacher, point.student, point.baseline, point.ceiling)]
-    gaps = [estimate_text(one, signed=True) for one in (point.gain, point.versus_baseline)]
-    return [f"{point.n:,}, {point.N:,}", *systems, *gaps]
+    systems = (point.teacher, point.student, point.baseline, point.ceiling)
+    differences = (point.gain, point.versus_baseline)
+    return [
+        f"{point.n:,}, {point.N:,}",
+        *(estimate_text(estimate) for estimate in systems),
+        *(estimate_text(estimate, signed=True) for estimate in differences),
+    ]
+
+
+def selection_grid(result: W2SResult) -> Grid:
+    """Return the pseudolabels that each strategy kept: rule, rows, share, and for classes the share of true ones."""
+    rows = []
+    for name, student in result.students.items():
+        chosen = student.selection
+        precision = [f"{chosen.label_precision:.3f}"] if result.classes else []
+        rows.append([visible(name), visible(chosen.rule), f"{chosen.kept:,.0f}", f"{chosen.fraction:.0%}", *precision])
+    header = ["strategy", "rule", "rows kept", "of the pool", *(["true among them"] if result.classes else [])]
+    return Grid(header=header, rows=rows, folded="in Markdown")
+
+
+def class_grid(result: W2SResult) -> Grid:
+    """Return each class's share among the pseudolabels that each strategy kept."""
+    classes = result.classes or ()
+    mixes = {visible(name): student.selection.class_mix for name, student in result.students.items()}
+    return Grid(
+        header=["class", *mixes],
+        rows=[[visible(name), *(f"{mix.get(name, 0.0):.3f}" for mix in mixes.values())] for name in classes],
+        title="Classes among them",
+        folded="in Markdown" if len(classes) <= 10 else "always",
+        user=(0,),
+    )

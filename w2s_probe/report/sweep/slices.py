@@ -1,4 +1,4 @@
-"""A sweep cut into what one figure can show: one pair, head, strategy and pair of strengths at a time."""
+"""Slices of a sweep: the points of one pair, head, strategy and pair of strengths, as figures show them."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from w2s_probe.core.text import visible
-from w2s_probe.experiments.sweep import EtaContrast, PairTheory, SweepPoint, SweepResult
-from w2s_probe.report.numbers import taught
+from w2s_probe.report.numbers import pair_title
+from w2s_probe.results.sweep import EtaContrast, PairTheory, SweepPoint, SweepResult
 
 AXES = ("eta_labeled", "eta_unlabeled")
-Eta = float | None
+Eta = float | None  # None is the data's own fraction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """What varies sizes and fractions only.
+    """Points that differ in sizes and fractions only.
 
     Parameters
     ----------
     title : str
-        Pair, head, strategy, and strengths that were given.
+        Pair, head, strategy, and strengths that were set.
     points : tuple of SweepPoint
         In the order of the axes.
     contrasts : tuple of EtaContrast
-        Of the same.
+        Contrasts of these points.
     theory : PairTheory or None
-        Of the pair.
+        Theory of the pair.
     """
 
     title: str
@@ -44,24 +44,18 @@ class Slice:
         return {(point.eta_labeled, point.eta_unlabeled): point for point in ordered}
 
     def sizes(self, axis: str) -> list[SweepPoint]:
-        """Return the points along n or N, all else as at the first pair of fractions and the largest other size."""
+        """Return the points along n or N, at the first pair of fractions and the largest other size."""
         etas = (self.points[0].eta_labeled, self.points[0].eta_unlabeled)
-        here = [point for point in self.points if (point.eta_labeled, point.eta_unlabeled) == etas]
+        points = [point for point in self.points if (point.eta_labeled, point.eta_unlabeled) == etas]
         other = "N" if axis == "n" else "n"
-        most = max(getattr(point, other) for point in here)
-        found = {getattr(point, axis): point for point in here if getattr(point, other) == most}
-        return [found[size] for size in sorted(found)]
+        most = max(getattr(point, other) for point in points)
+        by_size = {getattr(point, axis): point for point in points if getattr(point, other) == most}
+        return [by_size[size] for size in sorted(by_size)]
 
 
 def slices_of(result: SweepResult) -> list[Slice]:
-    """Return the slices of a sweep in the order of its axes.
-
-    Parameters
-    ----------
-    result : SweepResult
-        What was found.
-    """
-    theory = {(each.teacher_backbone, each.student_backbone): each for each in result.theory}
+    """Return the slices of a sweep in the order of its axes."""
+    theory = {(pair.teacher_backbone, pair.student_backbone): pair for pair in result.theory}
     points: dict[tuple[object, ...], list[SweepPoint]] = {}
     contrasts: dict[tuple[object, ...], list[EtaContrast]] = {}
     for point in result.points:
@@ -70,40 +64,33 @@ def slices_of(result: SweepResult) -> list[Slice]:
         contrasts.setdefault(_key(contrast), []).append(contrast)
     return [
         Slice(
-            title=_title(of[0]),
-            points=tuple(of),
+            title=_title(first),
+            points=(first, *rest),
             contrasts=tuple(contrasts.get(key, ())),
-            theory=theory.get((of[0].teacher_backbone, of[0].student_backbone)),
+            theory=theory.get((first.teacher_backbone, first.student_backbone)),
         )
-        for key, of in points.items()
+        for key, (first, *rest) in points.items()
     ]
 
 
 def eta_text(eta: Eta) -> str:
-    """Return a fraction as people read it; the data's own is ``own``."""
+    """Return a fraction as text, ``own`` for the data's own."""
     return "own" if eta is None else f"{eta:g}"
 
 
-def point_text(point: SweepPoint, shown: Sequence[str]) -> str:
-    """Return where a point lies on the axes that are shown.
-
-    Parameters
-    ----------
-    point : SweepPoint
-        Of the grid.
-    shown : sequence of str
-        ``"n"``, ``"N"`` and names of `AXES`.
-    """
-    etas = [f"{axis} {eta_text(getattr(point, axis))}" for axis in AXES if axis in shown]
-    return ", ".join([*(f"{size} {getattr(point, size):,}" for size in ("n", "N") if size in shown), *etas])
+def point_text(point: SweepPoint, axes: Sequence[str]) -> str:
+    """Return the point's values on some of the axes n, N, eta_labeled and eta_unlabeled."""
+    etas = [f"{axis} {eta_text(getattr(point, axis))}" for axis in AXES if axis in axes]
+    return ", ".join([*(f"{size} {getattr(point, size):,}" for size in ("n", "N") if size in axes), *etas])
 
 
-def _key(one: SweepPoint | EtaContrast) -> tuple[object, ...]:
-    return one.teacher_backbone, one.student_backbone, one.head, one.strategy, one.teacher_alpha, one.student_alpha
+def _key(point: SweepPoint | EtaContrast) -> tuple[object, ...]:
+    strengths = (point.teacher_alpha, point.student_alpha)
+    return point.teacher_backbone, point.student_backbone, point.head, point.strategy, *strengths
 
 
 def _title(point: SweepPoint) -> str:
-    given = (("teacher alpha", point.teacher_alpha), ("student alpha", point.student_alpha))
-    strengths = [f"{name} {alpha:g}" for name, alpha in given if alpha is not None]
-    pair = taught(point.teacher_backbone, point.student_backbone)
+    alphas = (("teacher alpha", point.teacher_alpha), ("student alpha", point.student_alpha))
+    strengths = [f"{name} {alpha:g}" for name, alpha in alphas if alpha is not None]
+    pair = pair_title(point.teacher_backbone, point.student_backbone)
     return ", ".join([pair, point.head, visible(point.strategy), *strengths])

@@ -1,9 +1,10 @@
-"""The report of `theory spurious`: risks by every form, what they mean, and how the minority's fractions move them."""
+"""The page of ``theory spurious``: risks by every form, their meaning, and their change with the fractions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from w2s_probe.report.numbers import config_rows
 from w2s_probe.report.page import Grid, Page, Section
@@ -20,13 +21,7 @@ from w2s_probe.theory.spurious.output import EtaPoint, SpuriousOutput
 
 
 def spurious_page(output: SpuriousOutput) -> Page:
-    """Return what the report of `theory spurious` says.
-
-    Parameters
-    ----------
-    output : SpuriousOutput
-        What is expected.
-    """
+    """Return the report of ``theory spurious``."""
     simulation = {} if output.simulation is None else asdict(output.simulation)
     return Page(
         kind="Theory",
@@ -38,44 +33,61 @@ def spurious_page(output: SpuriousOutput) -> Page:
     )
 
 
+def spurious_rows(output: SpuriousOutput) -> Iterator[dict[str, Any]]:
+    """Yield the tidy rows: the risks by each form at each pair of fractions."""
+    for point in output.curve or ():
+        etas = {"eta_labeled": point.eta_labeled, "eta_unlabeled": point.eta_unlabeled}
+        for form in figures.FORMS:
+            risks = getattr(point, form)
+            yield {**etas, "form": form, "teacher": risks.teacher, "student": risks.student}
+
+
 def _sections(output: SpuriousOutput) -> Iterator[Section]:
-    made = output.simulation
-    beside = (
-        ""
-        if made is None
-        else f" Simulated: mean of {made.trials:,} draws ± its standard error, at core dimension "
-        f"{made.core_dimension}, n = {made.n:,} and N = {made.N:,}."
-    )
     yield Section(name="What it means", text=spurious_meaning(output))
     yield Section(
         name="Risks",
-        grid=form_grid(output),
+        grids=[form_grid(output)],
         text=[
             "Squared errors against the truth, without label noise. The published formula holds at small gamma, with "
             "an endless pool and for one cloud whose mean moves with eta; second moments hold at small gamma and nu "
-            f"for this law; the fixed point at any.{beside}",
+            f"for this law; the fixed point at any.{_simulation(output)}",
             *law_reason(output),
         ],
     )
-    yield Section(name="Other fractions", grid=move_grid(output))
-    drawn = figures.fraction_figures(output)
-    if drawn:
-        bar = " The bar is the simulation, two standard errors to either side." if made else ""
+    yield Section(name="Other fractions", grids=[move_grid(output)])
+    lines = figures.fraction_figures(output)
+    if lines:
+        bar = " The bar is the simulation, two standard errors to either side." if output.simulation else ""
         yield Section(
             name="Over the minority's fractions",
-            figures=drawn,
+            figures=lines,
             caption="First the student by every form, the labeled rows as they are; then both systems by the fixed "
-            "point, the pool as it is. "
-            f"Dashed: the fractions asked for.{bar}",
-            grid=Grid(
-                header=["labeled, pool", "published, student", "second moments, student", "fixed point, student",
-                        "fixed point, teacher"],
-                rows=[_point(point) for point in output.curve or ()],
-            ),
-            folded=True,
-        )  # fmt: skip
+            f"point, the pool as it is. Dashed: the fractions asked for.{bar}",
+            grids=[_points(output.curve or ())],
+        )
 
 
-def _point(point: EtaPoint) -> list[str]:
-    students = [risk_text(getattr(point, form).student) for form in figures.FORMS]
-    return [f"{point.eta_labeled:g}, {point.eta_unlabeled:g}", *students, risk_text(point.fixed_point.teacher)]
+def _simulation(output: SpuriousOutput) -> str:
+    made = output.simulation
+    if made is None:
+        return ""
+    return (
+        f" Simulated: mean of {made.trials:,} draws ± its standard error, at core dimension {made.core_dimension}, "
+        f"n = {made.n:,} and N = {made.N:,}."
+    )
+
+
+def _points(points: Sequence[EtaPoint]) -> Grid:
+    students = [f"{name}, student" for name in figures.FORMS.values()]
+    return Grid(
+        header=["labeled, pool", *students, "fixed point, teacher"],
+        rows=[
+            [
+                f"{point.eta_labeled:g}, {point.eta_unlabeled:g}",
+                *(risk_text(getattr(point, form).student) for form in figures.FORMS),
+                risk_text(point.fixed_point.teacher),
+            ]
+            for point in points
+        ],
+        folded="always",
+    )

@@ -1,31 +1,28 @@
-"""What a spurious correlation is expected to do, as text of 80 columns with the meaning in words."""
+"""Risks expected by ``theory spurious``, as text of 80 columns with their meaning in words."""
 
 from __future__ import annotations
 
 import math
-import textwrap
 
 from w2s_probe.report.page import Grid
-from w2s_probe.report.render.terminal import WIDTH, columns
-from w2s_probe.theory import SpuriousOutput
-from w2s_probe.theory.spurious.output import Move, ratio
+from w2s_probe.report.render.terminal import columns, wrapped
+from w2s_probe.theory.spurious.output import SpuriousOutput, ratio
 
 GROUPS = {"gaussian": "one cloud whose mean moves with eta", "mixture": "two groups of rows"}
 
 
 def spurious_text(output: SpuriousOutput) -> str:
-    """Return a table of risks by form, one of other fractions, and sentences that say what they mean."""
+    """Return a table of risks by form, a table of other fractions, and their meaning in sentences."""
     forms, moves = form_grid(output), move_grid(output)
     parts = [
-        *(line for said in spurious_headline(output) for line in textwrap.wrap(said, WIDTH)),
+        *map(wrapped, spurious_headline(output)),
         "",
         columns(forms.header, forms.rows, right=(1, 2, 3, 4)),
         "",
         columns(moves.header, moves.rows, right=(1, 2, 3, 4)),
         "",
-        *(textwrap.fill(said, WIDTH) for said in spurious_meaning(output)),
-        *(textwrap.fill(said, WIDTH) for said in law_reason(output)),
-        *(textwrap.fill(f"Note: {note}", WIDTH) for note in output.notes),
+        *map(wrapped, [*spurious_meaning(output), *law_reason(output)]),
+        *(wrapped(f"Note: {note}") for note in output.notes),
     ]
     return "\n".join(parts)
 
@@ -45,18 +42,18 @@ def spurious_headline(output: SpuriousOutput) -> list[str]:
 
 
 def form_grid(output: SpuriousOutput) -> Grid:
-    """Return the risks by every form and as simulated, with the best pool by each."""
-    published, marked = output.published, "" if output.published.applies else " (n/a)"
+    """Return the risks by every form and the simulated ones, with the best pool by each form."""
+    published, suffix = output.published, "" if output.published.applies else " (n/a)"
     rows = [
-        _row(f"published{marked}", published.teacher, published.student, output, "published"),
-        _row(f"published + pool{marked}", published.teacher, published.student + published.pool_term, output, None),
+        _row(f"published{suffix}", published.teacher, published.student, output, "published"),
+        _row(f"published + pool{suffix}", published.teacher, published.student + published.pool_term, output, None),
         _row("second moments", output.general.teacher, output.general.student, output, "general"),
         _row("fixed point", output.fixed_point.teacher, output.fixed_point.student, output, "fixed_point"),
     ]
     if output.simulated:
-        measured = [output.simulated[who] for who in ("teacher", "student")]
-        cells = [f"{risk_text(each.value)} ± {each.se:.2g}" for each in measured]
-        rows.append(["simulated", *cells, f"{ratio(measured[1].value, measured[0].value):.3f}", "-"])
+        teacher, student = (output.simulated[system] for system in ("teacher", "student"))
+        cells = [f"{risk_text(risk.value)} ± {risk.se:.2g}" for risk in (teacher, student)]
+        rows.append(["simulated", *cells, f"{ratio(student.value, teacher.value):.3f}", "-"])
     return Grid(header=["risk", "teacher", "student", "ratio", "best pool"], rows=rows)
 
 
@@ -65,19 +62,24 @@ def move_grid(output: SpuriousOutput) -> Grid:
     return Grid(
         header=["fixed point, by fractions", "labeled", "pool", "teacher", "student"],
         rows=[
-            [move.name, f"{move.eta_labeled:.3g}", f"{move.eta_unlabeled:.3g}", *map(risk_text, _risks(move))]
+            [
+                move.name,
+                f"{move.eta_labeled:.3g}",
+                f"{move.eta_unlabeled:.3g}",
+                *map(risk_text, (move.teacher, move.student)),
+            ]
             for move in output.moves
         ],
     )
 
 
 def spurious_meaning(output: SpuriousOutput) -> list[str]:
-    """Return whether weak-to-strong gains, and what the minority's fractions change, in sentences."""
+    """Return whether weak-to-strong gains, and the effect of the minority's fractions, in sentences."""
     return [_verdict(output), *_pool(output), *_labeled(output), *_law(output)]
 
 
 def law_reason(output: SpuriousOutput) -> list[str]:
-    """Return why the published formula does not apply, if so."""
+    """Return the reason why the published formula does not apply; nothing where it applies."""
     return [] if output.published.reason is None else [f"n/a: {output.published.reason}."]
 
 
@@ -96,14 +98,14 @@ def _verdict(output: SpuriousOutput) -> str:
 
 
 def _pool(output: SpuriousOutput) -> list[str]:
-    best, here = output.best["fixed_point"], output.fixed_point.student
+    best = output.best["fixed_point"]
     if math.isnan(best.eta_unlabeled):
         return ["The pool's minority fraction makes no difference."]
-    said = f"The student errs least with a minority of {best.eta_unlabeled:.3g} in the pool"
-    more = ratio(here, best.student) - 1
-    if more < 0.005:
-        return [f"{said}: as it is, within half a percent."]
-    return [f"{said}, {risk_text(best.student)}; at {output.config.eta_unlabeled:g} its risk is {more:.1%} larger."]
+    least = f"The student errs least with a minority of {best.eta_unlabeled:.3g} in the pool"
+    excess = ratio(output.fixed_point.student, best.student) - 1
+    if excess < 0.005:
+        return [f"{least}: as it is, within half a percent."]
+    return [f"{least}, {risk_text(best.student)}; at {output.config.eta_unlabeled:g} its risk is {excess:.1%} larger."]
 
 
 def _labeled(output: SpuriousOutput) -> list[str]:
@@ -125,10 +127,6 @@ def _law(output: SpuriousOutput) -> list[str]:
 
 
 def _row(name: str, teacher: float, student: float, output: SpuriousOutput, form: str | None) -> list[str]:
-    at = math.nan if form is None else output.best[form].eta_unlabeled
-    best = "-" if form is None else "any" if math.isnan(at) else f"{at:.3f}"
+    eta = math.nan if form is None else output.best[form].eta_unlabeled
+    best = "-" if form is None else "any" if math.isnan(eta) else f"{eta:.3f}"
     return [name, risk_text(teacher), risk_text(student), f"{ratio(student, teacher):.3f}", best]
-
-
-def _risks(move: Move) -> tuple[float, float]:
-    return move.teacher, move.student

@@ -1,26 +1,20 @@
-"""The report of `theory variance`: errors and ratios, what they mean, and how sizes change them."""
+"""The page of ``theory variance``: errors and ratios, their meaning, and their change with the sizes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
 from w2s_probe.report.numbers import config_rows
 from w2s_probe.report.page import Grid, Page, Section
 from w2s_probe.report.theory_variance import figures
 from w2s_probe.report.theory_variance.text import error_grid, meaning, ratio_grid, variance_headline
-from w2s_probe.theory.variance.output import SizePoint, VarianceOutput
+from w2s_probe.theory.variance.output import VarianceOutput
 
 
 def variance_page(output: VarianceOutput) -> Page:
-    """Return what the report of `theory variance` says.
-
-    Parameters
-    ----------
-    output : VarianceOutput
-        What is expected.
-    """
+    """Return the report of ``theory variance``."""
     simulation = {} if output.simulation is None else asdict(output.simulation)
     return Page(
         kind="Theory",
@@ -32,49 +26,54 @@ def variance_page(output: VarianceOutput) -> Page:
     )
 
 
+def variance_rows(output: VarianceOutput) -> Iterator[dict[str, Any]]:
+    """Yield the tidy rows: each error at each pair of sizes, expected and simulated."""
+    for point in output.curve or ():
+        for name, value in point.expected.to_dict().items():
+            mean = point.simulated[name] if point.simulated else None
+            simulated = {"simulated": mean.value if mean else None, "se": mean.se if mean else None}
+            yield {"n": point.n, "N": point.N, "what": name, "expected": value, **simulated}
+
+
 def _sections(output: VarianceOutput) -> Iterator[Section]:
-    beside = (
-        ""
-        if output.simulation is None
-        else f" Simulated: mean of {output.simulation.trials:,} draws ± its standard error."
-    )
+    trials = output.simulation.trials if output.simulation else 0
+    simulated = f" Simulated: mean of {trials:,} draws ± its standard error." if trials else ""
     yield Section(name="What it means", text=meaning(output.expected))
     yield Section(
         name="Errors",
-        grid=error_grid(output),
-        text=[f"Squared errors against the truth, without label noise.{beside}"],
+        grids=[error_grid(output)],
+        text=[f"Squared errors against the truth, without label noise.{simulated}"],
     )
     yield Section(
         name="Ratios",
-        grid=ratio_grid(output),
-        text=["PGR is the share of the gap from teacher to ceiling that the student closes; OPR the baseline's error "
-              "over the student's."],
-    )  # fmt: skip
-    drawn = figures.errors_figures(output)
-    if drawn:
-        points = (
+        grids=[ratio_grid(output)],
+        text=[
+            "PGR is the share of the gap from teacher to ceiling that the student closes; OPR the baseline's error "
+            "over the student's."
+        ],
+    )
+    lines = figures.errors_figures(output)
+    if lines:
+        marks = (
             " Marks are simulated means, bars twice their standard error; below, they stand in brackets."
-            if output.simulation
+            if trials
             else ""
         )
         yield Section(
             name="Over sizes",
-            figures=drawn,
-            caption=f"Lines are the closed forms, on logarithmic scales.{points}",
-            grid=Grid(
-                header=["n, N", *figures.NAMES.values()],
-                rows=[_point(point) for name in ("n", "N") for point in figures.points_over(output, name)],
-            ),
-            folded=True,
+            figures=lines,
+            caption=f"Lines are the closed forms, on logarithmic scales.{marks}",
+            grids=[_points(output)],
         )
 
 
-def _point(point: SizePoint) -> list[str]:
-    return [f"{point.n:,}, {point.N:,}", *(_cell(point, name) for name in figures.NAMES)]
-
-
-def _cell(point: SizePoint, name: str) -> str:
-    value = getattr(point.expected, name)
-    said = "undefined" if math.isnan(value) else f"{value:.4g}"
-    found = (point.simulated or {}).get(name)
-    return said if found is None or math.isnan(found.value) else f"{said} [{found.value:.4g} ± {found.se:.2g}]"
+def _points(output: VarianceOutput) -> Grid:
+    points = [point for size in ("n", "N") for point in figures.points_over(output, size)]
+    return Grid(
+        header=["n, N", *figures.NAMES.values()],
+        rows=[
+            [f"{point.n:,}, {point.N:,}", *(figures.error_text(point, system) for system in figures.NAMES)]
+            for point in points
+        ],
+        folded="always",
+    )

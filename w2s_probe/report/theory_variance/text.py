@@ -1,13 +1,12 @@
-"""What a theory expects, as text of 80 columns with the meaning in words."""
+"""Errors expected by ``theory variance``, as text of 80 columns with their meaning in words."""
 
 from __future__ import annotations
 
 import math
-import textwrap
 from dataclasses import asdict
 
 from w2s_probe.report.page import Grid
-from w2s_probe.report.render.terminal import WIDTH, columns
+from w2s_probe.report.render.terminal import columns, wrapped
 from w2s_probe.theory import ExpectedErrors, Simulated
 from w2s_probe.theory.variance.output import VarianceOutput
 
@@ -23,7 +22,7 @@ RATIOS = {"pgr": "PGR, n + N labels", "pgr_unlabeled": "PGR, N labels", "opr": "
 
 
 def variance_text(output: VarianceOutput) -> str:
-    """Return a table of errors, one of ratios, and sentences that say which is better and why."""
+    """Return a table of errors, a table of ratios, and the better system with the reason in sentences."""
     errors, ratios = error_grid(output), ratio_grid(output)
     parts = [
         *variance_headline(output),
@@ -32,8 +31,8 @@ def variance_text(output: VarianceOutput) -> str:
         "",
         columns(ratios.header, ratios.rows, right=(1, 2)),
         "",
-        *(textwrap.fill(said, WIDTH) for said in meaning(output.expected)),
-        *(textwrap.fill(f"Note: {note}", WIDTH) for note in output.expected.notes),
+        *map(wrapped, meaning(output.expected)),
+        *(wrapped(f"Note: {note}") for note in output.expected.notes),
     ]
     return "\n".join(parts)
 
@@ -48,10 +47,10 @@ def variance_headline(output: VarianceOutput) -> list[str]:
 
 
 def error_grid(output: VarianceOutput) -> Grid:
-    """Return the errors of all systems with their two parts, and what was simulated."""
+    """Return the errors of all systems with variance and bias, and the simulated errors."""
     parts = (asdict(output.errors), asdict(output.variance), asdict(output.bias))
     return Grid(
-        header=["squared error", "expected", "variance", "bias", *_beside(output)],
+        header=["squared error", "expected", "variance", "bias", *_simulated_header(output)],
         rows=[
             [label, *(_number(part[name]) for part in parts), *_simulated(output, name)]
             for name, label in SYSTEMS.items()
@@ -62,41 +61,45 @@ def error_grid(output: VarianceOutput) -> Grid:
 def ratio_grid(output: VarianceOutput) -> Grid:
     """Return PGR against both ceilings, and OPR."""
     return Grid(
-        header=["ratio", "expected", *_beside(output)],
+        header=["ratio", "expected", *_simulated_header(output)],
         rows=[
             [label, _number(getattr(output.errors, name)), *_simulated(output, name)] for name, label in RATIOS.items()
         ],
     )
 
 
-def meaning(found: ExpectedErrors) -> list[str]:
-    """Return which system is better, and why, in sentences."""
-    c, total = found.config, found.total
+def meaning(errors: ExpectedErrors) -> list[str]:
+    """Return the better system and the reason, in sentences."""
+    c, total = errors.config, errors.total
     d_st = c.correlation_dimension
-    said = [
+    shared = (
         f"The student keeps its teacher's variance in the {d_st:g} dimensions they share and "
         f"{c.d_student / (c.N - c.d_student - 1):.2g} of it in the teacher's other {c.d_teacher - d_st:g}: a larger "
-        "pool lowers the second only, more labels lower both.",
-    ]
+        "pool lowers the second only, more labels lower both."
+    )
+    gap = "The ceiling is no better than the teacher: there is no gap to close, and PGR is undefined."
     if not math.isnan(total.pgr):
         change = "closes" if total.pgr >= 0 else "widens"
-        said.append(f"The student {change} {abs(total.pgr):.0%} of the gap from teacher to ceiling (PGR).")
-    else:
-        said.append("The ceiling is no better than the teacher: there is no gap to close, and PGR is undefined.")
-    if total.opr > 1:
-        said.append(
-            f"Weak-to-strong is better than the strong model trained on the n labels: that errs {total.opr:.3g} "
+        gap = f"The student {change} {abs(total.pgr):.0%} of the gap from teacher to ceiling (PGR)."
+    return [shared, gap, *_against_labels(total.opr)]
+
+
+def _against_labels(opr: float) -> list[str]:
+    """Return a sentence on weak-to-strong against the n labels alone; nothing where OPR is undefined."""
+    if opr > 1:
+        return [
+            f"Weak-to-strong is better than the strong model trained on the n labels: that errs {opr:.3g} "
             "times as much (OPR above 1)."
-        )
-    elif total.opr <= 1:
-        said.append(
+        ]
+    if opr <= 1:
+        return [
             "Training the strong model on the n labels directly is no worse than weak-to-strong: it errs "
-            f"{total.opr:.3g} times as much (OPR at most 1)."
-        )
-    return said
+            f"{opr:.3g} times as much (OPR at most 1)."
+        ]
+    return []
 
 
-def _beside(output: VarianceOutput) -> list[str]:
+def _simulated_header(output: VarianceOutput) -> list[str]:
     return ["simulated"] if output.simulated else []
 
 

@@ -23,7 +23,7 @@ def drawn(cells: dict[tuple[int, int], Heat] = CELLS, **changes: Any) -> str:
     rows, columns = (max(at[axis] for at in cells) + 1 for axis in (0, 1))
     given: dict[str, Any] = {
         "title": "gain",
-        "said": "words.",
+        "description": "words.",
         "rows": [f"r{i}" for i in range(rows)],
         "columns": [f"c{j}" for j in range(columns)],
         "axes": ("down", "across"),

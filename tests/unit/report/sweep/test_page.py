@@ -81,16 +81,16 @@ def test_lines_over_eta_labeled_are_drawn_at_each_pool_with_paired_differences_b
     point = next(point for point in grid.points if (point.eta_labeled, point.eta_unlabeled) == (0.3, 0.5))
     (drawn,) = (one for one in moved.figures if "gain over eta_labeled, at eta_unlabeled 0.5<" in one)
     assert f"at 0.3: gain {point.gain.value:+.3f} [" in drawn
-    assert moved.grid is not None
-    assert [row[0] for row in moved.grid.rows] == ["pool at 0.1", "pool at 0.3", "pool at 0.5"]
-    assert moved.grid.header[0] == "labeled 0.1 → 0.5"
-    assert moved.grid.rows[0][1].startswith(f"{grid.contrasts[0].gain.value:+.3f} [")
+    (contrasts,) = moved.grids
+    assert [row[0] for row in contrasts.rows] == ["pool at 0.1", "pool at 0.3", "pool at 0.5"]
+    assert contrasts.header[0] == "labeled 0.1 → 0.5"
+    assert contrasts.rows[0][1].startswith(f"{grid.contrasts[0].gain.value:+.3f} [")
     assert "Pool and test rows are the same" in moved.text[0]
 
 
 def test_what_is_not_held_is_not_called_held() -> None:
     moved = section(sweep_page(cue_sweep(n_unlabeled=(None,))), "eta_labeled moves")
-    assert moved.grid is None
+    assert moved.grids == []
     assert "give -N" in moved.text[0]
 
 
@@ -113,8 +113,7 @@ def test_sizes_give_lines_over_each_that_varies(grid: SweepResult) -> None:
 
 def test_the_theorys_rank_agreement_is_spearmans(grid: SweepResult) -> None:
     beside = section(sweep_page(grid), "The theory beside it")
-    assert beside.grid is not None
-    (row,) = beside.grid.rows
+    (row,) = beside.grids[0].rows
     expected = [
         ([point.gain for point in grid.theory[0].points], [point.gain.value for point in grid.points]),
         ([point.teacher for point in grid.theory[0].points], [-point.teacher.value for point in grid.points]),
@@ -128,10 +127,9 @@ def test_the_theorys_rank_agreement_is_spearmans(grid: SweepResult) -> None:
 
 def test_few_cells_or_equal_gains_have_no_rank_agreement(grid: SweepResult) -> None:
     same = replace(grid, points=tuple(replace(point, gain=grid.points[0].gain) for point in grid.points))
-    found = section(sweep_page(same), "The theory beside it").grid
-    assert found is not None
-    assert found.rows[0][1] == "–"
-    assert found.rows[0][2] != "–"
+    (agreement,) = section(sweep_page(same), "The theory beside it").grids
+    assert agreement.rows[0][1] == "–"
+    assert agreement.rows[0][2] != "–"
 
 
 def test_figures_of_a_large_sweep_are_limited_and_what_is_left_out_is_said(
@@ -145,8 +143,7 @@ def test_figures_of_a_large_sweep_are_limited_and_what_is_left_out_is_said(
     assert len(drawn) == pages.MOST_SLICES
     assert "weak → student 0, ridge, vanilla" in drawn[0]
     last = page.sections[-1]
-    assert last.grid is not None
-    assert len(last.grid.rows) == 5
+    assert len(last.grids[0].rows) == 5
     assert list(last.text) == [
         "Figures show the first 6 of 8 combinations.",
         f"{len(many.points) - 5} more points are in results.parquet.",

@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 
 from tests.unit.theory.variance.test_intrinsic_dimension import BASE
 from w2s_probe.core.errors import ConfigError, ShapeError
+from w2s_probe.core.serialize import plain
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.results.forecast import ErrorParts
 from w2s_probe.theory import IntrinsicDimension, decompose, expected_errors, student_variance
@@ -125,13 +126,13 @@ def test_at_the_sizes_named_a_part_is_half_as_large() -> None:
     assert larger.reduced.value == pytest.approx(here.reduced.value / 2)
     assert larger.inherited.value == here.inherited.value
     assert math.isinf(here.inherited.N_to_halve)
-    assert here.bias.to_dict() == {"value": None, "n_to_halve": None, "N_to_halve": None}
+    assert plain(here.bias) == {"value": None, "n_to_halve": None, "N_to_halve": None}
 
 
 def test_bias_is_what_variance_does_not_explain() -> None:
     found = parts_of(squared_error=0.5, label_noise=0.25)
     assert found.bias.value == pytest.approx(0.25 - found.variance)
-    assert found.to_dict()["bias"]["value"] == found.bias.value
+    assert plain(found)["bias"]["value"] == found.bias.value
 
 
 def test_a_ridge_head_acts_as_its_limit_says() -> None:

@@ -1,4 +1,4 @@
-"""Fitted heads to take away."""
+"""Fitted heads as safetensors."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def save_heads(run: Run, folder: Path) -> None:
     """Write ``heads.safetensors``: weights and intercept of every linear head of every seed.
 
-    Tensors are named ``SEED/SYSTEM/coef`` of shape (d, K) and ``SEED/SYSTEM/intercept`` of shape (K,), for features
-    as the backbone gives them; students by their strategy. The metadata holds the classes, and for each head its
-    kind and strength: scores are ``X @ coef + intercept``, and for softmax heads their softmax the probabilities.
+    Tensors are ``SEED/SYSTEM/coef`` of shape (d, K) and ``SEED/SYSTEM/intercept`` of shape (K,), for features
+    as the backbone gives them; a student's SYSTEM is its strategy. The metadata holds the classes, and the kind and
+    strength of each head. Scores are ``X @ coef + intercept``; the softmax of a softmax head's scores are its
+    probabilities.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ def save_heads(run: Run, folder: Path) -> None:
     """
     from safetensors.numpy import save
 
-    tensors, said = {}, {}
+    tensors, kinds = {}, {}
     for outcome in run.outcomes:
         heads = {**outcome.heads, **{name: student.head for name, student in outcome.students.items()}}
         for name, head in heads.items():
@@ -39,7 +40,7 @@ def save_heads(run: Run, folder: Path) -> None:
                 key = f"{outcome.split.seed}/{name}"
                 tensors[f"{key}/coef"] = np.ascontiguousarray(head.coef)
                 tensors[f"{key}/intercept"] = np.ascontiguousarray(head.intercept)
-                said[key] = {"kind": head.kind, "alpha": float(head.alpha)}
-    metadata = {"classes": json.dumps(run.labels.classes), "heads": json.dumps(said, sort_keys=True)}
+                kinds[key] = {"kind": head.kind, "alpha": float(head.alpha)}
+    metadata = {"classes": json.dumps(run.labels.classes), "heads": json.dumps(kinds, sort_keys=True)}
     with replacing(folder / "heads.safetensors") as path:
         path.write_bytes(save(tensors, metadata))

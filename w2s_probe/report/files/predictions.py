@@ -1,4 +1,4 @@
-"""What every system says of every row, for those who look at single cases."""
+"""Predictions of every system on every test and pool row, as Parquet."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def save_predictions(run: Run, folder: Path) -> None:
-    """Write ``predictions.parquet``: what every system says of every test and pool row.
+    """Write ``predictions.parquet``: the predictions of every system on every test and pool row.
 
-    Columns: seed, part, id, label, group; for each system its class and top probability (its
-    value in regression); pseudolabel; and for each strategy whether it kept the row.
+    Columns: seed, part, id, label, group; for each system its predicted class and top probability (in
+    regression its value); pseudolabel; and for each strategy whether it kept the row.
 
     Parameters
     ----------
@@ -49,24 +49,24 @@ def _predictions(run: Run, outcome: SeedOutcome) -> Iterator[Mapping[str, Any]]:
         }
         for name, head in {**outcome.heads, **{n: s.head for n, s in outcome.students.items()}}.items():
             features = run.teacher if name == "teacher" else run.student
-            columns |= _said(name, head, head.scores(features.X[rows]), run.labels.classes)
-        of_pool = part == "unlabeled"
-        columns["pseudolabel"] = _decided(outcome.pseudolabels, run.labels.classes) if of_pool else [None] * len(rows)
+            columns |= _columns(name, head, head.scores(features.X[rows]), run.labels.classes)
+        pool = part == "unlabeled"
+        columns["pseudolabel"] = _decisions(outcome.pseudolabels, run.labels.classes) if pool else [None] * len(rows)
         for name, student in outcome.students.items():
-            columns[f"{name}_kept"] = student.kept.tolist() if of_pool else [None] * len(rows)
+            columns[f"{name}_kept"] = student.kept.tolist() if pool else [None] * len(rows)
         yield columns
 
 
-def _said(name: str, head: Scorer, scores: Float, classes: tuple[str, ...] | None) -> dict[str, Any]:
+def _columns(name: str, head: Scorer, scores: Float, classes: tuple[str, ...] | None) -> dict[str, Any]:
     if classes is None:
         return {f"{name}_value": scores[:, 0]}
     return {
-        f"{name}_class": _decided(scores, classes),
+        f"{name}_class": _decisions(scores, classes),
         f"{name}_probability": head.probabilities(scores).max(axis=1),
     }
 
 
-def _decided(scores: Float, classes: tuple[str, ...] | None) -> list[Any]:
+def _decisions(scores: Float, classes: tuple[str, ...] | None) -> list[Any]:
     if classes is None:
         return [float(value) for value in scores[:, 0]]
     return [classes[code] for code in scores.argmax(axis=1)]

@@ -1,0 +1,1 @@
+"""Files of a result: JSON, Parquet, pages, predictions, heads."""

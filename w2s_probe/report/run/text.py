@@ -1,0 +1,71 @@
+"""A run as text of 80 columns."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator
+
+from w2s_probe.core.text import shorten, visible
+from w2s_probe.report.numbers import METRIC_NAMES, pair_line
+from w2s_probe.report.render.terminal import WIDTH, columns, size_table
+from w2s_probe.report.run.grids import comparison_grids, systems_grid
+from w2s_probe.report.run.groups import change_grid, cue_text, group_grid
+from w2s_probe.report.suspects import suspects_text
+from w2s_probe.results.run import W2SResult
+
+
+def run_text(result: W2SResult) -> str:
+    """Return tables of systems, comparisons, groups and smaller sizes, then verdict and notes."""
+    error = "brier" if result.score == "accuracy" else "squared_error"
+    systems = systems_grid(result).select("system", "trained on", METRIC_NAMES[result.score], METRIC_NAMES[error])
+    pair = run_pair(result)
+    parts = [*([pair] if pair else []), *run_headline(result), "", columns(systems.header, systems.rows), ""]
+    for grid in comparison_grids(result):
+        parts += [columns((grid.title, "", grid.header[-1]), grid.rows), ""]
+    parts += _groups(result)
+    if result.suspects is not None:
+        parts += [suspects_text(result.suspects), ""]
+    if result.curve is not None:
+        parts += [size_table(result.curve, ("teacher", "student", "baseline", "ceiling")), ""]
+    parts.append(textwrap.fill(result.verdict.advice, WIDTH))
+    parts += [textwrap.fill(visible(f"Note: {note}"), WIDTH) for note in result.notes]
+    return "\n".join(parts)
+
+
+def run_pair(result: W2SResult) -> str:
+    """Return data, teacher and student in one line; empty where the result does not name them."""
+    config = result.config
+    return pair_line(config, str(config["teacher"]), str(config["student"])) if "data" in config else ""
+
+
+def run_headline(result: W2SResult) -> list[str]:
+    """Return sizes and intervals, as lines of at most 80 cells."""
+    config, seeds = result.config, len(result.seeds)
+    majority = (
+        "" if math.isnan(result.majority_rate) else f"; the largest class has {result.majority_rate:.3f} of the rows"
+    )
+    units = f"; squared error in squares of {_label(result)}" if result.score == "r2" else ""
+    return [
+        f"n = {config['n_labeled']:,} labels, N = {config['n_unlabeled']:,} pseudolabels, "
+        f"{result.n_test:,} test rows, {visible(config['head'])} heads",
+        f"{result.level:.0%} intervals, {seeds} seed{'s' if seeds > 1 else ''}{majority}{units}",
+    ]
+
+
+def _label(result: W2SResult) -> str:
+    name = visible(str(result.config.get("label", "")))
+    return f"{name}'s units" if 0 < len(name) <= 20 else "the label's units"
+
+
+def _groups(result: W2SResult) -> Iterator[str]:
+    """Yield the scores by group without intervals, and what each strategy changed."""
+    if result.systems["teacher"].groups:
+        grid = group_grid(result)
+        rows = [[row[0], *(cell.partition(" [")[0] for cell in row[1:])] for row in grid.rows]
+        if result.config.get("cue"):
+            yield textwrap.fill(cue_text(result), WIDTH)
+        yield from ("", columns([shorten(name, 13) for name in grid.header], rows), "")
+    changes = change_grid(result)
+    if changes.rows:
+        yield from (columns(changes.header, changes.rows), "")

@@ -1,1 +1,0 @@
-"""Files that a colleague can open."""
