@@ -143,7 +143,7 @@ class CellStore:
         path = self._path(place)
         try:
             with zipfile.ZipFile(path) as archive:
-                read = partial(read_member, path, archive, shown=path.name)
+                read = partial(read_member, path, archive, label=path.name)
                 return CellScores(**{name: read(name) for name in FIELDS})
         except Exception as error:  # readers raise many kinds of errors on damaged bytes
             msg = f"{path} must be an undamaged cell of a sweep: {reason(error)}. Delete this file and sweep again."
