@@ -65,7 +65,7 @@ def test_a_run_reports_groups_the_remedy_and_its_control(cli: Cli, colored: Path
     assert remedy["coverage"][5]["worst_group_accuracy"] == remedy["worst_group_accuracy"]
     (said,) = (note for note in result["notes"] if note.startswith("high_confidence"))
     change = remedy["versus_vanilla"]["worst_group_accuracy"]
-    assert f"{change['value']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}] against the plain student" in said
+    assert f"{change['value']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}] against the vanilla student" in said
     helps = all(remedy[other]["worst_group_accuracy"]["low"] > 0 for other in ("versus_vanilla", "versus_control"))
     assert helps == ("high_confidence helps" in said)
     balanced = result["students"]["oracle_dfr"]["selection"]["group_mix"]

@@ -90,7 +90,7 @@ def assign(scores: Float, counts: Rows) -> Rows:
 def check_confidence(confidence: float) -> None:
     """Raise `ConfigError` unless the weight of the student's own decisions lies in [0, 1]."""
     if not 0 <= confidence <= 1:
-        msg = f"confidence must lie in [0, 1]: got {confidence}. 0 is cross-entropy; Burns et al. use up to 0.75."
+        msg = f"confidence must lie in [0, 1]: got {confidence}. Use 0.5; Burns et al. use up to 0.75."
         raise ConfigError(msg)
 
 

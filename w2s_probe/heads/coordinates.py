@@ -37,7 +37,7 @@ def eigen_coordinates(X: Features, weights: Float) -> Coordinates:
     """Return the eigencoordinates of features of shape (n, d), or raise `ShapeError` if all rows are equal."""
     spectrum, _ = centered_spectrum(X, np.zeros((len(X), 1)), weights)
     if not len(spectrum.eigenvalues):
-        msg = f"features must differ between rows: all {len(X)} rows are equal. Check how they were made."
+        msg = f"features must differ between rows: all {len(X)} rows are equal. Use another backbone or feature file."
         raise ShapeError(msg)
     return Coordinates(spectrum=spectrum, Z=(X - spectrum.mean) @ spectrum.axes)
 

@@ -50,7 +50,7 @@ class _Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lea
             targets = np.eye(len(self.classes_))[codes]
         weights = check_weights(sample_weight, len(features))
         if np.count_nonzero(weights @ np.abs(targets)) < 2:
-            msg = "y must hold at least two classes with weight: got one class. Give rows of another class."
+            msg = "y must have at least two classes with positive weight: got one class. Add rows of another."
             raise ShapeError(msg)
         self.head_ = fit_head(features, targets, self._options(), sample_weight=weights)
         self.coef_, self.intercept_, self.alpha_ = self.head_.coef.T, self.head_.intercept, self.head_.alpha

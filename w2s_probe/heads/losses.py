@@ -87,7 +87,7 @@ def get_loss(name: LossName, *, exponent: float = 0.2, confidence: float = 0.5) 
     name, in [0, 1]. Raises `ConfigError` for an unknown name or a parameter out of range.
     """
     if name == "gce" and not 0 < exponent <= 1:
-        msg = f"the exponent of gce must lie in (0, 1]: got {exponent}. Use 0.2; ce is its limit at 0."
+        msg = f"the exponent of gce must lie in (0, 1]: got {exponent}. Use 0.2; the limit at 0 is the loss ce."
         raise ConfigError(msg)
     if name == "confidence":
         check_confidence(confidence)
@@ -98,6 +98,6 @@ def get_loss(name: LossName, *, exponent: float = 0.2, confidence: float = 0.5) 
         "confidence": partial(confidence_loss, confidence=confidence),
     }
     if name not in losses:
-        msg = f"loss must be one of {', '.join(losses)}: got {name!r}. Name one of these."
+        msg = f"loss must be one of {', '.join(losses)}: got {name!r}. Use ce, the default."
         raise ConfigError(msg)
     return losses[name]

@@ -212,7 +212,7 @@ def check_targets(P: ArrayLike) -> Float:
     if targets.shape[1] < 2 or targets.min() < -1e-9 or np.abs(targets.sum(axis=1) - 1).max() > 1e-6:
         msg = (
             "targets must be rows of at least two probabilities that sum to 1: got values from "
-            f"{targets.min():.3g} to {targets.max():.3g} in shape {targets.shape}. Normalize them, or use a ridge head."
+            f"{targets.min():.3g} to {targets.max():.3g} in shape {targets.shape}. Normalize rows, or use a ridge head."
         )
         raise ShapeError(msg)
     return targets
@@ -221,7 +221,10 @@ def check_targets(P: ArrayLike) -> Float:
 def _check_strengths(alphas: ArrayLike) -> Float:
     strengths = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
     if not np.isfinite(strengths).all() or (strengths <= 0).any():
-        msg = f"alphas must be finite and above 0: got {strengths.tolist()}. Without a penalty there may be no minimum."
+        msg = (
+            f"strengths must be finite and above 0: got {strengths.tolist()}. Use a small one, such as 1e-4: without a "
+            "penalty there may be no minimum."
+        )
         raise ConfigError(msg)
     return strengths
 

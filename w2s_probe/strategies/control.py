@@ -42,7 +42,7 @@ def random_control(student: Student, pseudolabels: Float, rng: np.random.Generat
     if student.refit is None or student.kept.all():
         return None
     kept = _random_rows(student.kept, pseudolabels.argmax(axis=1), rng)
-    return Student(head=student.refit(kept), kept=kept, rule="as many rows at random, class by class")
+    return Student(head=student.refit(kept), kept=kept, rule="random rows, as many of each class")
 
 
 def coverage_scores(

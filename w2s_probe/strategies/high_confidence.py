@@ -58,15 +58,15 @@ class HighConfidenceConfig:
         values = asdict(self)
         keep, exponent = values["keep"], values["exponent"]
         if keep != "auto" and (not isinstance(keep, int | float) or isinstance(keep, bool) or not 0 < keep <= 1):
-            msg = f"high_confidence.keep must be a fraction above 0, at most 1, or auto: got {keep!r}. Try 0.6."
+            msg = f"high_confidence.keep must be auto, or a number above 0 and at most 1: got {keep!r}. Use 0.6."
             raise ConfigError(msg)
         if not isinstance(exponent, int | float) or not 0 < exponent <= 1:
-            msg = f"high_confidence.exponent must lie above 0 and be at most 1: got {exponent!r}. Try 0.2."
+            msg = f"high_confidence.exponent must be a number above 0 and at most 1: got {exponent!r}. Use 0.2."
             raise ConfigError(msg)
         for name, choices in CHOICES.items():
             if values[name] not in choices:
-                listed = ", ".join(str(choice).lower() for choice in choices)
-                msg = f"high_confidence.{name} must be one of {listed}: got {values[name]!r}. Choose one."
+                words = [str(choice).lower() for choice in choices]
+                msg = f"high_confidence.{name} must be one of {', '.join(words)}: got {values[name]!r}. Use {words[0]}."
                 raise ConfigError(msg)
 
 
@@ -81,23 +81,26 @@ def high_confidence(problem: W2SProblem, config: HighConfidenceConfig) -> Studen
     .. [1] Liu, Dong and Lei (2026), weak-to-strong generalization under spurious correlations, arXiv 2509.24005.
     """
     if problem.classes is None:
-        msg = "strategy 'high_confidence' needs classes: got --task regression. Use vanilla."
+        msg = "the strategy high_confidence needs classes: got `task` regression. Use the strategy vanilla."
         raise ConfigError(msg)
     student, teacher = problem.vanilla(), problem.teacher_scores[0]
     targets = _hard_labels(problem, student, teacher, config)
     codes = targets.argmax(axis=1)
     if len(np.unique(codes)) < 2:
-        msg = f"the {config.labels} must name two classes in the pool to retrain on: it names one. Use vanilla."
+        msg = (
+            f"the {config.labels}'s decisions on the pool must have at least two classes: got one. "
+            "Use the strategy vanilla."
+        )
         raise SplitError(msg)
     keep = best_keep(problem, partial(_trial, problem, config)) if config.keep == "auto" else config.keep
     enters = _enters(problem, student, teacher, config)
-    scope = "" if config.quota else ", of the whole pool"
+    scope = "each decided class" if config.quota else "the pool"
     if len(np.unique(codes[enters <= keep])) < 2:
         enters = _by_class(_order(problem, student, teacher, config)[0], codes)
-        scope = ", class by class of the labels since one class alone would be left"
+        scope = "each label class, since one class alone would be left,"
     kept = enters <= keep
     refit = partial(_refit, problem, config, targets, _strength(problem, student, targets, config))
-    rule = f"the {keep:.0%} that the {config.confidence} is surest of{scope}; {config.labels}'s labels, {config.loss}"
+    rule = f"top {keep:.0%} of {scope} by the {config.confidence}'s confidence; {config.labels}'s labels, {config.loss}"
     return Student(head=refit(kept), kept=kept, rule=rule, refit=refit, enters=enters)
 
 

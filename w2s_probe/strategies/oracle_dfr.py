@@ -35,14 +35,14 @@ def oracle_dfr(problem: W2SProblem, config: OracleDFRConfig) -> Student:
     for group in present.tolist():
         kept[order[groups[order] == group][: counts.min()]] = True
     refit = partial(_refit, problem)
-    return Student(head=refit(kept), kept=kept, rule="as many of each true group (oracle)", refit=refit)
+    return Student(head=refit(kept), kept=kept, rule="equally many rows of each true group (oracle)", refit=refit)
 
 
 def known_groups(problem: W2SProblem, name: str) -> Rows:
     """Return the group of each row of the pool, shape (N,); `ConfigError` names the strategy if there are none."""
     groups = problem.oracle.groups if problem.oracle else None
     if groups is None:
-        msg = f"strategy {name!r} needs the groups of the pool: got none. Name their column with --group."
+        msg = f"the strategy {name} needs the groups of the pool: got none. Set `group` to the column of group values."
         raise ConfigError(msg)
     return groups
 

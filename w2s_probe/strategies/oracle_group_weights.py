@@ -27,5 +27,5 @@ def oracle_group_weights(problem: W2SProblem, config: OracleGroupWeightsConfig) 
     return Student(
         head=head,
         kept=np.ones(len(groups), dtype=np.bool_),
-        rule="all pseudolabels, true groups weighted alike (oracle)",
+        rule="all pseudolabels, equal total weight of each true group (oracle)",
     )

@@ -51,8 +51,10 @@ def load_strategy(name: str, settings: Mapping[str, Any]) -> tuple[Strategy, Any
     for key in own:
         if key not in fields:
             msg = (
-                f"strategy {name!r} must be set by its own fields: got {key!r}, it has "
-                f"{', '.join(sorted(fields)) or 'none'}.{did_you_mean(key, fields)}"
+                f"a setting of the strategy {name} must be one of {', '.join(sorted(fields))}: got {key!r}."
+                f"{did_you_mean(key, fields) or ' Remove it.'}"
+                if fields
+                else f"the strategy {name} has no settings: got {key!r}. Remove it."
             )
             raise ConfigError(msg)
     return strategy, config(**own)
@@ -66,7 +68,7 @@ def _load(name: str) -> Strategy:
         return cast("Strategy", point.load())
     msg = (
         f"strategy must be one of {', '.join(strategy_names())}: got {name!r}."
-        f"{did_you_mean(name, strategy_names()) or ' See --help.'}"
+        f"{did_you_mean(name, strategy_names()) or ' Use vanilla, or install the package of the strategy.'}"
     )
     raise ConfigError(msg)
 
@@ -75,6 +77,9 @@ def _config_class(strategy: Strategy) -> type[Any]:
     function = strategy if hasattr(strategy, "__annotations__") else type(strategy).__call__
     config = get_type_hints(function).get("config")
     if not dataclasses.is_dataclass(config) or not isinstance(config, type):
-        msg = f"strategy {strategy!r} must annotate its parameter config with a dataclass: got {config!r}. Annotate it."
+        msg = (
+            f"the strategy {strategy!r} must annotate its parameter config with a dataclass: got {config!r}. "
+            "Write the annotation in its signature, as strategies.vanilla does."
+        )
         raise ConfigError(msg)
     return config

@@ -103,7 +103,7 @@ def test_variants_differ_in_what_they_are_named_for() -> None:
     assert (teachers.students[NAME].kept != students.students[NAME].kept).any()
     own = fitted(NAME, settings={f"{NAME}.labels": "student"})
     assert not np.array_equal(own.test_scores[NAME], students.test_scores[NAME])
-    for outcome, said in ((teachers, "teacher is surest"), (own, "student's labels")):
+    for outcome, said in ((teachers, "by the teacher's confidence"), (own, "student's labels")):
         assert said in outcome.students[NAME].rule
 
 
@@ -165,7 +165,7 @@ def test_oracles_see_the_groups_and_balance_them() -> None:
     weighted = Ridge(alpha=3.0).fit(features.X[U], outcome.pseudolabels, sample_weight=weights * 300 / weights.sum())
     theirs = weighted.predict(features.X[T])
     np.testing.assert_allclose(outcome.test_scores["oracle_group_weights"], theirs, atol=1e-8)
-    with pytest.raises(ConfigError, match="--group"):
+    with pytest.raises(ConfigError, match="Set `group` to the column"):
         fitted("oracle_dfr")
 
 
@@ -201,9 +201,9 @@ def test_a_run_reports_groups_vanilla_and_control() -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [
-        ("keep", 0, "above 0, at most 1, or auto"),
-        ("keep", "some", "above 0, at most 1, or auto"),
-        ("keep", True, "above 0, at most 1, or auto"),
+        ("keep", 0, "auto, or a number above 0 and at most 1"),
+        ("keep", "some", "auto, or a number above 0 and at most 1"),
+        ("keep", True, "auto, or a number above 0 and at most 1"),
         ("labels", "mine", "one of teacher, student"),
         ("loss", "mse", "one of gce, ce, ridge"),
         ("quota", "yes", "one of true, false"),

@@ -373,12 +373,12 @@ def _notes(misfit: Misfit, gain: MeanEstimate, *, score: str, spread: float) -> 
     if misfit.misfit > SMALL_MISFIT * spread and misfit.gain < 0.5 * misfit.misfit:
         notes.append(
             f"The misfit, which needs no label, is {misfit.misfit:.3g}, but the gain in squared error is "
-            f"{misfit.gain:+.3g}: its label-free form does not hold here."
+            f"{misfit.gain:+.3g}: here the misfit does not predict the gain."
         )
     if abs(misfit.gain) > SMALL_MISFIT * spread and misfit.gain * gain.value < 0:
         notes.append(
-            f"In squared error the student {'gains' if misfit.gain > 0 else 'loses'} ({misfit.gain:+.3g}), in "
-            f"{'decisions' if score == 'accuracy' else 'R²'} it {'gains' if gain.value > 0 else 'loses'} "
+            f"The student {'gains' if misfit.gain > 0 else 'loses'} in squared error ({misfit.gain:+.3g}), but "
+            f"{'gains' if gain.value > 0 else 'loses'} in {'accuracy' if score == 'accuracy' else 'R²'} "
             f"({gain.value:+.3f})."
         )
     return tuple(notes)

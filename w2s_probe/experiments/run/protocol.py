@@ -224,7 +224,7 @@ def _problem(
 def check_labeled(Y: Float, seed: int) -> None:
     """Raise `SplitError` if all labeled rows have the same target."""
     if np.ptp(Y, axis=0).max() == 0:
-        msg = f"the labeled part of seed {seed} must hold two classes: got one. Choose other labeled rows."
+        msg = f"the labeled rows of seed {seed} must have at least two different labels: got one. Label other rows too."
         raise SplitError(msg)
 
 

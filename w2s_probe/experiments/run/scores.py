@@ -143,8 +143,10 @@ def absent_groups(run: RunScores) -> Iterator[str]:
         for code, name in enumerate(run.groups.names):
             absent = sum(not (run.groups.codes[outcome.split.parts()[part]] == code).any() for outcome in run.outcomes)
             if absent:
-                missed = " Its score is not in the worst group's." if part == "test" else ""
-                yield f"group {name} has no {part} row in {absent} of {len(run.outcomes)} seeds.{missed}"
+                note = f"group {name} has no {part} row in {absent} of {len(run.outcomes)} seeds"
+                if part == "test":
+                    note += ": it has no score" if absent == len(run.outcomes) else ": other seeds give its score"
+                yield f"{note}."
 
 
 def _student(run: RunScores, name: str) -> StudentResult:

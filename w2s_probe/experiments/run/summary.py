@@ -94,20 +94,20 @@ def _notes(outcomes: Sequence[SeedOutcome], n_rows: int) -> Iterator[str]:
         edges = [head.alpha for head in heads if head.at_edge]
         if edges:
             yield (
-                f"{name}: the best strength is an end of its grid in {len(edges)} of {len(heads)} seeds "
-                f"(alpha {edges[0]:.3g}); a better one may lie outside."
+                f"{name}: the chosen strength is an end of its grid in {len(edges)} of {len(heads)} seeds "
+                f"(alpha {edges[0]:.3g}). A better strength may lie outside the grid."
             )
         failed = sum(not head.converged for head in heads)
         if failed:
-            yield f"{name}: the fit did not reach its minimum in {failed} of {len(heads)} seeds; its scores may be off."
+            yield f"{name}: the fit did not reach its minimum in {failed} of {len(heads)} seeds. Its scores may be off."
     if len(outcomes) == 1:
-        yield "One split: the intervals cover the choice of test rows only, not that of the training rows."
+        yield "One split: the intervals cover the choice of test rows only, not the choice of training rows."
         return
     used = sum(len(rows) for rows in outcomes[0].split.parts().values())
     if used > 0.9 * n_rows:
         yield (
-            f"n + N + n-test uses {used / n_rows:.0%} of the rows: intervals of a single system's score are too "
-            "narrow, since every seed sees nearly the same pool; those of gain and PGR hold."
+            f"Each split uses {used / n_rows:.0%} of the rows, so that all seeds have nearly the same pool. Intervals "
+            "of a single system's score are too narrow; intervals of gain and PGR are not affected."
         )
 
 
@@ -117,13 +117,13 @@ def _copies(students: Mapping[str, StudentResult], config: W2SConfig) -> Iterato
             continue
         if config.task == "regression":
             yield (
-                f"{name}: the student predicts what its teacher predicts (R² {student.agreement.value:.3f} around "
-                "it): its features span the teacher's, so that pseudolabels can be copied. Try another teacher."
+                f"{name}: the student's predictions agree with its teacher's (R² {student.agreement.value:.3f}): its "
+                "features span the teacher's, so that pseudolabels can be copied. Try another teacher."
             )
         else:
             yield (
-                f"{name}: the student decides as its teacher on {student.agreement.value:.1%} of the rows: its "
-                "features span the teacher's, so that soft pseudolabels can be copied. Try --pseudolabels hard."
+                f"{name}: the student's decisions agree with its teacher's on {student.agreement.value:.1%} of the "
+                "rows: its features span the teacher's, so that soft pseudolabels can be copied. Try hard pseudolabels."
             )
 
 
@@ -143,8 +143,8 @@ def _remedies(students: Mapping[str, StudentResult], score: str) -> Iterator[str
         else:
             call = "may help, unresolved"
         yield (
-            f"{name} {call}: {label} {_signed(both[0])} against the plain student, {_signed(both[1])} against as many "
-            "rows at random."
+            f"{name} {call}: {label} {_signed(both[0])} against the vanilla student, {_signed(both[1])} against its "
+            "random control."
         )
 
 

@@ -67,7 +67,7 @@ def find_suspects(
     the labeled rows have one class only.
     """
     if labels.classes is None:
-        msg = "suspects need classes: got --task regression, where no prediction is right or wrong. Leave them out."
+        msg = "suspects need classes: got `task` regression. Run without suspects."
         raise ConfigError(msg)
     for features in (teacher, student):
         check_same_rows(features.name, len(features), "the data", len(labels))
@@ -198,12 +198,12 @@ def _notes(wrong: NDArray[np.bool_], model: ErrorModel | None) -> Iterator[str]:
     n, errors = len(wrong), int(wrong.sum())
     if model is None:
         yield (
-            f"No suspects: without their labels the student errs on {'none' if errors == 0 else 'all'} of the {n} "
-            "labeled rows, so that these cannot show where it errs. More labeled rows might."
+            f"No suspects: the held-out student errs on {'none' if errors == 0 else 'all'} of the {n} labeled rows, so "
+            "that no model of its errors can be fitted. Label more rows."
         )
     elif min(errors, n - errors) < FEW:
         yield (
-            f"Without their labels the student {'errs on' if errors < FEW else 'is right on'} only "
-            f"{min(errors, n - errors)} of the {n} labeled rows: the ranking rests on these, "
-            "and its penalty draws probabilities toward their mean."
+            f"The held-out student {'errs on' if errors < FEW else 'is right on'} only {min(errors, n - errors)} of "
+            f"the {n} labeled rows: the ranking is uncertain, and the penalty of its model draws all probabilities of "
+            "an error toward their mean."
         )

@@ -130,7 +130,10 @@ class CellStore:
             with replacing(self._path(place)) as path:
                 np.savez(path, **{name: getattr(cell, name) for name in FIELDS})
         except OSError as error:
-            msg = f"--out must be a folder to write to: {self.folder} said {error.strerror or error}. Choose another."
+            msg = (
+                f"finished cells need a folder to write to: {self.folder} gives {error.strerror or error}. "
+                "Use another folder."
+            )
             raise ConfigError(msg) from error
 
     def read(self, place: Place) -> CellScores:
@@ -143,7 +146,7 @@ class CellStore:
                 read = partial(read_member, path, archive, label=path.name)
                 return CellScores(**{name: read(name) for name in FIELDS})
         except Exception as error:  # readers raise many kinds of errors on damaged bytes
-            msg = f"{path} must be a cell as sweep wrote it: it cannot be read ({reason(error)}). Delete it, run again."
+            msg = f"{path} must be an undamaged cell of a sweep: {reason(error)}. Delete this file and sweep again."
             raise DataError(msg) from error
 
     def _path(self, place: Place) -> Path:

@@ -128,21 +128,22 @@ class SplitSource:
                 if self._fits(seed, config, n, N, eta):
                     continue
                 advice = self._advice(seed, config, n, N, eta)
-                sizes = f"{_flag('-n', n)}{_flag(' -N', N)}".strip()
-                at = (
-                    f" at eta {config.eta_labeled[eta[0]]}, {config.eta_unlabeled[eta[1]]}"
-                    if any(e is not None for e in config.all_etas)
-                    else ""
-                )
-                msg = f"every cell must fit the data: {sizes}{at} cannot be drawn at seed {seed}. {advice}"
+                settings = {
+                    "n_labeled": n,
+                    "n_unlabeled": N,
+                    "eta_labeled": config.eta_labeled[eta[0]],
+                    "eta_unlabeled": config.eta_unlabeled[eta[1]],
+                }
+                cell = " ".join(f"`{name}` {value}" for name, value in settings.items() if value is not None)
+                msg = f"every cell must fit the data: {cell} cannot be drawn at seed {seed}. {advice}"
                 return SplitError(msg) if advice else error
         return error
 
     def _advice(self, seed: int, config: SweepConfig, n: int | None, N: int | None, eta: tuple[int, int]) -> str:
         if N is not None and (most := self._largest(N, lambda size: self._fits(seed, config, n, size, eta))):
-            return f"The largest -N{_flag(' with -n', n)} is {most:,}."
+            return f"The largest `n_unlabeled`{_with('n_labeled', n)} is {most:,}."
         if n is not None and (most := self._largest(n, lambda size: self._fits(seed, config, size, N, eta))):
-            return f"The largest -n{_flag(' with -N', N)} is {most:,}."
+            return f"The largest `n_labeled`{_with('n_unlabeled', N)} is {most:,}."
         return ""
 
     def _fits(self, seed: int, config: SweepConfig, n: int | None, N: int | None, eta: tuple[int, int]) -> bool:
@@ -166,5 +167,5 @@ def _parts(split: Split) -> Sequence[Rows]:
     return list(split.parts().values())
 
 
-def _flag(name: str, size: int | None) -> str:
-    return "" if size is None else f"{name} {size}"
+def _with(name: str, size: int | None) -> str:
+    return "" if size is None else f" with `{name}` {size}"

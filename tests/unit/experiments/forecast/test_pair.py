@@ -223,7 +223,7 @@ def test_a_copy_is_no_reason_for_a_note() -> None:
     misled = Misfit(misfit=0.4, correction=-0.5, gain=-0.1)
     first, second = forecast._notes(misled, outcome(0.01), score="accuracy", spread=1)
     assert "misfit" in first
-    assert "loses (-0.1), in decisions it gains (+0.010)" in second
+    assert "loses in squared error (-0.1), but gains in accuracy (+0.010)" in second
 
 
 def outcome(value: float, error: float = 0.0, bias: float = 0.0) -> MeanEstimate:

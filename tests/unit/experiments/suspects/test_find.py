@@ -153,12 +153,12 @@ def test_few_errors_are_said() -> None:
 def test_what_cannot_be_searched_is_refused() -> None:
     data = planted()
     numbers = Labels(values=np.linspace(0, 1, len(data.labels)), classes=None)
-    with pytest.raises(ConfigError, match="suspects need classes: got --task regression"):
+    with pytest.raises(ConfigError, match="suspects need classes: got `task` regression"):
         find(replace(data, labels=numbers))
     with pytest.raises(ShapeError, match="must have one row for each row of the data"):
         find(replace(data, student=feature_set(np.ones((3, 2)))))
     data.labels.values[data.split.labeled] = 1
-    with pytest.raises(SplitError, match="must hold two classes"):
+    with pytest.raises(SplitError, match="at least two different labels"):
         find(data)
 
 

@@ -223,7 +223,7 @@ def test_a_damaged_cell_is_named(views: Views, tmp_path: Path) -> None:
     swept(views, GRID, folder=tmp_path)
     path = next(tmp_path.iterdir())
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(DataError, match=f"{path.name} must be a cell as sweep wrote it.*Delete it, run again"):
+    with pytest.raises(DataError, match=f"{path.name} must be an undamaged cell of a sweep: .*Delete this file"):
         swept(views, GRID, folder=tmp_path)
 
 
@@ -232,14 +232,14 @@ def test_a_damaged_cell_is_named(views: Views, tmp_path: Path) -> None:
     [
         (
             {"n_labeled": (50, 100), "n_unlabeled": (100, 700)},
-            "-n 50 -N 700 .* largest -N with -n 50 is 650",
+            "`n_labeled` 50 `n_unlabeled` 700 .* largest `n_unlabeled` with `n_labeled` 50 is 650",
             (50, 650),
         ),
-        ({"n_labeled": (50, 700)}, "-n 700 cannot .* largest -n is 697", (697, None)),
-        ({"n_unlabeled": (10, 650)}, "-N 650 cannot .* largest -N is 560", (None, 560)),
+        ({"n_labeled": (50, 700)}, "`n_labeled` 700 cannot .* largest `n_labeled` is 697", (697, None)),
+        ({"n_unlabeled": (10, 650)}, "`n_unlabeled` 650 cannot .* largest `n_unlabeled` is 560", (None, 560)),
         (
             {"n_labeled": (698,), "n_unlabeled": (10,)},
-            "largest -N with -n 698 is|largest -n with -N 10 is 690",
+            "largest `n_unlabeled` with `n_labeled` 698 is|largest `n_labeled` with `n_unlabeled` 10 is 690",
             (690, 10),
         ),
     ],
