@@ -24,7 +24,7 @@ from scipy.stats import binomtest, norm, spearmanr
 from tests.fidelity.data import open_cells
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore, default_cache
-from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels, read_labels
 from w2s_probe.core.splits import Split
@@ -34,8 +34,8 @@ from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import fit_seed
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.linalg.teacher_student import HeldOut
-from w2s_probe.pipeline.data import split_rows
-from w2s_probe.pipeline.embed import fetch_features
+from w2s_probe.pipeline.data import open_sources, split_rows
+from w2s_probe.pipeline.embed import fetch
 
 Float = NDArray[np.float64]
 Cell = tuple[str, str, str, int]
@@ -67,13 +67,13 @@ def trials(cells: dict[str, Any], part: str, store: FeatureStore) -> Iterator[di
         labels = read_labels(table.label or [], name="label", task="classification")
         pairs = pairs_of(group)
         names = sorted({name for pair in pairs for name in pair})
-        sets, _ = fetch_features(table, names, store=store, options=BackboneOptions())
-        features = dict(zip(names, sets, strict=True))
+        rows = open_sources(DataConfig(data=group["data"]), table, names, store, BackboneOptions())
+        features, _ = fetch(rows, store)
         sizes = {"n_unlabeled": group["n_unlabeled"], "n_test": group["n_test"], "seeds": cells["seeds"]}
         for n in group.get("n_labeled", cells["n_labeled"]):
             config = W2SConfig(n_labeled=n, **sizes)
             for teacher, student in pairs:
-                for split in split_rows(table, labels, config, sets):
+                for split in split_rows(rows.labeled(labels), config):
                     pair = features[teacher], features[student]
                     yield one_trial(pair, labels, split, config, cell=(group["data"], teacher, student, n))
         print(f"  {group['data']} done", file=sys.stderr)

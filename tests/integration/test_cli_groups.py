@@ -138,7 +138,7 @@ def test_a_group_without_test_rows_is_said(cli: Cli, colored: Path) -> None:
 MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "no group": (("run", "table.csv", *PAIR, "--eta-labeled", ".1"), "Name their column"),
     "no such column": ((*RUN, "--group", "colour"), "Did you mean color"),
-    "no fraction": ((*RUN, "--eta-labeled", "5"), "must lie between 0 and 1: got 5.0"),
+    "no fraction": ((*RUN, "--eta-labeled", "5"), "--eta-labeled must be a share between 0 and 1: got 5.0"),
     "more than there is": (
         (*RUN, "--eta-test", ".5", "--balance-classes", "--n-test", "1800", "-n", "20", "-N", "20"),
         "The largest size that fits is",
@@ -148,7 +148,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "half a cue": ((*RUN, "--cue", "0"), "--cue must be LABEL=VALUE"),
     "two values of one label": ((*RUN, "--cue", "0=red,0=blue"), "each label once"),
     "fractions of a user's own split": ((*RUN, "--split-file", "s.csv", "--eta-test", ".5"), "Drop one or the other"),
-    "fractions of numbers": ((*RUN, "--task", "regression", "--eta-test", ".5"), "speak of classes"),
+    "fractions of numbers": ((*RUN, "--task", "regression", "--eta-test", ".5"), "must be left out for regression"),
     "an oracle without groups": (("run", "table.csv", *PAIR, "--strategy", "oracle_dfr"), "--group"),
     "suspects of numbers": ((*RUN, "--task", "regression", "--suspects"), "need classes"),
     "odd fraction in a sweep": (("sweep", *RUN[1:], "--eta-labeled", "a,b"), "--eta-labeled must be numbers"),

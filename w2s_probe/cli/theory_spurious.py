@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from w2s_probe.cli.options import json_option
-from w2s_probe.core.types import Float
 
 if TYPE_CHECKING:
+    from w2s_probe.core.types import Float
     from w2s_probe.theory import SpuriousModel
 
 LAWS = ("gaussian", "mixture")

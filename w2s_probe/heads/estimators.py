@@ -11,10 +11,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from w2s_probe.core.arrays import check_weights
+from w2s_probe.core.config import LossName
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.types import Float
 from w2s_probe.heads.linear import LinearHead
-from w2s_probe.heads.losses import LossName
 from w2s_probe.heads.ridge import fit_ridge
 from w2s_probe.heads.softmax import fit_softmax
 

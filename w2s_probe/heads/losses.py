@@ -24,16 +24,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 import numpy as np
 from scipy.special import log_softmax
 
+from w2s_probe.core.config import LossName
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.types import Float
 from w2s_probe.heads.confidence import check_confidence, confidence_targets
 
-LossName = Literal["ce", "reverse_kl", "gce", "confidence"]
 Loss = Callable[[Float, Float], tuple[Float, Float]]
 LOG_FLOOR = 1e-6  # smallest target probability that `reverse_kl` sees
 

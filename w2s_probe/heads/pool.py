@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 import numpy as np
 from numpy.typing import ArrayLike
 
+from w2s_probe.core.config import FitOptions, Scale
 from w2s_probe.core.types import Features, Rows
+from w2s_probe.heads.fit import fit_head
 from w2s_probe.heads.linear import LinearHead
-from w2s_probe.heads.ridge import fit_ridge, ridge_spectrum
-from w2s_probe.heads.softmax import fit_softmax
+from w2s_probe.heads.ridge import ridge_spectrum
 from w2s_probe.linalg.spectra import Spectrum
 
 
 class PoolFits:
-    """Fits heads of one kind; ridge heads on the pool that is held share its eigendecomposition.
+    """Fits heads; ridge heads on the pool that is held share its eigendecomposition.
 
     Student and ceiling see the same rows, and so do several strategies, strengths, and seeds or sizes
     whose pool is the same.
-
-    Parameters
-    ----------
-    kind : {"ridge", "softmax"}
-        Of the heads.
     """
 
-    def __init__(self, kind: Literal["ridge", "softmax"]) -> None:
-        self.kind = kind
+    def __init__(self) -> None:
         self._source: Features | None = None
         self._rows: Rows = np.empty(0, dtype=np.intp)
         self._X: Features | None = None
@@ -47,8 +40,16 @@ class PoolFits:
             self._source, self._rows, self._X, self._spectra = features, rows, features[rows], {}
         return self._X
 
-    def fit(self, X: Features, Y: ArrayLike, *, sample_weight: ArrayLike | None = None, **options: Any) -> LinearHead:
-        """Return the head that `fit_ridge` or `fit_softmax` returns for these rows.
+    def fit(
+        self,
+        X: Features,
+        Y: ArrayLike,
+        options: FitOptions,
+        *,
+        sample_weight: ArrayLike | None = None,
+        spectrum: Spectrum | None = None,
+    ) -> LinearHead:
+        """Return the head that `fit_head` returns for these rows.
 
         Parameters
         ----------
@@ -56,18 +57,18 @@ class PoolFits:
             Features; the array that `hold` returned, or any other.
         Y : array of shape (m, K)
             Targets.
+        options : FitOptions
+            How the head is fitted.
         sample_weight : array of shape (m,), optional
             Non-negative weights.
-        **options
-            As the fit of this kind takes them.
+        spectrum : Spectrum, optional
+            What `spectrum` returned for `X`, which need not be held then.
         """
-        if self.kind == "softmax":
-            return fit_softmax(X, Y, sample_weight=sample_weight, **options)
-        if X is self._X and sample_weight is None and "spectrum" not in options:
-            options["spectrum"] = self.spectrum(X, options.get("scale", "none"))
-        return fit_ridge(X, Y, sample_weight=sample_weight, **options)
+        if spectrum is None and X is self._X and sample_weight is None and options.kind == "ridge":
+            spectrum = self.spectrum(X, options.scale)
+        return fit_head(X, Y, options, sample_weight=sample_weight, spectrum=spectrum)
 
-    def spectrum(self, X: Features, scale: Literal["none", "standard"]) -> Spectrum:
+    def spectrum(self, X: Features, scale: Scale) -> Spectrum:
         """Return what ridge heads on these rows have in common; that of the pool that is held is kept.
 
         Parameters

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import as_matrix, check_same_rows, check_weights
+from w2s_probe.core.config import LossName
 from w2s_probe.core.errors import ConfigError, ShapeError
 from w2s_probe.core.types import Float
 from w2s_probe.heads.confidence import confidence_targets
 from w2s_probe.heads.coordinates import Coordinates, eigen_coordinates, with_both_classes
 from w2s_probe.heads.descent import descend
 from w2s_probe.heads.linear import LinearHead, deviations
-from w2s_probe.heads.losses import LossName, cross_entropy, get_loss
+from w2s_probe.heads.losses import cross_entropy, get_loss
 from w2s_probe.heads.newton import Solution, solve_cross_entropy
 
 FOLDS = 5

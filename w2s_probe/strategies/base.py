@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from w2s_probe.core.config import FitOptions
 from w2s_probe.core.types import Features, Float, Rows
 
 
@@ -47,6 +48,20 @@ class Scorer(Protocol):  # numpydoc ignore=PR01
         """
 
 
+class Fit(Protocol):
+    """Fits a head as the run does, unless other options are given."""
+
+    def __call__(
+        self,
+        X: Features,
+        targets: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        options: FitOptions | None = None,
+    ) -> Scorer:
+        """Return a head on features (m, d) and targets (m, K)."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Oracle:
     """What no student may know; given to strategies whose names begin with ``oracle_``, as references.
@@ -79,12 +94,10 @@ class W2SProblem:
         Each teacher's raw scores on the pool.
     pseudolabels : list of arrays of shape (N, K)
         The same as training targets: soft, or hard if the run says so.
-    kind : {"ridge", "softmax"}
-        Of the run's heads.
+    options : FitOptions
+        How the run fits its students; the rule for the strength reads no ground truth.
     fit : callable
-        ``fit(X, targets, sample_weight=None, **options)`` returns a head as the run is set up: its kind,
-        scaling and the rule for its strength, which reads no ground truth. Options are those of
-        `heads.fit_ridge` or `heads.fit_softmax`.
+        ``fit(X, targets)`` returns a head by these options; other options and row weights can be given.
     vanilla : callable
         ``vanilla()`` returns the plain student's head, fitted once for all strategies.
     student_of : callable
@@ -105,8 +118,8 @@ class W2SProblem:
     X_unlabeled: Features
     teacher_scores: list[Float]
     pseudolabels: list[Float]
-    kind: Literal["ridge", "softmax"]
-    fit: Callable[..., Scorer]
+    options: FitOptions
+    fit: Fit
     vanilla: Callable[[], Scorer]
     student_of: Callable[[Float], Scorer]
     retaught: Callable[[Rows], list[Float]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -156,7 +156,7 @@ def _strength(problem: W2SProblem, student: Scorer, labeled: Float, config: High
     """
     if config.loss == "ridge":
         return None
-    return student.alpha if problem.kind == "softmax" else fit_softmax(problem.X_unlabeled, labeled).alpha
+    return student.alpha if problem.options.kind == "softmax" else fit_softmax(problem.X_unlabeled, labeled).alpha
 
 
 def _refit(
@@ -168,9 +168,11 @@ def _refit(
 ) -> Scorer:
     X, targets = problem.X_unlabeled[kept], labeled[kept]
     if config.loss == "ridge":
-        return problem.fit(X, targets) if problem.kind == "ridge" else fit_ridge(X, targets, rule="gcv")
-    loss: dict[str, Any] = {"loss": config.loss, "exponent": config.exponent, "alpha": alpha}
-    return problem.fit(X, targets, **loss) if problem.kind == "softmax" else fit_softmax(X, targets, **loss)
+        return problem.fit(X, targets) if problem.options.kind == "ridge" else fit_ridge(X, targets, rule="gcv")
+    if problem.options.kind == "ridge":
+        return fit_softmax(X, targets, loss=config.loss, exponent=config.exponent, alpha=alpha)
+    options = replace(problem.options, loss=config.loss, exponent=config.exponent, alpha=alpha)
+    return problem.fit(X, targets, options=options)
 
 
 def _trial(

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
 
 import numpy as np
 
-from w2s_probe.core.config import System, W2SConfig
+from w2s_probe.core.config import FitOptions, System, W2SConfig
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.forecast.calibration import ChoiceModel, fit_choice, fit_line
 from w2s_probe.experiments.forecast.evidence import Evidence, combine
-from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax, ridge_probabilities
+from w2s_probe.heads import LinearHead, ridge_probabilities
+from w2s_probe.heads.fit import fit_head
 from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.linalg.loo import loo_error, loo_residuals
 from w2s_probe.linalg.moments import Moments
@@ -289,19 +289,19 @@ class _Refitted:
     @classmethod
     def fit(cls, T: Float, S: Float, Y: Float, pool_T: Features, pool_S: Features, config: W2SConfig) -> _Refitted:
         """Fit the three heads, their strengths as in `run`."""
-        fit: Callable[..., LinearHead] = fit_ridge if config.head == "ridge" else fit_softmax
 
-        def options(system: System, alphas: dict[str, float]) -> dict[str, Any]:
-            return {**config.fit_options(system), **({"alpha": alphas[system]} if alphas else {})}
+        def options(system: System, alphas: dict[str, float]) -> FitOptions:
+            own = config.fit_options(system)
+            return replace(own, alpha=alphas[system]) if alphas else own
 
         def taught(teacher: LinearHead, scores: Float, X: Features, alphas: dict[str, float]) -> LinearHead:
             labels = pseudolabels_of(teacher, scores, hard=config.pseudolabels == "hard")
-            return fit(X, labels, **options("student", alphas))
+            return fit_head(X, labels, options("student", alphas))
 
         def heads(rows: Rows, alphas: dict[str, float]) -> list[LinearHead]:
-            teacher = fit(T[rows], Y[rows], **options("teacher", alphas))
+            teacher = fit_head(T[rows], Y[rows], options("teacher", alphas))
             student = taught(teacher, teacher.scores(pool_T), pool_S, alphas)
-            return [teacher, student, fit(S[rows], Y[rows], **options("baseline", alphas))]
+            return [teacher, student, fit_head(S[rows], Y[rows], options("baseline", alphas))]
 
         fitted = heads(np.arange(len(Y)), {})
         return cls(heads=fitted, refit=heads, taught=partial(taught, fitted[0]), T=T, S=S)
@@ -333,8 +333,8 @@ class _Refitted:
 
 
 def _given(config: W2SConfig, system: System) -> list[float] | None:
-    alpha = config.fit_options(system).get("alpha")
-    return None if alpha is None else [float(alpha)]
+    alpha = config.fit_options(system).alpha
+    return None if alpha is None else [alpha]
 
 
 def _last_least(score: Float) -> int:

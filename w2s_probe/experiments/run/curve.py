@@ -61,7 +61,7 @@ def learning_curve(
     n = min(len(outcome.split.labeled) for outcome in outcomes)
     N = min(len(outcome.split.unlabeled) for outcome in outcomes)
     sizes = [(size, N) for size in curve_sizes(n, labels)] + [(n, size) for size in curve_sizes(N, labels)]
-    fits = PoolFits(config.head)
+    fits = PoolFits()
     points, rows = [], []
     with suitable_threads(config):
         for smaller_n, smaller_N in sorted(set(sizes)):

@@ -24,16 +24,17 @@ from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
+from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.arrays import check_same_rows
-from w2s_probe.core.config import System, W2SConfig
+from w2s_probe.core.config import FitOptions, System, W2SConfig
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
-from w2s_probe.core.types import Float, Rows
+from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.summary import summarize
 from w2s_probe.heads import LinearHead, PoolFits
@@ -86,7 +87,7 @@ def run_w2s(
     """
     for features in (teacher, student):
         check_same_rows(features.name, len(features), "the data", len(labels))
-    fits = PoolFits(config.head)
+    fits = PoolFits()
     with suitable_threads(config):
         outcomes = [
             fit_seed(teacher, student, labels, split=split, config=config, groups=groups, fits=fits, coverage=FRACTIONS)
@@ -129,7 +130,7 @@ def fit_seed(
     coverage : sequence of float
         Fractions of the pool at which students that rank it, and their controls, are fitted too.
     """
-    fits = fits or PoolFits(config.head)
+    fits = fits or PoolFits()
     L, U, T = split.labeled, split.unlabeled, split.test
     Y = labels.targets(L)
     check_labeled(Y, split.seed)
@@ -184,7 +185,7 @@ def _fit_systems(
     for system, (features, rows) in trained_on.items():
         if system not in heads:
             X = fits.hold(features.X, U) if rows is U else features.X[rows]
-            heads[system] = fits.fit(X, labels.targets(rows), **config.fit_options(system))
+            heads[system] = fits.fit(X, labels.targets(rows), config.fit_options(system))
     return heads
 
 
@@ -200,15 +201,20 @@ def _problem(
 ) -> W2SProblem:
     """Return what every strategy sees."""
     pool = fits.hold(student.X, split.unlabeled)
-    hard, options = config.pseudolabels == "hard", config.fit_options("student")
+    hard, of_student = config.pseudolabels == "hard", config.fit_options("student")
     taught_by, Y = teacher.X[split.labeled], labels.targets(split.labeled)
     raw = head.scores(teacher.X[split.unlabeled])
 
     def student_of(scores: Float) -> Scorer:
-        return fits.fit(pool, pseudolabels_of(head, scores, hard=hard), **options)
+        return fits.fit(pool, pseudolabels_of(head, scores, hard=hard), of_student)
+
+    def fit(
+        X: Features, targets: ArrayLike, *, sample_weight: ArrayLike | None = None, options: FitOptions | None = None
+    ) -> Scorer:
+        return fits.fit(X, targets, options or of_student, sample_weight=sample_weight)
 
     def retaught(rows: Rows) -> list[Float]:
-        again = fits.fit(taught_by[rows], Y[rows], **config.fit_options("teacher"))
+        again = fits.fit(taught_by[rows], Y[rows], config.fit_options("teacher"))
         return [again.scores(teacher.X[split.unlabeled])]
 
     return W2SProblem(
@@ -217,8 +223,8 @@ def _problem(
         X_unlabeled=pool,
         teacher_scores=[raw],
         pseudolabels=[pseudolabels_of(head, raw, hard=hard)],
-        kind=config.head,
-        fit=partial(fits.fit, **options),
+        options=of_student,
+        fit=fit,
         vanilla=cache(partial(student_of, raw)),
         student_of=student_of,
         retaught=retaught,

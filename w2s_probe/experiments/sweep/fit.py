@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ class _Unit:
         self.from_moments = head == "ridge" and self.base.scale == "none"
         direct = self.from_moments and self.base.pseudolabels == "soft"
         self.others = tuple(name for name in config.strategies if not (direct and name == "vanilla"))
-        self.fits = PoolFits(head)
+        self.fits = PoolFits()
         self.truth = labels.values[grid.test]
         self._fitted: dict[tuple[System, int], list[LinearHead]] = {}
         self._scored: dict[tuple[System, int], list[Scored]] = {}
@@ -136,10 +136,9 @@ class _Unit:
 
     def fitted(self, system: System, X: NDArray[np.floating], Y: Float) -> list[LinearHead]:
         """Return the heads of a system on some rows; ridge heads share a spectrum."""
-        shared: dict[str, Any] = {}
-        if self.base.head == "ridge":
-            shared["spectrum"] = self.fits.spectrum(X, self.base.scale or "none")
-        return [self.fits.fit(X, Y, **shared, **config.fit_options(system)) for config in self.over(system)]
+        options = [config.fit_options(system) for config in self.over(system)]
+        spectrum = self.fits.spectrum(X, options[0].scale) if options[0].kind == "ridge" else None
+        return [self.fits.fit(X, Y, option, spectrum=spectrum) for option in options]
 
     def scored(self, system: System, i: int) -> list[Scored]:
         """Return what the heads of a system on the labeled rows score."""
