@@ -28,7 +28,7 @@ def open_cells(name: str) -> Table:
     return Table(
         name=name,
         ids=np.arange(len(digits)).astype(np.str_),
-        named=True,
+        has_ids=True,
         modality="image",
         columns=("label",),
         items=pixels.reshape(-1, 28, 28).astype(np.uint8),

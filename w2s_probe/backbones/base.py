@@ -1,4 +1,4 @@
-"""What a backbone is: items in, one float32 row each out, and a spec that says which rows."""
+"""The class Backbone: maps each item to a row of float32 features; its spec identifies the embedding."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ Modality = Literal["text", "image"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneOptions:
-    """How to run a backbone and keep its features; nothing here changes a number beyond rounding.
+    """How to run a backbone and store its features; no option changes a number beyond rounding.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class BackboneOptions:
     batch_size : int
         Items in one forward pass.
     dtype : {"float32", "float16"}, optional
-        Type in which features are kept, part of their identity; left out, what the backbone's spec says.
+        Type of stored features, which is part of their spec; by default the type in the backbone's spec.
     """
 
     device: str = "cpu"
@@ -48,16 +49,16 @@ class BackboneOptions:
 
 
 class Backbone(ABC):
-    """A frozen model, loaded no earlier than its first `encode`.
+    """A frozen model, loaded by its first `encode` or later.
 
     Attributes
     ----------
     name : str
-        As on the command line, ``KIND:NAME``.
+        Name on the command line, ``KIND:NAME``.
     modality : {"text", "image"}
-        What it takes.
+        Type of its items.
     dtype : {"float32", "float16"} or None
-        Type in which its features are kept; None leaves it to `spec`.
+        Type of stored features; None means the type in `spec`.
     """
 
     name: str
@@ -67,36 +68,36 @@ class Backbone(ABC):
     @property
     @abstractmethod
     def spec(self) -> EmbeddingSpec:
-        """Everything that can change a number, weights by their hash; loads no model."""
+        """Everything that can change a number, weights by their hash; does not load the model."""
 
     @property
     def stored(self) -> EmbeddingSpec:
-        """The spec of the features as they are kept: `spec`, in the type asked for."""
+        """The spec of stored features: `spec` with the type `dtype`, if that is not None."""
         return replace(self.spec, dtype=self.dtype) if self.dtype else self.spec
 
     @abstractmethod
     def encode(self, items: Items) -> NDArray[np.float32]:
-        """Return features of shape (len(items), d), row i for item i, whatever the order.
+        """Return features of shape (len(items), d), row i for item i, independent of the other items.
 
         Parameters
         ----------
         items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
-            Texts, or images of bytes.
+            Texts, image files, or images of uint8 pixels.
         """
 
     def suited_to(self, items: Items) -> Backbone:
-        """Return the variant for these items, such as one of two towers; itself unless overridden.
+        """Return the variant for these items, such as one of two towers; the backbone itself unless overridden.
 
         Parameters
         ----------
         items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
-            What will be embedded; only its type is looked at.
+            Items to embed; only their type matters.
         """
         return self
 
     @property
     def family(self) -> str:
-        """Backbones of one family share a forward pass through `encode_together`."""
+        """Name of the family; its backbones share a forward pass in `encode_together`."""
         return self.name
 
     def encode_together(self, others: Sequence[Backbone], items: Items) -> list[NDArray[np.float32]]:
@@ -105,24 +106,24 @@ class Backbone(ABC):
         Parameters
         ----------
         others : sequence of Backbone
-            Of the same `family`.
+            Backbones of the same `family`.
         items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
-            Texts, or images of bytes.
+            Texts or images.
         """
         return [self.encode(items), *(other.encode(items) for other in others)]
 
     def truncated(self, items: Items) -> list[int]:
-        """Return the positions of items that do not fit and are cut; none unless overridden.
+        """Return the positions of items that are too long and are cut; none unless overridden.
 
         Parameters
         ----------
         items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
-            Texts, or images of bytes.
+            Texts or images.
         """
         return []
 
     def recorded(self) -> Mapping[str, Any]:
-        """Return what is worth knowing later but cannot change a number: versions, device."""
+        """Return facts to record with the features that cannot change a number: versions, device."""
         return {}
 
 
@@ -134,15 +135,26 @@ def take(items: Items, rows: Sequence[int] | Rows) -> Items:
 
 
 def texts(items: Items) -> list[str]:
-    """Return items that are texts as a list."""
+    """Return the items, which are texts, as a list."""
     return [str(item) for item in items]
 
 
-def require(package: str, *, extra: str, wanted_by: str) -> None:
+def require(package: str, *, extra: str, backbone: str) -> None:
     """Raise `MissingExtraError` with the install line unless `package` can be imported."""
     if importlib.util.find_spec(package) is None:
         msg = (
-            f"{wanted_by} needs the Python package {package}: it is not installed. "
-            f"Run: pip install 'w2s-probe[{extra}]'"
+            f"{backbone} needs the Python package {package}: it is not installed. Run: pip install 'w2s-probe[{extra}]'"
         )
         raise MissingExtraError(msg)
+
+
+def torch_record(options: BackboneOptions, packages: Sequence[str]) -> dict[str, Any]:
+    """Return device, threads, batch size and the versions of these packages."""
+    import torch
+
+    return {
+        "device": options.device,
+        "threads": torch.get_num_threads(),
+        "batch_size": options.batch_size,
+        "versions": {package: version(package) for package in packages},
+    }

@@ -1,4 +1,4 @@
-"""The contract of a backbone, as a function that plug-in authors can call in their tests."""
+"""The contract of a backbone, checked by a function for the tests of plug-in authors."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from w2s_probe.core.errors import BackboneError
 
 
 def check_backbone(make: Callable[[int], Backbone], items: Items, *, atol: float = 1e-5) -> None:
-    """Raise `BackboneError` unless a backbone keeps what the cache relies on.
+    """Raise `BackboneError` unless a backbone has the properties on which the cache relies.
 
     Parameters
     ----------
     make : callable
-        Returns a fresh backbone that runs with the given batch size.
+        Function from a batch size to a new backbone.
     items : texts or images
-        At least three, of different lengths if texts.
+        At least three items; texts of different lengths.
     atol : float
-        Largest change that another order or batch size may make.
+        Largest change of a feature that another order or batch size may cause.
 
     Raises
     ------
     BackboneError
-        If features are not finite float32 of one width, change between two loads, depend on the
-        order or the batch, or if the spec changes between two loads.
+        If features are not finite float32 of equal width, change between two loads, or depend on the
+        order or the batch size, or if the spec changes between two loads.
     """
-    first, again, single = make(8), make(8), make(1)
+    first, second, single = make(8), make(8), make(1)
     X = first.encode(items)
     _expect(X.dtype == np.float32 and X.ndim == 2, first, f"give a 2-D float32 array, got {X.dtype} {X.shape}")
     _expect(len(X) == len(items), first, f"give one row for each of {len(items)} items, got {len(X)}")
     _expect(bool(np.isfinite(X).all()), first, "give finite features")
-    _expect(np.array_equal(X, again.encode(items)), first, "be deterministic: a second load gave other numbers")
-    _expect(first.spec == again.spec == single.spec, first, "keep its spec, whatever the batch size")
+    _expect(np.array_equal(X, second.encode(items)), first, "be deterministic: a second load gave other numbers")
+    _expect(first.spec == second.spec == single.spec, first, "keep its spec, whatever the batch size")
     reverse = np.arange(len(items))[::-1]
     _expect(_close(first.encode(take(items, reverse)), X[reverse], atol), first, "not depend on the order of items")
     _expect(_close(single.encode(items), X, atol), first, "not depend on the batch size")

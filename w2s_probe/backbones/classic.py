@@ -1,4 +1,4 @@
-"""Backbones without weights: deterministic, label-free, weak teachers for any machine."""
+"""Backbones without weights: hashed n-grams of texts and averaged pixels of images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality
-from w2s_probe.backbones.decoding import each_batch
+from w2s_probe.backbones.decoding import map_batches
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.images import ImageFiles
@@ -22,11 +22,11 @@ ENTRIES = 8  # random signs for each n-gram
 
 
 class Hashing(Backbone):
-    """Hashed word 1- and 2-grams, sparsely projected.
+    """Hashed word 1- and 2-grams, projected to D dimensions.
 
-    `HashingVectorizer` with 2**18 columns and unit rows, then a fixed projection that gives each
-    n-gram eight random signs among the D dimensions. scikit-learn's `SparseRandomProjection`
-    would give it 2**-9 D of them, that is none to two n-grams in three at D = 256.
+    `HashingVectorizer` with 2**18 columns and unit rows; then a fixed projection spreads each n-gram over eight of
+    the D dimensions with random signs. scikit-learn's `SparseRandomProjection` would spread it over 2**-9 D
+    dimensions on average: at D = 256, two n-grams in three would be lost.
     """
 
     modality: Modality = "text"
@@ -36,10 +36,10 @@ class Hashing(Backbone):
 
     @cached_property
     def projection(self) -> Any:
-        """Sparse matrix of shape (2**18, dim): a few random signs in each row."""
+        """Sparse matrix of shape (2**18, dim) with random signs in each row."""
         from scipy.sparse import csr_array
 
-        rng = np.random.RandomState(0)  # its stream is frozen; default_rng's may change
+        rng = np.random.RandomState(0)  # its stream is frozen; that of default_rng may change
         entries = min(ENTRIES, self.dim)
         columns = rng.randint(self.dim, size=HASHES * entries)
         signs = rng.choice([-1.0, 1.0], size=HASHES * entries) / np.sqrt(entries)
@@ -48,7 +48,7 @@ class Hashing(Backbone):
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
-        """Identity by the content of the projection."""
+        """Spec with the hash of the projection."""
         matrix = self.projection
         content = b"".join(
             np.ascontiguousarray(part).tobytes() for part in (matrix.data, matrix.indices, matrix.indptr)
@@ -69,7 +69,7 @@ class Hashing(Backbone):
 
 
 class Pixels(Backbone):
-    """Pixels averaged over a grid of equal areas, divided by 255; files are decoded to RGB, whatever their size."""
+    """Pixels averaged over a grid of equal areas, divided by 255; files of any size are decoded to RGB."""
 
     modality: Modality = "image"
 
@@ -77,14 +77,14 @@ class Pixels(Backbone):
         self.name, self.height, self.width, self.files = f"classic:pixels-{height}x{width}", height, width, files
 
     def suited_to(self, items: Items) -> Backbone:
-        """Return the variant for files, which always have three channels, or for arrays, which keep theirs."""
+        """Return the variant for files, which have three channels, or for arrays, with any number of channels."""
         suited = Pixels(self.height, self.width, files=isinstance(items, ImageFiles))
         suited.dtype = self.dtype
         return suited
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
-        """Identity by the grid; there is nothing else."""
+        """Spec with the size of the grid in its name."""
         return EmbeddingSpec(
             backbone=self.name,
             revision="1",
@@ -96,10 +96,9 @@ class Pixels(Backbone):
     def encode(self, items: Items) -> NDArray[np.float32]:
         """Return features of shape (n, height * width * channels)."""
         if isinstance(items, ImageFiles):
-            pooled = each_batch(
-                items, lambda image: self._pooled(np.asarray(image)[None]), np.concatenate, batch_size=64
+            return np.concatenate(
+                map_batches(items, lambda image: self._pooled(np.asarray(image)[None]), np.concatenate, batch_size=64)
             )
-            return np.concatenate(pooled)
         images = np.asarray(items)
         if images.ndim not in (3, 4):
             msg = f"{self.name} needs images of one size: got an array of shape {images.shape}. Resize them first."
@@ -113,7 +112,7 @@ class Pixels(Backbone):
 
 
 def classic(name: str, options: BackboneOptions) -> Backbone:
-    """Return ``hashing-D`` or ``pixels-HxW``."""
+    """Return the backbone ``hashing-D`` or ``pixels-HxW``."""
     if match := re.fullmatch(r"hashing-([1-9]\d{0,4})", name):
         return Hashing(int(match[1]))
     if match := re.fullmatch(r"pixels-([1-9]\d{0,3})x([1-9]\d{0,3})", name):
@@ -123,7 +122,7 @@ def classic(name: str, options: BackboneOptions) -> Backbone:
 
 
 def _areas(cells: int, pixels: int) -> Float:
-    """Return the (cells, pixels) matrix that averages pixels over equal intervals."""
+    """Return the matrix, shape (cells, pixels), that averages pixels over equal intervals."""
     edges = np.linspace(0, pixels, cells + 1)
     starts = np.arange(pixels)
     overlap = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)

@@ -1,8 +1,8 @@
-"""From files and arrays to RGB images, as torchvision and open_clip see them.
+"""Decodes image files and arrays to RGB images, as torchvision and open_clip do.
 
-The first frame, no rotation by EXIF, no color profile, and an alpha channel is dropped, not blended: so do
-torchvision's and open_clip's own readers, whose numbers ours must equal. One thing differs: 16-bit gray levels are
-scaled to 8 bits, where Pillow would cut them off at 255.
+Only the first frame is read, EXIF rotation and color profile are ignored, and an alpha channel is dropped, not
+blended, so that features equal those of torchvision's and open_clip's own readers. One difference: 16-bit gray
+levels are scaled to 8 bits, where Pillow would clip them at 255.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from w2s_probe.backbones.base import Items
 
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # Pillow knows others that start programs
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # Pillow starts programs for some other formats
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def each_batch(
+def map_batches(
     items: Items,
     prepare: Callable[[Image], T],
     forward: Callable[[list[T]], R],
@@ -40,25 +40,11 @@ def each_batch(
     batch_size: int,
     threads: int | None = None,
 ) -> list[R]:
-    """Return what `forward` makes of each batch of images in turn; the next batch is decoded meanwhile.
+    """Return the result of `forward` for each batch of prepared images, in order.
 
-    Parameters
-    ----------
-    items : ImageFiles, or array of bytes of shape (m, height, width[, 1, 3 or 4])
-        Images; at most two batches of them are in memory at a time.
-    prepare : callable
-        From an RGB image to what `forward` takes, called in threads.
-    forward : callable
-        From a list of these to anything.
-    batch_size : int
-        Images in one call of `forward`.
-    threads : int or None
-        Threads that decode.
-
-    Raises
-    ------
-    DataError
-        If a file is no image that can be decoded; it is named.
+    `items` are image files or a uint8 array of shape (m, height, width[, 1, 3 or 4]). Threads decode the next batch
+    and call `prepare` on each RGB image during `forward`, so that at most two batches are in memory. Raises
+    `DataError`, with the name of the file, if an image cannot be decoded.
     """
     starts = range(0, len(items), batch_size)
     with _quiet_pillow(), ThreadPoolExecutor(threads or MOST_THREADS) as pool:
@@ -78,15 +64,7 @@ def each_batch(
 
 
 def undecodable(items: ImageFiles, rows: Rows) -> dict[int, str]:
-    """Return why images cannot be decoded, by row; an empty mapping if all can.
-
-    Parameters
-    ----------
-    items : ImageFiles
-        The files.
-    rows : array of int
-        Which of them to try; each is decoded and forgotten.
-    """
+    """Decode these rows; return, by row, the reasons why images cannot be decoded."""
 
     def attempt(row: int) -> str:
         try:
@@ -96,18 +74,12 @@ def undecodable(items: ImageFiles, rows: Rows) -> dict[int, str]:
         return ""
 
     with _quiet_pillow(), ThreadPoolExecutor(MOST_THREADS) as pool:
-        said = pool.map(attempt, rows.tolist())
-        return {row: why for row, why in zip(rows.tolist(), said, strict=True) if why}
+        reasons = pool.map(attempt, rows.tolist())
+        return {row: text for row, text in zip(rows.tolist(), reasons, strict=True) if text}
 
 
 def read_image(path: Path) -> Image:
-    """Return a file as an RGB image of 8 bits; see this module for what becomes of other kinds.
-
-    Raises
-    ------
-    DataError
-        With the reason alone: what is wrong with the file, without its name.
-    """
+    """Return a file as an RGB image of 8 bits; raises `DataError` with the reason, without the name of the file."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -121,12 +93,12 @@ def read_image(path: Path) -> Image:
         raise DataError(_too_large()) from error
     except DataError:
         raise
-    except Exception as error:  # on crafted bytes, readers raise whatever their innermost line does
+    except Exception as error:  # crafted bytes make readers raise errors of any type
         raise DataError(reason(error)) from error
 
 
 def _check_size(image: Image) -> None:
-    """Refuse what Pillow only warns of, before it is decoded."""
+    """Raise `DataError` before an image is decoded that is so large that Pillow would warn."""
     from PIL import Image
 
     if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
@@ -142,14 +114,14 @@ def _too_large() -> str:
 def _as_rgb(image: Image) -> Image:
     from PIL import Image
 
-    if image.mode.startswith("I"):  # 16-bit gray; some files open with 32 bits for it
+    if image.mode.startswith("I"):  # 16-bit gray, which Pillow opens with 32 bits from some files
         levels = np.asarray(image)
         if levels.min() < 0 or levels.max() >= 2**16:
             raise DataError("gray levels beyond 16 bits")  # noqa: TRY003, EM101
         return Image.fromarray((levels >> 8).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
         raise DataError("floating-point pixels")  # noqa: TRY003, EM101
-    if image.mode == "P":  # a palette with transparent entries makes Pillow warn unless it is spelled out
+    if image.mode == "P":  # Pillow warns if it converts a palette with transparent entries to RGB
         image = image.convert("RGBA")
     return image.convert("RGB")
 
@@ -177,7 +149,7 @@ def _image(items: Items, row: int) -> Image:
 
 @contextmanager
 def _quiet_pillow() -> Iterator[None]:
-    """Turn a warning of size into an error, and keep remarks on odd metadata off the terminal, in all threads."""
+    """Turn Pillow's warning of a large image into an error, and hide its warnings of metadata, in all threads."""
     from PIL import Image
 
     with warnings.catch_warnings():

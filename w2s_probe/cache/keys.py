@@ -1,4 +1,4 @@
-"""Names of items and shards, from their content alone."""
+"""Cache keys: digests of items and names of shards, which depend on content only."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def item_digests(items: Sequence[str] | NDArray[Any] | ImageFiles) -> Digests:
     Parameters
     ----------
     items : sequence of str, ImageFiles, or array of shape (n, height, width) or (n, height, width, channels)
-        Texts are hashed as UTF-8, files by their bytes whatever their names, arrays with their type and shape.
+        Texts are hashed as UTF-8, files by their bytes without their names, arrays with their type and shape.
 
     Returns
     -------
     array of shape (n,) and dtype S16
-        Compare them as an array: a Python ``bytes`` of one element loses trailing zeros.
+        Digests; compare them as arrays, since a single element loses trailing zero bytes.
     """
     if isinstance(items, np.ndarray):
         kind = f"image {items.dtype.str} {items.shape[1:]}\0".encode()
@@ -41,14 +41,14 @@ def item_digests(items: Sequence[str] | NDArray[Any] | ImageFiles) -> Digests:
 
 
 def label_digests(kind: Literal["text", "id", "row"], labels: Iterable[str]) -> Digests:
-    """Return digests of texts, or of what stands for items that are not known: their ids or row numbers.
+    """Return digests of texts or, for items whose content is unknown, of their ids or row numbers.
 
     Parameters
     ----------
     kind : {"text", "id", "row"}
-        What the labels are; equal labels of two kinds have different digests.
+        Kind of the labels; equal labels of two kinds have different digests.
     labels : iterable of str
-        One for each item.
+        A label for each item.
     """
     return _digests(f"{kind}\0".encode() + label.encode("utf-8", "surrogatepass") for label in labels)
 
@@ -61,41 +61,41 @@ def shard_name(spec: EmbeddingSpec, digests: Digests) -> str:
     spec : EmbeddingSpec
         The embedding.
     digests : array of shape (m,)
-        Of the shard's items, as `item_digests` returns them.
+        Digests of the shard's items.
     """
     return hashlib.sha256(fingerprint(spec).encode() + digests.tobytes()).hexdigest()
 
 
 @lru_cache(maxsize=64)
 def fingerprint(spec: EmbeddingSpec) -> str:
-    """Return the fingerprint of a spec, computed once: thousands of shards share it."""
+    """Return the fingerprint of a spec; memoized, since thousands of shards have the same spec."""
     return spec.fingerprint()
+
+
+def find(digests: Digests, table: Digests) -> Rows:
+    """Return the first position of each digest in `table`, or -1.
+
+    Examples
+    --------
+    >>> table = item_digests(["a", "b", "b"])
+    >>> find(item_digests(["b", "c"]), table).tolist()
+    [1, -1]
+    """
+    if not len(digests) or not len(table):
+        return np.full(len(digests), -1)
+    halves = np.sort(_first_half(digests))  # a million integers are compared in the time of 50,000 byte strings
+    table_halves = _first_half(table)
+    near = np.flatnonzero(halves[np.minimum(np.searchsorted(halves, table_halves), len(halves) - 1)] == table_halves)
+    if not len(near):
+        return np.full(len(digests), -1)
+    near = near[np.argsort(table[near], kind="stable")]
+    at = near[np.minimum(np.searchsorted(table[near], digests), len(near) - 1)]
+    return np.where(table[at] == digests, at, -1)
 
 
 def _digests(parts: Iterable[bytes]) -> Digests:
     joined = b"".join(hashlib.sha256(part).digest()[:DIGEST_BYTES] for part in parts)
     return np.frombuffer(joined, dtype=f"S{DIGEST_BYTES}")
-
-
-def find(wanted: Digests, known: Digests) -> Rows:
-    """Return for each wanted digest its first position among the known ones, or -1.
-
-    Examples
-    --------
-    >>> known = item_digests(["a", "b", "b"])
-    >>> find(item_digests(["b", "c"]), known).tolist()
-    [1, -1]
-    """
-    if not len(wanted) or not len(known):
-        return np.full(len(wanted), -1)
-    halves = np.sort(_first_half(wanted))  # a million integers are compared in the time of 50,000 byte strings
-    others = _first_half(known)
-    near = np.flatnonzero(halves[np.minimum(np.searchsorted(halves, others), len(halves) - 1)] == others)
-    if not len(near):
-        return np.full(len(wanted), -1)
-    near = near[np.argsort(known[near], kind="stable")]
-    at = near[np.minimum(np.searchsorted(known[near], wanted), len(near) - 1)]
-    return np.where(known[at] == wanted, at, -1)
 
 
 def _first_half(digests: Digests) -> NDArray[np.uint64]:

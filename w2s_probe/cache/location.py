@@ -1,4 +1,4 @@
-"""Where the cache is when nobody says."""
+"""The default folder of the cache."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 def default_cache() -> Path:
     """Return ``$W2S_PROBE_CACHE``, else ``cache/`` of the checkout, else the user's cache folder."""
-    chosen = os.environ.get("W2S_PROBE_CACHE")
-    if chosen:
-        return Path(chosen)
+    variable = os.environ.get("W2S_PROBE_CACHE")
+    if variable:
+        return Path(variable)
     checkout = Path(__file__).resolve().parents[2]
     if (checkout / "pyproject.toml").is_file() and (checkout / "cache" / "README.md").is_file():
         return checkout / "cache"

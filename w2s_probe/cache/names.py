@@ -1,4 +1,4 @@
-"""Names of imported features: one small file each, which points at a fingerprint."""
+"""Names of imported features: a small file for each name, which holds a fingerprint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from w2s_probe.cache.temporary import write_file
+from w2s_probe.cache.temporary import disk_errors, write_file
 from w2s_probe.core.errors import CacheError
 
 FORMAT = 1
@@ -16,12 +16,12 @@ FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 def check_name(name: str) -> str:
-    """Return `name` if it can be the name of a file everywhere, or raise `CacheError`.
+    """Return `name` if every system accepts it as the name of a file, else raise `CacheError`.
 
     Parameters
     ----------
     name : str
-        As the user wrote it.
+        Name of features in the cache.
     """
     if not PLAIN.fullmatch(name):
         msg = (
@@ -33,14 +33,14 @@ def check_name(name: str) -> str:
 
 
 def fingerprints_by_name(root: Path) -> dict[str, str]:
-    """Return the fingerprint that each name points at; a damaged file names nothing.
+    """Return the fingerprint of each name; damaged files are ignored.
 
     Parameters
     ----------
     root : Path
         Folder of the cache.
     """
-    found = {}
+    fingerprints = {}
     folder = root / "names"
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
         with suppress(OSError, ValueError, KeyError, TypeError):
@@ -48,41 +48,35 @@ def fingerprints_by_name(root: Path) -> dict[str, str]:
             fields = json.loads(raw)
             name, fingerprint = fields["name"], fields["fingerprint"]
             if raw == _content(name, fingerprint) and path.stem == name and FINGERPRINT.fullmatch(fingerprint):
-                found[name] = fingerprint
-    return found
+                fingerprints[name] = fingerprint
+    return fingerprints
 
 
 def point(root: Path, name: str, fingerprint: str) -> None:
-    """Let `name` point at `fingerprint` from now on.
+    """Write the fingerprint of a name, in place of an earlier one.
 
     Parameters
     ----------
     root : Path
         Folder of the cache.
     name : str
-        A plain name.
+        A name that `check_name` accepts.
     fingerprint : str
-        Of the spec it stands for.
+        Fingerprint of the features' spec.
 
     Raises
     ------
     CacheError
-        If the disk refuses; the name keeps its old meaning.
+        If the file cannot be written; the name keeps its earlier fingerprint.
     """
     path = _path(root, name)
-    try:
+    with disk_errors(root):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, _content(name, fingerprint), root / "tmp")
-    except OSError as error:
-        msg = (
-            f"the feature cache must be writable: {root} said {error.strerror or error}. "
-            "Free some space or choose another place with --cache; what is cached stays valid."
-        )
-        raise CacheError(msg) from error
 
 
 def forget_name(root: Path, name: str) -> None:
-    """Delete a name; what it pointed at stays."""
+    """Delete a name, but not its features."""
     _path(root, name).unlink(missing_ok=True)
 
 

@@ -1,8 +1,8 @@
-"""One shard on disk: a plain .npy of features and a JSON sidecar that vouches for it.
+"""A shard on disk: a plain .npy file of features, and a JSON sidecar with its checksums.
 
-The sidecar is renamed into place last: a shard without one does not exist. It holds the spec in
-readable form, the digests of its items, the SHA-256 of the .npy file and its own checksum, and
-its checksum covers every byte before it, blanks included, so that a change of any byte shows.
+The sidecar is renamed into place last, so that an array without a sidecar is not a shard. It holds the spec in
+readable form, the digests of the items, the SHA-256 of the .npy file and its own checksum, which covers every byte
+before it, blanks included: any changed byte is detected.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.cache.keys import DIGEST_BYTES, Digests, fingerprint, shard_name
-from w2s_probe.cache.temporary import sole_writer, write_file
+from w2s_probe.cache.temporary import disk_errors, sole_writer, write_file
 from w2s_probe.core.errors import CacheError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.types import Features
@@ -31,7 +31,7 @@ SEAL_BYTES = len(', "checksum": ""}\n') + 64
 
 
 class DamagedShardError(CacheError):
-    """A shard whose bytes are not those that were written."""
+    """A shard whose bytes differ from the bytes that were written."""
 
     def __init__(self, message: str, path: Path) -> None:
         super().__init__(message)
@@ -40,24 +40,24 @@ class DamagedShardError(CacheError):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sidecar:
-    """What is known of a shard without opening it.
+    """Description of a shard, read without its array.
 
     Parameters
     ----------
     path : Path
-        The JSON file; the features are beside it with suffix ``.npy``.
+        The JSON file; the ``.npy`` file has the same stem.
     spec : EmbeddingSpec
-        Where the numbers come from.
+        Embedding that computed the features.
     digests : array of shape (rows,)
-        Items in the order of the rows.
+        Digests of the items in the order of the rows.
     dim : int
         Number of features.
     sha256 : str
-        Of the ``.npy`` file.
+        SHA-256 of the ``.npy`` file.
     recorded : mapping
-        What was in use but cannot change a number: device, threads, versions; truncated items.
+        Facts that cannot change a number: device, threads, versions, positions of truncated items.
     bytes : int
-        Of the sidecar itself.
+        Size of the sidecar.
     """
 
     path: Path
@@ -78,13 +78,7 @@ def write_shard(
     X: NDArray[Any],
     recorded: Mapping[str, Any],
 ) -> Sidecar:
-    """Write one shard so that it is there completely or not at all.
-
-    Raises
-    ------
-    CacheError
-        If the disk refuses; what was there before stays valid.
-    """
+    """Write a whole shard or nothing; raises `CacheError` if the disk cannot be written."""
     path = folder / f"{shard_name(spec, digests)}.json"
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(X, dtype=spec.dtype), allow_pickle=False)
@@ -98,29 +92,17 @@ def write_shard(
         "recorded": dict(recorded),
         "items": base64.b64encode(digests.tobytes()).decode(),
     }
-    try:
+    with disk_errors(folder.parent):
         folder.mkdir(parents=True, exist_ok=True)
         with sole_writer(folder):
             if not is_intact(path):  # else another process was faster, and its numbers may round differently
                 write_file(path.with_suffix(".npy"), array, temporary)
                 write_file(path, _sidecar_bytes(fields), temporary)
-    except OSError as error:
-        msg = (
-            f"the feature cache must be writable: {path.parent.parent} said {error.strerror or error}. "
-            "Free some space or choose another place with --cache; what is cached stays valid."
-        )
-        raise CacheError(msg) from error
     return read_sidecar(path)
 
 
 def read_sidecar(path: Path) -> Sidecar:
-    """Return the sidecar at `path`.
-
-    Raises
-    ------
-    DamagedShardError
-        If a byte of it is not as written, or it does not belong where it lies.
-    """
+    """Return the sidecar at `path`; raises `DamagedShardError` if a byte was changed or the path is not its own."""
     try:
         raw = path.read_bytes()
         text = raw[:-SEAL_BYTES] + b"}"
@@ -149,7 +131,7 @@ def read_sidecar(path: Path) -> Sidecar:
 
 
 def discard_damaged(paths: Iterable[Path]) -> None:
-    """Delete the shards of these sidecars that are damaged still, so that whatever replaces them need not fit."""
+    """Delete the shard of each sidecar if it is still damaged, so that a new shard does not have to match it."""
     for path in paths:
         with suppress(OSError), sole_writer(path.parent):
             if not is_intact(path):
@@ -157,25 +139,22 @@ def discard_damaged(paths: Iterable[Path]) -> None:
 
 
 def remove_shard(path: Path) -> None:
-    """Delete a shard, its sidecar first: half of it is none."""
+    """Delete a shard, its sidecar first: without it the array is not a shard."""
     path.unlink(missing_ok=True)
     path.with_suffix(".npy").unlink(missing_ok=True)
 
 
 def load_rows(sidecar: Sidecar, *, verify: bool) -> Features:
-    """Return the features of a shard: a read-only memory map, or an array if every byte is to be checked.
+    """Return the features of a shard: a read-only memory map, or an array if `verify`, which checks every byte.
 
-    Raises
-    ------
-    DamagedShardError
-        If `verify` and a byte of the file is not as written, or it is not what the sidecar says.
+    Raises `DamagedShardError` if the file contradicts its sidecar.
     """
     path = sidecar.path.with_suffix(".npy")
     try:
         if verify:
             raw = path.read_bytes()
             if hashlib.sha256(raw).hexdigest() != sidecar.sha256:
-                raise ValueError  # the same sentence as for a file numpy cannot read
+                raise ValueError  # its message is that of a file numpy cannot read
             X: Features = np.load(io.BytesIO(raw), allow_pickle=False)
         else:
             X = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -188,7 +167,7 @@ def load_rows(sidecar: Sidecar, *, verify: bool) -> Features:
 
 
 def is_intact(path: Path) -> bool:
-    """Return whether every byte of the shard with this sidecar is as written."""
+    """Return whether no byte of the shard with this sidecar was changed."""
     try:
         load_rows(read_sidecar(path), verify=True)
     except (DamagedShardError, FileNotFoundError):
@@ -202,5 +181,5 @@ def _sidecar_bytes(fields: Mapping[str, Any]) -> bytes:
 
 
 def _seal(text: bytes) -> bytes:
-    """Return the end of a sidecar, from its last comma on; `text` is the JSON without it."""
+    """Return the last bytes of a sidecar, from its last comma; `text` is the JSON without them."""
     return f', "checksum": "{hashlib.sha256(text).hexdigest()}"}}\n'.encode()

@@ -1,4 +1,4 @@
-"""Find, fetch and add features by what they are features of."""
+"""FeatureStore: reads and adds features by embedding and item digests."""
 
 from __future__ import annotations
 
@@ -22,26 +22,30 @@ from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Features, Rows
 
 SHARD_ROWS = 512
-Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]
-State = tuple[int, int, int]
+Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]  # features and recorded facts, for each spec
+State = tuple[int, int, int]  # inode, size and time of change of a file
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What the cache holds for one spec.
+    """Features of one spec in the cache.
 
     Parameters
     ----------
     spec : EmbeddingSpec
-        Everything that decided the numbers.
-    rows, dim : int
-        Distinct items, and features of each.
-    shards, bytes : int
-        Files of rows, and their size with their sidecars.
+        Embedding that computed the features.
+    rows : int
+        Rows in all shards.
+    dim : int
+        Features in each row.
+    shards : int
+        Number of shards.
+    bytes : int
+        Size of the shards and their sidecars.
     truncated : int
         Items that were too long for the backbone and were cut.
     recorded : mapping
-        What was noted when the first shard was written.
+        Facts recorded with the first shard: device, threads, versions.
     """
 
     also_shown: ClassVar = ("fingerprint",)
@@ -55,13 +59,13 @@ class Contents:
 
     @property
     def fingerprint(self) -> str:
-        """The spec's fingerprint, which names the folder of the shards."""
+        """The spec's fingerprint, which is the name of the folder of the shards."""
         return self.spec.fingerprint()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Found:
-    """Where items are: shard number among `sidecars`, or -1, and row in it."""
+class _Places:
+    """Places of items: position of the shard in `sidecars`, or -1 if an item is missing, and row of the shard."""
 
     sidecars: list[Sidecar]
     shard: Rows
@@ -69,14 +73,14 @@ class _Found:
 
 
 class FeatureStore:
-    """A folder of write-once shards, safe to share between processes.
+    """A folder of shards that are written once; several processes can share it.
 
     Parameters
     ----------
     root : Path
-        Folder of the cache; made when first written to.
+        Folder of the cache, created by the first write.
     shard_rows : int
-        Rows per shard, and so the most that an interruption can lose.
+        Rows per shard: an interruption loses at most so many rows.
     """
 
     def __init__(self, root: Path, *, shard_rows: int = SHARD_ROWS) -> None:
@@ -95,14 +99,14 @@ class FeatureStore:
             raise CacheError(msg)
 
     def missing(self, spec: EmbeddingSpec, digests: Digests) -> Rows:
-        """Return the first positions of the distinct items that are not here, in order.
+        """Return the first position of each distinct item that is not in the cache, in order.
 
         Parameters
         ----------
         spec : EmbeddingSpec
             The embedding.
         digests : array of shape (n,)
-            Of the items, as `item_digests` returns them.
+            Digests of the items.
         """
         first = np.sort(np.unique(digests, return_index=True)[1])
         return first[self._locate(spec, digests[first]).shard < 0]
@@ -115,49 +119,49 @@ class FeatureStore:
         *,
         positions: Rows,
     ) -> Iterator[int]:
-        """Encode and store the items at `positions`, shard by shard; yield the rows of each.
+        """Encode and store the items at `positions`, shard by shard; yield the number of rows of each shard.
 
         Parameters
         ----------
         specs : sequence of EmbeddingSpec
-            Embeddings that one pass of `encode` returns together.
+            Embeddings whose features one call of `encode` returns together.
         digests : array of shape (n,)
-            Of all items.
+            Digests of all items.
         encode : callable
-            From positions to one (features, what to record) for each spec.
+            From positions to a pair for each spec: features, and facts to record.
         positions : array of int
-            From `missing`; each is encoded once.
+            Positions that `missing` returned.
 
         Raises
         ------
         ShapeError
-            If an embedding is not finite, also in the type of its spec, or has not one row for each item; nothing
-            of its shard is stored.
+            If features are not finite in the type of their spec, or their number of rows is wrong; their shard is
+            not stored.
         CacheError
-            If the disk refuses; what is stored stays valid.
+            If the disk cannot be written; earlier shards stay valid.
         """
         remove_abandoned(self._temporary)
         discard_damaged(self._damaged)
         for block in row_blocks(len(positions), self.shard_rows):
-            chosen = positions[block]
-            stored = [
-                (spec, storable(found, spec, rows=len(chosen)), recorded)
-                for spec, (found, recorded) in zip(specs, encode(chosen), strict=True)
+            rows = positions[block]
+            encoded = [
+                (spec, storable(features, spec, rows=len(rows)), recorded)
+                for spec, (features, recorded) in zip(specs, encode(rows), strict=True)
             ]
-            for spec, X, recorded in stored:
+            for spec, X, recorded in encoded:
                 folder = self._folder(spec)
-                write_shard(folder, self._temporary, spec=spec, digests=digests[chosen], X=X, recorded=recorded)
-            yield len(chosen)
+                write_shard(folder, self._temporary, spec=spec, digests=digests[rows], X=X, recorded=recorded)
+            yield len(rows)
 
     def read(self, spec: EmbeddingSpec, digests: Digests) -> Features:
-        """Return the features of these items, shape (n, d), in their order and in the type they are stored in.
+        """Return the features of these items, shape (n, d), in the items' order and the spec's type.
 
         Parameters
         ----------
         spec : EmbeddingSpec
             The embedding.
         digests : array of shape (n,)
-            Of the items, as `item_digests` returns them.
+            Digests of the items.
 
         Raises
         ------
@@ -166,85 +170,71 @@ class FeatureStore:
         """
         try:
             X = self._gather(spec, digests)
-        except DamagedShardError:  # it was intact a moment ago: somebody cleans up, and the rows may be elsewhere
+        except DamagedShardError:  # another process may have deleted the shard; its rows may be in other shards
             self._verified.clear()
             X = self._gather(spec, digests)
-        with suppress(OSError):  # a cache that may only be read
-            os.utime(self._folder(spec))  # when it was last of use, for `clean`
+        with suppress(OSError):  # the cache may be read-only
+            os.utime(self._folder(spec))  # time of the last use, for `clean`
         return X
 
     def known(self, digests: Digests) -> NDArray[np.bool_]:
-        """Return which items have features of some backbone here, those of imports left out.
+        """Return whether each item has features of any backbone in the cache; imported features do not count.
 
         Parameters
         ----------
         digests : array of shape (n,)
-            Of the items, as `item_digests` returns them.
+            Digests of the items.
         """
-        found = np.zeros(len(digests), dtype=np.bool_)
+        mask = np.zeros(len(digests), dtype=np.bool_)
         for folder in self._folders():
             computed = [s.digests for s in self._intact_sidecars(folder) if "matched_by" not in s.recorded]
             if computed:
-                found |= find(digests, np.concatenate(computed)) >= 0
-        return found
+                mask |= find(digests, np.concatenate(computed)) >= 0
+        return mask
 
     def width(self, spec: EmbeddingSpec, digests: Digests) -> int:
-        """Return the number of features of these items; 0 if none is here.
+        """Return the number of features of these items; 0 if no item is in the cache.
 
         Parameters
         ----------
         spec : EmbeddingSpec
             The embedding.
         digests : array of shape (n,)
-            Of the items, as `item_digests` returns them.
+            Digests of the items.
         """
-        found = self._locate(spec, digests)
-        held = found.shard[found.shard >= 0]
-        return found.sidecars[held[0]].dim if len(held) else 0
+        places = self._locate(spec, digests)
+        shards = places.shard[places.shard >= 0]
+        return places.sidecars[shards[0]].dim if len(shards) else 0
 
     def truncated(self, spec: EmbeddingSpec, digests: Digests) -> int:
-        """Return how many of these items the backbone cut, each counted once.
+        """Return how many distinct items the backbone cut.
 
         Parameters
         ----------
         spec : EmbeddingSpec
             The embedding.
         digests : array of shape (n,)
-            Of the items, as `item_digests` returns them.
+            Digests of the items.
         """
-        found = self._locate(spec, digests)
-        held = set(zip(found.shard.tolist(), found.row.tolist(), strict=True))
-        cut = {number: set(found.sidecars[number].recorded.get("truncated", [])) for number, _ in held if number >= 0}
-        return sum(row in cut[number] for number, row in held if number >= 0)
+        places = self._locate(spec, digests)
+        distinct = set(zip(places.shard.tolist(), places.row.tolist(), strict=True))
+        cut = {shard: set(places.sidecars[shard].recorded.get("truncated", [])) for shard, _ in distinct if shard >= 0}
+        return sum(row in cut[shard] for shard, row in distinct if shard >= 0)
 
     def contents(self, prefix: str = "") -> list[Contents]:
-        """Return what the cache holds, one entry for each spec whose fingerprint begins with `prefix`.
+        """Return the contents of the cache: an entry for each spec whose fingerprint begins with `prefix`.
 
         Parameters
         ----------
         prefix : str
-            The beginning of a fingerprint; empty for all.
+            Beginning of a fingerprint; empty for all.
         """
-        found = []
-        for folder in self._folders():
-            sidecars = list(self._intact_sidecars(folder)) if folder.name.startswith(prefix) else []
-            if sidecars:
-                arrays = [s.path.with_suffix(".npy") for s in sidecars]
-                found.append(
-                    Contents(
-                        spec=sidecars[0].spec,
-                        shards=len(sidecars),
-                        rows=sum(len(s.digests) for s in sidecars),
-                        dim=sidecars[0].dim,
-                        bytes=sum(s.bytes for s in sidecars) + sum(a.stat().st_size for a in arrays if a.exists()),
-                        truncated=sum(len(s.recorded.get("truncated", [])) for s in sidecars),
-                        recorded=sidecars[0].recorded,
-                    )
-                )
-        return found
+        folders = [folder for folder in self._folders() if folder.name.startswith(prefix)]
+        shards = [list(self._intact_sidecars(folder)) for folder in folders]
+        return [_contents(sidecars) for sidecars in shards if sidecars]
 
     def items(self, spec: EmbeddingSpec) -> tuple[Digests, list[Mapping[str, Any]]]:
-        """Return the distinct items that are here, in the order of digests, and what is recorded of each shard.
+        """Return the sorted digests of the distinct items of a spec, and the facts recorded with each shard.
 
         Parameters
         ----------
@@ -252,22 +242,13 @@ class FeatureStore:
             The embedding.
         """
         sidecars = list(self._intact_sidecars(self._folder(spec)))
-        held = [sidecar.digests for sidecar in sidecars] or [np.empty(0, dtype=f"S{DIGEST_BYTES}")]
-        return np.unique(np.concatenate(held)), [sidecar.recorded for sidecar in sidecars]
+        digests = [sidecar.digests for sidecar in sidecars] or [np.empty(0, dtype=f"S{DIGEST_BYTES}")]
+        return np.unique(np.concatenate(digests)), [sidecar.recorded for sidecar in sidecars]
 
     def verify(self) -> tuple[int, list[str]]:
-        """Return the number of intact shards, and one sentence for each damaged one."""
-        intact, problems = 0, []
-        for folder in self._folders():
-            for sidecar in self._sidecars(folder):
-                try:
-                    if isinstance(sidecar, DamagedShardError):
-                        raise sidecar
-                    load_rows(sidecar, verify=True)
-                    intact += 1
-                except DamagedShardError as error:
-                    problems.append(str(error))
-        return intact, problems
+        """Return the number of intact shards, and a sentence for each damaged shard."""
+        problems = [_problem(sidecar) for folder in self._folders() for sidecar in self._sidecars(folder)]
+        return problems.count(""), [problem for problem in problems if problem]
 
     @property
     def _temporary(self) -> Path:
@@ -281,31 +262,31 @@ class FeatureStore:
         return self.root / "features" / spec.fingerprint()
 
     def _gather(self, spec: EmbeddingSpec, digests: Digests) -> Features:
-        found = self._locate(spec, digests)
-        if not len(digests) or (found.shard < 0).any():
+        places = self._locate(spec, digests)
+        if not len(digests) or (places.shard < 0).any():
             msg = f"the cache must hold every item: some are missing in {self.root}. Embed the data first."
             raise CacheError(msg)
-        X = np.empty((len(digests), found.sidecars[found.shard[0]].dim), dtype=spec.dtype)
-        by_shard = np.argsort(found.shard, kind="stable")
-        for rows in np.split(by_shard, np.flatnonzero(np.diff(found.shard[by_shard])) + 1):
-            X[rows] = load_rows(found.sidecars[found.shard[rows[0]]], verify=False)[found.row[rows]]
+        X = np.empty((len(digests), places.sidecars[places.shard[0]].dim), dtype=spec.dtype)
+        by_shard = np.argsort(places.shard, kind="stable")
+        for rows in np.split(by_shard, np.flatnonzero(np.diff(places.shard[by_shard])) + 1):
+            X[rows] = load_rows(places.sidecars[places.shard[rows[0]]], verify=False)[places.row[rows]]
         return X
 
-    def _locate(self, spec: EmbeddingSpec, wanted: Digests) -> _Found:
-        """Return where each wanted item is, in shards every byte of which has been checked."""
+    def _locate(self, spec: EmbeddingSpec, digests: Digests) -> _Places:
+        """Return the place of each item, in shards whose bytes have all been checked."""
         sidecars = list(self._intact_sidecars(self._folder(spec)))
         while sidecars:
-            known = np.concatenate([sidecar.digests for sidecar in sidecars])
+            table = np.concatenate([sidecar.digests for sidecar in sidecars])
             starts = np.cumsum([0, *(len(sidecar.digests) for sidecar in sidecars)])
-            at = find(wanted, known)
+            at = find(digests, table)
             shard = np.where(at < 0, -1, np.searchsorted(starts, at, side="right") - 1)
-            held = np.flatnonzero(np.bincount(shard[at >= 0]))
-            bad = {number for number in held.tolist() if not self._intact(sidecars[number])}
+            numbers = np.flatnonzero(np.bincount(shard[at >= 0]))
+            bad = {number for number in numbers.tolist() if not self._intact(sidecars[number])}
             if not bad:
-                return _Found(sidecars=sidecars, shard=shard, row=at - starts[shard])
+                return _Places(sidecars=sidecars, shard=shard, row=at - starts[shard])
             sidecars = [sidecar for number, sidecar in enumerate(sidecars) if number not in bad]
-        nowhere = np.full(len(wanted), -1)
-        return _Found(sidecars=[], shard=nowhere, row=nowhere)
+        nowhere = np.full(len(digests), -1)
+        return _Places(sidecars=[], shard=nowhere, row=nowhere)
 
     def _intact_sidecars(self, folder: Path) -> Iterator[Sidecar]:
         for sidecar in self._sidecars(folder):
@@ -315,19 +296,19 @@ class FeatureStore:
                 self._damaged.add(sidecar.path)
 
     def _sidecars(self, folder: Path) -> Iterator[Sidecar | DamagedShardError]:
-        """Yield all sidecars by name, each read and checked once as long as its file stays the same."""
+        """Yield all sidecars by name; a sidecar is read and checked again only if its file has changed."""
         for path, state in _listing(folder):
-            known = self._read.get(path)
-            if known is None or known[0] != state:
+            entry = self._read.get(path)
+            if entry is None or entry[0] != state:
                 try:
-                    known = state, read_sidecar(path)
+                    entry = state, read_sidecar(path)
                 except DamagedShardError as error:
                     yield error
                     continue
-                except FileNotFoundError:  # removed by another process since the listing
+                except FileNotFoundError:  # another process has deleted it since the listing
                     continue
-                self._read[path] = known
-            yield known[1]
+                self._read[path] = entry
+            yield entry[1]
 
     def _intact(self, sidecar: Sidecar) -> bool:
         if sidecar.path not in self._verified:
@@ -340,38 +321,20 @@ class FeatureStore:
         return True
 
 
-def _listing(folder: Path) -> list[tuple[Path, State]]:
-    """Return the sidecars in a folder by name, and by what one can tell whether they have changed."""
-    found = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(".json"):
-                    with suppress(FileNotFoundError):
-                        stat = entry.stat()
-                        found.append((folder / entry.name, (stat.st_ino, stat.st_size, stat.st_mtime_ns)))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        msg = f"the feature cache must be readable: {folder} said {error.strerror or error}. Choose another --cache."
-        raise CacheError(msg) from error
-    return sorted(found)
-
-
-def storable(found: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> Features:
-    """Return features in the type of their spec, or raise `ShapeError` if they do not fit it.
+def storable(features: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> Features:
+    """Return features in the type of their spec, or raise `ShapeError` if this type cannot hold them.
 
     Parameters
     ----------
-    found : array of shape (m, d)
-        Features as a backbone gave them.
+    features : array of shape (m, d)
+        Features that a backbone returned.
     spec : EmbeddingSpec
-        Whose type they are stored in.
+        Embedding, with the type of stored features.
     rows : int
-        Items they belong to.
+        Number of items.
     """
     name = f"features of {spec.backbone}"
-    X = as_matrix(found, name)
+    X = as_matrix(features, name)
     check_same_rows(name, len(X), "their items", rows)
     with np.errstate(over="ignore"):
         stored = X.astype(spec.dtype, copy=False)
@@ -383,3 +346,48 @@ def storable(found: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> Features
         )
         raise ShapeError(msg)
     return stored
+
+
+def _contents(sidecars: Sequence[Sidecar]) -> Contents:
+    arrays = [sidecar.path.with_suffix(".npy") for sidecar in sidecars]
+    return Contents(
+        spec=sidecars[0].spec,
+        shards=len(sidecars),
+        rows=sum(len(sidecar.digests) for sidecar in sidecars),
+        dim=sidecars[0].dim,
+        bytes=sum(sidecar.bytes for sidecar in sidecars) + sum(a.stat().st_size for a in arrays if a.exists()),
+        truncated=sum(len(sidecar.recorded.get("truncated", [])) for sidecar in sidecars),
+        recorded=sidecars[0].recorded,
+    )
+
+
+def _problem(sidecar: Sidecar | DamagedShardError) -> str:
+    """Return a sentence on the damage of a shard; an empty one if the shard is intact."""
+    try:
+        if isinstance(sidecar, DamagedShardError):
+            return str(sidecar)
+        load_rows(sidecar, verify=True)
+    except DamagedShardError as error:
+        return str(error)
+    return ""
+
+
+def _listing(folder: Path) -> list[tuple[Path, State]]:
+    """Return the sidecars in a folder by name, each with the state of its file."""
+    try:
+        with os.scandir(folder) as entries:
+            states = [(folder / entry.name, _state(entry)) for entry in entries if entry.name.endswith(".json")]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        msg = f"the feature cache must be readable: {folder} said {error.strerror or error}. Choose another --cache."
+        raise CacheError(msg) from error
+    return sorted((path, state) for path, state in states if state is not None)
+
+
+def _state(entry: os.DirEntry[str]) -> State | None:
+    try:
+        stat = entry.stat()
+    except FileNotFoundError:  # another process has deleted it
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns

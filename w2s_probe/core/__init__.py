@@ -1,1 +1,1 @@
-"""What every layer uses: configs, features, labels, groups, splits, errors; files that nobody should trust; JSON."""
+"""Settings, features, labels, groups, splits and errors, used by every layer; checks of files; JSON."""

@@ -1,4 +1,4 @@
-"""Checks of user input, with every message about bad arrays in one place."""
+"""Checks of arrays, with their error messages."""
 
 from __future__ import annotations
 
@@ -14,25 +14,11 @@ BLOCK_ROWS = 2048
 
 
 def as_matrix(X: ArrayLike, name: str) -> Features:
-    """Return `X` as a finite float array of two dimensions, without copying floats.
+    """Return `X` as a finite float array of shape (n, d), without copying float32 or float64.
 
-    Parameters
-    ----------
-    X : array of shape (n, d)
-        Anything numpy can turn into numbers; memory maps stay memory maps.
-    name : str
-        What the array is to the user, for the message: ``"teacher features"``.
-
-    Returns
-    -------
-    array of shape (n, d)
-        float32 or float64 as given; float16 becomes float32, all else float64.
-
-    Raises
-    ------
-    ShapeError
-        If `X` is not two-dimensional, is empty, holds anything but numbers,
-        or holds NaN or infinite values.
+    float16 becomes float32, any other type float64; memory maps stay memory maps. Raises `ShapeError`, with
+    `name` (such as ``"teacher features"``) in its message, if `X` is not two-dimensional, is empty, or holds
+    NaN, infinity or anything but numbers.
     """
     array = np.asanyarray(X)
     if array.dtype.kind not in "fiub":
@@ -76,12 +62,9 @@ def check_same_rows(name: str, n: int, other_name: str, other_n: int) -> None:
 
 
 def check_weights(weights: ArrayLike | None, n: int) -> Float:
-    """Return sample weights of shape (n,), ones if none are given.
+    """Return sample weights of shape (n,); None means ones.
 
-    Raises
-    ------
-    ShapeError
-        If there is not one finite, non-negative weight for each row, or all are 0.
+    Raises `ShapeError` unless each row has a finite, non-negative weight and some weight is above 0.
     """
     if weights is None:
         return np.ones(n)

@@ -1,4 +1,4 @@
-"""What parts are made of: the share of each class, and of conflicting rows within each class."""
+"""Composition of a part: the share of each class, and of conflicting rows within each class."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Composition:
-    """Rows by class and conflict, and the mix that each part is asked to have.
+    """The stratum of each row, and the share of each stratum that a part must have.
 
     Parameters
     ----------
     strata : array of int, shape (n,)
-        Twice the class, plus 1 for a row that conflicts with what is usual for its class.
+        Twice the class, plus 1 if the row's group value is not the usual one of its class.
     class_shares : array of shape (K,)
         Share of each class in every part; they sum to 1.
     minority : mapping of part to array of shape (K,)
@@ -38,16 +38,9 @@ class Composition:
     stratum_names: tuple[str, ...]
 
     def quotas(self, part: str, size: int) -> Counts:
-        """Return how many rows of each stratum a part of this size has, shape (2K,).
+        """Return how many rows of each stratum a part of `size` rows has, shape (2K,).
 
-        Classes share the size by largest remainder; conflicting rows are rounded within each class.
-
-        Parameters
-        ----------
-        part : str
-            labeled, unlabeled or test.
-        size : int
-            Rows of the part.
+        The size is divided among classes by largest remainder; conflicting rows are rounded within each class.
         """
         exact = size * self.class_shares
         of_class = np.floor(exact + 1e-9).astype(np.int64)
@@ -57,31 +50,18 @@ class Composition:
         return np.column_stack([of_class - minority, minority]).ravel()
 
     def shares(self, part: str) -> Float:
-        """Return the share of each stratum in a part that is as asked for, shape (2K,).
-
-        Parameters
-        ----------
-        part : str
-            labeled, unlabeled or test.
-        """
+        """Return the share of each stratum that a part must have, shape (2K,)."""
         minority = self.minority[part]
         return np.column_stack([self.class_shares * (1 - minority), self.class_shares * minority]).ravel()
 
     def counts(self, rows: Rows) -> Counts:
-        """Return how many of these rows each stratum has, shape (2K,)."""
+        """Return the number of `rows` in each stratum, shape (2K,)."""
         return np.bincount(self.strata[rows], minlength=2 * len(self.class_shares))
 
     def largest(self, part: str, available: Counts, *, most: int) -> int:
-        """Return the largest size of a part that these rows can supply; by bisection.
+        """Return, by bisection, the largest size up to `most` for which the strata have enough rows.
 
-        Parameters
-        ----------
-        part : str
-            As in `quotas`.
-        available : array of int, shape (2K,)
-            Rows of each stratum.
-        most : int
-            No larger size is looked for.
+        `available` holds the number of rows in each stratum, shape (2K,).
         """
         low, high = 0, most + 1
         while high - low > 1:
@@ -91,13 +71,7 @@ class Composition:
         return low
 
     def checked_quotas(self, part: str, size: int, available: Counts) -> Counts:
-        """Return `quotas`, or raise `SplitError` with the largest size that these rows can supply.
-
-        Parameters
-        ----------
-        part, size, available
-            As in `quotas` and `largest`.
-        """
+        """Return `quotas`, or raise `SplitError` with the largest possible size if a stratum has too few rows."""
         quotas = self.quotas(part, size)
         of_class = quotas.reshape(-1, 2).sum(axis=1)
         short = np.flatnonzero(quotas > available)
@@ -118,18 +92,10 @@ class Composition:
 def composition_of(
     labels: Labels, groups: Groups | None, *, etas: Mapping[str, float | None], balance_classes: bool
 ) -> Composition:
-    """Return the composition that is asked for; what is not asked for is as in all rows.
+    """Return the composition of the parts; by default a share is the share among all rows.
 
-    Parameters
-    ----------
-    labels : Labels
-        Ground truth, with classes.
-    groups : Groups or None
-        With a cue, if any eta is given.
-    etas : mapping of part to float or None
-        Fraction of conflicting rows within each class; None is the data's own.
-    balance_classes : bool
-        Whether all classes have the same share.
+    `labels` must have classes. `etas` maps each part to its fraction of conflicting rows within each class, or
+    to None for the default; a fraction needs `groups` with a cue. `balance_classes` gives classes equal shares.
     """
     classes = labels.classes or ()
     codes = labels.values
@@ -153,16 +119,9 @@ def _sides(groups: Groups | None, label: str) -> tuple[str, str]:
 
 
 def first_of_each(rows: Rows, strata: NDArray[np.int64], quotas: NDArray[np.int64]) -> Rows:
-    """Return the first rows of each stratum, in their order.
+    """Return the first ``quotas[s]`` of `rows` in each stratum s, in the order of `rows`.
 
-    Parameters
-    ----------
-    rows : array of int
-        Rows to choose from.
-    strata : array of int, shape (n,)
-        Stratum of every row of the table.
-    quotas : array of int
-        How many rows of each stratum, at most as many as there are.
+    `strata` is the stratum of every row of the table, shape (n,).
     """
     codes = strata[rows]
     by_class = np.argsort(codes, kind="stable")
@@ -181,25 +140,10 @@ def stratified(
     part: str,
     shares: NDArray[np.int64] | None = None,
 ) -> Rows:
-    """Return the first rows of each class, as many as its share of `size`.
+    """Return the first `size` of `rows`, all if None, stratified by class.
 
-    Parameters
-    ----------
-    rows, strata
-        As in `first_of_each`.
-    size : int or None
-        Rows wanted; None is all of them.
-    reserve : int
-        Rows of each class that stay for the parts after it.
-    part : str
-        Whose rows they are, for messages.
-    shares : array of int, optional
-        Proportions of the classes; by default those of `rows`.
-
-    Raises
-    ------
-    SplitError
-        If there are too few rows, of all or of a class.
+    Classes are in proportion to `shares`, by default to their counts in `rows`, and leave `reserve` rows of each
+    class for later parts. Raises `SplitError`, with the name of the `part`, if there are too few rows.
     """
     if size is None:
         return rows
@@ -220,7 +164,7 @@ def _shares(
 ) -> NDArray[np.int64]:
     """Return whole shares of `size`, at most `counts`, in proportion to `proportions`, by largest remainder.
 
-    Each class with rows gets at least one and leaves `reserve` rows for the parts after it.
+    Each class with rows gets at least one row and leaves `reserve` rows for later parts.
     """
     some = (counts > 0).astype(np.int64)
     most = np.maximum(counts - reserve, 0)

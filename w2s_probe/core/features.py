@@ -1,4 +1,4 @@
-"""Features of examples, and everything that decided their numbers."""
+"""Features of examples, and the specification of the embedding that computed them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from w2s_probe.core.types import Features, Rows
 class EmbeddingSpec:
     """Everything that can change a number of an embedding, and nothing else.
 
-    Two specs with one fingerprint give the same features for the same item; paths, clocks,
-    devices, threads and batch sizes are therefore not part of it.
+    Two specs with the same fingerprint give the same features for the same item. Paths, clocks,
+    devices, threads and batch sizes are not part of a spec.
 
     Parameters
     ----------
     backbone : str
         Kind and name, as in ``packaged:minilm-l6@2``; only the kind where a name is a path.
     revision : str
-        Hash of the weights and of the files that say how they are used.
+        Hash of the weights and of the files that configure the model.
     pooling, normalization, preprocessing, prompt : str
-        How tokens or pixels become one vector, in words; empty if `revision` covers it.
+        How tokens or pixels become one vector, in words; empty if `revision` determines it.
     dtype : str
-        Type the features are stored in.
+        Type in which features are stored.
     """
 
     backbone: str
@@ -54,18 +54,18 @@ class EmbeddingSpec:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FeatureSet:
-    """Features of identified rows; no labels inside.
+    """Features with an id for each row, without labels.
 
     Parameters
     ----------
     ids : sequence of str, length n
-        One distinct id for each row.
+        A distinct id for each row.
     X : array of shape (n, d)
         Finite float32 or float64 features, made read-only; may be a memory map.
     spec : EmbeddingSpec
-        Where the numbers come from.
+        Embedding that computed the features.
     name : str
-        What the features are to the user, for messages: ``"teacher features"``.
+        Name of the features in messages, such as ``"teacher features"``.
     """
 
     ids: NDArray[np.str_]
@@ -85,12 +85,12 @@ class FeatureSet:
         return len(self.X)
 
     def take(self, rows: Rows) -> FeatureSet:
-        """Return the given rows, in the given order, as a copy.
+        """Return a copy with these rows, in this order.
 
         Parameters
         ----------
         rows : array of int, shape (m,)
-            Positions.
+            Positions of rows.
         """
         return FeatureSet(ids=self.ids[rows], X=self.X[rows], spec=self.spec, name=self.name)
 
@@ -100,28 +100,28 @@ class FeatureSet:
         Parameters
         ----------
         ids : sequence of str, length m
-            Wanted rows; each must be here.
+            Ids, all of which must be among ``self.ids``.
 
         Raises
         ------
         ShapeError
-            If an id occurs twice here, so that its row is not known.
+            If an id occurs twice in ``self.ids``, so that its row is ambiguous.
         DataError
-            If an id is missing here.
+            If an id is not in ``self.ids``.
         """
         order = np.argsort(self.ids, kind="stable")
-        known = self.ids[order]
-        if len(known) > 1 and (known[1:] == known[:-1]).any():
-            twice = known[1:][known[1:] == known[:-1]][0]
-            msg = f"{self.name} must have distinct ids: got {str(twice)!r} twice. Make the ids distinct."
+        in_order = self.ids[order]
+        repeats = in_order[1:][in_order[1:] == in_order[:-1]]
+        if len(repeats):
+            msg = f"{self.name} must have distinct ids: got {str(repeats[0])!r} twice. Make the ids distinct."
             raise ShapeError(msg)
-        wanted = np.asarray(ids, dtype=np.str_)
-        at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-        missing = known[at] != wanted
+        targets = np.asarray(ids, dtype=np.str_)
+        at = np.minimum(np.searchsorted(in_order, targets), len(in_order) - 1)
+        missing = in_order[at] != targets
         if missing.any():
             msg = (
-                f"{self.name} must hold every id of the data: {int(missing.sum())} of {len(wanted)} "
-                f"are missing, the first is {str(wanted[missing][0])!r}. Embed the missing rows first."
+                f"{self.name} must hold every id of the data: {int(missing.sum())} of {len(targets)} "
+                f"are missing, the first is {str(targets[missing][0])!r}. Embed the missing rows first."
             )
             raise DataError(msg)
         return self.take(order[at])

@@ -1,4 +1,4 @@
-"""Files from strangers: what holds before a reader opens one, and what becomes of a reader's panic."""
+"""Checks of files before and while they are read, one-line errors of their readers, and atomic writing."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.errors import DataError
 
-ALWAYS_READ = 2**30  # bytes in memory that need no excuse
-MOST_EXPANSION = 100  # bytes in memory for each byte on disk, beyond that; deflate reaches 1,000 on zeros only
-_one_at_a_time = threading.Lock()
+ALWAYS_READ = 2**30  # bytes in memory below which any file is read
+MOST_EXPANSION = 100  # bytes in memory for each byte on disk, above ALWAYS_READ; deflate reaches 1,000 on zeros only
+_stderr_lock = threading.Lock()
 
 
 def is_regular_file(path: Path) -> bool:
-    """Return whether `path` names a file that can be read to its end: no folder, pipe or device."""
+    """Return whether `path` is a file that can be read to its end: no folder, pipe or device."""
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a name too long, a folder that may not be looked into, a NUL
+    except (OSError, ValueError):  # the name is too long or holds a NUL, or its folder is not readable
         return False
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether `path` names a folder, also if the system refuses the name."""
+    """Return whether `path` is a folder; False if the system rejects the name."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -38,7 +38,7 @@ def is_folder(path: Path) -> bool:
 
 
 def check_expansion(name: str, *, on_disk: int, in_memory: int) -> None:
-    """Raise `DataError` if a file would fill memory far beyond its own size."""
+    """Raise `DataError` if a file of `on_disk` bytes would need far more bytes in memory."""
     if in_memory > ALWAYS_READ and in_memory > MOST_EXPANSION * on_disk:
         msg = (
             f"{name} must not grow beyond {MOST_EXPANSION} times its size in memory: it has {on_disk:,} bytes and "
@@ -47,32 +47,18 @@ def check_expansion(name: str, *, on_disk: int, in_memory: int) -> None:
         raise DataError(msg)
 
 
-def read_member(path: Path, archive: zipfile.ZipFile, name: str, *, shown: str) -> NDArray[Any]:
-    """Return one array of an .npz archive, never unpickling, nor unpacking more than the archive says it holds.
+def read_member(path: Path, archive: zipfile.ZipFile, name: str, *, label: str) -> NDArray[Any]:
+    """Return the array `name` of the .npz file at `path`, open as `archive`; nothing is unpickled.
 
-    Parameters
-    ----------
-    path : Path
-        The archive's file.
-    archive : ZipFile
-        The same, open.
-    name : str
-        Of the array.
-    shown : str
-        What the user calls the file.
-
-    Raises
-    ------
-    DataError
-        If it would fill memory far beyond the size of the file.
-    KeyError, ValueError
-        If there is no such array, or it is not what its header says.
+    Unpacks no more bytes than the archive's index declares. Raises `DataError`, which calls the file `label`, if
+    the array would need far more memory than the file has bytes; `KeyError` if there is no such array; `ValueError`
+    if its content contradicts its header.
     """
     entry = archive.getinfo(f"{name}.npy")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        msg = f"{entry.filename} is compressed in a way numpy does not use"  # others unpack without a limit
+        msg = f"{entry.filename} is compressed in a way numpy does not use"  # other methods unpack without a limit
         raise ValueError(msg)
-    check_expansion(shown, on_disk=path.stat().st_size, in_memory=entry.file_size)
+    check_expansion(label, on_disk=path.stat().st_size, in_memory=entry.file_size)
     with archive.open(entry) as handle:
         array: NDArray[Any] = np.lib.format.read_array(handle, allow_pickle=False)
         if handle.read(1):
@@ -81,21 +67,13 @@ def read_member(path: Path, archive: zipfile.ZipFile, name: str, *, shown: str) 
     return array
 
 
-def reason(error: BaseException) -> str:
-    """Return what a reader said, in one short line."""
-    text = " ".join(str(error).split())[:160].rstrip(".") or type(error).__name__
-    if "pickle" in text:  # numpy advises to trust the file
-        return "it holds pickled objects, which are never loaded"
-    return "some bytes are not UTF-8" if "utf-8" in text.lower() or "utf8" in text.lower() else text
-
-
 @contextmanager
 def native_reader() -> Iterator[None]:
-    """Turn the panics of polars into `ValueError`, and keep their messages off the terminal.
+    """Turn a panic of polars into `ValueError`, and keep its backtrace off the terminal.
 
-    A panic is no `Exception` to Python, and prints a backtrace before Python hears of it.
+    Python does not count a panic as an `Exception`, and the backtrace is printed before Python is told.
     """
-    with _one_at_a_time, _stderr_closed():
+    with _stderr_lock, _stderr_closed():
         try:
             yield
         except BaseException as error:
@@ -105,33 +83,41 @@ def native_reader() -> Iterator[None]:
             raise ValueError(msg) from error
 
 
-@contextmanager
-def _stderr_closed() -> Iterator[None]:
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is no stderr
-        yield
-        return
-    try:
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, 2)
-        os.close(nothing)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+def reason(error: BaseException) -> str:
+    """Return the message of a reader's error as one short line."""
+    text = " ".join(str(error).split())[:160].rstrip(".") or type(error).__name__
+    if "pickle" in text:  # numpy's message advises to trust the file
+        return "it holds pickled objects, which are never loaded"
+    return "some bytes are not UTF-8" if "utf-8" in text.lower() or "utf8" in text.lower() else text
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a new name beside `path` to write to; it takes the place of `path` if the block succeeds.
+    """Yield a temporary path beside `path`, and move that file to `path` if the block succeeds.
 
-    Enter several of these on one `contextlib.ExitStack`, and either all files are replaced or none.
+    To replace all of several files or none, enter their contexts on one `contextlib.ExitStack`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")  # writers look at the suffix
+    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")  # writers choose the format by suffix
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _stderr_closed() -> Iterator[None]:
+    try:
+        stderr = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)

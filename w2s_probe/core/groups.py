@@ -1,24 +1,23 @@
-"""Which group each row belongs to, and which rows conflict with what is usual for their label."""
+"""The group of each row, and the rows whose group value is not the usual one of their label."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isnan
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.errors import DataError, did_you_mean, listed
-from w2s_probe.core.labels import Labels, class_name
+from w2s_probe.core.labels import Labels, check_filled, class_name
 from w2s_probe.core.types import Float, Rows
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Groups:
-    """A group value for each of n rows, and the groups made of it.
+    """The group value and the group of each of n rows.
 
     Parameters
     ----------
@@ -31,7 +30,7 @@ class Groups:
     names : tuple of str
         Groups: ``LABEL|VALUE`` for cells of label and value that have rows, or the values alone.
     cue : mapping of label to value
-        The usual value of each label; empty if there is none to name.
+        The usual value of each label; empty if labels have no usual values.
     conflicting : array of bool, shape (n,)
         Rows whose value is not the usual one of their label: the minority. All False without a cue.
     """
@@ -48,7 +47,7 @@ class Groups:
 
     @cached_property
     def shares(self) -> Float:
-        """Fraction of all rows that each group has, shape (G,)."""
+        """Fraction of all rows in each group, shape (G,)."""
         return np.bincount(self.codes, minlength=len(self.names)) / len(self.codes)
 
 
@@ -60,63 +59,38 @@ def read_groups(
     by: Literal["cell", "column"] = "cell",
     cue: Mapping[str, str] | None = None,
 ) -> Groups:
-    """Return a group column as groups.
+    """Return the groups of a column, called `name` in messages, of rows with these labels.
 
-    Parameters
-    ----------
-    column : sequence of length n
-        Values, none of them missing.
-    labels : Labels
-        Ground truth of the same rows.
-    name : str
-        Name of the column, for messages.
-    by : {"cell", "column"}
-        Groups are cells of label and value, or values alone; always values for regression.
-    cue : mapping of label to value, optional
-        The usual value of each label that the user names; others are found by `usual_values`.
-
-    Raises
-    ------
-    DataError
-        If a value is missing, there is only one value, or `cue` names what is not there.
+    Groups are cells of label and value, or values alone (`by` column, and always for regression). `cue` sets the
+    usual value of some labels; `usual_values` finds the other ones. Raises `DataError` if a value is missing, if
+    all values are equal, or if `cue` has an unknown label or value.
     """
-    missing = [i for i, value in enumerate(column) if value is None or (isinstance(value, float) and isnan(value))]
-    if missing:
-        msg = (
-            f"column {name!r} must hold a group value in every row: {len(missing)} of {len(column)} rows have none, "
-            f"the first is row {missing[0]}. Drop these rows or fill them in."
-        )
-        raise DataError(msg)
-    said = [class_name(value) for value in column]
-    value_names = tuple(sorted(set(said)))
+    check_filled(column, name=name, what="a group value")
+    texts = [class_name(value) for value in column]
+    value_names = tuple(sorted(set(texts)))
     if len(value_names) < 2:
         msg = f"column {name!r} must hold at least two group values: got only {value_names[0]!r}. Name another column."
         raise DataError(msg)
     position = {value: i for i, value in enumerate(value_names)}
-    values = np.array([position[value] for value in said], dtype=np.intp)
-    found = _cue(values, value_names, labels, cue or {}, name=name)
+    values = np.array([position[text] for text in texts], dtype=np.intp)
+    merged = _merged_cue(values, value_names, labels, cue or {}, name=name)
     codes, names = _groups(values, value_names, labels, by)
     return Groups(
         values=values,
         value_names=value_names,
         codes=codes,
         names=names,
-        cue=found,
-        conflicting=_conflicting(values, value_names, labels, found),
+        cue=merged,
+        conflicting=_conflicting(values, value_names, labels, merged),
     )
 
 
 def usual_values(counts: NDArray[np.integer[Any]]) -> Rows | None:
-    r"""Return the usual value of each label, shape (K,), or None if every value is as frequent under every label.
+    r"""Return the usual value of each label, shape (K,), or None if value and label are independent.
 
-    With as many values as labels it is the one-to-one assignment with the largest total count; otherwise each
-    label takes the value with the largest lift :math:`P(v \mid y) / P(v)`. A majority value would name "no HTML"
-    for spam and ham alike.
-
-    Parameters
-    ----------
-    counts : array of int, shape (K, V)
-        Rows of each label and value.
+    `counts` holds the rows of each label and value, shape (K, V). If K = V, usual values are the one-to-one
+    assignment with the largest total count; otherwise each label has the value with the largest lift
+    :math:`P(v \mid y) / P(v)`. The most frequent value would not do: it is "no HTML" for both spam and ham.
 
     Examples
     --------
@@ -136,29 +110,30 @@ def usual_values(counts: NDArray[np.integer[Any]]) -> Rows | None:
     return np.asarray((counts / np.maximum(expected, np.finfo(np.float64).tiny)).argmax(axis=1), dtype=np.intp)
 
 
-def _cue(
-    values: Rows, value_names: tuple[str, ...], labels: Labels, given: Mapping[str, str], *, name: str
+def _merged_cue(
+    values: Rows, value_names: tuple[str, ...], labels: Labels, cue: Mapping[str, str], *, name: str
 ) -> dict[str, str]:
+    """Return the usual value of every label: the user's, else that of `usual_values`; empty if a label has none."""
     if labels.classes is None:
-        if given:
+        if cue:
             msg = f"--cue names the usual {name!r} of classes: got --task regression, which has none. Drop it."
             raise DataError(msg)
         return {}
-    _check_cue(given, labels.classes, value_names, name)
+    _check_cue(cue, labels.classes, value_names, name)
     counts = np.zeros((len(labels.classes), len(value_names)), dtype=np.int64)
     np.add.at(counts, (labels.values, values), 1)
     usual = usual_values(counts)
-    found = {} if usual is None else {c: value_names[v] for c, v in zip(labels.classes, usual.tolist(), strict=True)}
-    merged = {**found, **given}
-    return {label: merged[label] for label in labels.classes if label in merged} if len(merged) == len(counts) else {}
+    default = {} if usual is None else {c: value_names[v] for c, v in zip(labels.classes, usual.tolist(), strict=True)}
+    merged = {**default, **cue}
+    return {label: merged[label] for label in labels.classes} if len(merged) == len(counts) else {}
 
 
-def _check_cue(given: Mapping[str, str], classes: tuple[str, ...], value_names: tuple[str, ...], name: str) -> None:
-    for label, value in given.items():
-        for said, known, what in ((label, classes, "classes"), (value, value_names, f"values of {name!r}")):
-            if said not in known:
-                near = did_you_mean(said, known) or " Name one of these."
-                msg = f"--cue must be LABEL=VALUE: got {label}={value}, the {what} are {listed(known)}.{near}"
+def _check_cue(cue: Mapping[str, str], classes: tuple[str, ...], value_names: tuple[str, ...], name: str) -> None:
+    for label, value in cue.items():
+        for text, options, what in ((label, classes, "classes"), (value, value_names, f"values of {name!r}")):
+            if text not in options:
+                near = did_you_mean(text, options) or " Name one of these."
+                msg = f"--cue must be LABEL=VALUE: got {label}={value}, the {what} are {listed(options)}.{near}"
                 raise DataError(msg)
 
 

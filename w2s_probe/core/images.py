@@ -1,4 +1,4 @@
-"""Image files as items: known by their bytes, decoded by whoever needs the pixels."""
+"""Image files as items: identified by the hash of their bytes, decoded only when pixels are needed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MOST_THREADS = min(8, os.cpu_count() or 1)  # reading and decoding release Pytho
 
 @dataclass(frozen=True, eq=False)
 class ImageFiles:
-    """Image files below one folder, one for each row; nothing is read before it is asked for.
+    """One image file for each row, relative to a folder; no file is opened until its bytes are needed.
 
     Parameters
     ----------
     folder : Path
-        What the names are relative to.
+        Folder to which relative names belong.
     names : tuple of str
-        Paths as the data gives them; an absolute one stays what it is.
+        Paths as the data gives them, relative or absolute.
     """
 
     folder: Path
@@ -43,20 +43,14 @@ class ImageFiles:
 
     def take(self, rows: Iterable[int]) -> ImageFiles:
         """Return the files of these rows, in this order."""
-        chosen = [int(row) for row in rows]
-        taken = ImageFiles(self.folder, tuple(self.names[row] for row in chosen))
-        if "hashes" in self.__dict__:  # a file is read once, however many parts its row goes through
-            taken.__dict__["hashes"] = [self.hashes[row] for row in chosen]
-        return taken
+        positions = [int(row) for row in rows]
+        subset = ImageFiles(self.folder, tuple(self.names[row] for row in positions))
+        if "hashes" in self.__dict__:  # copied, so that no file is hashed twice
+            subset.__dict__["hashes"] = [self.hashes[row] for row in positions]
+        return subset
 
     def check_present(self, name: str) -> None:
-        """Raise `DataError` unless every name is that of a file.
-
-        Parameters
-        ----------
-        name : str
-            What the user calls the data.
-        """
+        """Raise `DataError`, with the `name` of the data, unless every path is a file."""
         missing = [row for row, path in enumerate(self) if not is_regular_file(path)]
         if missing:
             msg = (
@@ -67,7 +61,7 @@ class ImageFiles:
 
     @cached_property
     def hashes(self) -> list[bytes]:
-        """SHA-256 of each file's bytes: an image under two names is one item, and no path is part of it."""
+        """SHA-256 of each file's bytes; paths do not enter, so that two copies of an image are one item."""
         with ThreadPoolExecutor(MOST_THREADS) as pool:
             return list(pool.map(self._hash, range(len(self))))
 

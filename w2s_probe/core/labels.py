@@ -1,4 +1,4 @@
-"""Ground truth as the heads use it: class codes, or numbers."""
+"""Labels for the heads: class codes, or numbers."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.types import Float, Rows
 
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # "2" comes before "10", whether it was read as a number or as text
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # class "2" is sorted before "10", also if both were read as text
 Task = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Labels:
-    """Ground truth of n rows.
+    """Labels of n rows.
 
     Parameters
     ----------
     values : array of shape (n,)
         Positions in `classes` (int64), or numbers (float64) for regression.
     classes : tuple of str, or None
-        Names of the classes, sorted, as numbers if all are; None for regression.
+        Names of the classes, sorted, as numbers if all are numbers; None for regression.
     """
 
     values: NDArray[Any]
@@ -42,12 +42,12 @@ class Labels:
         return "regression" if self.classes is None else "classification"
 
     def targets(self, rows: Rows) -> Float:
-        """Return what a head is fitted to: one-hot rows (m, K), or numbers (m, 1).
+        """Return the targets of a head: one-hot rows (m, K), or numbers (m, 1).
 
         Parameters
         ----------
         rows : array of int, shape (m,)
-            Positions.
+            Positions of rows.
         """
         if self.classes is None:
             return self.values[rows, None].astype(np.float64)
@@ -59,7 +59,7 @@ class Labels:
         Parameters
         ----------
         rows : array of int, shape (m,)
-            Positions.
+            Positions of rows.
         """
         if self.classes is None:
             return [float(value) for value in self.values[rows]]
@@ -76,21 +76,33 @@ def read_labels(column: Sequence[Any], *, name: str, task: Task) -> Labels:
     name : str
         Name of the column, for messages.
     task : {"classification", "regression"}
-        How to read it.
+        Whether labels are classes or numbers.
 
     Raises
     ------
     DataError
         If a label is missing, is not a number in regression, or if there is only one class.
     """
+    check_filled(column, name=name, what="a label")
+    return _numbers(column, name) if task == "regression" else _classes(column, name)
+
+
+def check_filled(column: Sequence[Any], *, name: str, what: str) -> None:
+    """Raise `DataError` unless every row of the column has a value; `what` names the value in the message."""
     missing = [i for i, value in enumerate(column) if value is None or (isinstance(value, float) and isnan(value))]
     if missing:
         msg = (
-            f"column {name!r} must hold a label in every row: {len(missing)} of {len(column)} rows "
+            f"column {name!r} must hold {what} in every row: {len(missing)} of {len(column)} rows "
             f"have none, the first is row {missing[0]}. Drop these rows or fill them in."
         )
         raise DataError(msg)
-    return _numbers(column, name) if task == "regression" else _classes(column, name)
+
+
+def class_name(value: Any) -> str:
+    """Return a label or group value as text: booleans as true and false, whole numbers without a decimal point."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) else str(value)
 
 
 def _numbers(column: Sequence[Any], name: str) -> Labels:
@@ -120,18 +132,11 @@ def _classes(column: Sequence[Any], name: str) -> Labels:
             "Use --task regression, or name a column of classes with --label."
         )
         raise DataError(msg)
-    named = [class_name(value) for value in column]
-    numeric = all(NUMBER.fullmatch(text) for text in set(named))
-    classes = sorted(set(named), key=(lambda text: (float(text), text)) if numeric else None)
+    texts = [class_name(value) for value in column]
+    numeric = all(NUMBER.fullmatch(text) for text in set(texts))
+    classes = sorted(set(texts), key=(lambda text: (float(text), text)) if numeric else None)
     if len(classes) < 2:
         msg = f"column {name!r} must hold at least two classes: got only {classes}. Name another column with --label."
         raise DataError(msg)
     code = {text: i for i, text in enumerate(classes)}
-    return Labels(values=np.array([code[text] for text in named]), classes=tuple(classes))
-
-
-def class_name(value: Any) -> str:
-    """Return a label or group value as text: true and false, whole numbers without a point."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) else str(value)
+    return Labels(values=np.array([code[text] for text in texts]), classes=tuple(classes))

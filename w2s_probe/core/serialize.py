@@ -1,4 +1,4 @@
-"""Results as JSON and back: the marks on a dataclass's fields say how, for both ways and for the JSON Schemas."""
+"""Results ↔ JSON: marks on a dataclass's fields say how it is written, read back and described by its JSON Schema."""
 
 from __future__ import annotations
 
@@ -13,26 +13,21 @@ from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, g
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.text import json_text
 
-_NAMES: dict[type, str] = {str: "a text", int: "a whole number", float: "a number or null", bool: "true or false"}
+SCHEMA = 1
 
 
 class Mark(Enum):
-    """How a field marked with it is shown."""
+    """How JSON shows a field that has the mark."""
 
-    HIDDEN = "not at all"
-    INLINE = "its items stand beside the other fields"
-    UNLESS_NONE = "left out where it is None"
+    HIDDEN = "left out"
+    INLINE = "flattened into the parent object"
+    UNLESS_NONE = "left out if it is None"
 
 
 class Keys:
-    """Mark of a mapping: the keys it may have.
+    """Mark of a mapping: the keys that it may have, and must have if `required`.
 
-    Parameters
-    ----------
-    *keys : str or dataclass
-        Names, or dataclasses whose fields are the names (and say what is under them).
-    required : bool
-        Whether each mapping has all of them.
+    Each of `keys` is a name, or a dataclass that stands for its fields: their names, types and descriptions.
     """
 
     def __init__(self, *keys: str | type, required: bool = False) -> None:
@@ -42,21 +37,63 @@ class Keys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One field or property of a dataclass as JSON shows it.
+    """A field or property of a dataclass as JSON shows it.
 
     Parameters
     ----------
     name : str
-        Of the field, and of the key.
+        Name of the field, and its key.
     hint : Any
-        Its type, with the marks of its inner types.
+        Type of the field; inner types keep their marks.
     marks : tuple
-        Its own marks.
+        Marks of the field.
     """
 
     name: str
     hint: Any
     marks: tuple[Any, ...]
+
+
+class Printed:
+    """Base of a dataclass that ``--json`` prints as one object and that can be read back."""
+
+    def to_json(self) -> str:
+        """Return the object that ``--json`` prints, as one line, NaN written as null."""
+        return to_json(self)
+
+    @classmethod
+    def from_dict(cls, value: Any) -> Self:
+        """Return the result that `to_json` wrote, parsed from JSON as `value`, without its hidden fields.
+
+        Raises `DataError` if `value` has another form, another schema or fields that contradict each other.
+        """
+        items = {key: item for key, item in checked_schema(value).items() if key not in hidden_fields(cls)}
+        result: Self = from_plain(cls, items)
+        for condition, holds in result.conditions().items():
+            if not holds:
+                msg = f"{condition}: got something else."
+                raise DataError(msg)
+        return result
+
+    def conditions(self) -> Mapping[str, bool]:
+        """Return the conditions that fields must meet together, each a sentence with whether it holds."""
+        return {}
+
+
+def to_json(result: Any) -> str:
+    """Return a dataclass as one line of JSON that begins with the number of the schema."""
+    return json_text({"schema": SCHEMA, **plain(result)})
+
+
+def checked_schema(value: Any) -> dict[str, Any]:
+    """Return `value`, parsed from JSON, or raise `DataError` if it is no object with this schema's number."""
+    if not isinstance(value, dict) or "schema" not in value:
+        msg = "it must be an object with a schema: got something else."
+        raise DataError(msg)
+    if value["schema"] != SCHEMA:
+        msg = f"its schema must be {SCHEMA}: got {str(value['schema'])[:60]}, which another w2s_probe wrote."
+        raise DataError(msg)
+    return value
 
 
 def plain(value: Any) -> Any:
@@ -75,19 +112,33 @@ def plain(value: Any) -> Any:
     return value
 
 
+def from_plain(hint: Any, value: Any, where: str = "") -> Any:
+    """Return the object that `plain` turned into `value`; None becomes NaN where a number is expected.
+
+    `hint` is a frozen dataclass or any annotation of its fields. Raises `DataError` if a key is missing or a value
+    has another type; `where` is the place of the value in the message, as in ``verdict.call``.
+    """
+    if hint is Any:
+        return value
+    if is_dataclass(hint):
+        return _dataclass(hint, value, where)
+    reader = _READERS.get(get_origin(hint), _scalar)
+    return reader(hint, value, where)
+
+
 @cache
 def members(cls: type) -> tuple[Member, ...]:
-    """Return what is shown of a dataclass, in order."""
+    """Return the fields and properties of a dataclass that JSON shows, in order."""
     hints = get_type_hints(cls, include_extras=True)
     for name in getattr(cls, "also_shown", ()):
         hints[name] = get_type_hints(getattr(cls, name).fget, include_extras=True)["return"]
     names = [*(field.name for field in fields(cls)), *getattr(cls, "also_shown", ())]
-    shown = [_member(name, hints[name]) for name in names]
-    return tuple(member for member in shown if Mark.HIDDEN not in member.marks)
+    every = [_member(name, hints[name]) for name in names]
+    return tuple(member for member in every if Mark.HIDDEN not in member.marks)
 
 
 def hidden_fields(cls: type) -> frozenset[str]:
-    """Return the names of a dataclass's fields that are not shown."""
+    """Return the names of a dataclass's fields that JSON does not show."""
     return frozenset(field.name for field in fields(cls)) - {member.name for member in members(cls)}
 
 
@@ -98,36 +149,11 @@ def _member(name: str, hint: Any) -> Member:
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:
     for member in members(value.__class__):
-        held = getattr(value, member.name)
+        item = getattr(value, member.name)
         if Mark.INLINE in member.marks:
-            yield from plain(held).items()
-        elif held is not None or Mark.UNLESS_NONE not in member.marks:
-            yield member.name, plain(held)
-
-
-def from_plain(hint: Any, value: Any, where: str = "") -> Any:
-    """Return the value that `plain` was given; None is NaN where a number is expected.
-
-    Parameters
-    ----------
-    hint : type
-        A frozen dataclass, or any annotation its fields use.
-    value : object
-        What JSON gave.
-    where : str
-        Its place, for messages, as in ``verdict.call``.
-
-    Raises
-    ------
-    DataError
-        If a key is missing or a value is of another kind.
-    """
-    if hint is Any:
-        return value
-    if is_dataclass(hint):
-        return _dataclass(hint, value, where)
-    reader = _READERS.get(get_origin(hint), _scalar)
-    return reader(hint, value, where)
+            yield from plain(item).items()
+        elif item is not None or Mark.UNLESS_NONE not in member.marks:
+            yield member.name, plain(item)
 
 
 def _dataclass(cls: Any, value: Any, where: str) -> Any:
@@ -136,14 +162,14 @@ def _dataclass(cls: Any, value: Any, where: str) -> Any:
     inline = {member.name for member in members(cls) if Mark.INLINE in member.marks}
     own = {field.name for field in fields(cls)} - inline
     value = {**value, **{name: {key: item for key, item in value.items() if key not in own} for name in inline}}
-    found = {}
+    arguments = {}
     for field in fields(cls):
         at = f"{where}.{field.name}" if where else field.name
         if field.name in value:
-            found[field.name] = from_plain(hints[field.name], value[field.name], at)
+            arguments[field.name] = from_plain(hints[field.name], value[field.name], at)
         elif field.default is MISSING and field.default_factory is MISSING:
             _expect(False, "there", "nothing", at)  # noqa: FBT003  # reads as the sentence it makes
-    return cls(**found)
+    return cls(**arguments)
 
 
 def _mapping(hint: Any, value: Any, where: str) -> dict[str, Any]:
@@ -184,6 +210,7 @@ def _expect(right: bool, expected: str, value: Any, where: str) -> None:  # noqa
         raise DataError(msg)
 
 
+_NAMES: dict[type, str] = {str: "a text", int: "a whole number", float: "a number or null", bool: "true or false"}
 _READERS: dict[Any, Callable[[Any, Any, str], Any]] = {
     Mapping: _mapping,
     dict: _mapping,
@@ -192,55 +219,3 @@ _READERS: dict[Any, Callable[[Any, Any, str], Any]] = {
     Union: _optional,
     Literal: _literal,
 }
-
-
-SCHEMA = 1
-
-
-class Printed:
-    """A dataclass that ``--json`` prints as one object, to be read back from it."""
-
-    def to_json(self) -> str:
-        """Return the object that ``--json`` prints, as one line, NaN written as null."""
-        return to_json(self)
-
-    @classmethod
-    def from_dict(cls, found: Any) -> Self:
-        """Return what `to_json` described, without what it hides.
-
-        Parameters
-        ----------
-        found : object
-            What JSON gave.
-
-        Raises
-        ------
-        DataError
-            If it is something else, of a newer schema, or was changed into what cannot be.
-        """
-        output: Self = from_plain(cls, {k: v for k, v in checked_schema(found).items() if k not in hidden_fields(cls)})
-        for said, right in output.conditions().items():
-            if not right:
-                msg = f"{said}: got something else."
-                raise DataError(msg)
-        return output
-
-    def conditions(self) -> Mapping[str, bool]:
-        """Return what must hold of parts that are well formed to belong together, and whether it does."""
-        return {}
-
-
-def to_json(found: Any) -> str:
-    """Return what a verb found, a dataclass, as one line of JSON that begins with the schema's number."""
-    return json_text({"schema": SCHEMA, **plain(found)})
-
-
-def checked_schema(found: Any) -> dict[str, Any]:
-    """Return the object that JSON gave, if it says that it has the form of this version."""
-    if not isinstance(found, dict) or "schema" not in found:
-        msg = "it must be an object with a schema: got something else."
-        raise DataError(msg)
-    if found["schema"] != SCHEMA:
-        msg = f"its schema must be {SCHEMA}: got {str(found['schema'])[:60]}, which another w2s_probe wrote."
-        raise DataError(msg)
-    return found

@@ -1,4 +1,4 @@
-"""Who plays which part: labeled rows, unlabeled pool, test rows."""
+"""Splits of a table's rows into labeled rows, unlabeled pool and test rows."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class Split:
     Parameters
     ----------
     labeled : array of int, shape (n,)
-        Rows whose true labels teacher and baseline are trained on (L).
+        Rows with whose true labels teacher and baseline are trained (L).
     unlabeled : array of int, shape (N,)
-        Rows the student sees with pseudolabels only (U).
+        Pool: rows with whose pseudolabels the student is trained (U).
     test : array of int, shape (m,)
-        Rows every system is scored on (T).
+        Rows on which every system is scored (T).
     seed : int
-        Seed this split was drawn with.
+        Seed of the random order from which the parts were drawn.
 
     Raises
     ------
     SplitError
-        If a part is empty or a row plays two parts.
+        If a part is empty or a row is in two parts.
     """
 
     labeled: Rows
@@ -53,11 +53,11 @@ class Split:
             if not len(rows):
                 msg = f"the {part} part must hold at least one row: got none. Ask for a smaller share elsewhere."
                 raise SplitError(msg)
-        everyone = np.concatenate(list(self.parts().values()))
-        if len(np.unique(everyone)) != len(everyone):
+        every = np.concatenate(list(self.parts().values()))
+        if len(np.unique(every)) != len(every):
             msg = (
                 "labeled, unlabeled and test must not share rows: "
-                f"{len(everyone) - len(np.unique(everyone))} rows play two parts. Repair the split."
+                f"{len(every) - len(np.unique(every))} rows play two parts. Repair the split."
             )
             raise SplitError(msg)
 
@@ -77,33 +77,33 @@ def draw_splits(
     fixed: Mapping[Part, Rows] | None = None,
     composition: Composition | None = None,
 ) -> list[Split]:
-    """Return one split for each seed, stratified by class, identical items on one side.
+    """Return one split for each seed, stratified by class; a block of rows is never divided between parts.
 
-    With one seed, the labeled rows of a smaller `n_labeled` and the pool of a smaller
-    `n_unlabeled` are the first rows of the larger ones: sizes can be swept without new noise. The pool
-    does not depend on `n_labeled` either, unless the two together leave hardly a row.
+    For one seed, the labeled rows of a smaller `n_labeled` and the pool of a smaller `n_unlabeled`
+    are the first rows of the larger ones, so that a sweep over sizes adds no noise. The pool does not
+    depend on `n_labeled` either, unless the two parts together use almost all rows.
 
     Parameters
     ----------
     labels : Labels
-        Ground truth of all rows; every class is represented in every part.
+        Labels of all rows; every class is in every part.
     seeds : sequence of int
-        One split each. If nothing is left to draw, a single split is returned.
+        One split is drawn for each seed; if all parts are fixed, only for the first one.
     n_labeled, n_unlabeled, n_test : int, optional
         Rows in each part. By default the test part has a third of the rows, at most 2000; the
-        labeled part a fifth of the rest, at most 400; the pool whatever is left.
+        labeled part has a fifth of the other rows, at most 400; the pool has all remaining rows.
     blocks : array of int, shape (n,), optional
-        Rows with one number stay in one part, or in none.
+        Block of each row: rows of one block are in the same part, or in none.
     fixed : mapping of part to rows, optional
-        Parts the user has chosen; rows of their blocks are not drawn for another part.
+        Parts that the user chose; other parts get no row of their blocks.
     composition : Composition, optional
-        Shares of classes and of conflicting rows that drawn parts must have, exactly but for rounding. Sizes that
-        are not given are then the largest of which the data can supply as much.
+        Shares of classes and of conflicting rows that drawn parts must have, up to rounding. Default
+        sizes are then the largest with these shares, within the limits above.
 
     Raises
     ------
     SplitError
-        If the data cannot supply the sizes, or a class is too rare to be in every part.
+        If the data has too few rows, or a class is too rare to be in every part.
     """
     if len(fixed or {}) == len(PARTS):
         seeds = seeds[:1]
@@ -113,20 +113,20 @@ def draw_splits(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SplitGrid:
-    """The splits of one seed at several sizes; equal pools are one array.
+    """The splits of one seed at several sizes; equal pools are stored once.
 
     Parameters
     ----------
     labeled : tuple of int arrays
-        Labeled rows of each n.
+        Labeled rows for each n.
     pools : tuple of int arrays
         Distinct pools.
     pool_of : tuple of tuple of int
-        Position of the pool of each n (outer) and N (inner).
+        Position in `pools` for each n (outer) and N (inner).
     test : array of int, shape (m,)
-        Test rows of all sizes.
+        Test rows, the same for all sizes.
     seed : int
-        Seed they were drawn with.
+        Seed of the splits.
     """
 
     labeled: tuple[Rows, ...]
@@ -152,21 +152,9 @@ def draw_grid(
     fixed: Mapping[Part, Rows] | None = None,
     composition: Composition | None = None,
 ) -> SplitGrid:
-    """Return the splits that `draw_splits` draws at each n and N, with the table sorted once.
+    """Return the splits of one seed at each n and N; each equals the split that `draw_splits` returns.
 
-    Parameters
-    ----------
-    labels, n_test, blocks, fixed, composition
-        As in `draw_splits`.
-    seed : int
-        One seed.
-    n_labeled, n_unlabeled : sequence of int or None
-        Sizes, as `draw_splits` takes one of each.
-
-    Raises
-    ------
-    SplitError
-        If the data cannot supply one of the sizes.
+    Other parameters and errors: see `draw_splits`. The table is sorted only once.
     """
     fixed = dict(fixed or {})
     blocks = np.arange(len(labels)) if blocks is None else blocks
@@ -177,98 +165,84 @@ def draw_grid(
             sizes = _sizes(int(free.sum()), fixed, n_labeled=n, n_unlabeled=N, n_test=n_test)
     _check_classes(labels, strata[free], drawn=3 - len(fixed))
     order = _order(seed, blocks)
-    left = order[free[order]]
+    candidates = order[free[order]]
     if composition is not None:
-        drawn = _Composed(composition, blocks, fixed)
-        return drawn.grid(left, seed=seed, n_labeled=n_labeled, n_unlabeled=n_unlabeled, n_test=n_test)
-    test, left = _take(left, blocks, strata, sizes["test"], part="test", fixed=fixed)
-    shares = np.bincount(strata[left], minlength=int(strata.max()) + 1)
+        composed = _Composed(composition, blocks, fixed)
+        return composed.grid(candidates, seed=seed, n_labeled=n_labeled, n_unlabeled=n_unlabeled, n_test=n_test)
+    test, candidates = _take(candidates, blocks, strata, sizes["test"], part="test", fixed=fixed)
+    shares = np.bincount(strata[candidates], minlength=int(strata.max()) + 1)
     labeled: list[Rows] = []
     pools: list[Rows] = []
     pool_of: list[tuple[int, ...]] = []
     for n in n_labeled:
         size = _sizes(int(free.sum()), fixed, n_labeled=n, n_unlabeled=None, n_test=n_test)["labeled"]
-        chosen, rest = _take(left, blocks, strata, size, part="labeled", fixed=fixed)
-        labeled.append(chosen)
+        rows, rest = _take(candidates, blocks, strata, size, part="labeled", fixed=fixed)
+        labeled.append(rows)
         pool_of.append(tuple(_pool(rest[::-1], N, strata, shares, pools, fixed) for N in n_unlabeled))
     return SplitGrid(labeled=tuple(labeled), pools=tuple(pools), pool_of=tuple(pool_of), test=test, seed=seed)
 
 
 class _Composed:
-    """Draws parts that have the shares asked for."""
+    """Draws parts with the shares of a composition."""
 
     def __init__(self, composition: Composition, blocks: Rows, fixed: Mapping[Part, Rows]) -> None:
         self.composition, self.blocks, self.fixed = composition, blocks, fixed
 
-    def grid(self, left: Rows, *, seed: int, n_labeled: Sizes, n_unlabeled: Sizes, n_test: int | None) -> SplitGrid:
-        """Return the splits at each n and N; `left` are the rows to draw from, in the seed's order."""
-        test, left = self.take(left, "test", n_test, share=3, most=2000)
+    def grid(
+        self, candidates: Rows, *, seed: int, n_labeled: Sizes, n_unlabeled: Sizes, n_test: int | None
+    ) -> SplitGrid:
+        """Return the splits at each n and N, drawn from `candidates`, which are in the seed's order."""
+        test, candidates = self.take(candidates, "test", n_test, share=3, most=2000)
         labeled: list[Rows] = []
         pools: list[Rows] = []
         pool_of: list[tuple[int, ...]] = []
         for n in n_labeled:
-            chosen, rest = self.take(left, "labeled", n, share=5, most=400)
-            labeled.append(chosen)
-            drawn = [self.take(rest[::-1], "unlabeled", N, share=1, most=len(rest))[0] for N in n_unlabeled]
-            pool_of.append(tuple(_position(pool, pools) for pool in drawn))
+            rows, rest = self.take(candidates, "labeled", n, share=5, most=400)
+            labeled.append(rows)
+            pools_of_n = [self.take(rest[::-1], "unlabeled", N, share=1, most=len(rest))[0] for N in n_unlabeled]
+            pool_of.append(tuple(_position(pool, pools) for pool in pools_of_n))
         return SplitGrid(labeled=tuple(labeled), pools=tuple(pools), pool_of=tuple(pool_of), test=test, seed=seed)
 
-    def take(self, left: Rows, part: Part, size: int | None, *, share: int, most: int) -> tuple[Rows, Rows]:
-        """Return the rows of a part, and what is left without their blocks."""
+    def take(self, candidates: Rows, part: Part, size: int | None, *, share: int, most: int) -> tuple[Rows, Rows]:
+        """Return the rows of a part, and the candidates outside their blocks."""
         if part in self.fixed:
-            return self.fixed[part], left
-        counts = self.composition.counts(left)
+            return self.fixed[part], candidates
+        counts = self.composition.counts(candidates)
         if size is None:
             size = self.composition.largest(part, counts // share, most=most)
-        rows = first_of_each(left, self.composition.strata, self.composition.checked_quotas(part, size, counts))
-        return rows, left[_outside(self.blocks, [rows])[left]]
+        quotas = self.composition.checked_quotas(part, size, counts)
+        rows = first_of_each(candidates, self.composition.strata, quotas)
+        return rows, candidates[_outside(self.blocks, [rows])[candidates]]
 
 
 def smaller_split(
     split: Split, labels: Labels, *, n_labeled: int, n_unlabeled: int, groups: Groups | None = None
 ) -> Split:
-    """Return a split of fewer training rows: the first of each class, with the same test rows.
+    """Return a split with the first training rows of each class, in the class's share, and the same test rows.
 
-    Drawn parts are in random order. Parts in the table's order, such as a user's own, are
-    shuffled first, by the split's seed.
-
-    Parameters
-    ----------
-    split : Split
-        What to take from.
-    labels : Labels
-        Ground truth of all rows; classes keep their shares.
-    n_labeled, n_unlabeled : int
-        Rows to keep of each part; smaller ones lie inside larger ones.
-    groups : Groups, optional
-        Conflicting rows keep their shares within each class too.
-
-    Raises
-    ------
-    SplitError
-        If a size is larger than its part, or too small to hold every class.
+    With `groups`, conflicting rows keep their share within each class. Smaller parts are subsets of larger ones.
+    Drawn parts are in random order; parts in the table's order, such as a user's own, are shuffled first, by the
+    split's seed. Raises `SplitError` if a size exceeds its part or is too small for every class.
     """
     strata = np.zeros(len(labels), dtype=np.int64) if labels.classes is None else labels.values
     if groups is not None:
         strata = 2 * strata + groups.conflicting
     rng = np.random.default_rng([split.seed, 2])
-    kept = {}
-    wanted: dict[Part, int] = {"labeled": n_labeled, "unlabeled": n_unlabeled}
-    for part, size in wanted.items():
+    smaller = {}
+    sizes: dict[Part, int] = {"labeled": n_labeled, "unlabeled": n_unlabeled}
+    for part, size in sizes.items():
         rows = split.parts()[part]
         mixed = rng.permutation(rows) if (np.diff(rows) > 0).all() else rows
         whole = size == len(rows)
-        kept[part] = rows if whole else stratified(mixed, strata, size, reserve=0, part=part)
-    return Split(labeled=kept["labeled"], unlabeled=kept["unlabeled"], test=split.test, seed=split.seed)
+        smaller[part] = rows if whole else stratified(mixed, strata, size, reserve=0, part=part)
+    return Split(labeled=smaller["labeled"], unlabeled=smaller["unlabeled"], test=split.test, seed=split.seed)
 
 
 def same_item_blocks(*keys: Sequence[bytes] | NDArray[np.bytes_] | Sequence[str]) -> Rows:
-    """Return a number for each row, equal for rows that share a value of any of the keys.
+    """Return the block of each row, shape (n,): two rows with an equal value of any key are in one block.
 
-    Parameters
-    ----------
-    *keys : sequences of length n
-        Content hashes, source names; rows linked through several keys form one block.
+    Keys are sequences of length n, such as content hashes or source names. Blocks are connected components: rows
+    can be linked through other rows.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -287,11 +261,11 @@ def same_item_blocks(*keys: Sequence[bytes] | NDArray[np.bytes_] | Sequence[str]
 def _sizes(
     rows: int, fixed: Mapping[Part, Rows], *, n_labeled: int | None, n_unlabeled: int | None, n_test: int | None
 ) -> dict[Part, int | None]:
-    asked = {"labeled": n_labeled, "unlabeled": n_unlabeled, "test": n_test}
+    sizes = {"labeled": n_labeled, "unlabeled": n_unlabeled, "test": n_test}
     for part in fixed:
-        if asked[part] is not None:
+        if sizes[part] is not None:
             msg = (
-                f"the {part} part must be sized once: the split fixes it, and a size of {asked[part]} is asked. "
+                f"the {part} part must be sized once: the split fixes it, and a size of {sizes[part]} is asked. "
                 "Drop one."
             )
             raise SplitError(msg)
@@ -322,21 +296,27 @@ def _check_classes(labels: Labels, strata: NDArray[np.int64], *, drawn: int) -> 
 
 
 def _order(seed: int, blocks: Rows) -> Rows:
-    """Return all rows in one random order of blocks: test and labeled come from its front, the pool from its back."""
+    """Return all rows in a random order of blocks; test and labeled rows are its first rows, the pool its last."""
     rng = np.random.default_rng(seed)
     turn = rng.permutation(int(blocks.max()) + 1)[blocks]
     return np.lexsort((rng.permutation(len(blocks)), turn))
 
 
 def _take(
-    left: Rows, blocks: Rows, strata: NDArray[np.int64], size: int | None, *, part: Part, fixed: Mapping[Part, Rows]
+    candidates: Rows,
+    blocks: Rows,
+    strata: NDArray[np.int64],
+    size: int | None,
+    *,
+    part: Part,
+    fixed: Mapping[Part, Rows],
 ) -> tuple[Rows, Rows]:
-    """Return the rows of a part, and what is left without their blocks."""
+    """Return the rows of a part, and the candidates outside their blocks."""
     if part in fixed:
-        return fixed[part], left
+        return fixed[part], candidates
     later = sum(other not in fixed for other in DRAWN[DRAWN.index(part) + 1 :])
-    rows = stratified(left, strata, size, reserve=later, part=part)
-    return rows, left[_outside(blocks, [rows])[left]]
+    rows = stratified(candidates, strata, size, reserve=later, part=part)
+    return rows, candidates[_outside(blocks, [rows])[candidates]]
 
 
 def _pool(
@@ -347,18 +327,15 @@ def _pool(
     pools: list[Rows],
     fixed: Mapping[Part, Rows],
 ) -> int:
-    """Return the position of a pool among the distinct ones, to which it is added if it is new."""
-    pool = (
-        fixed["unlabeled"]
-        if "unlabeled" in fixed
-        else stratified(rows, strata, size, reserve=0, part="unlabeled", shares=shares)
-    )
-    return _position(pool, pools)
+    """Return the position of the pool in `pools`, to which it is added if it is new."""
+    if "unlabeled" in fixed:
+        return _position(fixed["unlabeled"], pools)
+    return _position(stratified(rows, strata, size, reserve=0, part="unlabeled", shares=shares), pools)
 
 
 def _position(pool: Rows, pools: list[Rows]) -> int:
-    known = (at for at, other in enumerate(pools) if np.array_equal(pool, other))
-    at = next(known, len(pools))
+    equal = (at for at, other in enumerate(pools) if np.array_equal(pool, other))
+    at = next(equal, len(pools))
     if at == len(pools):
         pools.append(pool)
     return at

@@ -1,6 +1,6 @@
-"""Text that users wrote, made safe to show on a terminal, in JSON and in Markdown.
+"""Users' text made safe for a terminal, JSON and Markdown.
 
-HTML is escaped by the page's template, which also passes every text through `visible`.
+The page's template escapes HTML, after `visible`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import unicodedata
 from typing import Any
 
-# what moves the cursor, turns the direction of writing, hides, or is half a character
+# characters that move the cursor, change the direction of writing or are invisible, and halves of surrogate pairs
 _HIDDEN = re.compile(
     "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
     "\\ud800-\\udfff\\U000e0000-\\U000e007f]"
@@ -28,11 +28,11 @@ def visible(text: str) -> str:
     >>> visible("red: \x1b[31m, two\nlines, turned \u202e")
     'red: \\x1b[31m, two\\nlines, turned \\u202e'
     """
-    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def shorten(text: str, cells: int) -> str:
-    """Return the text cut in the middle so that a terminal shows it in at most `cells` cells.
+    """Return the text, without its middle if a terminal needs more than `cells` cells to show it.
 
     Examples
     --------
@@ -53,26 +53,20 @@ def shorten(text: str, cells: int) -> str:
 
 
 def width(text: str) -> int:
-    """Return the cells a terminal needs at most; East Asian wide characters take two."""
+    """Return how many cells a terminal needs at most; East Asian wide characters take two."""
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def json_text(value: Any) -> str:
-    """Return one line of JSON that no terminal obeys: hidden characters are written as escapes.
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite.
-    """
+    """Return one line of JSON in which control and direction characters are escapes; numbers must be finite."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return _HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return _HIDDEN.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def markdown_code(text: str) -> str:
-    r"""Return user text as Markdown that shows exactly it, also in a table.
+    r"""Return user text as Markdown that shows the text unchanged, also in a table.
 
-    Plain text becomes a code span. Anything else becomes a ``code`` element whose punctuation is
+    Plain text becomes a code span. Other text becomes a ``code`` element whose punctuation is
     written as entities, which Markdown never reads as structure; ``dir="auto"`` isolates
     right-to-left text.
 
@@ -89,9 +83,9 @@ def markdown_code(text: str) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Return a sentence of ours as Markdown, whatever names it holds."""
+    """Return one of our sentences as Markdown; names in it cannot become structure."""
     return _entities(_MARKS_IN_PROSE, visible(text))
 
 
 def _entities(marks: re.Pattern[str], text: str) -> str:
-    return marks.sub(lambda found: f"&#{ord(found[0])};", text)
+    return marks.sub(lambda match: f"&#{ord(match[0])};", text)

@@ -1,4 +1,4 @@
-"""Types of arrays that annotations share."""
+"""Array types for annotations."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
-Features = NDArray[np.floating[Any]]  # rows are examples
+Features = NDArray[np.floating[Any]]  # shape (n, d), a row for each example
 Rows = NDArray[np.intp]  # positions of rows
-Progress = Callable[[str, int, int], None]  # name, items done, items in all
+Progress = Callable[[str, int, int], None]  # name, items done, total items

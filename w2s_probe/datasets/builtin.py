@@ -1,4 +1,4 @@
-"""Real data that comes with the package or with scikit-learn, by name."""
+"""Built-in data sets by name: real data from the package or from scikit-learn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUILT_IN: dict[str, Callable[[DataConfig], Table]] = {
     "digits": load_digits,
     "digits-tinted": load_tinted_digits,
 }
-LONGER = {  # what some names may be followed by
+LONGER = {  # the mark after which a name may go on
     **{f"vader-{domain}": "+" for domain in VADER_DOMAINS},
     "digits-tinted": "@",
 }
@@ -27,24 +27,15 @@ FORMS = (*BUILT_IN, "vader-DOMAIN+DOMAIN", "digits-tinted@STRENGTH")
 
 
 def load_builtin(config: DataConfig) -> Table:
-    """Return ``builtin:NAME``.
+    """Return ``builtin:NAME`` as a table; raises `DataError` if there is no such data or column.
 
-    Names are vader, vader-DOMAIN, vader-DOMAIN+DOMAIN, spam, digits, digits-tinted and
-    digits-tinted@STRENGTH; what is in them is said where they are loaded.
-
-    Parameters
-    ----------
-    config : DataConfig
-        Name of the data and of its columns.
-
-    Raises
-    ------
-    DataError
-        If there is no such data or column.
+    Names are vader, vader-DOMAIN, vader-DOMAIN+DOMAIN, spam, digits, digits-tinted and digits-tinted@STRENGTH. The
+    functions in `BUILT_IN` describe their content.
     """
     name = config.data.partition(":")[2]
     start, mark = re.fullmatch(r"([^+@]*)([+@]?).*", name, re.DOTALL).groups()  # type: ignore[union-attr]
     if start not in BUILT_IN or (mark and LONGER.get(start) != mark):
-        msg = f"built-in data must be one of {', '.join(FORMS)}: got {name!r}.{did_you_mean(name, BUILT_IN)}"
-        raise DataError(msg if msg.endswith("?") else f"{msg} Or give the path of a table.")
+        near = did_you_mean(name, BUILT_IN) or " Or give the path of a table."
+        msg = f"built-in data must be one of {', '.join(FORMS)}: got {name!r}.{near}"
+        raise DataError(msg)
     return BUILT_IN[start](config)

@@ -1,4 +1,4 @@
-"""Handwritten digits, plain and with a tint that can be made to go with the label."""
+"""Handwritten digits: gray, or with a colored background whose color can be correlated with the label."""
 
 from __future__ import annotations
 
@@ -15,18 +15,12 @@ from w2s_probe.datasets.table import Table, missing_column
 
 STRENGTH = 0.5
 LICENSE = "BSD-3-Clause, UCI ML repository"
-GRAY = 0.4  # of the background; ink is 1
-FROZEN = 0  # seed of tints and shades: they are part of the data
+GRAY = 0.4  # gray level of the background; ink has level 1
+FROZEN = 0  # seed of tints and shades, which are part of the data
 
 
 def load_digits(config: DataConfig) -> Table:
-    """Return the 1,797 images of 8 x 8 pixels in scikit-learn; column label.
-
-    Parameters
-    ----------
-    config : DataConfig
-        Names of the data and of its columns.
-    """
+    """Return scikit-learn's 1,797 images of 8 x 8 pixels, with the column label."""
     ink, digit = _digits()
     return _images(config, np.round(ink * 255).astype(np.uint8), {"label": digit.tolist()})
 
@@ -34,23 +28,14 @@ def load_digits(config: DataConfig) -> Table:
 def load_tinted_digits(config: DataConfig) -> Table:
     r"""Return the digits in white on a background tinted red or green; columns label, digit and tint.
 
-    Label is even or odd; ``--label digit`` has ten classes. Half of the images are red and half
-    green, whatever their digit, so that ``--eta-labeled`` and the like can choose any imbalance.
-    With tint :math:`t = \pm 1` and a standard normal shade :math:`z` of each image, the background
-    is gray shifted from red to green by :math:`a = s t + (1 - s) z`, cut to [-1, 1]: red and green
-    are :math:`0.4 (1 \mp a)`, blue is 0.4. Of the background's color alone the tint can be told
-    with accuracy :math:`\Phi(s / (1 - s))`: .63, .84 and .999 at strength s = .25, .5 and .75.
-    Without shades a linear head would read the weakest tint as well as the purest one.
+    Label is even or odd; ``--label digit`` has ten classes. Half of the images are red and half green, independent
+    of the digit, so that ``--eta-labeled``, ``--eta-unlabeled`` and ``--eta-test`` can set any imbalance.
 
-    Parameters
-    ----------
-    config : DataConfig
-        Names of the data, as in ``builtin:digits-tinted@0.5``, and of its columns.
-
-    Raises
-    ------
-    DataError
-        If the strength does not lie in (0, 1].
+    With tint :math:`t = \pm 1` and a standard normal shade :math:`z` for each image, the background is gray shifted
+    from red to green by :math:`a = s t + (1 - s) z`, clipped to [-1, 1]: red and green are :math:`0.4 (1 \mp a)`,
+    blue is 0.4. The background's color predicts the tint with accuracy :math:`\Phi(s / (1 - s))`: .63, .84 and .999
+    at strength s = .25, .5 and .75. Without shades a linear head would separate weak tints as well as strong ones.
+    Raises `DataError` if the strength, as in ``builtin:digits-tinted@0.5``, is not in (0, 1].
     """
     strength = _strength(config.data)
     ink, digit = _digits()
@@ -68,7 +53,7 @@ def load_tinted_digits(config: DataConfig) -> Table:
 
 
 def _digits() -> tuple[Float, NDArray[np.int64]]:
-    """Return ink in [0, 1] of shape (1797, 8, 8), and digits."""
+    """Return ink in [0, 1], shape (1797, 8, 8), and digits, shape (1797,)."""
     from sklearn import datasets
 
     digits = datasets.load_digits()
@@ -76,14 +61,14 @@ def _digits() -> tuple[Float, NDArray[np.int64]]:
 
 
 def _strength(data: str) -> float:
-    named = data.partition("@")[2]
+    text = data.partition("@")[2]
     try:
-        strength = float(named) if "@" in data else STRENGTH
+        strength = float(text) if "@" in data else STRENGTH
     except ValueError:
         strength = 0.0
     if not 0 < strength <= 1:
         msg = (
-            f"builtin:digits-tinted@ must be followed by a strength above 0 and at most 1: got {named!r}. "
+            f"builtin:digits-tinted@ must be followed by a strength above 0 and at most 1: got {text!r}. "
             f"The default is builtin:digits-tinted@{STRENGTH}."
         )
         raise DataError(msg)
@@ -96,7 +81,7 @@ def _images(config: DataConfig, images: NDArray[np.uint8], columns: Mapping[str,
     return Table(
         name=config.data,
         ids=np.arange(len(images)).astype(np.str_) if config.id is None else _column(config, "id", columns),
-        named=True,
+        has_ids=True,
         modality="image",
         columns=tuple(columns),
         items=images,

@@ -1,4 +1,4 @@
-"""A folder of images as a table: one subfolder for each class."""
+"""A folder of images as a table, with a subfolder for each class."""
 
 from __future__ import annotations
 
@@ -15,48 +15,36 @@ from w2s_probe.datasets.table import Table, missing_column
 
 
 def read_folder(folder: Path, config: DataConfig) -> Table:
-    """Return the images below ``DIR/CLASS/``, however deep, with the class for their label.
+    """Return the images below ``DIR/CLASS/``, at any depth, with their class as label.
 
-    Ids are paths relative to the folder, in their order as texts. An image directly in the folder has
-    no label, and so belongs to the pool of a forecast. Names that begin with a dot are left out, and so are
-    files that do not end as images do.
+    Ids are paths relative to the folder, sorted as texts. An image directly in the folder has no label, so that it
+    belongs to the pool of a forecast. Hidden names (with a leading dot) and files without an image suffix are left
+    out. Raises `DataError` if there are no images, if subfolders are parts instead of classes, or if `config` names
+    a column: a folder has labels only.
 
-    A published set with more to say than a class, such as a group or parts, comes as a table with a
-    column of paths (``--image``):
+    A published set that has groups or parts needs a table with a column of paths (``--image``):
 
     - Waterbirds: its ``metadata.csv``, ``--image img_filename --label y --group place --split split``;
     - CelebA: ``list_attr_celeba.csv`` joined with ``list_eval_partition.csv`` on ``image_id``, beside the
       images, ``--image image_id --label Blond_Hair --group Male --split partition``;
-    - BFFHQ: label and group are in its names, ``…_AGE_GENDER.png``, and parts in its folders: a table of
-      columns path, age, gender and split (train, valid, test), ``--image path --label age --group gender
+    - BFFHQ: label and group are in the file names, ``…_AGE_GENDER.png``, and parts in the folders: write a table
+      with the columns path, age, gender and split (train, valid, test), ``--image path --label age --group gender
       --split split``.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
-    config : DataConfig
-        Its column names must be left at their defaults: a folder has only labels.
-
-    Raises
-    ------
-    DataError
-        If it holds no images, its subfolders are parts instead of classes, or a column is asked for.
     """
     name = folder.resolve().name
     _refuse_columns(config, name)
-    found = sorted(_images(folder, name))
-    if not found:
+    files = sorted(_images(folder, name))
+    if not files:
         msg = f"{name} must hold images ({', '.join(SUFFIXES)}) in one folder for each class: got none. Check the path."
         raise DataError(msg)
-    labels = [file.partition("/")[0] if "/" in file else None for file in found]
+    labels = [file.partition("/")[0] if "/" in file else None for file in files]
     _refuse_parts({label for label in labels if label}, name)
     return Table(
         name=name,
-        ids=np.array(found, dtype=np.str_),
-        named=True,
+        ids=np.array(files, dtype=np.str_),
+        has_ids=True,
         modality="image",
-        items=ImageFiles(folder, tuple(found)),
+        items=ImageFiles(folder, tuple(files)),
         columns=("label",),
         label=labels,
     )
@@ -70,14 +58,12 @@ def _images(folder: Path, name: str) -> list[str]:
         raise DataError(msg) from error
 
     _, classes, loose = next(os.walk(folder, onerror=refuse))
-    found = [file for file in loose if _is_image(file)]
-    for one in classes:  # may be a link to a folder elsewhere; deeper links are not followed
-        if one.startswith("."):
-            continue
-        for place, inner, files in os.walk(folder / one, onerror=refuse):
+    images = [file for file in loose if _is_image(file)]
+    for label in (name for name in classes if not name.startswith(".")):
+        for place, inner, files in os.walk(folder / label, onerror=refuse):  # follows a link here, but no deeper link
             inner[:] = [sub for sub in inner if not sub.startswith(".")]
-            found += [(Path(place) / file).relative_to(folder).as_posix() for file in files if _is_image(file)]
-    return found
+            images += [(Path(place) / file).relative_to(folder).as_posix() for file in files if _is_image(file)]
+    return images
 
 
 def _is_image(file: str) -> bool:
@@ -94,7 +80,7 @@ def _refuse_columns(config: DataConfig, name: str) -> None:
 
 
 def _refuse_parts(classes: set[str], name: str) -> None:
-    if len(classes) > 1 and all(one.lower() in PUBLISHED_NAMES for one in classes):
+    if len(classes) > 1 and all(label.lower() in PUBLISHED_NAMES for label in classes):
         msg = (
             f"the folders of {name} must be classes: got {listed(sorted(classes))}, which look like parts. Name one "
             "of them, or write a table with columns of paths, labels and parts for --image, --label and --split."

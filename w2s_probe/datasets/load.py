@@ -1,4 +1,4 @@
-"""Any data that a user names: a table, an image folder or built-in data."""
+"""Opens the user's data: a table, an image folder or built-in data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def open_data(config: DataConfig) -> Table:
     Parameters
     ----------
     config : DataConfig
-        Where the data is, and which of its columns mean what.
+        Name of the data, and names of its columns.
     """
     from w2s_probe.datasets.builtin import load_builtin
     from w2s_probe.datasets.folders import read_folder

@@ -1,7 +1,7 @@
-"""Parquet files from strangers: weighed by their footer, and tried in a process that may die of them.
+"""Parquet files: memory is estimated from the footer, then a child process reads the file first.
 
-On some damaged pages polars asks for 2**61 bytes, and Rust then aborts the whole process: there is
-nothing to catch. So another process reads the file first, which takes a fraction of a second.
+On some damaged pages polars requests 2**61 bytes, and Rust then aborts the whole process without an exception. A
+child process costs a fraction of a second.
 """
 
 from __future__ import annotations
@@ -18,26 +18,22 @@ if TYPE_CHECKING:
 
 MAGIC = b"PAR1"
 TRY = "import polars, sys; polars.read_parquet(sys.argv[1], glob=False)"
-DEEPEST = 32  # structures in structures in a footer; real ones have five
-# numbers of fields, from parquet.thrift
+DEEPEST = 32  # nested structures in a footer; real footers have five levels
+# field numbers of parquet.thrift
 FILE_ROW_GROUPS, GROUP_COLUMNS, GROUP_ROWS, CHUNK_META, META_VALUES, META_BYTES = 4, 1, 3, 3, 5, 6
 
 
 def read_parquet(path: Path, *, name: str) -> pl.DataFrame:
-    """Return a Parquet file as a polars frame.
+    """Return a Parquet file, called `name` in messages, as a polars frame.
 
-    Raises
-    ------
-    DataError
-        If its columns would fill memory far beyond the size of the file.
-    ValueError
-        If it is not a Parquet file, or damaged.
+    Raises `DataError` if its columns would need far more memory than the file has bytes, and `ValueError` if it is
+    damaged or not a Parquet file.
     """
     import polars as pl
 
     check_expansion(name, on_disk=path.stat().st_size, in_memory=promised_bytes(path))
-    tried = subprocess.run([sys.executable, "-P", "-c", TRY, str(path)], capture_output=True, check=False)  # noqa: S603  # a constant program
-    if tried.returncode not in (0, 1):  # it was killed; what it merely raised is raised again below, with its reason
+    trial = subprocess.run([sys.executable, "-P", "-c", TRY, str(path)], capture_output=True, check=False)  # noqa: S603  # a constant program
+    if trial.returncode not in (0, 1):  # killed; an exception (1) is raised again below, with its reason
         msg = "its parts contradict each other"
         raise ValueError(msg)
     with native_reader():
@@ -45,12 +41,9 @@ def read_parquet(path: Path, *, name: str) -> pl.DataFrame:
 
 
 def promised_bytes(path: Path) -> int:
-    """Return how much memory the columns need, by what the footer says of values and pages.
+    """Return the bytes of memory for all columns, from the footer's counts of values and sizes of pages.
 
-    Raises
-    ------
-    ValueError
-        If there is no footer, or it cannot be read.
+    Raises `ValueError` if there is no readable footer.
     """
     with path.open("rb") as handle:
         end = handle.seek(0, 2)
@@ -79,7 +72,7 @@ BOOLEANS, BYTE, INTEGERS, DOUBLE, BINARY, LISTS, MAP, STRUCT = (1, 2), 3, (4, 5,
 
 
 class _Compact:
-    """A reader of Thrift's compact protocol: structures become dicts from field number to value."""
+    """Reader of Thrift's compact protocol: structures become dicts from field number to value."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at, self.depth = data, 0, 0
@@ -99,11 +92,11 @@ class _Compact:
         return self._take({BYTE: 1, DOUBLE: 8}[kind])
 
     def _take(self, count: int) -> bytes:
-        found = self.data[self.at : self.at + count]
-        if len(found) < count:
+        part = self.data[self.at : self.at + count]
+        if len(part) < count:
             raise IndexError
         self.at += count
-        return found
+        return part
 
     def _varint(self) -> int:
         number = 0
@@ -133,11 +126,11 @@ class _Compact:
         count = self._varint() if count == 15 else count
         kind = BYTE if kind in BOOLEANS else kind  # in a list, a boolean takes a byte
         self.depth += 1
-        if self.depth > DEEPEST or count > len(self.data):  # an element takes a byte at least
+        if self.depth > DEEPEST or count > len(self.data):  # each element has at least one byte
             raise IndexError
-        found = [self.value(kind) for _ in range(count)]
+        elements = [self.value(kind) for _ in range(count)]
         self.depth -= 1
-        return found
+        return elements
 
     def _map(self) -> list[tuple[Any, Any]]:
         count = self._varint()

@@ -1,4 +1,4 @@
-"""Splits as published sets write them: train, val and test, or 0, 1 and 2."""
+"""Splits of published data sets: train, val and test, or 0, 1 and 2."""
 
 from __future__ import annotations
 
@@ -19,21 +19,12 @@ PUBLISHED_NAMES = {
 
 
 def with_published_split(table: Table) -> Table:
-    """Return a table whose published split, if it has one, is said in our parts.
+    """Return the table with a published split, if it has one, translated into the parts of `Split`.
 
-    Test rows are the test part. Labeled rows and the pool are drawn from train rows, anew for each seed.
-    Val rows are left out: published sets often draw them from the test rows' population (Waterbirds
-    balances its groups there and not in train), and mixed into the pool they would change it.
-
-    Parameters
-    ----------
-    table : Table
-        Any table; one with our own parts, or none, is returned as it is.
-
-    Raises
-    ------
-    SplitError
-        If there are train and val rows but no test rows, so that what the numbers mean is not certain.
+    Test rows become the test part. Labeled rows and the pool are drawn from train rows, anew for each seed. Val
+    rows are left out: published sets often draw them from the population of the test rows (Waterbirds balances
+    the groups of val rows, but not of train rows), so that they would change the population of the pool. Raises
+    `SplitError` if there are no test rows, since the meaning of the numbers is then uncertain.
     """
     if table.split is None:
         return table

@@ -1,4 +1,4 @@
-"""CSV, Parquet and NDJSON tables, through polars."""
+"""Reads CSV, Parquet and NDJSON tables with polars."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def read_table(path: Path, config: DataConfig) -> Table:
     Raises
     ------
     DataError
-        If the file is missing, empty, unreadable or not UTF-8, a column is missing, a text is
-        missing, or ids repeat.
+        If the file is missing, empty, unreadable or not UTF-8, if a column or a text is missing,
+        or if ids repeat.
     """
     return table_from_frame(read_frame(path), config, name=path.name, folder=path.parent)
 
@@ -49,7 +49,7 @@ def table_from_frame(
     license: str = "",  # noqa: A002
     folder: Path = Path(),
 ) -> Table:
-    """Return a polars frame as a table whose files are relative to a folder; see `read_table`."""
+    """Return a polars frame as a table, called `name` in messages, with image files relative to `folder`."""
     if not len(frame):
         msg = (
             f"{name} must hold at least one row: it has columns {listed(frame.columns)} and no rows. Check the export."
@@ -66,7 +66,7 @@ def table_from_frame(
     return Table(
         name=name,
         ids=np.array([str(i) for i in (ids if ids is not None else range(len(frame)))]),
-        named=ids is not None,
+        has_ids=ids is not None,
         modality=modality,
         items=items,
         columns=tuple(frame.columns),
@@ -81,7 +81,7 @@ def table_from_frame(
 def _items(
     frame: pl.DataFrame, config: DataConfig, name: str, folder: Path
 ) -> tuple[Literal["text", "image"] | None, list[Any] | ImageFiles | None]:
-    """Return what is to be embedded, and what it is."""
+    """Return the modality of the items, and the texts or image files."""
     if config.text and config.image:
         msg = f"{name} must be embedded by one column: got --text {config.text} and --image {config.image}. Drop one."
         raise DataError(msg)
@@ -98,7 +98,7 @@ def _items(
 
 
 def read_frame(path: Path) -> pl.DataFrame:
-    """Return a whole table file as a polars frame, or raise `DataError` in one sentence."""
+    """Return a table file as a polars frame; raises `DataError` if it cannot be read."""
     if not is_regular_file(path):
         msg = f"data must be a table file, a folder of images or builtin:NAME: there is no file {path}. Check the path."
         raise DataError(msg)
@@ -114,7 +114,7 @@ def read_frame(path: Path) -> pl.DataFrame:
         return _read(path)
     except W2SProbeError:
         raise
-    except Exception as error:  # on crafted bytes, readers raise whatever their innermost line does
+    except Exception as error:  # crafted bytes make readers raise errors of any type
         msg = f"{path.name} must be a {path.suffix[1:]} table in UTF-8: it cannot be read ({reason(error)}). "
         msg += "Convert it first."
         raise DataError(msg) from error
@@ -127,7 +127,7 @@ def _read(path: Path) -> pl.DataFrame:
         return read_parquet(path, name=path.name)
     with native_reader():
         if path.suffix in (".ndjson", ".jsonl"):
-            content = path.read_bytes()  # by its bytes: a name may hold brackets and stars
+            content = path.read_bytes()  # not by path: polars would expand brackets and stars in it
             schema = pl.scan_ndjson(content, infer_schema_length=None).collect_schema()
             _check_cells(path, len(schema))
             return pl.read_ndjson(content, schema=schema)
@@ -137,17 +137,17 @@ def _read(path: Path) -> pl.DataFrame:
 
 
 def _check_header(path: Path, separator: str) -> None:
-    with path.open(encoding="utf-8-sig", newline="") as handle:  # polars would parse short rows below to find its end
+    with path.open(encoding="utf-8-sig", newline="") as handle:  # not with polars, which would parse the whole file
         names = next((row for row in csv.reader(handle, delimiter=separator) if row), [])
     _check_cells(path, len(names))
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
-        msg = f"columns of {path.name} must have distinct names: got {listed(twice)} more than once. Rename them."
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        msg = f"columns of {path.name} must have distinct names: got {listed(repeated)} more than once. Rename them."
         raise DataError(msg)
 
 
 def _check_cells(path: Path, columns: int) -> None:
-    """Refuse short rows below a long header, which would be filled up with nulls."""
+    """Raise `DataError` if short rows below a long header would become very many nulls."""
     with path.open("rb") as handle:
         rows = sum(block.count(b"\n") for block in iter(lambda: handle.read(2**20), b""))
     check_expansion(path.name, on_disk=path.stat().st_size, in_memory=8 * columns * rows)
@@ -161,7 +161,7 @@ def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> li
     if column not in frame.columns:
         raise missing_column(column, frame.columns, flag=flag, name=name)
     values = frame[column]
-    if values.dtype == pl.String:  # a dictionary of Parquet holds one copy of what Python holds once a row
+    if values.dtype == pl.String:  # Parquet may store each distinct text once, but Python once per row
         stored = int(values.unique().str.len_bytes().sum() or 0)
         check_expansion(name, on_disk=stored, in_memory=int(values.str.len_bytes().sum() or 0))
     return values.to_list()

@@ -1,4 +1,4 @@
-"""Mails of the SpamAssassin corpus: a shortcut that comes with the data."""
+"""Mails of the SpamAssassin corpus, whose format (HTML or text) is a natural shortcut."""
 
 from __future__ import annotations
 
@@ -17,14 +17,9 @@ if TYPE_CHECKING:
 def load_spam(config: DataConfig) -> Table:
     """Return 6,046 mails with columns id, text, label (spam, ham) and html (yes, no).
 
-    Half of the spam is HTML, but 4.5 % of the ham (188 mails): a head that learns "HTML is spam"
-    is right about most rows and wrong about both minorities. The text is the subject and the
-    beginning of the body without tags; see ``data/README.md``.
-
-    Parameters
-    ----------
-    config : DataConfig
-        Names of the data and of its columns.
+    Half of the spam mails are HTML, but only 4.5 % of the ham mails (188): a head that learns "HTML is spam" is
+    right on most rows and wrong on both minorities. The text is the subject and the beginning of the body without
+    tags; see ``data/README.md``.
     """
     import polars as pl
 

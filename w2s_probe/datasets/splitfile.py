@@ -1,4 +1,4 @@
-"""Splits as a table a user can read, edit and give to a colleague: seed, id, part."""
+"""Split files: tables with the columns seed, id and part, which users can read and edit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import DataError, SplitError
 from w2s_probe.core.files import replacing
 from w2s_probe.core.splits import PARTS, Part, Split
-from w2s_probe.core.types import Rows
 from w2s_probe.datasets.readers import read_frame
 
 
@@ -21,20 +20,20 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
     Parameters
     ----------
     path : Path
-        File to write; its folder is made.
+        File to write; its folder is created.
     splits : sequence of Split
-        One for each seed.
+        A split for each seed.
     ids : array of str, shape (n,)
-        Of all rows of the data.
+        Ids of all rows of the data.
     """
     import polars as pl
 
-    rows = [
-        pl.DataFrame({"seed": np.full(len(chosen), split.seed), "id": ids[chosen], "part": [part] * len(chosen)})
+    frames = [
+        pl.DataFrame({"seed": np.full(len(rows), split.seed), "id": ids[rows], "part": [part] * len(rows)})
         for split in splits
-        for part, chosen in split.parts().items()
+        for part, rows in split.parts().items()
     ]
-    frame = pl.concat(rows)
+    frame = pl.concat(frames)
     write: dict[str, Callable[[Path], object]] = {
         ".csv": frame.write_csv,
         ".parquet": frame.write_parquet,
@@ -49,19 +48,19 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
 
 
 def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
-    """Return the splits in a file that `write_split_file` wrote, or one like it.
+    """Return the splits in a file with the columns that `write_split_file` writes.
 
     Parameters
     ----------
     path : Path
-        Table with columns seed, id and part.
+        Table with the columns seed, id and part.
     ids : array of str, shape (n,)
-        Of all rows of the data.
+        Ids of all rows of the data.
 
     Raises
     ------
     SplitError
-        If a column is missing, an id or part is not known, or a seed lacks a part.
+        If a column is missing, an id or part is unknown, or a seed lacks a part.
     """
     frame = read_frame(path)
     if not {"seed", "id", "part"} <= set(frame.columns):
@@ -72,35 +71,31 @@ def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
         msg = f"column seed of {path.name} must hold an integer in every row: got {kind}. Number the seeds."
         raise SplitError(msg)
     row_of = {name: row for row, name in enumerate(ids.tolist())}
-    named = [str(name) for name in frame["id"].to_list()]
-    unknown = [name for name in named if name not in row_of]
+    names = [str(name) for name in frame["id"].to_list()]
+    unknown = [name for name in names if name not in row_of]
     if unknown:
         msg = (
             f"{path.name} must name rows of the data: {len(unknown)} ids are not there, "
             f"the first is {unknown[0]!r}. Check --id."
         )
         raise SplitError(msg)
-    rows = np.array([row_of[name] for name in named], dtype=np.intp)
+    rows = np.array([row_of[name] for name in names], dtype=np.intp)
     seeds = frame["seed"].to_numpy()
     parts = parts_of_column(frame["part"].to_list(), name=path.name)
-    return [_one(seed, {part: rows[at & (seeds == seed)] for part, at in parts.items()}) for seed in np.unique(seeds)]
+    return [
+        Split(**{part: rows[mask & (seeds == seed)] for part, mask in parts.items()}, seed=int(seed))
+        for seed in np.unique(seeds)
+    ]
 
 
 def parts_of_column(column: Sequence[object], *, name: str) -> dict[Part, NDArray[np.bool_]]:
-    """Return which rows each part has in a column of part names; None is a row in no part.
+    """Return the rows of each part, as a mask of shape (n,), from a column of part names; None means no part.
 
-    Raises
-    ------
-    SplitError
-        If a value is not labeled, unlabeled, test or missing.
+    Raises `SplitError`, with the `name` of the data, if a value is not labeled, unlabeled, test or None.
     """
-    strange = [value for value in column if value is not None and value not in PARTS]
-    if strange:
-        msg = f"the split of {name} must say {', '.join(PARTS)} or nothing: got {strange[0]!r}. Rename its values."
+    unknown = [value for value in column if value is not None and value not in PARTS]
+    if unknown:
+        msg = f"the split of {name} must say {', '.join(PARTS)} or nothing: got {unknown[0]!r}. Rename its values."
         raise SplitError(msg)
     values = np.array([value or "" for value in column], dtype=np.str_)
     return {part: values == part for part in PARTS}
-
-
-def _one(seed: int, parts: dict[Part, Rows]) -> Split:
-    return Split(seed=int(seed), labeled=parts["labeled"], unlabeled=parts["unlabeled"], test=parts["test"])

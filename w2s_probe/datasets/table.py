@@ -1,4 +1,4 @@
-"""Rows as the rest of the package sees them, wherever they came from."""
+"""Table: items, labels and other columns of a data set, in the same form for every source."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from w2s_probe.core.types import Rows
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Table:
-    """One row for each example.
+    """A data set with a row for each example.
 
     Parameters
     ----------
     name : str
-        What the user calls it, without folders.
+        Name of the data for the user, without folders.
     ids : array of str, shape (n,)
-        Distinct; positions as text if the data has no id column.
-    named : bool
+        Distinct ids; positions as text if the data has no id column.
+    has_ids : bool
         Whether the ids come from the data, so that features can be aligned by them.
     modality : {"text", "image"} or None
-        What `items` are; None if the table has labels only.
+        Type of the items; None if the table has labels only.
     items : list of str, ImageFiles, array of shape (n, height, width[, channels]), or None
-        What backbones embed.
+        Inputs of backbones.
     columns : tuple of str
         Names of all columns of the data.
     label, group, split, source : list of length n, or None
-        The columns the config names; a missing value is None.
+        Columns that the config names; a missing value is None.
     license : str
-        Of built-in data; empty for a user's own.
+        License of built-in data; empty for users' data.
     notes : tuple of str
-        Which rows were left out, and why.
+        Sentences on rows that were left out.
     """
 
     name: str
     ids: NDArray[np.str_]
-    named: bool
+    has_ids: bool
     modality: Literal["text", "image"] | None = None
     items: Sequence[str] | NDArray[Any] | ImageFiles | None = None
     columns: tuple[str, ...] = ()
@@ -66,25 +66,25 @@ class Table:
             raise DataError(msg)
 
     def take(self, rows: Rows, *, note: str) -> Table:
-        """Return some of the rows, with a note on the others.
+        """Return these rows, with a note on the other rows.
 
         Parameters
         ----------
         rows : array of int, shape (m,)
-            Positions.
+            Positions of rows.
         note : str
-            What became of the rest, in a sentence.
+            A sentence on the other rows.
         """
-        columns = {name: getattr(self, name) for name in ("label", "group", "split", "source")}
-        kept: dict[str, Any] = {
-            name: None if values is None else [values[row] for row in rows] for name, values in columns.items()
-        }
+        columns: dict[str, Any] = {}
+        for name in ("label", "group", "split", "source"):
+            values = getattr(self, name)
+            columns[name] = None if values is None else [values[row] for row in rows]
         items: Any = self.items
         if isinstance(items, ImageFiles):
             items = items.take(rows)
         elif items is not None:
             items = items[rows] if isinstance(items, np.ndarray) else [items[row] for row in rows]
-        return replace(self, ids=self.ids[rows], items=items, notes=(*self.notes, note), **kept)
+        return replace(self, ids=self.ids[rows], items=items, notes=(*self.notes, note), **columns)
 
 
 def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str) -> DataError:
@@ -93,13 +93,13 @@ def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str)
     Parameters
     ----------
     column : str
-        What the user named.
+        Column that the user named.
     columns : sequence of str
-        What there is.
+        Columns of the data.
     flag : str
-        Where it was named, as in ``--label``.
+        Flag of the column, as in ``--label``.
     name : str
-        What the user calls the data.
+        Name of the data.
     """
     near = did_you_mean(column, columns) or " Name one of these."
     return DataError(f"{flag} must name a column of {name}: got {column!r}, it has {listed(columns)}.{near}")

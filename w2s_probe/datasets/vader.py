@@ -1,4 +1,4 @@
-"""Sentences of four domains rated by people."""
+"""Sentences from four domains with the mean of people's sentiment ratings."""
 
 from __future__ import annotations
 
@@ -20,28 +20,18 @@ NEGATION = r"(?i)\b(?:no|not|never|none|nobody|nothing|neither|nor|nowhere|canno
 
 
 def load_vader(config: DataConfig) -> Table:
-    """Return the sentences of Hutto and Gilbert (2014), or of some of their domains.
+    """Return the sentences of Hutto and Gilbert (2014) from all domains, or from some.
 
-    Columns are id, text, domain, rating (-4 to 4), negation (yes, no) and label (positive if the
-    rating is above 0, else negative). Rows with an absolute rating of at most 0.3 have no clear
-    label and are left out.
-
-    Parameters
-    ----------
-    config : DataConfig
-        Names of the data, as in ``builtin:vader-movie+product``, and of its columns.
-
-    Raises
-    ------
-    DataError
-        If there is no such domain, or one is named twice.
+    Columns are id, text, domain, rating (-4 to 4), negation (yes, no) and label (positive if the rating is above 0,
+    else negative). Rows with an absolute rating of at most 0.3 have no clear label and are left out. Raises
+    `DataError` if a domain in the name, as in ``builtin:vader-movie+product``, is unknown or repeated.
     """
     import polars as pl
 
     with as_file(files("w2s_probe.datasets") / "data" / "vader.csv.gz") as path:
         frame: pl.DataFrame = pl.read_csv(path)
-    kept = (pl.col("rating").abs() > NEUTRAL) & pl.col("domain").is_in(_domains(config.data))
-    frame = frame.filter(kept).with_columns(
+    clear = (pl.col("rating").abs() > NEUTRAL) & pl.col("domain").is_in(_domains(config.data))
+    frame = frame.filter(clear).with_columns(
         label=pl.when(pl.col("rating") > 0).then(pl.lit("positive")).otherwise(pl.lit("negative")),
         negation=pl.when(pl.col("text").str.contains(NEGATION)).then(pl.lit("yes")).otherwise(pl.lit("no")),
     )
@@ -50,13 +40,13 @@ def load_vader(config: DataConfig) -> Table:
 
 
 def _domains(data: str) -> list[str]:
-    named = data.partition("-")[2]
-    domains = named.split("+") if named else list(VADER_DOMAINS)
+    text = data.partition("-")[2]
+    domains = text.split("+") if text else list(VADER_DOMAINS)
     wrong = next((domain for domain in domains if domain not in VADER_DOMAINS), None)
     if wrong is not None or len(set(domains)) < len(domains):
         msg = (
             f"builtin:vader- must be followed by different domains of {', '.join(VADER_DOMAINS)}, with + between: "
-            f"got {(named if wrong is None else wrong)!r}."
+            f"got {(text if wrong is None else wrong)!r}."
         )
         raise DataError(msg + (did_you_mean(wrong or "", VADER_DOMAINS) or " As in: builtin:vader-movie+product"))
     return domains

@@ -1,4 +1,4 @@
-"""Any head that `FitOptions` describe."""
+"""Fits the head that `FitOptions` describe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def fit_head(
     sample_weight: ArrayLike | None = None,
     spectrum: Spectrum | None = None,
 ) -> LinearHead:
-    """Return the head on features (m, d) and targets (m, K); `spectrum` is that of `X`, for ridge heads."""
+    """Return the head on features (m, d) and targets (m, K); ridge heads use the spectrum of `X` if it is given."""
     if options.kind == "softmax":
         return fit_softmax(
             X,

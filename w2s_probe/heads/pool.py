@@ -1,4 +1,4 @@
-"""Heads on one pool pay once for what depends on its features alone."""
+"""Fits heads; ridge heads on one pool share one eigendecomposition of its features."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from w2s_probe.linalg.spectra import Spectrum
 
 
 class PoolFits:
-    """Fits heads; ridge heads on the pool that is held share its eigendecomposition.
+    """Fits heads; ridge heads on the stored pool share its eigendecomposition.
 
-    Student and ceiling see the same rows, and so do several strategies, strengths, and seeds or sizes
-    whose pool is the same.
+    Student, ceiling and all strategies and strengths see the same pool, and often several seeds or sizes do.
     """
 
     def __init__(self) -> None:
@@ -27,7 +26,7 @@ class PoolFits:
         self._spectra: dict[str, Spectrum] = {}
 
     def hold(self, features: Features, rows: Rows) -> Features:
-        """Return the features of a pool, shape (N, d); the same array if these rows are held already.
+        """Store a pool and return its features, shape (N, d): the same array if these rows are stored already.
 
         Parameters
         ----------
@@ -54,29 +53,29 @@ class PoolFits:
         Parameters
         ----------
         X : array of shape (m, d)
-            Features; the array that `hold` returned, or any other.
+            Features: the array from `hold`, or any other.
         Y : array of shape (m, K)
             Targets.
         options : FitOptions
-            How the head is fitted.
+            Kind, scaling, strength and loss of the head.
         sample_weight : array of shape (m,), optional
             Non-negative weights.
         spectrum : Spectrum, optional
-            What `spectrum` returned for `X`, which need not be held then.
+            Return value of `spectrum` for `X`; then `X` need not be stored.
         """
         if spectrum is None and X is self._X and sample_weight is None and options.kind == "ridge":
             spectrum = self.spectrum(X, options.scale)
         return fit_head(X, Y, options, sample_weight=sample_weight, spectrum=spectrum)
 
     def spectrum(self, X: Features, scale: Scale) -> Spectrum:
-        """Return what ridge heads on these rows have in common; that of the pool that is held is kept.
+        """Return the spectrum that ridge heads on these rows share; computed once for the stored pool.
 
         Parameters
         ----------
         X : array of shape (m, d)
-            Features; the array that `hold` returned, or any other.
+            Features: the array from `hold`, or any other.
         scale : {"none", "standard"}
-            As in `fit_ridge`.
+            Scaling of the features, see `fit_ridge`.
         """
         if X is not self._X:
             return ridge_spectrum(X, scale=scale)

@@ -134,7 +134,7 @@ class Moments:
 
 def _read(path: Path) -> Moments:
     with zipfile.ZipFile(path) as archive:
-        read = partial(read_member, path, archive, shown=path.name)
+        read = partial(read_member, path, archive, label=path.name)
         n, names, sizes = (read(name).tolist() for name in ("n", "names", "sizes"))
         mean, scatter = read("mean"), read("scatter")
     widths = dict(zip(names, sizes, strict=True))
@@ -153,9 +153,15 @@ def _read(path: Path) -> Moments:
 def moments_of(arrays: Arrays, *, rows: Rows | None = None, dtype: type[np.floating[Any]] = np.float64) -> Moments:
     """Return the moments of m of the n rows, by default of all, read by blocks.
 
-    `arrays` holds the blocks of columns, each of shape (n, width); memory maps are read once, in order. `rows`,
-    shape (m,), are distinct positions. `dtype` is the precision of the products (sums over blocks are always
-    float64): float32 is about twice as fast, with a relative error near 5e-7.
+    Parameters
+    ----------
+    arrays : mapping of name to array of shape (n, width)
+        Blocks of columns; memory maps are read once, in order.
+    rows : array of int, shape (m,), optional
+        Distinct positions.
+    dtype : type
+        Precision of the products (sums over blocks are always float64): float32 is about twice as fast, with a
+        relative error near 5e-7.
     """
     n = _rows(arrays)
     if rows is None:

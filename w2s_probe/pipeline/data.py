@@ -1,4 +1,4 @@
-"""A user's data, opened so that no image in it can spoil a long run."""
+"""The user's table with its labels, groups, splits and sources of features; damaged images are named first."""
 
 from __future__ import annotations
 
@@ -138,8 +138,8 @@ def open_table(data: DataConfig, store: FeatureStore) -> Table:
     which = ", ".join(named[:SHOWN]) + (", …" if len(named) > SHOWN else "")
     if not data.skip_damaged:
         msg = (
-            f"every image of {table.name} must be one that can be decoded: {len(damaged)} of {len(files)} cannot: "
-            f"{which}. Repair or remove them, or add --skip-damaged."
+            f"every image of {table.name} must be readable: {len(damaged)} of {len(files)} cannot be decoded: {which}. "
+            "Repair or remove these files, or add --skip-damaged."
         )
         raise DataError(msg)
     if len(damaged) == len(files):
@@ -159,12 +159,7 @@ def pool_config(pool: str, data: DataConfig) -> DataConfig:
 def split_rows(opened: LabeledData, config: W2SConfig, split_file: Path | None = None) -> list[Split]:
     """Return the parts of each seed, from the user's file or drawn; identical items stay on one side."""
     if split_file is not None:
-        if opened.table.split or config.composed or any((config.n_labeled, config.n_unlabeled, config.n_test)):
-            msg = (
-                "--split-file fixes all parts: got also --split, -n, -N, --n-test, --eta or --balance-classes. "
-                "Drop one or the other."
-            )
-            raise ConfigError(msg)
+        check_split_file(opened, config, (config.n_labeled, config.n_unlabeled, config.n_test))
         return read_split_file(split_file, opened.table.ids)
     return draw_splits(
         opened.labels,
@@ -178,6 +173,16 @@ def split_rows(opened: LabeledData, config: W2SConfig, split_file: Path | None =
     )
 
 
+def check_split_file(opened: Opened, config: W2SConfig | SweepConfig, sizes: Iterable[int | None]) -> None:
+    """Raise `ConfigError` if anything beside a split file asks for parts of its own."""
+    if opened.table.split or config.composed or any(sizes):
+        msg = (
+            "--split-file fixes all parts: got also --split, -n, -N, --n-test, --eta-labeled, --eta-unlabeled, "
+            "--eta-test or --balance-classes. Remove --split-file, or the other flags."
+        )
+        raise ConfigError(msg)
+
+
 def groups_of(table: Table, labels: Labels, data: DataConfig, config: W2SConfig | SweepConfig) -> Groups | None:
     """Return the groups of a table, or None if its config names no column of them.
 
@@ -186,14 +191,16 @@ def groups_of(table: Table, labels: Labels, data: DataConfig, config: W2SConfig 
     asked = any(eta is not None for eta in config.all_etas)
     if table.group is None or data.group is None:
         if asked or config.cue:
-            msg = "--eta and --cue need group values: got no --group. Name their column."
+            msg = (
+                "--cue, --eta-labeled, --eta-unlabeled and --eta-test need groups: got no --group. Add --group COLUMN."
+            )
             raise ConfigError(msg)
         return None
     groups = read_groups(table.group, labels, name=data.group, by=config.group_by, cue=config.cue)
     if asked and not groups.cue:
         msg = (
-            f"--eta needs a usual value of {data.group!r} for each label: every value is as frequent under every "
-            "label. Name them with --cue LABEL=VALUE,LABEL=VALUE."
+            f"each label must have a usual value of {data.group!r}: every value is as frequent under one label as "
+            "under the others. Name the usual values with --cue LABEL=VALUE,LABEL=VALUE."
         )
         raise ConfigError(msg)
     return groups

@@ -1,4 +1,4 @@
-"""Diagnose two backbones on a table: rows without labels belong to it as well."""
+"""From a table and two backbone names to a diagnosis; rows without labels are used too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from w2s_probe.pipeline.embed import Fetched, fetch
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Diagnosed:
-    """What a finished diagnosis leaves behind."""
+    """A finished diagnosis, and what it took to get the features."""
 
     result: Diagnosis
     fetched: list[Fetched]
@@ -56,7 +56,7 @@ def diagnose(
     Raises
     ------
     W2SProbeError
-        With one sentence that says what was expected, what came and what to do.
+        One sentence: what was expected, what came, what to do.
     """
     names = (teacher, student)
     opened = open_rows(data, names, store, options)
@@ -73,8 +73,8 @@ def diagnose(
     diagnosis = diagnose_features(weak, strong, targets=targets, labeled=rows, config=config)
     echoed = echo(data, {"teacher": [teacher], "student": [student]}, pool=pool)
     echoed = {key: echoed[key] for key in ("data", "teacher", "student", "pool") if key in echoed}
-    config_shown = {**echoed, "label": data.label, "task": task, **diagnosis.config}
-    return Diagnosed(result=replace(diagnosis, config=config_shown, notes=(*notes, *diagnosis.notes)), fetched=fetched)
+    shown = {**echoed, "label": data.label, "task": task, **diagnosis.config}
+    return Diagnosed(result=replace(diagnosis, config=shown, notes=(*notes, *diagnosis.notes)), fetched=fetched)
 
 
 def _labeled_targets(opened: Opened, task: Task) -> tuple[Rows | None, Float | None]:

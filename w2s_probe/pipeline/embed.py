@@ -1,4 +1,4 @@
-"""From a table and backbone names to features, through the cache."""
+"""From a table and backbone names to features in the cache."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from w2s_probe.pipeline.sources import EmbeddedSource
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """What it took to get the features of one backbone.
+    """Features of one backbone: rows, rows encoded, and the time it took.
 
     Parameters
     ----------

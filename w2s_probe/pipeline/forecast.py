@@ -1,4 +1,4 @@
-"""From data and backbone names to forecasts: labels of the pool and of test rows are never looked at."""
+"""From a table and backbone names to forecasts; labels of the pool and of test rows are never read."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from w2s_probe.experiments.suspects import SearchedRows, suspects_of_run
 from w2s_probe.pipeline.data import Opened, echo, groups_of, open_rows, pool_config, split_rows
 from w2s_probe.pipeline.embed import Fetched, fetch
 from w2s_probe.pipeline.sources import without_folders
-from w2s_probe.results.forecast import ForecastResult
+from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
 
-EXPECTED_TEST = 2000  # rows of the test set that a forecast speaks of, where there is none
+EXPECTED_TEST = 2000  # rows of the test set that the observed interval assumes, if the data have none
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Forecasted:
-    """What a finished forecast leaves behind."""
+    """A finished forecast, and what it took to get the features."""
 
     result: ForecastResult
     fetched: list[Fetched]
@@ -69,7 +69,7 @@ def forecast(
     teachers, students : sequence of str
         Backbones; every teacher is paired with every student.
     store : FeatureStore
-        Where features are kept.
+        The feature cache.
     options : BackboneOptions
         How to run the backbones.
     pool : str, optional
@@ -85,8 +85,8 @@ def forecast(
     names = list(dict.fromkeys([*teachers, *students]))
     opened = open_rows(data, names, store, options)
     parts = _parts(opened, config, split_file, second=pool is not None)
-    L = parts.labeled
-    labels = read_labels([opened.label_column[row] for row in L], name=data.label, task=config.task)
+    L, column = parts.labeled, opened.label_column
+    labels = read_labels([column[row] for row in L], name=data.label, task=config.task)
     features, fetched = fetch(opened, store, on_progress)
     pools = [_fresh(opened, features, opened.keys[L], rows=parts.pool, keep_copies=split_file is not None)]
     if pool is not None:
@@ -95,22 +95,8 @@ def forecast(
         pools.append(_fresh(second, more, opened.keys[L], rows=np.arange(len(second.table))))
         fetched += took
     whole = _whole_pool(pools, config)
-    pairs = [
-        forecast_pair(
-            features[teacher].X[L],
-            features[student].X[L],
-            labels.targets(np.arange(len(labels))),
-            pool_teacher=whole[teacher],
-            pool_student=whole[student],
-            config=config,
-            n_test=parts.n_test,
-            names=(without_folders(teacher), without_folders(student)),
-        )
-        for teacher in teachers
-        for student in students
-    ]
-    notes = _notes(pools)
-    pairs = [replace(pair, notes=(*notes, *pair.notes)) for pair in pairs]
+    backbones = list(itertools.product(teachers, students))
+    pairs = [_forecast(pair, features, L, labels, whole, config, parts.n_test, _notes(pools)) for pair in backbones]
     ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
     echoed = echo(data, {"teacher": teachers, "student": students}, pool=pool, dtype=options.dtype)
     sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": parts.n_test}
@@ -122,18 +108,43 @@ def forecast(
         pairs=ranked if len(ranked) > 1 else None,
     )
     if suspects:
-        weak, strong = list(itertools.product(teachers, students))[pairs.index(ranked[0])]
-        pair = (features[weak], features[strong])
-        result = replace(result, suspects=_suspects(opened.table, pair, labels, (L, pools[0].rows), config))
+        weak, strong = backbones[pairs.index(ranked[0])]
+        best = (features[weak], features[strong])
+        result = replace(result, suspects=_suspects(opened.table, best, labels, (L, pools[0].rows), config))
     return Forecasted(result=result, fetched=fetched)
+
+
+def _forecast(  # one pair of a table that is open
+    pair: tuple[str, str],
+    features: Mapping[str, FeatureSet],
+    labeled: Rows,
+    labels: Labels,
+    pool: Mapping[str, Features],
+    config: W2SConfig,
+    n_test: int,
+    notes: tuple[str, ...],
+) -> Forecast:
+    """Return the forecast of one teacher and one student."""
+    teacher, student = pair
+    forecast = forecast_pair(
+        features[teacher].X[labeled],
+        features[student].X[labeled],
+        labels.targets(np.arange(len(labels))),
+        pool_teacher=pool[teacher],
+        pool_student=pool[student],
+        config=config,
+        n_test=n_test,
+        names=(without_folders(teacher), without_folders(student)),
+    )
+    return replace(forecast, notes=(*notes, *forecast.notes))
 
 
 def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:
     if config.strategies != ("vanilla",):
-        msg = f"a forecast speaks of the vanilla student: got {', '.join(config.strategies)}. Leave --strategy out."
+        msg = f"forecast supports only the vanilla strategy: got {', '.join(config.strategies)}. Remove --strategy."
         raise ConfigError(msg)
     if suspects and pool is not None:
-        msg = "--suspects reads the pool from DATA: got --pool too. Put both tables into one, its rows without labels."
+        msg = "--suspects reads the pool from DATA: got also --pool. Add its rows to DATA without labels."
         raise ConfigError(msg)
 
 
@@ -154,7 +165,7 @@ def _suspects(
         splits=[SearchedRows(labeled=L, unlabeled=U, seed=config.seed)],
         config=config,
         texts=[str(item) for item in table.items or ()] if table.modality == "text" else None,
-        known=False,
+        judge=False,
     )
 
 
@@ -180,7 +191,10 @@ def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second
         split = split_rows(opened.labeled(labels, groups), single, split_file)[0]
         return _Parts(split.labeled, split.unlabeled, len(split.test))
     if config.composed:
-        msg = "--eta and --balance-classes need the labels of all rows: got rows without. Drop them."
+        msg = (
+            "--eta-labeled, --eta-unlabeled, --eta-test and --balance-classes need the labels of all rows: got rows "
+            "without a label. Remove these flags."
+        )
         raise ConfigError(msg)
     marked = parts_of_column(table.split or [None] * len(table), name=table.name)
     free = ~np.any(list(marked.values()), axis=0)
@@ -189,7 +203,7 @@ def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second
     if not len(rows) or not (second or len(pool)):
         msg = (
             f"{table.name} must have labeled rows and a pool: got {len(rows)} labels and {len(pool)} rows without. "
-            "Add some, or name the pool's table with --pool."
+            "Leave the label of pool rows empty, or name a second table with --pool."
         )
         raise DataError(msg)
     n_test = int(marked["test"].sum()) or config.n_test or EXPECTED_TEST
@@ -200,7 +214,7 @@ def _labeled_part(rows: Rows, column: Sequence[Any], config: W2SConfig, name: st
     """Return as many labeled rows as are asked for, all by default."""
     size = len(rows) if config.n_labeled is None else config.n_labeled
     if size > len(rows):
-        msg = f"-n must be at most the number of labels: got {size}, there are {len(rows)}. Ask for fewer."
+        msg = f"-n must be at most the number of labels: got {size}, there are {len(rows)}. Give a smaller -n."
         raise DataError(msg)
     if size == len(rows):
         return rows
@@ -238,11 +252,11 @@ def _whole_pool(pools: Sequence[_Pool], config: W2SConfig) -> dict[str, Features
     whole = {name: np.concatenate([pool.features[name] for pool in pools]) for name in pools[0].features}
     rows = len(next(iter(whole.values())))
     if not rows:
-        msg = "the pool must hold items that no labeled row has: got none. Add other rows to it."
+        msg = "the pool must hold items that no labeled row has: got none. Add other rows to the pool."
         raise DataError(msg)
     size = rows if config.n_unlabeled is None else config.n_unlabeled
     if size > rows:
-        msg = f"-N must be at most the rows of the pool: got {size}, there are {rows}. Ask for fewer."
+        msg = f"-N must be at most the rows of the pool: got {size}, there are {rows}. Give a smaller -N."
         raise DataError(msg)
     if size == rows:
         return whole

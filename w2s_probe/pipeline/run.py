@@ -1,8 +1,4 @@
-"""From data and backbone names to a measured run.
-
-With its neighbors `fetching`, `diagnosing`, `forecasting` and `sweeping` the only place where reading, embedding
-and caching meet the science.
-"""
+"""From a table and backbone names to a measured run."""
 
 from __future__ import annotations
 
@@ -27,7 +23,7 @@ from w2s_probe.results.run import W2SResult
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Run:
-    """Everything a finished run leaves behind."""
+    """A finished run: its result, the fitted heads of each split, and the table with labels and features."""
 
     result: W2SResult
     outcomes: list[SeedOutcome]
@@ -64,7 +60,7 @@ def run(
     teacher, student : str
         Backbones, ``KIND:NAME``, ``features:FILE`` or ``cached:NAME``.
     store : FeatureStore
-        Where features are kept.
+        The feature cache.
     options : BackboneOptions
         How to run the backbones.
     split_file : Path, optional
@@ -79,7 +75,7 @@ def run(
     Raises
     ------
     W2SProbeError
-        With one sentence that says what was expected, what came and what to do.
+        One sentence: what was expected, what came, what to do.
     """
     opened = open_labeled(data, (teacher, student), config, store, options)
     labels, groups, table = opened.labels, opened.groups, opened.table

@@ -1,4 +1,4 @@
-"""From data and backbone names to a sweep: features are fetched once for the whole grid."""
+"""From a table and backbone names to a sweep; features are fetched once for the whole grid."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from pathlib import Path
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, SweepConfig
-from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.types import Progress
 from w2s_probe.datasets import read_split_file
 from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
-from w2s_probe.pipeline.data import LabeledData, echo, open_labeled
+from w2s_probe.pipeline.data import LabeledData, check_split_file, echo, open_labeled
 from w2s_probe.pipeline.embed import Fetched, fetch
 from w2s_probe.pipeline.sources import without_folders
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sweep:
-    """What a finished sweep leaves behind, and what it took to get the features."""
+    """A finished sweep, and what it took to get the features."""
 
     result: SweepResult
     fetched: list[Fetched]
@@ -50,13 +49,13 @@ def sweep(
     teachers, students : sequence of str
         Backbones; every teacher is paired with every student.
     store : FeatureStore
-        Where features are kept.
+        The feature cache.
     options : BackboneOptions
         How to run the backbones.
     split_file : Path, optional
         The user's own splits; their seeds become the axis of seeds.
     folder : Path, optional
-        Where finished cells are kept, so that a sweep goes on where it was stopped.
+        Folder of finished cells; a stopped sweep goes on there.
     jobs : int
         Processes.
     on_progress : callable, optional
@@ -65,7 +64,7 @@ def sweep(
     Raises
     ------
     W2SProbeError
-        With one sentence that says what was expected, what came and what to do.
+        One sentence: what was expected, what came, what to do.
     """
     opened = open_labeled(data, (*teachers, *students), config, store, options)
     splits, config = _split_source(opened, config, split_file)
@@ -83,9 +82,7 @@ def _split_source(opened: LabeledData, config: SweepConfig, split_file: Path | N
     labels, groups, table = opened.labels, opened.groups, opened.table
     if split_file is None:
         return SplitSource(labels=labels, groups=groups, blocks=opened.blocks, fixed=opened.fixed), config
-    if table.split or config.composed or any((*config.n_labeled, *config.n_unlabeled, config.n_test)):
-        msg = "--split-file fixes all parts: got also --split, -n, -N or --n-test. Drop one or the other."
-        raise ConfigError(msg)
+    check_split_file(opened, config, (*config.n_labeled, *config.n_unlabeled, config.n_test))
     splits = tuple(read_split_file(split_file, table.ids))
     seeds = tuple(split.seed for split in splits)
     return SplitSource(labels=labels, groups=groups, splits=splits), replace(config, seeds=seeds)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.images import crops
-from w2s_probe.backbones.decoding import each_batch, read_image, undecodable
+from w2s_probe.backbones.decoding import map_batches, read_image, undecodable
 from w2s_probe.core.errors import BackboneError, DataError
 from w2s_probe.core.images import ImageFiles
 
@@ -128,7 +128,7 @@ def test_what_is_no_image_is_found_with_its_reason(tmp_path: Path, kind: str) ->
     assert said in found[1]
     assert undecodable(files, np.array([0, 2])) == {}
     with pytest.raises(DataError, match=r"every image must be one that can be decoded: bad\.png cannot \("):
-        each_batch(files, np.asarray, list, batch_size=2)
+        map_batches(files, np.asarray, list, batch_size=2)
 
 
 def test_any_cut_of_a_file_is_an_image_or_a_reason(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_batches_come_in_order_and_hold_every_image_once(tmp_path: Path, batch_s
     for i in range(7):
         Image.new("L", (2, 2), i).save(tmp_path / f"{i}.png")
     files = ImageFiles(tmp_path, tuple(f"{i}.png" for i in range(7)))
-    batches = each_batch(files, lambda image: int(np.asarray(image)[0, 0, 0]), list, batch_size=batch_size, threads=3)
+    batches = map_batches(files, lambda image: int(np.asarray(image)[0, 0, 0]), list, batch_size=batch_size, threads=3)
     assert [value for batch in batches for value in batch] == list(range(7))
     assert all(len(batch) == batch_size for batch in batches[:-1])
 
@@ -189,7 +189,7 @@ def test_no_more_than_two_batches_are_in_memory(tmp_path: Path) -> None:
         return prepared
 
     ahead: list[int] = []
-    each_batch(
+    map_batches(
         ImageFiles(tmp_path, ("a.png",) * 30),
         prepare,
         lambda batch: ahead.append(prepared - max(batch)),
@@ -202,7 +202,7 @@ def test_no_more_than_two_batches_are_in_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(3, 4, 4), (3, 4, 4, 1), (3, 4, 4, 3), (3, 4, 4, 4)])
 def test_arrays_of_bytes_are_images(shape: tuple[int, ...]) -> None:
     images = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
-    found = np.concatenate(each_batch(images, np.asarray, np.stack, batch_size=2))
+    found = np.concatenate(map_batches(images, np.asarray, np.stack, batch_size=2))
     expected = images[..., :3] if shape[3:] and shape[3] > 1 else np.repeat(images.reshape(3, 4, 4, 1), 3, axis=3)
     np.testing.assert_array_equal(found, expected)
 
@@ -210,4 +210,4 @@ def test_arrays_of_bytes_are_images(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("images", [np.zeros((2, 4, 4)), np.zeros((2, 4, 4, 2), np.uint8), np.zeros((2, 4), np.uint8)])
 def test_arrays_of_anything_else_are_refused(images: np.ndarray) -> None:
     with pytest.raises(BackboneError, match="arrays of bytes of shape"):
-        each_batch(images, np.asarray, list, batch_size=2)
+        map_batches(images, np.asarray, list, batch_size=2)

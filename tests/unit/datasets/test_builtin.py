@@ -39,7 +39,7 @@ def test_html_is_in_half_of_the_spam_and_in_188_mails_of_the_ham() -> None:
     cells = Counter(zip(mails.label or [], mails.group or [], strict=True))
     assert cells == {("ham", "no"): 3962, ("ham", "yes"): 188, ("spam", "no"): 953, ("spam", "yes"): 943}
     assert mails.columns == ("id", "label", "html", "text")
-    assert mails.named
+    assert mails.has_ids
 
 
 def test_the_committed_mails_are_those_that_were_measured() -> None:

@@ -46,7 +46,7 @@ def test_rows_without_an_id_column_are_known_by_position(tmp_path: Path) -> None
     FRAME.write_csv(tmp_path / "t.csv")
     table = read_table(tmp_path / "t.csv", DataConfig(data="", label="y"))
     assert table.ids.tolist() == ["0", "1", "2"]
-    assert not table.named
+    assert not table.has_ids
 
 
 @given(st.binary(max_size=300))
