@@ -199,7 +199,7 @@ def _directions(columns: NDArray[np.floating], name: str) -> Float:
         far = np.abs(matrix.T @ matrix - np.eye(count)).max()
     if not far <= ORTHONORMAL:
         msg = (
-            f"{name} must have orthonormal columns: got inner products up to {far:.3g} away from 0 and 1. "
+            f"{name} must have orthonormal columns: got inner products that differ by up to {far:.3g} from 0 and 1. "
             "Save the Q of numpy.linalg.qr instead."
         )
         raise ShapeError(msg)

@@ -124,8 +124,8 @@ def _plant(config: IntrinsicDimension) -> _World:
     if rest < 0 or len(correlations) > room:
         msg = (
             f"`correlation_dimension` must lie between {squared:.3g} and {squared + room:.6g} to simulate this "
-            f"`misalignment` and `unseen_signal`: got {config.correlation_dimension}. Use a number in this range, or "
-            "remove `student_residual`."
+            f"`misalignment` and `unseen_signal`: got {config.correlation_dimension}. Use a number in this range"
+            f"{', or remove `student_residual`' if config.student_residual is not None else ''}."
         )
         raise ConfigError(msg)
     for i, c in enumerate(correlations, start=1):
