@@ -27,7 +27,7 @@ def sweep_text(result: SweepResult) -> str:
         lines += ["", part.title, _points(part.points)]
         if part.contrasts:
             lines.append(_contrasts(part.contrasts))
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"note: {note}" for note in result.notes)])
 
 
 def _contrasts(contrasts: Sequence[EtaContrast]) -> str:

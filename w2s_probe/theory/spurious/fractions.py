@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
-from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.errors import ConfigError, require_setting
 from w2s_probe.core.types import Float
 from w2s_probe.theory.spurious.fixed_point import fixed_point_risks, risks_with_nodes
 from w2s_probe.theory.spurious.model import SpuriousModel
@@ -95,9 +95,8 @@ def spurious_risks(
     array([[0.01 , 0.012],
            [0.018, 0.012]])
     """
-    if form not in get_args(Form):
-        msg = f"form must be published, general or fixed_point: got {form!r:.60}. The last is right for any gamma."
-        raise ConfigError(msg)
+    advice = "Use fixed_point, which holds for any gamma."
+    require_setting(form in get_args(Form), "form", "published, general or fixed_point", repr(form), advice)
     labeled, pool = _fractions(eta_labeled, "eta_labeled"), _fractions(eta_unlabeled, "eta_unlabeled")
     if form == "fixed_point":
         fixed = fixed_point_risks(model, eta_labeled=labeled, eta_unlabeled=pool)
@@ -156,6 +155,6 @@ def _fractions(values: ArrayLike | Sequence[float], name: str) -> Float:
     outside = etas[~((etas >= 0) & (etas <= 1))]
     if etas.ndim > 1 or outside.size:
         got = f"shape {etas.shape}" if etas.ndim > 1 else outside[0]
-        msg = f"{name} must be one axis of fractions between 0 and 1: got {got}. They are minority fractions."
+        msg = f"`{name}` must be one axis of fractions between 0 and 1: got {got}. Use numbers such as [0.1, 0.5]."
         raise ConfigError(msg)
     return etas
