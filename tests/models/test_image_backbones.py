@@ -363,8 +363,8 @@ def test_open_clip_never_runs_with_random_weights(clip_folder: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("open_clip:ViT-B-32/laion2b_s34b_b79k", "neither on this machine nor could it be fetched"),
-        ("open_clip:hf-hub:laion/no-such-model", "neither on this machine nor could it be fetched"),
+        ("open_clip:ViT-B-32/laion2b_s34b_b79k", "there is no local copy, and the download failed"),
+        ("open_clip:hf-hub:laion/no-such-model", "there is no local copy, and the download failed"),
         ("open_clip:ViT-B-32/laion2b", "Did you mean laion2b_"),
         ("open_clip:ViT-B32/openai", "Did you mean ViT-B-32"),
         ("open_clip:ViT-B-32", "MODEL/PRETRAINED"),
