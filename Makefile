@@ -10,7 +10,7 @@ help:
 	@echo "make test    install for development, then run the fast tests"
 	@echo "make check   everything continuous integration runs: lint, types, contracts, all tests"
 	@echo "make fix     format and repair what can be repaired"
-	@echo "make docs    write the command-line reference, the JSON Schemas and the figure of the README"
+	@echo "make docs    write the command-line reference, the JSON Schemas, the figure and the output of the demo"
 	@echo "make fidelity  forecasts against measurements on real data"
 	@echo "make bench   measure speed against named peers"
 
@@ -63,8 +63,10 @@ fix: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python -m docs
-	$(BIN)/w2s-probe demo --out build/demo --quiet >/dev/null
+	@mkdir -p build
+	$(BIN)/w2s-probe demo --out build/demo --quiet >build/demo.txt
 	$(BIN)/python -m docs.figure demo build/demo
+	$(BIN)/python -m docs.demo_output build/demo.txt
 
 # Unset: kernels are those that the libraries choose for this processor.
 bench: .venv/.dev

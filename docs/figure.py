@@ -1,4 +1,4 @@
-"""The figures of the README: ``python -m docs.figure NAME DIR`` writes docs/NAME.svg from the results in DIR.
+"""The figures of README and docs: ``python -m docs.figure NAME DIR`` writes docs/NAME.svg from the results in DIR.
 
 NAME is ``demo``, of a run; ``heatmap``, of a sweep over both fractions of conflicting rows; or ``coverage``, of a run
 with ``high_confidence``.

@@ -1,8 +1,8 @@
-"""Forecast, then measure: what 150 labels and a pool say before anything else is labeled.
+"""Forecast the gain of a student from 150 labels, then measure it.
 
-A teacher that sees digits as 4 x 4 averages is to label 1,000 images for a student of 8 x 8 pixels.
-The forecast reads the teacher's 150 labels only; the measurement then uses the labels of 500 test
-images that it said something about. Needs the core install only:
+The teacher sees digits as 4 x 4 averages and labels 1,000 images for a student that sees 8 x 8 pixels. The
+forecast reads the 150 labels of the teacher and no other label. The measurement then reads the labels of
+500 test images. Needs the core install only:
 
     python examples/forecast_before_labels.py
 """
@@ -12,10 +12,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from w2s_probe import BackboneOptions, DataConfig, FeatureStore, W2SConfig, run
-from w2s_probe.pipeline.forecast import forecast
-from w2s_probe.report.numbers import estimate_text
-from w2s_probe.report.render.terminal import columns
+from w2s_probe import BackboneOptions, DataConfig, Estimate, FeatureStore, W2SConfig, forecast, run
 
 CONFIG = W2SConfig(n_labeled=150, n_unlabeled=1000, n_test=500, seeds=1, pseudolabels="hard")
 DATA = DataConfig(data="builtin:digits")
@@ -23,24 +20,29 @@ TEACHER, STUDENT = "classic:pixels-4x4", "classic:pixels-8x8"
 
 
 def main() -> None:
-    """Print expectation and measurement of the same split side by side."""
+    """Print the forecast and the measurement of the same split."""
     with tempfile.TemporaryDirectory() as folder:
         store, options = FeatureStore(Path(folder)), BackboneOptions()
-        expected = forecast(DATA, CONFIG, teachers=[TEACHER], students=[STUDENT], store=store, options=options)
-        measured = run(DATA, CONFIG, teacher=TEACHER, student=STUDENT, store=store, options=options)
-    said, seen = expected.result.best, measured.result
-    student = seen.students["vanilla"]
-    rows = [
-        ("teacher", estimate_text(said.teacher), estimate_text(seen.systems["teacher"].scores["accuracy"])),
-        ("student", estimate_text(said.student), estimate_text(student.scores["accuracy"])),
-        ("baseline", estimate_text(said.baseline), estimate_text(seen.systems["baseline"].scores["accuracy"])),
-        ("ceiling", estimate_text(said.ceiling), estimate_text(seen.systems["ceiling"].scores["accuracy"])),
-    ]
-    print(columns(("accuracy", "forecast", "measured"), rows))
-    low, high = said.gain.low_observed, said.gain.high_observed
-    print(f"\nForecast: a gain between {low:+.3f} and {high:+.3f} on {said.n_test} rows.")
+        predicted = forecast(DATA, CONFIG, teachers=[TEACHER], students=[STUDENT], store=store, options=options)
+        measured = run(DATA, CONFIG, teacher=TEACHER, student=STUDENT, store=store, options=options).result
+    best, student = predicted.result.best, measured.students["vanilla"]
+    print("accuracy  forecast              measured")
+    for name, accuracy in {
+        "teacher": measured.systems["teacher"].scores["accuracy"],
+        "student": student.scores["accuracy"],
+        "baseline": measured.systems["baseline"].scores["accuracy"],
+        "ceiling": measured.systems["ceiling"].scores["accuracy"],
+    }.items():
+        print(f"{name:8}  {interval(getattr(best, name))}  {interval(accuracy)}")
+    low, high = best.gain.low_observed, best.gain.high_observed
+    print(f"\nForecast: a gain between {low:+.3f} and {high:+.3f} on {best.n_test} test rows.")
     print(f"Measured: {student.gain.value:+.3f}.")
-    print(f"Advice before any further label: {said.verdict.recommend}; after: {seen.verdict.recommend}.")
+    print(f"Recommendation of the forecast: {best.verdict.recommend}; of the run: {measured.verdict.recommend}.")
+
+
+def interval(estimate: Estimate) -> str:
+    """Return an estimate with its interval."""
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""Weak-to-strong on arrays you already have: no files, no cache, no command line.
+"""Weak-to-strong on arrays in memory: no files, no cache, no command line.
 
-python examples/own_arrays.py
+The teacher sees ten measurements of each tumor, the student all thirty. Needs the core install only:
+
+    python examples/own_arrays.py
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from w2s_probe import EmbeddingSpec, FeatureSet, W2SConfig, draw_splits, read_la
 
 
 def main() -> None:
-    """Let a head on the ten mean measurements teach one on all thirty."""
+    """Print the verdict."""
     X, y = load_breast_cancer(return_X_y=True)
     ids = np.arange(len(X)).astype(np.str_)
     weak = EmbeddingSpec(backbone="mean measurements", revision="1")

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from docs.__main__ import HERE, generated
+from docs.demo_output import block_of, shortened, whole, with_output
 from docs.figure import FIGURE
 from docs.reference import verbs
 from docs.schemas import OUTPUTS
@@ -50,3 +51,40 @@ def test_the_figure_shows_the_numbers_of_the_readme_in_the_colors_of_the_report(
         assert row is not None
         assert f"{system} {row[1]}" in drawn
     assert files(report).joinpath("templates/figures.css").read_text(encoding="utf-8") in drawn
+
+
+PRINTED = """\
+packaged:weak: encoded 0 rows, 10 from the cache, 2 dimensions
+data: packaged:weak -> packaged:strong
+
+gain       +0.050
+PGR        0.418
+OPR        0.881
+agreement  0.721
+agreement  0.824
+
+  n    N  teacher
+─────────────────
+ 50  100    0.583
+
+Weak-to-strong helps.
+wrote out/demo/result.json
+"""
+SHORT = """\
+data: packaged:weak -> packaged:strong
+
+gain       +0.050
+PGR        0.418
+…
+
+Weak-to-strong helps.
+"""
+
+
+def test_readme_shows_the_output_without_progress_and_with_an_ellipsis_for_the_lines_left_out() -> None:
+    page = "before\n<!-- demo output: a comment -->\n```\nold\n```\nafter\n"
+    shown = with_output(page, shortened(PRINTED))
+    assert block_of(shown) == SHORT
+    assert shown.startswith("before\n")
+    assert shown.endswith("```\nafter\n")
+    assert block_of(with_output(page, whole(PRINTED))).splitlines() == PRINTED.splitlines()[1:-1]

@@ -24,18 +24,18 @@ from scipy.stats import binomtest, norm, spearmanr
 from tests.fidelity.data import open_cells
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore, default_cache
-from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels, read_labels
 from w2s_probe.core.splits import Split
 from w2s_probe.diagnostics.representation_gap import representation_gap
-from w2s_probe.experiments.forecast.held_out import Reading, read_pipeline
+from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import fit_seed
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.linalg.teacher_student import HeldOut
-from w2s_probe.pipeline.data import split_rows
-from w2s_probe.pipeline.embed import fetch_features
+from w2s_probe.pipeline.data import open_sources, split_rows
+from w2s_probe.pipeline.embed import fetch
 
 Float = NDArray[np.float64]
 Cell = tuple[str, str, str, int]
@@ -67,13 +67,13 @@ def trials(cells: dict[str, Any], part: str, store: FeatureStore) -> Iterator[di
         labels = read_labels(table.label or [], name="label", task="classification")
         pairs = pairs_of(group)
         names = sorted({name for pair in pairs for name in pair})
-        sets, _ = fetch_features(table, names, store=store, options=BackboneOptions())
-        features = dict(zip(names, sets, strict=True))
+        rows = open_sources(DataConfig(data=group["data"]), table, names, store, BackboneOptions())
+        features, _ = fetch(rows, store)
         sizes = {"n_unlabeled": group["n_unlabeled"], "n_test": group["n_test"], "seeds": cells["seeds"]}
         for n in group.get("n_labeled", cells["n_labeled"]):
             config = W2SConfig(n_labeled=n, **sizes)
             for teacher, student in pairs:
-                for split in split_rows(table, labels, config, sets):
+                for split in split_rows(rows.labeled(labels), config):
                     pair = features[teacher], features[student]
                     yield one_trial(pair, labels, split, config, cell=(group["data"], teacher, student, n))
         print(f"  {group['data']} done", file=sys.stderr)
@@ -95,7 +95,7 @@ def one_trial(
     blind = replace(labels, values=np.where(np.isin(np.arange(len(labels)), L), labels.values, 0))
     X_t, X_s = (np.asarray(found.X[L], dtype=np.float64) for found in pair)
     pool = moments_of({"teacher": weak.X[U], "student": strong.X[U]})
-    reading = read_pipeline(
+    scores = pipeline_scores(
         X_t,
         X_s,
         blind.targets(L),
@@ -108,16 +108,16 @@ def one_trial(
         repeats=10,
     )
     gap = representation_gap(
-        pool, teacher_alpha=reading.alphas["teacher"] * len(U) / len(L), student_alpha=reading.alphas["student"]
+        pool, teacher_alpha=scores.alphas["teacher"] * len(U) / len(L), student_alpha=scores.alphas["student"]
     ).value
     outcome = fit_seed(weak, strong, labels, split=split, config=config)
-    return {name: _trial(name, cell, reading, outcome, labels, split, pair, gap) for name in WEIGHTS}
+    return {name: _trial(name, cell, scores, outcome, labels, split, pair, gap) for name in WEIGHTS}
 
 
 def _trial(
     name: str,
     cell: Cell,
-    reading: Reading,
+    scores: PipelineScores,
     outcome: SeedOutcome,
     labels: Labels,
     split: Split,
@@ -126,20 +126,20 @@ def _trial(
 ) -> Trial:
     weights = WEIGHTS[name]
     m = len(split.test)
-    part = reading.evidence("accuracy", weights)
-    alone = _differences(reading.leave_one_out, reading.Y.argmax(axis=1), weights)
+    part = scores.expected("accuracy", weights)
+    alone = _differences(scores.leave_one_out, scores.Y.argmax(axis=1), weights)
     error = float(alone.std() / np.sqrt(len(alone)))
     reach = norm.ppf(0.5 + LEVEL / 2) * np.sqrt(error**2 + alone.var() / m)
     heads = {**outcome.heads, "student": outcome.students["vanilla"].head}
-    scores = {"teacher": pair[0], "student": pair[1], "baseline": pair[1]}
-    on_test = [outcome.test_scores[{"student": "vanilla"}.get(system, system)] for system in scores]
-    on_pool = [heads[system].scores(found.X[split.unlabeled]) for system, found in scores.items()]
+    features = {"teacher": pair[0], "student": pair[1], "baseline": pair[1]}
+    on_test = [outcome.test_scores[{"student": "vanilla"}.get(system, system)] for system in features]
+    on_pool = [heads[system].scores(found.X[split.unlabeled]) for system, found in features.items()]
     return Trial(
         cell=cell,
         seed=split.seed,
         measured=float(_differences(_as_held(on_test), labels.values[split.test], weights).mean()),
         forecast=part.value,
-        error=part.reach(LEVEL) * part.error,
+        error=part.quantile(LEVEL) * part.error,
         observed=part.observed(LEVEL, m),
         plain=float(alone.mean()),
         plain_error=norm.ppf(0.5 + LEVEL / 2) * error,

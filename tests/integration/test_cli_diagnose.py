@@ -88,8 +88,8 @@ def test_out_holds_the_json_and_tidy_rows(cli: Cli, table: Path, tmp_path: Path)
     ("extra", "said"),
     [
         (("--label", "lable"), "got 'lable', not one of y, source"),
-        (("--energy", "2"), "energy must lie above 0"),
-        (("--mutual-neighbors", "50"), "at most neighbors: got 50 and 20"),
+        (("--energy", "2"), "--energy must be a share above 0"),
+        (("--mutual-neighbors", "50"), "at most --neighbors, 20: got 50"),
         (("--out", "table.csv"), "must be a folder to write to"),
     ],
 )

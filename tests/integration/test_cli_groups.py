@@ -136,9 +136,9 @@ def test_a_group_without_test_rows_is_said(cli: Cli, colored: Path) -> None:
 
 
 MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
-    "no group": (("run", "table.csv", *PAIR, "--eta-labeled", ".1"), "Name their column"),
+    "no group": (("run", "table.csv", *PAIR, "--eta-labeled", ".1"), "Add --group COLUMN"),
     "no such column": ((*RUN, "--group", "colour"), "Did you mean color"),
-    "no fraction": ((*RUN, "--eta-labeled", "5"), "must lie between 0 and 1: got 5.0"),
+    "no fraction": ((*RUN, "--eta-labeled", "5"), "--eta-labeled must be a share between 0 and 1: got 5.0"),
     "more than there is": (
         (*RUN, "--eta-test", ".5", "--balance-classes", "--n-test", "1800", "-n", "20", "-N", "20"),
         "or change the shares",
@@ -147,8 +147,8 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "unknown value": ((*RUN, "--cue", "0=green,1=red"), "the values of 'color' are blue, red"),
     "half a cue": ((*RUN, "--cue", "0"), "--cue must be LABEL=VALUE"),
     "two values of one label": ((*RUN, "--cue", "0=red,0=blue"), "each label once"),
-    "fractions of a user's own split": ((*RUN, "--split-file", "s.csv", "--eta-test", ".5"), "Drop one or the other"),
-    "fractions of numbers": ((*RUN, "--task", "regression", "--eta-test", ".5"), "speak of classes"),
+    "fractions of a user's own split": ((*RUN, "--split-file", "s.csv", "--eta-test", ".5"), "Remove --split-file"),
+    "fractions of numbers": ((*RUN, "--task", "regression", "--eta-test", ".5"), "must be left out for regression"),
     "an oracle without groups": (("run", "table.csv", *PAIR, "--strategy", "oracle_dfr"), "--group"),
     "suspects of numbers": ((*RUN, "--task", "regression", "--suspects"), "need classes"),
     "odd fraction in a sweep": (("sweep", *RUN[1:], "--eta-labeled", "a,b"), "--eta-labeled must be numbers"),
@@ -174,7 +174,7 @@ def test_no_cue_and_missing_values_are_one_line(cli: Cli, table: Path) -> None:
     even.write_csv(table)
     done = cli(*RUN, "--eta-test", ".5")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-    assert "every value is as frequent under every label" in done.stderr
+    assert "every value is as frequent under one label" in done.stderr
     even.with_columns(color=pl.when(pl.int_range(pl.len()) == 7).then(None).otherwise("color")).write_csv(table)
     done = cli(*RUN)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)

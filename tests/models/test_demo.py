@@ -1,4 +1,4 @@
-"""The demo on real data: its numbers, its files, and what the README shows of it."""
+"""The demo on real data: its numbers, its files, and the pages that show its output."""
 
 from __future__ import annotations
 
@@ -72,15 +72,16 @@ def test_its_json_is_what_its_schema_says(demo: tuple[Path, str, str]) -> None:
     Draft202012Validator(schema_of("demo")).validate(json.loads(w2s_probe(folder, "demo", "--json")))
 
 
-def test_the_readme_shows_what_the_demo_prints(demo: tuple[Path, str, str]) -> None:
+def test_readme_and_docs_show_what_the_demo_prints(demo: tuple[Path, str, str]) -> None:
+    from docs.demo_output import PAGES, block_of  # absent where the wheel is tested alone
+
     _, _, second = demo
-    marker = README.index("<!-- demo output")
-    shown = re.search(r"```\n(.*?)```", README[marker:], flags=re.DOTALL)
-    assert shown is not None
-    words = [NUMBER.sub("#", text) for text in (shown[1], second)]
-    assert words[0] == words[1]
-    for ours, theirs in zip(NUMBER.findall(shown[1]), NUMBER.findall(second), strict=True):
-        assert float(ours) == pytest.approx(float(theirs), abs=0.01)  # another machine may round another way
+    for path, version in PAGES.items():
+        shown, printed = block_of(path.read_text(encoding="utf-8")), version(second)
+        assert len(shown.splitlines()) > 15
+        assert NUMBER.sub("#", shown) == NUMBER.sub("#", printed), f"{path.name} shows other lines. Run: make docs"
+        for ours, theirs in zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True):
+            assert float(ours) == pytest.approx(float(theirs), abs=0.01)  # another machine may round another way
 
 
 def test_the_readme_shows_what_the_demo_draws(demo: tuple[Path, str, str]) -> None:

@@ -14,10 +14,9 @@ from w2s_probe.core.config import DataConfig, Head, W2SConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels, read_labels
 from w2s_probe.core.splits import Split
-from w2s_probe.datasets import open_data
 from w2s_probe.experiments.suspects import find_suspects, judge_suspects, name_clusters, over_seeds
+from w2s_probe.pipeline.data import open_rows
 from w2s_probe.pipeline.embed import fetch
-from w2s_probe.pipeline.sources import open_source
 from w2s_probe.results.suspects import Suspects, SuspectsOverSeeds
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
@@ -42,17 +41,17 @@ class Mails:
 @pytest.fixture(scope="module")
 def mails(tmp_path_factory: pytest.TempPathFactory) -> Mails:
     store = FeatureStore(tmp_path_factory.mktemp("cache"))
-    table = open_data(DataConfig(data="builtin:spam", group="html"))
-    sources = [open_source(table, name, BackboneOptions(), store) for name in PAIR]
-    (teacher, student), _ = fetch(table, sources, store, None)
+    opened = open_rows(DataConfig(data="builtin:spam", group="html"), PAIR, store, BackboneOptions())
+    table = opened.table
+    features, _ = fetch(opened, store)
     assert table.items is not None
     rows = np.sort(np.unique(np.asarray(table.items), return_index=True)[1])
     labels = read_labels([(table.label or [])[row] for row in rows], name="label", task="classification")
     html = np.array([(table.group or [])[row] for row in rows]) == "yes"
     spam = np.array(labels.names(np.arange(len(rows)))) == "spam"
     return Mails(
-        teacher=teacher.take(rows),
-        student=student.take(rows),
+        teacher=features[PAIR[0]].take(rows),
+        student=features[PAIR[1]].take(rows),
         labels=labels,
         conflicting=html != spam,
         texts=[str(table.items[row]) for row in rows],

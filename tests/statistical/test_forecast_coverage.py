@@ -3,7 +3,7 @@
 Each experiment draws labels, a pool and new rows from a Gaussian population with known truth, forecasts
 from labels and pool, and compares with the same heads on 10,000 new rows (the expectation for these very
 labels) and on 500 of them (a test). The factor is the error's spread over the influences' root mean
-square, what `metrics.evidence.SMALL` stands for.
+square, what `experiments.forecast.evidence.SMALL` stands for.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.config import W2SConfig
-from w2s_probe.experiments.forecast.held_out import Reading, read_pipeline
+from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.metrics import classification_rows, regression_rows
 
@@ -73,8 +73,8 @@ def experiment(n: int, N: int, classes: int, number: int) -> dict[str, Outcome]:
     config = W2SConfig(task="classification" if classes > 1 else "regression")
     pool = moments_of({"teacher": T[U], "student": S[U]})
 
-    def read(rows: slice, pool_rows: Index | None = None) -> Reading:
-        return read_pipeline(
+    def read(rows: slice, pool_rows: Index | None = None) -> PipelineScores:
+        return pipeline_scores(
             T[L],
             S[L],
             Y[L],
@@ -92,7 +92,7 @@ def experiment(n: int, N: int, classes: int, number: int) -> dict[str, Outcome]:
     score = "accuracy" if classes > 1 else "r2"
     out = {}
     for name, weights in WEIGHTS.items():
-        part = forecast.evidence(score, weights)
+        part = forecast.expected(score, weights)
         expected, shown = (
             float(sum(w * score_of(F[N:][:rows], Y[new][:rows]) for w, F in zip(weights, heads.pool, strict=True)))
             for rows in (NEW, TEST)

@@ -1,4 +1,4 @@
-"""``w2s-probe backbones``: what is available, and how to get the rest."""
+"""``w2s-probe backbones``: available backbones, and how to install the others."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def backbones(*, as_json: bool) -> None:
     if as_json:
         click.echo(to_json(Catalog(backbones=tuple(listings))))
         return
-    for one in listings:
-        say(f"{one.name}  ({one.takes}; {one.license})\n    {one.what}")
-        say(f"    {'installed' if one.installed else one.install}")
+    for backbone in listings:
+        say(f"{backbone.name}  ({backbone.takes}; {backbone.license})\n    {backbone.what}")
+        say(f"    {'installed' if backbone.installed else backbone.install}")
     say("cached:NAME\n    features of the cache, by the name of `cache import` or by the beginning of a fingerprint")
     say("features:FILE\n    features computed elsewhere: .npy, .npz, .safetensors, .parquet")

@@ -25,8 +25,8 @@ def cache() -> None:
 @cache.command()
 @cache_option
 @json_option
-def ls(*, cache_root: str | None, as_json: bool) -> None:
-    """List what is cached: one line for each backbone.
+def ls(*, cache: str | None, as_json: bool) -> None:
+    """List the cached features, one line for each backbone.
 
     \b
     Example:
@@ -37,12 +37,12 @@ def ls(*, cache_root: str | None, as_json: bool) -> None:
     from w2s_probe.cli.runtime import open_store
     from w2s_probe.report.render.terminal import columns
 
-    store = open_store(cache_root)
+    store = open_store(cache)
     contents = store.contents()
-    named = {fingerprint: name for name, fingerprint in fingerprints_by_name(store.root).items()}
+    names = {fingerprint: name for name, fingerprint in fingerprints_by_name(store.root).items()}
     if as_json:
-        listed = (Listed(contents=entry, name=named.get(entry.fingerprint)) for entry in contents)
-        click.echo(to_json(CacheListing(features=tuple(listed))))
+        entries = (Listed(contents=entry, name=names.get(entry.fingerprint)) for entry in contents)
+        click.echo(to_json(CacheListing(features=tuple(entries))))
         return
     if not contents:
         click.echo(f"nothing is cached in {store.root}")
@@ -50,7 +50,7 @@ def ls(*, cache_root: str | None, as_json: bool) -> None:
     rows = [
         (
             entry.fingerprint[:12],
-            named.get(entry.fingerprint, ""),
+            names.get(entry.fingerprint, ""),
             entry.spec.backbone,
             entry.spec.pooling,
             entry.spec.dtype,
@@ -69,10 +69,11 @@ def ls(*, cache_root: str | None, as_json: bool) -> None:
 @click.argument("fingerprint")
 @cache_option
 @json_option
-def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
-    """Show everything that decided the numbers of one backbone's features.
+def info(*, fingerprint: str, cache: str | None, as_json: bool) -> None:
+    """Show the embedding spec of cached features.
 
-    FINGERPRINT is the first column of `cache ls`, or its beginning, or the name of an import.
+    The spec holds everything that decided the numbers. FINGERPRINT is the first column of `cache ls`, or its
+    beginning, or the name of an import.
 
     \b
     Example:
@@ -81,23 +82,24 @@ def info(*, fingerprint: str, cache_root: str | None, as_json: bool) -> None:
     from w2s_probe.cli.runtime import open_store
     from w2s_probe.pipeline.exchange import resolve
 
-    found = resolve(open_store(cache_root), fingerprint)
+    contents = resolve(open_store(cache), fingerprint)
     if as_json:
-        click.echo(to_json(found))
+        click.echo(to_json(contents))
         return
-    entry = plain(found)
+    entry = plain(contents)
     for key, value in {**entry.pop("spec"), **entry}.items():
-        if value != "":  # what a model's own files decide is in its revision
+        if value != "":  # empty: the model's own files decide it, and the revision covers them
             click.echo(f"{key:14} {value}")
 
 
 @cache.command()
 @cache_option
 @json_option
-def verify(*, cache_root: str | None, as_json: bool) -> None:
-    """Check every byte of the cache; exit code 1 if something is damaged.
+def verify(*, cache: str | None, as_json: bool) -> None:
+    """Check every byte of the cache.
 
-    Damaged shards are never served: embedding the data again replaces them.
+    The exit code is 1 if a shard is damaged. Damaged shards are never read: embed the data again to replace
+    them.
 
     \b
     Example:
@@ -106,7 +108,7 @@ def verify(*, cache_root: str | None, as_json: bool) -> None:
     from w2s_probe.cli.outputs import Verified
     from w2s_probe.cli.runtime import open_store
 
-    intact, problems = open_store(cache_root).verify()
+    intact, problems = open_store(cache).verify()
     if as_json:
         click.echo(to_json(Verified(intact=intact, damaged=len(problems))))
     else:

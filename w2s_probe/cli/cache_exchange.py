@@ -16,30 +16,27 @@ if TYPE_CHECKING:
 
 @click.command(name="import")
 @click.argument("file")
-@click.option("--name", required=True, help="What cached:NAME will call them: letters, digits, . _ -")
+@click.option("--name", required=True, help="NAME of the backbone cached:NAME: letters, digits, . _ -")
 @matched_options
 @dtype_option
-@click.option("--replace", is_flag=True, help="Let a NAME that is taken mean these features instead.")
+@click.option("--replace", is_flag=True, help="Give NAME to these features even if others have it.")
 @cache_option
 @json_option
 def import_(
     *,
     file: str,
     name: str,
-    data: str | None,
-    text: str | None,
-    image: str | None,
-    id: str | None,  # noqa: A002
+    data: DataConfig | None,
     dtype: str | None,
     replace: bool,
-    cache_root: str | None,
+    cache: str | None,
     as_json: bool,
 ) -> None:
-    """Bring features made elsewhere into the cache, as the backbone cached:NAME.
+    """Import features as the backbone cached:NAME.
 
-    FILE is .npy, .npz, .safetensors or .parquet, as features:FILE takes it. With --data its rows
-    belong to the items of DATA, in DATA's order or by ids, and serve every table of these items.
-    Without, they are found by the ids in FILE, or else by the order of the rows.
+    FILE is .npy, .npz, .safetensors or .parquet, as features:FILE takes it. With --data its rows belong to
+    the items of DATA, in DATA's order or by ids, and serve every table of these items. Without --data, rows
+    are matched by the ids in FILE, or by their order if FILE has no ids.
 
     \b
     Example:
@@ -51,8 +48,8 @@ def import_(
     done = exchange.import_features(
         Path(file),
         name=name,
-        store=open_store(cache_root),
-        data=_data(data, text=text, image=image, id=id),
+        store=open_store(cache),
+        data=data,
         dtype=dtype,
         replace=replace,
     )
@@ -75,19 +72,16 @@ def export_(
     *,
     name: str,
     file: str,
-    data: str | None,
-    text: str | None,
-    image: str | None,
-    id: str | None,  # noqa: A002
+    data: DataConfig | None,
     force: bool,
-    cache_root: str | None,
+    cache: str | None,
     as_json: bool,
 ) -> None:
-    """Write features of the cache to FILE, which features:FILE reads.
+    """Export cached features to FILE, for features:FILE.
 
-    NAME is that of an import, or the beginning of a fingerprint of `cache ls`. With --data: the
-    rows of DATA in its order, with its ids. Without: everything, in the order of the items'
-    SHA-256, which are its ids; imports by id keep their ids, imports by row their order.
+    NAME is the name of an import, or the beginning of a fingerprint of `cache ls`. With --data, FILE holds
+    the rows of DATA in its order, with its ids. Without --data, it holds all rows in the order of the items'
+    SHA-256, which are then the ids; imports by id keep their ids, imports by row their order.
 
     \b
     Example:
@@ -96,20 +90,8 @@ def export_(
     from w2s_probe.cli.runtime import open_store
     from w2s_probe.pipeline import exchange
 
-    done = exchange.export_features(
-        name, Path(file), store=open_store(cache_root), data=_data(data, text=text, image=image, id=id), force=force
-    )
+    done = exchange.export_features(name, Path(file), store=open_store(cache), data=data, force=force)
     if as_json:
         click.echo(to_json(done))
         return
     click.echo(f"wrote {done.rows:,} rows, {done.dim} dimensions to {file}")
-
-
-def _data(data: str | None, *, text: str | None, image: str | None, id: str | None) -> DataConfig | None:  # noqa: A002
-    from w2s_probe.core.config import DataConfig
-    from w2s_probe.core.errors import ConfigError
-
-    if data is None and (text or image or id):
-        msg = "--text, --image and --id name columns of a table: got no --data. Add --data DATA."
-        raise ConfigError(msg)
-    return None if data is None else DataConfig(data=data, text=text, image=image, id=id)

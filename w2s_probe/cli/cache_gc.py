@@ -19,11 +19,18 @@ WORDS = {
 
 @click.command()
 @click.option(
-    "--older-than", metavar="DAYS", type=click.FloatRange(min=0), help="Also what was neither written nor read since."
+    "--older-than",
+    metavar="DAYS",
+    type=click.FloatRange(min=0),
+    help="Also remove features that were not used for DAYS.",
 )
-@click.option("--keep", multiple=True, metavar="FINGERPRINT", help="Spare this one from --older-than; repeat.")
-@click.option("--remove", multiple=True, metavar="FINGERPRINT", help="All features of one entry, or NAME; repeat.")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and delete nothing.")
+@click.option(
+    "--keep", multiple=True, metavar="FINGERPRINT", help="Keep these features in spite of --older-than; repeat."
+)
+@click.option(
+    "--remove", multiple=True, metavar="FINGERPRINT", help="Remove all features of a fingerprint or NAME; repeat."
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @cache_option
 @json_option
 def gc(
@@ -32,13 +39,13 @@ def gc(
     keep: tuple[str, ...],
     remove: tuple[str, ...],
     dry_run: bool,
-    cache_root: str | None,
+    cache: str | None,
     as_json: bool,
 ) -> None:
-    """Remove what is of no use: abandoned temporary files, damaged shards, duplicates.
+    """Remove temporary files, damaged shards and duplicates.
 
-    Other processes may use the cache meanwhile. What has a name goes only with --remove: nothing
-    could compute it again.
+    Other processes may use the cache at the same time. Imports, which have a name, are removed only with
+    --remove, since no backbone can compute them again.
 
     \b
     Example:
@@ -49,11 +56,11 @@ def gc(
     from w2s_probe.cli.runtime import open_store
     from w2s_probe.pipeline.exchange import resolve
 
-    store = open_store(cache_root)
-    chosen, spared = ([resolve(store, name).spec.fingerprint() for name in names] for names in (remove, keep))
-    freed = clean(store.root, remove=chosen, keep=spared, older_than=older_than, dry_run=dry_run)
-    total = sum(one.bytes for one in freed)
-    counts: dict[str, int] = {reason: sum(one.reason == reason for one in freed) for reason in REASONS}
+    store = open_store(cache)
+    removed, spared = ([resolve(store, name).spec.fingerprint() for name in names] for names in (remove, keep))
+    files = clean(store.root, remove=removed, keep=spared, older_than=older_than, dry_run=dry_run)
+    total = sum(file.bytes for file in files)
+    counts: dict[str, int] = {reason: sum(file.reason == reason for file in files) for reason in REASONS}
     if as_json:
         click.echo(to_json(Cleaned(dry_run=dry_run, removed=counts, freed_bytes=total)))
         return

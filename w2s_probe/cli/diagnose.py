@@ -2,85 +2,74 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from w2s_probe.cli.options import (
-    config_option,
-    data_from,
-    data_options,
-    diagnose_config_from,
-    diagnose_options,
-    json_option,
-    runtime_options,
-)
+from w2s_probe.cli.options import config_option, diagnose_options, json_option, out_option, runtime_options
+from w2s_probe.cli.runtime import Runtime, present
+from w2s_probe.core.config import DataConfig, DiagnoseConfig
+
+if TYPE_CHECKING:
+    from w2s_probe.core.labels import Task
 
 
 @click.command()
-@data_options
 @diagnose_options
 @runtime_options
-@click.option("--pool", metavar="DATA", help="A second table of rows without labels; its labels are not read.")
-@click.option("--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md there.")
+@click.option("--pool", metavar="DATA", help="A second table whose rows are used too; its labels are not read.")
+@out_option
 @config_option
 @json_option
 def diagnose(
     *,
+    data: DataConfig,
+    config: DiagnoseConfig,
+    task: Task,
     teacher: str,
     student: str,
-    cache_root: str | None,
-    device: str,
-    threads: int | None,
-    batch_size: int,
-    quiet: bool,
+    runtime: Runtime,
     pool: str | None,
     out: str | None,
     as_json: bool,
-    **values: Any,
 ) -> None:
-    """Compare the feature spaces of teacher and student: dimensions, overlap, similarity.
-
-    DATA is a CSV, Parquet or NDJSON table, or builtin:NAME. Labels are not needed; where there
-    are some, they choose the strengths of ridge heads and add two measures. Every number comes
-    with what unrelated features would show.
+    """Compare the features of teacher and student.
 
     \b
     Example:
       w2s-probe diagnose builtin:vader-movie --teacher packaged:wordllama \\
           --student packaged:minilm-l6
+
+    Prints intrinsic dimensions, overlap and similarity, each beside the value that unrelated features
+    would give. DATA is a CSV, Parquet or NDJSON table, an image folder, or builtin:NAME. Labels are not
+    needed; if there are some, they choose the strengths of ridge heads and add two measures.
     """
     import faiss  # noqa: F401  # the limit on threads reaches only the libraries that are loaded
 
-    from w2s_probe.backbones import BackboneOptions
-    from w2s_probe.cli.runtime import fetched_line, limited_threads, open_store, progress_bars, say
-    from w2s_probe.pipeline import diagnose as diagnosing
+    from w2s_probe.pipeline.diagnose import diagnose as diagnose_table
     from w2s_probe.report import save_diagnosis
     from w2s_probe.report.diagnosis.text import diagnosis_text
     from w2s_probe.results.diagnosis import DiagnosisOutput
 
-    with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
-        done = diagnosing.diagnose(
-            data_from(values),
-            diagnose_config_from(values),
+    with runtime.working() as on_progress:
+        done = diagnose_table(
+            data,
+            config,
             teacher=teacher,
             student=student,
-            store=open_store(cache_root),
-            options=BackboneOptions(device=device, threads=threads, batch_size=batch_size),
-            task=values["task"],
+            store=runtime.store(),
+            options=runtime.options,
+            task=task,
             pool=pool,
             on_progress=on_progress,
         )
-    if out:
-        save_diagnosis(done.result, Path(out))
-    if as_json:
-        click.echo(done.result.to_json())
-        for note in done.result.notes:
-            say(f"note: {note}", err=True)
-        return
-    for fetched in done.fetched:
-        say(fetched_line(fetched))
-    say(diagnosis_text(DiagnosisOutput.from_dict(done.result.to_dict())))
-    if out:
-        say(f"wrote {out}/result.json, results.parquet, report.html and report.md")
+    result = done.result
+    present(
+        DiagnosisOutput.from_dict(result.to_dict()),
+        text=lambda: diagnosis_text(DiagnosisOutput.from_dict(result.to_dict())),
+        save=lambda folder: save_diagnosis(result, folder),
+        fetched=done.fetched,
+        notes=result.notes,
+        out=out,
+        as_json=as_json,
+    )

@@ -12,19 +12,21 @@ from w2s_probe.core.serialize import to_json
 
 
 @click.command()
-@click.option("--cache", "cache_root", metavar="DIR", help="Feature cache to check.")
+@click.option("--cache", metavar="DIR", help="Feature cache to check.")
 @json_option
-def doctor(*, cache_root: str | None, as_json: bool) -> None:
-    """Check Python, packages, linear algebra and the cache; exit code 1 if something is broken.
+def doctor(*, cache: str | None, as_json: bool) -> None:
+    """Check the installation.
 
     \b
     Example:
       w2s-probe doctor
+
+    Checks Python, packages, linear algebra and the cache; the exit code is 1 if something is broken.
     """
     from w2s_probe.cli.installation import check_installation
     from w2s_probe.cli.outputs import Installation
 
-    checks = check_installation(cache_root)
+    checks = check_installation(cache)
     if as_json:
         click.echo(to_json(Installation(checks=tuple(checks))))
     else:

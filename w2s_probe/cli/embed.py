@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 import click
 
-from w2s_probe.cli.options import config_option, data_from, data_options, json_option, runtime_options
+from w2s_probe.cli.options import config_option, data_options, json_option, runtime_options
+from w2s_probe.cli.runtime import Runtime, fetched_line, say
+from w2s_probe.core.config import DataConfig
 from w2s_probe.core.serialize import to_json
 
 
@@ -30,44 +30,36 @@ from w2s_probe.core.serialize import to_json
 @json_option
 def embed(
     *,
+    data: DataConfig,
     backbones: tuple[str, ...],
-    cache_root: str | None,
-    device: str,
-    threads: int | None,
-    batch_size: int,
-    dtype: Literal["float32", "float16"] | None,
-    quiet: bool,
-    as_json: bool,
     shard_rows: int | None,
-    **values: Any,
+    runtime: Runtime,
+    as_json: bool,
 ) -> None:
     """Compute features of DATA and keep them in the cache.
-
-    Interrupt it whenever you like: the next call goes on where this one stopped.
-
-    Built-in DATA is builtin:vader, builtin:vader-DOMAIN (movie, product, news or tweets; several
-    with + between), builtin:spam, builtin:digits and builtin:digits-tinted@STRENGTH.
 
     \b
     Example:
       w2s-probe embed table.csv --text text --backbone packaged:minilm-l6
-    """
-    from w2s_probe.backbones import BackboneOptions
-    from w2s_probe.cli.outputs import Embedded
-    from w2s_probe.cli.runtime import fetched_line, limited_threads, open_store, progress_bars, say
-    from w2s_probe.pipeline import embed as fetching
 
-    with limited_threads(threads), progress_bars(quiet=quiet) as on_progress:
-        fetched = fetching.embed(
-            data_from(values),
+    It can be interrupted at any moment: the next call goes on where this one stopped. Built-in DATA:
+    builtin:vader, builtin:vader-DOMAIN (movie, product, news or tweets; several with + between),
+    builtin:spam, builtin:digits and builtin:digits-tinted@STRENGTH.
+    """
+    from w2s_probe.cli.outputs import Embedded
+    from w2s_probe.pipeline.embed import embed as embed_table
+
+    with runtime.working() as on_progress:
+        fetched = embed_table(
+            data,
             backbones,
-            store=open_store(cache_root, shard_rows=shard_rows),
-            options=BackboneOptions(device=device, threads=threads, batch_size=batch_size, dtype=dtype),
+            store=runtime.store(shard_rows=shard_rows),
+            options=runtime.options,
             on_progress=on_progress,
             on_note=lambda note: say(f"note: {note}", err=True),
         )
     if as_json:
         click.echo(to_json(Embedded(backbones=tuple(fetched))))
         return
-    for one in fetched:
-        say(fetched_line(one))
+    for backbone in fetched:
+        say(fetched_line(backbone))

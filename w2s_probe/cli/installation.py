@@ -1,4 +1,4 @@
-"""What is installed, what is missing, and how to mend it."""
+"""Checks of the installation: what is there, what is missing, and what to do about it."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ LOW_SPACE = 1e9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at.
+    """Result of one check.
 
     Parameters
     ----------
     name : str
-        What it is.
+        What was checked.
     ok : bool
         Whether it can be used.
     found : str
-        What is there: a version, a place, free space.
+        Version, folder or free space.
     mend : str
-        What to do about it; empty if nothing.
+        What to do; empty if nothing is wrong.
     optional : bool
-        Whether one can do without it.
+        Whether w2s_probe works without it.
     """
 
     name: str
@@ -46,14 +46,14 @@ class Check:
     optional: bool = False
 
 
-def check_installation(cache_root: str | None = None) -> list[Check]:
-    """Return what was found of Python, packages, extras, linear algebra and the cache."""
+def check_installation(cache: str | None = None) -> list[Check]:
+    """Return the checks of Python, packages, extras, linear algebra and the cache."""
     return [
         Check(name="python", ok=sys.version_info >= (3, 11), found=sys.version.split()[0]),
         *(_package(name) for name in CORE),
         *(_extra(name, packages) for name, packages in EXTRAS.items()),
         _blas(),
-        _cache(Path(cache_root) if cache_root else default_cache()),
+        _cache(Path(cache) if cache else default_cache()),
     ]
 
 
@@ -81,11 +81,11 @@ def _blas() -> Check:
 
     np.linalg.eigvalsh(np.eye(2))
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    said = "; ".join(
+    libraries = "; ".join(
         f"{pool['internal_api']} {pool['version']} ({pool.get('architecture', '?')}), {pool['num_threads']} threads"
         for pool in pools
     )
-    return Check(name="linear algebra", ok=bool(pools), found=said or "no BLAS found")
+    return Check(name="linear algebra", ok=bool(pools), found=libraries or "no BLAS found")
 
 
 def _cache(root: Path) -> Check:

@@ -1,8 +1,9 @@
-"""The group of verbs, and what happens when something is wrong."""
+"""The group of verbs, and how errors are printed."""
 
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import click
@@ -27,7 +28,7 @@ LONGEST = 1000  # characters of a message
 
 
 class Verbs(click.Group):
-    """A group that leaves what to say about Ctrl-C to `main`; click would add a blank line."""
+    """A group that leaves the message on Ctrl-C to `main`; click would add a blank line."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the verb."""
@@ -37,7 +38,11 @@ class Verbs(click.Group):
             raise click.exceptions.Abort from error
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Verbs,
+    subcommand_metavar="VERB [ARGS]",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="w2s-probe")
 def cli() -> None:
     """Find out whether weak-to-strong training will work, before paying for it.
@@ -61,17 +66,33 @@ def main() -> None:
         click.echo("interrupted; what is cached stays valid", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        shown = io.StringIO()
-        error.show(file=shown)
-        say(shown.getvalue().rstrip("\n"), err=True)
+        usage = io.StringIO()
+        error.show(file=usage)
+        say(usage.getvalue().rstrip("\n"), err=True)
         sys.exit(error.exit_code)
     except W2SProbeError as error:
-        say("error: " + _one_line(str(error)), err=True)
+        say("error: " + _one_line(as_typed(str(error))), err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def as_typed(message: str) -> str:
+    """Return a message in which every setting in backticks is replaced by its flag."""
+    flags = flag_of_fields(cli)
+    return re.sub(r"`(\w+)`", lambda match: flags.get(match[1], match[0]), message)
+
+
+def flag_of_fields(command: click.Command) -> dict[str, str]:
+    """Return the flag of each setting of a command and its subcommands, in the form that the help shows first."""
+    flags = {
+        option.name: option.opts[0] for option in command.params if isinstance(option, click.Option) and option.name
+    }
+    for part in command.commands.values() if isinstance(command, click.Group) else ():
+        flags = {**flag_of_fields(part), **flags}
+    return flags
+
+
 def _one_line(text: str) -> str:
-    """Return a message in one line that ends, whatever a file put into it."""
-    shown = visible(" ".join(text.split()))
-    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+    """Return a message as one line of at most `LONGEST` characters."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

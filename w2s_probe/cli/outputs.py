@@ -1,4 +1,4 @@
-"""What the verbs around `run` print with ``--json``: one dataclass each, from which its schema is made."""
+"""What small verbs print with ``--json``, as dataclasses: the JSON Schemas are made from them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from w2s_probe.pipeline.embed import Fetched
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedded:
-    """What it took to embed the data.
+    """Result of ``embed``.
 
     Parameters
     ----------
     backbones : tuple of Fetched
-        In the order asked for.
+        One entry for each backbone, in the order of the flags.
     """
 
     backbones: tuple[Fetched, ...]
@@ -28,14 +28,14 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """What the feature cache holds of one backbone.
+    """Cached features of one backbone.
 
     Parameters
     ----------
     contents : Contents
         Spec, sizes and fingerprint.
     name : str or None
-        What ``cached:NAME`` calls it, if it was imported.
+        NAME of ``cached:NAME``, if the features were imported.
     """
 
     contents: Annotated[Contents, Mark.INLINE]
@@ -44,7 +44,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheListing:
-    """What the feature cache holds.
+    """Content of the feature cache.
 
     Parameters
     ----------
@@ -57,16 +57,16 @@ class CacheListing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaned:
-    """What `cache gc` removed, or would.
+    """Files that `cache gc` removed, or would remove.
 
     Parameters
     ----------
     dry_run : bool
-        Whether everything is still there.
+        Whether nothing was removed.
     removed : mapping of reason to int
         Files or shards.
     freed_bytes : int
-        Their size.
+        Size of these files.
     """
 
     dry_run: bool
@@ -76,7 +76,7 @@ class Cleaned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """How many shards of the feature cache are as they were written.
+    """Number of intact and of damaged shards.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """The backbones that can be named.
+    """All backbones.
 
     Parameters
     ----------
@@ -103,12 +103,12 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """What was found of Python, packages, linear algebra and the cache.
+    """Result of ``doctor``.
 
     Parameters
     ----------
     checks : tuple of Check
-        Everything that was looked at.
+        One entry for each check.
     """
 
     checks: tuple[Check, ...]

@@ -14,15 +14,16 @@ from w2s_probe.cli.options import json_option
 @click.option("--markdown", is_flag=True, help="Print the Markdown, and write nothing.")
 @json_option
 def report(*, folder: str, markdown: bool, as_json: bool) -> None:
-    """Rebuild report.html and report.md from the result.json in DIR, and print the tables.
-
-    The pages are those that --out DIR of `run`, `forecast`, `sweep`, `diagnose` or `theory` wrote, byte for byte,
-    if the same w2s_probe did. With --json nothing is written, and what that verb's --json printed is printed.
+    """Rebuild the report of a result.
 
     \b
     Example:
       w2s-probe report out/demo
       w2s-probe report out/demo --markdown | gh pr comment -F -
+
+    Reads the result.json that --out DIR of `run`, `forecast`, `sweep`, `diagnose` or `theory` wrote,
+    writes report.html and report.md again, byte for byte if the version of w2s_probe is the same, and
+    prints the tables. With --json nothing is written, and the verb's JSON is printed.
     """
     from w2s_probe.cli.runtime import say
     from w2s_probe.report import load_results, write_report

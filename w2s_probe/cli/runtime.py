@@ -1,43 +1,68 @@
-"""What verbs do around a library call: open the cache, limit threads, show progress."""
+"""Cache, threads and progress of a verb, and the output of its result."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+from w2s_probe.core.serialize import Printed
 from w2s_probe.core.text import shorten, visible
 
 if TYPE_CHECKING:
+    from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cache import FeatureStore
     from w2s_probe.core.types import Progress
     from w2s_probe.pipeline.embed import Fetched
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print lines to a person; what would steer the terminal is shown as an escape."""
+    """Print lines for a person; control characters are printed as escapes."""
     for line in text.split("\n"):
         click.echo(visible(line), err=err)
 
 
-def open_store(root: str | None, *, shard_rows: int | None = None) -> FeatureStore:
-    """Return the cache at `root`, or at its default place."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """Where features are kept, and how backbones and linear algebra run; nothing here changes a number."""
+
+    cache: str | None = None
+    device: str = "cpu"
+    threads: int | None = None
+    batch_size: int = 32
+    dtype: Literal["float32", "float16"] | None = None
+    quiet: bool = False
+
+    def store(self, *, shard_rows: int | None = None) -> FeatureStore:
+        """Return the feature cache."""
+        return open_store(self.cache, shard_rows=shard_rows)
+
+    @property
+    def options(self) -> BackboneOptions:
+        """What backbones are told."""
+        from w2s_probe.backbones import BackboneOptions
+
+        return BackboneOptions(device=self.device, threads=self.threads, batch_size=self.batch_size, dtype=self.dtype)
+
+    @contextmanager
+    def working(self) -> Iterator[Progress | None]:
+        """Limit the threads of BLAS, and yield a callback that shows progress."""
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=self.threads), progress_bars(quiet=self.quiet) as on_progress:
+            yield on_progress
+
+
+def open_store(cache: str | None, *, shard_rows: int | None = None) -> FeatureStore:
+    """Return the feature cache in a folder, or in the default folder."""
     from w2s_probe.cache import SHARD_ROWS, FeatureStore, default_cache
 
-    return FeatureStore(Path(root) if root else default_cache(), shard_rows=shard_rows or SHARD_ROWS)
-
-
-@contextmanager
-def limited_threads(threads: int | None) -> Iterator[None]:
-    """Limit the threads of BLAS for a block; None leaves them alone."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=threads):
-        yield
+    return FeatureStore(Path(cache) if cache else default_cache(), shard_rows=shard_rows or SHARD_ROWS)
 
 
 @contextmanager
@@ -69,8 +94,33 @@ def progress_bars(*, quiet: bool) -> Iterator[Progress | None]:
         yield show
 
 
+def present(
+    result: Printed,
+    *,
+    text: Callable[[], str],
+    save: Callable[[Path], None],
+    fetched: Sequence[Fetched] = (),
+    notes: Sequence[str] = (),
+    out: str | None,
+    as_json: bool,
+) -> None:
+    """Write the files of a result into `out`, and print one JSON object, or the text for a person."""
+    if out:
+        save(Path(out))
+    if as_json:
+        click.echo(result.to_json())
+        for note in notes:
+            say(f"note: {note}", err=True)
+        return
+    for features in fetched:
+        say(fetched_line(features))
+    say(text())
+    if out:
+        say(f"wrote {out}/result.json, results.parquet, report.html and report.md")
+
+
 def fetched_line(fetched: Fetched) -> str:
-    """Return one line on what it took to get a backbone's features."""
+    """Return one line: rows encoded, rows from the cache, dimensions, texts that were cut."""
     rate = f" at {fetched.encoded / fetched.seconds:,.0f} items/s" if fetched.encoded and fetched.seconds else ""
     cut = f"; {fetched.truncated:,} texts were longer than it reads and were cut" if fetched.truncated else ""
     return (

@@ -1,4 +1,4 @@
-"""``w2s-probe theory``: what published theories expect, and simulations beside them."""
+"""``w2s-probe theory``: expected errors by published theories, and simulated errors."""
 
 from __future__ import annotations
 
@@ -64,22 +64,22 @@ def variance(*, trials: int | None, seed: int, out: str | None, as_json: bool, *
     from w2s_probe.theory import IntrinsicDimension, errors_over_sizes, expected_errors, simulate_errors
     from w2s_probe.theory.variance.output import ErrorsAndRatios, Simulation, VarianceOutput
 
-    found = expected_errors(IntrinsicDimension(**{name: value for name, value in values.items() if value is not None}))
-    simulated = simulate_errors(found.config, trials=trials, rng=np.random.default_rng(seed)) if trials else None
+    errors = expected_errors(IntrinsicDimension(**{name: value for name, value in values.items() if value is not None}))
+    simulated = simulate_errors(errors.config, trials=trials, rng=np.random.default_rng(seed)) if trials else None
     output = VarianceOutput(
-        config=replace(found.config, student_residual=found.config.rho_student),
-        errors=ErrorsAndRatios(**found.total.to_dict()),
-        variance=found.variance,
-        bias=found.bias,
+        config=replace(errors.config, student_residual=errors.config.rho_student),
+        errors=ErrorsAndRatios(**errors.total.to_dict()),
+        variance=errors.variance,
+        bias=errors.bias,
         simulated=simulated,
         simulation=Simulation(trials=trials, seed=seed) if trials else None,
-        curve=errors_over_sizes(found.config, trials=trials, seed=seed) if out else None,
+        curve=errors_over_sizes(errors.config, trials=trials, seed=seed) if out else None,
     )
     if out:
         save_variance(output, Path(out))
     if as_json:
         click.echo(output.to_json())
-        for note in found.notes:
+        for note in errors.notes:
             say(f"note: {note}", err=True)
         return
     click.echo(variance_text(output))

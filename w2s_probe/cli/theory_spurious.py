@@ -1,4 +1,4 @@
-"""``w2s-probe theory spurious``: teacher and student where a group feature goes with the label's core."""
+"""``w2s-probe theory spurious``: excess risks of teacher and student under a spurious correlation."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from w2s_probe.cli.options import json_option
-from w2s_probe.core.types import Float
 
 if TYPE_CHECKING:
+    from w2s_probe.core.types import Float
     from w2s_probe.theory import SpuriousModel
 
 LAWS = ("gaussian", "mixture")

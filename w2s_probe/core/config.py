@@ -8,10 +8,13 @@ from dataclasses import asdict, dataclass, field, fields
 from itertools import product
 from typing import Any, Literal
 
-from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.errors import require_setting
 
 GroupBy = Literal["cell", "column"]
 Head = Literal["ridge", "softmax"]
+LossName = Literal["ce", "reverse_kl", "gce", "confidence"]  # of softmax heads: `w2s_probe.heads.losses`
+Rule = Literal["loo", "gcv", "cv"]  # how a strength is chosen
+Scale = Literal["none", "standard"]
 System = Literal["teacher", "student", "baseline", "ceiling"]
 
 
@@ -55,6 +58,38 @@ _BY_HEAD: dict[str, dict[str, Any]] = {
     "ridge": {"scale": "none", "student_alpha": "gcv", "alphas": 33},
     "softmax": {"scale": "standard", "student_alpha": "cv", "alphas": 13},
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitOptions:
+    """How one head is fitted.
+
+    Parameters
+    ----------
+    kind : {"ridge", "softmax"}
+        Linear head on the frozen features.
+    scale : {"none", "standard"}
+        Scaling of features, fitted on the head's own training rows.
+    points : int
+        Number of strengths tried.
+    alpha : float or None
+        A given strength; None chooses it by `rule`.
+    rule : {"loo", "gcv", "cv"}
+        Score that the chosen strength minimizes: exact leave-one-out or GCV (ridge), cross-validation (softmax).
+    loss : {"ce", "reverse_kl", "gce", "confidence"}
+        Loss of a softmax head.
+    exponent, confidence : float
+        Parameter of the loss ``gce``, and of the loss ``confidence``.
+    """
+
+    kind: Head = "ridge"
+    scale: Scale = "none"
+    points: int = 33
+    alpha: float | None = None
+    rule: Rule = "loo"
+    loss: LossName = "ce"
+    exponent: float = 0.2
+    confidence: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,45 +166,42 @@ class W2SConfig:
         for name, value in _BY_HEAD[self.head].items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
-        if self.head == "softmax" and self.task == "regression":
-            msg = "a softmax head needs classes: got --task regression. Use --head ridge."
-            raise ConfigError(msg)
-        if self.pseudolabels == "hard" and self.task == "regression":
-            msg = "hard pseudolabels need classes: got --task regression. Use --pseudolabels soft."
-            raise ConfigError(msg)
+        if self.task == "regression":
+            classes_only = {"head": ("softmax", "ridge"), "pseudolabels": ("hard", "soft")}
+            for name, (refused, instead) in classes_only.items():
+                right, expected = getattr(self, name) != refused, f"{instead} for regression, which has no classes"
+                require_setting(right, name, expected, refused, f"Use `{name}` {instead}.")
         self._check_strengths()
         self._check_groups()
         for name, least in {"n_labeled": 2, "n_unlabeled": 2, "n_test": 2, "seeds": 1, "seed": 0, "alphas": 1}.items():
             value = getattr(self, name)
-            if value is not None and value < least:
-                msg = f"{name} must be at least {least}: got {value}. Give a larger number."
-                raise ConfigError(msg)
-        if not 0 < self.level < 1:
-            msg = f"level must lie between 0 and 1: got {self.level}. Use 0.95 for 95 % intervals."
-            raise ConfigError(msg)
-        if not self.strategies or len(set(self.strategies)) != len(self.strategies):
-            msg = f"strategies must be distinct and at least one: got {list(self.strategies)}. Name each once."
-            raise ConfigError(msg)
+            require_setting(value is None or value >= least, name, f"at least {least}", value, "Give a larger number.")
+        require_setting(
+            0 < self.level < 1, "level", "a number between 0 and 1", self.level, "Use 0.95 for 95 % intervals."
+        )
+        names = self.strategies
+        distinct = bool(names) and len(set(names)) == len(names)
+        require_setting(distinct, "strategies", "distinct names, at least one", list(names), "Name each strategy once.")
 
     def _check_strengths(self) -> None:
-        rule = _BY_HEAD[self.head]["student_alpha"]
-        if isinstance(self.student_alpha, str) and self.student_alpha != rule:
-            msg = f"student_alpha must be {rule!r} or a number for {self.head} heads: got {self.student_alpha!r}."
-            raise ConfigError(msg)
+        rule, strength = _BY_HEAD[self.head]["student_alpha"], self.student_alpha
+        expected, advice = f"{rule} or a number for {self.head} heads", f"Use {rule}, or give a strength."
+        require_setting(not isinstance(strength, str) or strength == rule, "student_alpha", expected, strength, advice)
         for name in ("teacher_alpha", "student_alpha"):
             value = getattr(self, name)
-            if isinstance(value, float) and not 0 < value < math.inf:
-                msg = f"{name} must be finite and above 0: got {value}. Leave it out to have it chosen."
-                raise ConfigError(msg)
+            right = not isinstance(value, float) or 0 < value < math.inf
+            require_setting(right, name, "finite and above 0", value, "Leave it out to have it chosen.")
 
     def _check_groups(self) -> None:
         for part, eta in self.etas.items():
-            if eta is not None and not 0 <= eta <= 1:
-                msg = f"eta_{part} must lie between 0 and 1: got {eta}. It is a fraction of the rows of a class."
-                raise ConfigError(msg)
-        if self.composed and self.task == "regression":
-            msg = "eta and --balance-classes speak of classes: got --task regression. Drop them."
-            raise ConfigError(msg)
+            right = eta is None or 0 <= eta <= 1
+            require_setting(
+                right, f"eta_{part}", "a share between 0 and 1", eta, "It is a share of the rows of each class."
+            )
+        composed = {**{f"eta_{part}": eta for part, eta in self.etas.items()}, "balance_classes": self.balance_classes}
+        for name, value in composed.items():
+            right = self.task == "classification" or value is None or value is False
+            require_setting(right, name, "left out for regression, which has no classes", value, "Remove it.")
 
     @property
     def etas(self) -> dict[str, float | None]:
@@ -186,19 +218,23 @@ class W2SConfig:
         """Whether parts must have shares of their own, of classes or of conflicting rows."""
         return self.balance_classes or any(eta is not None for eta in self.etas.values())
 
-    def fit_options(self, system: System) -> dict[str, Any]:
-        """Return what the fit of a system's head is told: scaling, and its strength or how to choose it.
+    def fit_options(self, system: System) -> FitOptions:
+        """Return how the head of a system is fitted.
 
         Parameters
         ----------
         system : {"teacher", "student", "baseline", "ceiling"}
-            Whose head it is.
+            The system.
         """
-        given = self.teacher_alpha if system == "teacher" else self.student_alpha
-        common = {"scale": self.scale, "points": self.alphas}
-        if isinstance(given, float):
-            return {**common, "alpha": given}
-        return {**common, "rule": given} if system == "student" else common
+        strength = self.teacher_alpha if system == "teacher" else self.student_alpha
+        of_labels: Rule = "loo" if self.head == "ridge" else "cv"
+        return FitOptions(
+            kind=self.head,
+            scale=self.scale or "none",
+            points=self.alphas or 1,
+            alpha=strength if isinstance(strength, float) else None,
+            rule=strength if system == "student" and isinstance(strength, str) else of_labels,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""
@@ -231,19 +267,18 @@ class DiagnoseConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.energy <= 1:
-            msg = f"energy must lie above 0 and be at most 1: got {self.energy}. Use 0.99 for 99 %."
-            raise ConfigError(msg)
+        right = 0 < self.energy <= 1
+        require_setting(right, "energy", "a share above 0 and at most 1", self.energy, "Use 0.99 for 99 %.")
         for name, least in {"neighbors": 2, "mutual_neighbors": 1, "sample": 3, "seed": 0}.items():
-            if getattr(self, name) < least:
-                msg = f"{name} must be at least {least}: got {getattr(self, name)}. Give a larger number."
-                raise ConfigError(msg)
-        if self.mutual_neighbors > self.neighbors:
-            msg = (
-                f"mutual_neighbors must be at most neighbors: got {self.mutual_neighbors} and {self.neighbors}. "
-                "Lower one or raise the other."
-            )
-            raise ConfigError(msg)
+            value = getattr(self, name)
+            require_setting(value >= least, name, f"at least {least}", value, "Give a larger number.")
+        require_setting(
+            self.mutual_neighbors <= self.neighbors,
+            "mutual_neighbors",
+            f"at most `neighbors`, {self.neighbors}",
+            self.mutual_neighbors,
+            "Lower it, or raise `neighbors`.",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""
@@ -388,6 +423,5 @@ class SweepConfig:
 
 
 def _check_axis(name: str, values: Sequence[object]) -> None:
-    if not values or len(set(values)) != len(values):
-        msg = f"{name} must be distinct values, at least one: got {list(values)!s:.60}. Name each once."
-        raise ConfigError(msg)
+    distinct = bool(values) and len(set(values)) == len(values)
+    require_setting(distinct, name, "distinct values, at least one", list(values), "Name each value once.")

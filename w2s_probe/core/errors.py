@@ -1,4 +1,4 @@
-"""What can go wrong in a way the user can mend.
+"""Errors that the user can fix.
 
 Every message says what was expected, what came and what to do, in one line.
 """
@@ -29,7 +29,28 @@ class SplitError(W2SProbeError, ValueError):
 
 
 class ConfigError(W2SProbeError, ValueError):
-    """A setting that does not exist or has an impossible value."""
+    """A setting that does not exist or has an impossible value.
+
+    The message names settings in backticks; the command line replaces each by its flag.
+
+    Parameters
+    ----------
+    message : str
+        Expected, got, what to do.
+    field : str
+        The setting, as its config calls it.
+    """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def require_setting(right: bool, field: str, expected: str, got: object, advice: str) -> None:  # noqa: FBT001  # the claim
+    """Raise `ConfigError` unless `right`: what is expected of the setting, what came, what to do."""
+    if not right:
+        msg = f"`{field}` must be {expected}: got {got!s:.60}. {advice}"
+        raise ConfigError(msg, field=field)
 
 
 class BackboneError(W2SProbeError, RuntimeError):

@@ -1,39 +1,19 @@
-"""Why a teacher-student pair works or does not: dimensions, overlap and similarity of the two spaces."""
+"""Dimensions, overlap and similarity of the feature spaces of a teacher-student pair."""
 
-from w2s_probe.diagnostics.diagnosis import Diagnosis, PairDiagnosis, SpaceDiagnosis
-from w2s_probe.diagnostics.dimension import SpectralDimension, effective_rank, participation_ratio, ridge_df
+from w2s_probe.diagnostics.diagnosis import Diagnosis
+from w2s_probe.diagnostics.dimension import effective_rank, participation_ratio, ridge_df
 from w2s_probe.diagnostics.neighbor_dimension import mle_dimension, twonn_dimension
-from w2s_probe.diagnostics.neighbors import Neighbors, distinct_rows, nearest_neighbors
-from w2s_probe.diagnostics.overlap import (
-    CorrelationDimension,
-    correlation_dimension,
-    overlap_uncalibrated,
-    principal_angles,
-)
-from w2s_probe.diagnostics.overlap_density import OverlapDensity, change_point, confidence_margins
+from w2s_probe.diagnostics.neighbors import nearest_neighbors
+from w2s_probe.diagnostics.overlap import correlation_dimension, overlap_uncalibrated, principal_angles
 from w2s_probe.diagnostics.pair import diagnose
-from w2s_probe.diagnostics.paired import PairedMoments, paired_moments
-from w2s_probe.diagnostics.representation_gap import RepresentationGap
-from w2s_probe.diagnostics.similarity import LinearCKA, linear_cka, mutual_knn, procrustes
-from w2s_probe.diagnostics.teacher_error import TeacherErrorEnergy, teacher_error_energy
+from w2s_probe.diagnostics.paired import paired_moments
+from w2s_probe.diagnostics.similarity import linear_cka, mutual_knn, procrustes
+from w2s_probe.diagnostics.teacher_error import teacher_error_energy
 
 __all__ = [
-    "CorrelationDimension",
     "Diagnosis",
-    "LinearCKA",
-    "Neighbors",
-    "OverlapDensity",
-    "PairDiagnosis",
-    "PairedMoments",
-    "RepresentationGap",
-    "SpaceDiagnosis",
-    "SpectralDimension",
-    "TeacherErrorEnergy",
-    "change_point",
-    "confidence_margins",
     "correlation_dimension",
     "diagnose",
-    "distinct_rows",
     "effective_rank",
     "linear_cka",
     "mle_dimension",

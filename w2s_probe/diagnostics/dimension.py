@@ -1,4 +1,4 @@
-"""How many dimensions features fill, by the energy along their principal axes."""
+"""Dimensions of one feature space from the eigenvalues of its Gram: energy ranks, participation ratio, ridge df."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.whitening import energy_rank, principal_axes
 
 ENERGIES = (0.99, 0.95, 0.90)
-SHOWN = 64  # ranks of the cumulative energy
+MOST_RANKS = 64  # at which the cumulative energy is returned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpectralDimension:
-    """Dimensions of one space that follow from its eigenvalues.
+    """Dimensions of one space, computed from the eigenvalues of its Gram.
 
     Parameters
     ----------
     centered, uncentered : dict of int to int
-        Fewest principal axes that hold 99, 95 and 90 % of the energy, around the mean and around
-        zero; the weak-to-strong literature leaves features uncentered.
+        Smallest number of principal axes with 99, 95 and 90 % of the energy, around the mean and around
+        zero; the weak-to-strong literature uses uncentered features.
     participation_ratio, effective_rank : float
-        Of the centered eigenvalues.
+        Computed from the centered eigenvalues.
     rank : int
-        Number of positive centered eigenvalues, at most the columns, and the rows less 1.
+        Number of positive centered eigenvalues, at most the number of columns and of rows minus 1.
     cumulative_energy : dict of int to float
-        Share of the centered energy that the first 1, 2, … principal axes hold, at `SHOWN` ranks or fewer.
+        Share of the centered energy in the first 1, 2, … principal axes, at up to `MOST_RANKS` ranks.
     """
 
     centered: dict[int, int]
@@ -41,13 +41,7 @@ class SpectralDimension:
 
 
 def spectral_dimension(moments: Moments, name: str) -> SpectralDimension:
-    """Return the spectral dimensions of a block of columns.
-
-    Raises
-    ------
-    ShapeError
-        If all rows are equal.
-    """
+    """Return the spectral dimensions of a block of columns; `ShapeError` if all rows are equal."""
     s = principal_axes(moments, name).eigenvalues
     mean = moments.mean_of(name)
     about_zero = linalg.eigvalsh(moments.gram(name) + moments.n * np.outer(mean, mean), check_finite=False)[::-1]
@@ -65,10 +59,7 @@ def spectral_dimension(moments: Moments, name: str) -> SpectralDimension:
 def cumulative_energy(eigenvalues: Float) -> dict[int, float]:
     """Return the share of the first eigenvalues in the sum of all, at ranks that grow by about the same factor.
 
-    Parameters
-    ----------
-    eigenvalues : array of shape (r,)
-        Positive, descending.
+    The eigenvalues, shape (r,), are positive and descending.
 
     Examples
     --------
@@ -76,7 +67,7 @@ def cumulative_energy(eigenvalues: Float) -> dict[int, float]:
     >>> cumulative_energy(np.array([6.0, 3.0, 1.0]))
     {1: 0.6, 2: 0.9, 3: 1.0}
     """
-    ranks = np.unique(np.geomspace(1, len(eigenvalues), SHOWN).round().astype(int))
+    ranks = np.unique(np.geomspace(1, len(eigenvalues), MOST_RANKS).round().astype(int))
     sums = np.cumsum(eigenvalues)
     return {int(rank): float(sums[rank - 1] / sums[-1]) for rank in ranks}
 
@@ -120,8 +111,8 @@ def ridge_df(eigenvalues: Float, alpha: float) -> float:
     Parameters
     ----------
     eigenvalues : array of shape (r,)
-        Of the centered Gram of the rows that a head is fitted to; the intercept is not counted.
+        Eigenvalues of the centered Gram of the rows that a head is fitted to; the intercept is not counted.
     alpha : float
-        Strength, with scikit-learn's meaning.
+        Ridge strength, with scikit-learn's meaning.
     """
     return float((eigenvalues / (eigenvalues + alpha)).sum())

@@ -1,4 +1,4 @@
-"""The ridge heads that labeled rows choose, as far as a diagnosis needs them."""
+"""Ridge heads of a diagnosis: fitted to the labeled rows, strength chosen by leave-one-out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from w2s_probe.linalg.ridge import RidgePath, ridge_path
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LabeledRows:
-    """Positions of n labeled rows among all, and their one-hot rows or numbers, shape (n, K)."""
+    """Positions of the n labeled rows and their targets, one-hot rows or numbers of shape (n, K)."""
 
     rows: Rows
     targets: Float
@@ -32,28 +32,25 @@ class ChosenHead:
 
     @property
     def alpha(self) -> float:
-        """Return the strength on the labeled rows."""
+        """Strength of the head on the labeled rows."""
         return float(self.path.alphas[self.index])
 
     def unseen_scores(self, X: Features, rows: Rows) -> Float:
-        """Return the scores of some of all rows: leave-one-out for labeled ones, else the head's; shape (m, K)."""
+        """Return scores of the rows at these m positions, shape (m, K): leave-one-out scores for labeled rows."""
         W, b = self.path.coefficients(self.index)
         scores = X[rows] @ W + b
-        known, targets = self.labels.rows, self.labels.targets
+        labeled, targets = self.labels.rows, self.labels.targets
         place = np.full(len(X), -1)
-        place[known] = np.arange(len(known))
+        place[labeled] = np.arange(len(labeled))
         at = place[rows]
-        left_out = targets - loo_residuals(self.path, X[known], targets, index=self.index)
+        left_out = targets - loo_residuals(self.path, X[labeled], targets, index=self.index)
         return np.where(at[:, None] >= 0, left_out[at], scores)
 
 
 def labeled_rows(targets: ArrayLike, rows: Rows | None, m: int) -> LabeledRows:
-    """Return checked targets with their positions among m rows, by default all.
+    """Return checked targets with their positions among m rows, by default all rows.
 
-    Raises
-    ------
-    ShapeError
-        If there is not one target for each labeled row, or a position does not exist.
+    `ShapeError` if targets and positions differ in number, or a position does not exist.
     """
     Y = as_matrix(targets, "targets").astype(np.float64)
     positions = np.arange(m) if rows is None else np.asarray(rows, dtype=np.intp)
@@ -65,19 +62,9 @@ def labeled_rows(targets: ArrayLike, rows: Rows | None, m: int) -> LabeledRows:
 
 
 def choose_head(X: Features, labels: LabeledRows) -> ChosenHead:
-    """Return the ridge head that the labeled rows choose; ties go to the larger strength.
+    """Return the ridge head with the smallest leave-one-out error; in a tie, with the larger strength.
 
-    Parameters
-    ----------
-    X : array of shape (m, d)
-        Features of all rows.
-    labels : LabeledRows
-        Targets of some of them.
-
-    Raises
-    ------
-    ShapeError
-        If the features of the labeled rows are all equal.
+    X, shape (m, d), are the features of all rows. `ShapeError` if the labeled rows all have the same features.
     """
     path = ridge_path(X[labels.rows], labels.targets)
     score = loo_error(path, X[labels.rows], labels.targets)

@@ -1,8 +1,8 @@
-"""How many dimensions features fill locally, by the distances of nearest neighbors.
+"""Local dimension of one feature space from distances of nearest neighbors: TwoNN and maximum likelihood.
 
-Above about ten dimensions both estimates fall short, because 10,000 rows are far too few to sample
-such a neighborhood: 70 dimensions look like 33 to 42. The theory of weak-to-strong generalization
-counts spectral dimensions; these two say how curved or clustered the features are.
+Above about ten dimensions both estimates are too low, because 10,000 rows are far too few to sample
+such a neighborhood: 70 dimensions give estimates of 33 to 42. The theory of weak-to-strong generalization
+uses spectral dimensions; the local dimensions show how curved or clustered the features are.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ def twonn_dimension(neighbors: Neighbors, *, discard: float = 0.1) -> float:
 
     The slope through the origin of :math:`-\log(1 - F_i)` on :math:`\log\mu_{(i)}` over the
     smallest ratios [1]_. Convention: :math:`F_i = i/N` with i from 1, as in the paper and in
-    scikit-dimension 0.5; counting i from 0, as some do, gives less, above all on few rows.
+    scikit-dimension 0.5; other implementations count i from 0 and give smaller values, above all on few rows.
 
     Parameters
     ----------
     neighbors : Neighbors
-        Of N rows, with k of at least 2 and no distance of 0.
+        Neighbors of N rows, with k of at least 2 and no distance of 0.
     discard : float
-        Fraction of the largest ratios left out, in [0, 1).
+        Fraction of the largest ratios to drop, in [0, 1).
 
     Raises
     ------
     ShapeError
-        If fewer than two ratios are left, or none exceeds 1.
+        If fewer than two ratios remain, or no ratio exceeds 1.
 
     References
     ----------
     .. [1] Facco, d'Errico, Rodriguez and Laio (2017), Scientific Reports 7.
     """
     ratios = np.sort(neighbors.distances[:, 1] / neighbors.distances[:, 0])
-    kept = int(len(ratios) * (1 - discard))
-    x = np.log(ratios[:kept])
-    if kept < 2 or not x.any():
-        msg = f"TwoNN needs two rows whose neighbors differ in distance: got {kept} rows. Give more rows."
+    m = int(len(ratios) * (1 - discard))
+    x = np.log(ratios[:m])
+    if m < 2 or not x.any():
+        msg = f"TwoNN needs two rows whose neighbors differ in distance: got {m} rows. Give more rows."
         raise ShapeError(msg)
-    y = -np.log1p(-np.arange(1, kept + 1) / len(ratios))
+    y = -np.log1p(-np.arange(1, m + 1) / len(ratios))
     return float(x @ y / (x @ x))
 
 
@@ -57,12 +57,12 @@ def mle_dimension(neighbors: Neighbors) -> float:
     Parameters
     ----------
     neighbors : Neighbors
-        With k of at least 2 and no distance of 0.
+        Neighbors with k of at least 2 and no distance of 0.
 
     Raises
     ------
     ShapeError
-        If all neighbors of all rows are equally far.
+        If all neighbors of each row are at the same distance.
 
     References
     ----------

@@ -1,8 +1,8 @@
-"""The nearest neighbors of every row: one graph for all that needs neighbors.
+"""The k nearest neighbors of every row, and the rows without duplicates.
 
-faiss finds the candidates in float32 without ever holding n x n numbers; their distances are then
-computed again from differences, summed in float64. A blocked matrix product with partial sorting of
-our own took as long (2.0 s of one core for 10,000 x 768), so the shorter code stays.
+faiss finds candidates in float32 without an n x n matrix; their distances are then
+computed again from differences, summed in float64. A blocked matrix product with partial sorting
+took as long (2.0 s of one core for 10,000 x 768), so the shorter code stays.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def nearest_neighbors(X: Features, *, k: int) -> Neighbors:
     X : array of shape (n, d)
         Distinct rows; see `distinct_rows`.
     k : int
-        Neighbors of each row, less than n.
+        Number of neighbors of each row, less than n.
 
     Raises
     ------
     ShapeError
-        If there are not more than k rows.
+        If there are at most k rows.
     """
     import faiss
 
@@ -55,7 +55,7 @@ def nearest_neighbors(X: Features, *, k: int) -> Neighbors:
     if n <= k:
         msg = f"{k} neighbors need more than {k} distinct rows: got {n}. Give more rows."
         raise ShapeError(msg)
-    # faiss computes |x|^2 + |y|^2 - 2xy: a large mean or scale would eat its digits
+    # faiss computes |x|^2 + |y|^2 - 2xy: a large mean or scale would cost digits
     centered = X - X.mean(axis=0, dtype=np.float64)
     scaled = np.ascontiguousarray(centered / max(np.abs(centered).max(), np.finfo(np.float64).tiny), dtype=np.float32)
     index = faiss.IndexFlatL2(X.shape[1])
@@ -68,25 +68,19 @@ def nearest_neighbors(X: Features, *, k: int) -> Neighbors:
 
 
 def distinct_rows(*features: Features) -> Rows:
-    """Return the rows that equal no earlier row in any of these spaces.
-
-    Parameters
-    ----------
-    *features : array of shape (n, d)
-        Spaces that describe the same rows; a duplicate in one of them is dropped from all.
-    """
-    kept = np.ones(len(features[0]), dtype=bool)
+    """Return positions of the rows that equal no earlier row in any space; each space has shape (n, d)."""
+    distinct = np.ones(len(features[0]), dtype=bool)
     for X in features:
-        seen: set[bytes] = set()
+        earlier: set[bytes] = set()
         for i, row in enumerate(X):
             key = (row + 0.0).tobytes()  # -0 equals 0
-            kept[i] &= key not in seen
-            seen.add(key)
-    return np.flatnonzero(kept)
+            distinct[i] &= key not in earlier
+            earlier.add(key)
+    return np.flatnonzero(distinct)
 
 
 def _rescored(X: Features, rows: slice, candidates: Rows, k: int) -> tuple[Rows, Float]:
-    """Return the k nearest of the candidates, other than the row itself, by exact distances."""
+    """Return the k nearest candidates by exact distances, without the row itself."""
     difference = X[candidates] - X[rows, None]
     distances = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference, dtype=np.float64))
     distances[candidates == np.arange(rows.start, rows.stop)[:, None]] = np.inf

@@ -1,9 +1,9 @@
-r"""How much of the student's space is also the teacher's, on the same rows.
+r"""Overlap of teacher and student space on the same rows: correlation dimension and principal angles.
 
 With :math:`Q_t, Q_s` orthonormal bases of the centered, PCA-truncated features of m rows, the singular
 values of :math:`C = Q_t^\top Q_s` are the canonical correlations and the cosines of the principal
-angles; :math:`d_{st} = \lVert C \rVert_F^2` is the correlation dimension of Dong et al. [1]_, section 6
-of whose theory says that only these dimensions hand the teacher's variance on.
+angles; :math:`d_{st} = \lVert C \rVert_F^2` is the correlation dimension of Dong et al. [1]_. By section 6 of their
+theory the student inherits the teacher's variance only in these dimensions.
 
 References
 ----------
@@ -26,7 +26,7 @@ from w2s_probe.linalg.whitening import PrincipalAxes, inverse_root
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrelationDimension:
-    r"""The correlation dimension, what unrelated features would show, and what is left.
+    r"""The correlation dimension, its chance level, and two estimates corrected for chance.
 
     Parameters
     ----------
@@ -35,14 +35,14 @@ class CorrelationDimension:
     chance : float
         Its expectation for unrelated features, :math:`d_s d_t / (m - 1)`.
     corrected : float
-        The x for which ``value`` is what x shared and otherwise unrelated dimensions show,
-        :math:`x + (d_s - x)(d_t - x) / (m - 1 - x)`. Unbiased for unrelated and for nested spaces.
+        The x with ``value`` = :math:`x + (d_s - x)(d_t - x) / (m - 1 - x)`, the expectation for spaces that share x
+        dimensions and are unrelated otherwise. Unbiased for unrelated and for nested spaces.
     cross_fitted : float
-        Inner product of the whitened cross-covariances of two halves of the rows, whose errors are
-        independent; needs no formula for them, but shrinks where half the rows are few. NaN
-        where they are not more than the dimensions.
+        Inner product of the whitened cross-covariances of two halves of the rows, which have independent errors.
+        It needs no formula for chance, but is too small where half the rows are few. NaN where half the
+        rows are not more than the dimensions.
     d_teacher, d_student : int
-        Dimensions kept.
+        Principal axes of each space that are used.
     """
 
     value: float
@@ -59,26 +59,26 @@ def correlation_dimension(pair: PairedMoments, *, energy: float = 0.99) -> Corre
     Parameters
     ----------
     pair : PairedMoments
-        Of m rows.
+        Moments of m rows.
     energy : float
-        Fraction of each space's centered energy that its kept principal axes hold; 1 keeps all.
+        Fraction of each space's centered energy in the principal axes that are used; 1 uses all axes.
 
     Raises
     ------
     ShapeError
-        If a space is empty, or both together have as many dimensions as the centered rows.
+        If all rows of a space are equal, or both spaces together have at least m - 1 dimensions.
     """
     axes = _axes(pair, energy)
     d_teacher, d_student = (len(side.eigenvalues) for side in axes)
-    m, kept = pair.whole.n, d_teacher + d_student
-    if m - 1 <= kept:
-        msg = f"the correlation dimension needs more rows than dimensions of both spaces: got {m} for {kept}. Add rows."
+    m, rank = pair.whole.n, d_teacher + d_student
+    if m - 1 <= rank:
+        msg = f"the correlation dimension needs more rows than dimensions of both spaces: got {m} for {rank}. Add rows."
         raise ShapeError(msg)
     value = float((whitened_cross(pair, *axes) ** 2).sum())
     return CorrelationDimension(
         value=value,
         chance=d_student * d_teacher / (m - 1),
-        corrected=(value * (m - 1) - d_student * d_teacher) / (m - 1 + value - kept),
+        corrected=(value * (m - 1) - d_student * d_teacher) / (m - 1 + value - rank),
         cross_fitted=_cross_fitted(pair, *axes),
         d_teacher=d_teacher,
         d_student=d_student,
@@ -88,19 +88,19 @@ def correlation_dimension(pair: PairedMoments, *, energy: float = 0.99) -> Corre
 def principal_angles(pair: PairedMoments, *, energy: float = 0.99) -> Float:
     r"""Return the principal angles in radians, largest first, as `scipy.linalg.subspace_angles` does.
 
-    From moments :math:`\cos^2\theta` is exact to some 1e-14: an angle below 1e-6 is given as 0.
+    Computed from moments, :math:`\cos^2\theta` is exact to about 1e-14, so that angles below 1e-6 are returned as 0.
 
     Parameters
     ----------
     pair : PairedMoments
-        Of m rows.
+        Moments of m rows.
     energy : float
-        As for `correlation_dimension`.
+        Fraction of each space's centered energy in the principal axes that are used; 1 uses all axes.
 
     Raises
     ------
     ShapeError
-        If a space is empty.
+        If all rows of a space are equal.
     """
     cosines = linalg.svdvals(whitened_cross(pair, *_axes(pair, energy)), check_finite=False)
     angles = np.arccos(np.clip(cosines, 0.0, 1.0))[::-1]
@@ -129,9 +129,9 @@ def overlap_uncalibrated(pair: PairedMoments, *, rng: np.random.Generator, energ
     projection :math:`\Gamma`, chance :math:`d_s d_t / \max(D_s, D_t)` for D columns.
 
     .. warning::
-        It never looks at which rows belong together: shuffling the teacher's rows changes nothing,
-        and an exactly rotated copy of the same features scores no better than chance. It is here
-        to be compared with published values only; use `correlation_dimension`.
+        The estimate does not use which teacher row belongs to which student row: shuffling the teacher's rows
+        changes nothing, and a rotated copy of the same features scores no better than chance. Use it only to
+        compare with published values; otherwise use `correlation_dimension`.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def overlap_uncalibrated(pair: PairedMoments, *, rng: np.random.Generator, energ
     rng : numpy.random.Generator
         Draws the projection.
     energy : float
-        As for `correlation_dimension`.
+        Fraction of each space's centered energy in the principal axes that are used; 1 uses all axes.
     """
     teacher, student = _axes(pair, energy)
     (D_t, d_t), (D_s, d_s) = teacher.axes.shape, student.axes.shape
@@ -150,7 +150,7 @@ def overlap_uncalibrated(pair: PairedMoments, *, rng: np.random.Generator, energ
 
 
 def whitened_cross(pair: PairedMoments, teacher: PrincipalAxes, student: PrincipalAxes) -> Float:
-    """Return C of shape (d_t, d_s), inner products of orthonormal bases of both spaces."""
+    """Return C, shape (d_t, d_s): inner products of orthonormal bases of both spaces."""
     return teacher.whitening.T @ pair.whole.gram("teacher", "student") @ student.whitening
 
 

@@ -1,4 +1,4 @@
-"""The share of rows with both a pattern the teacher knows and one it does not (Shin et al. 2024)."""
+"""Overlap density: the share of rows with both easy and hard patterns (Shin et al. 2024)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from w2s_probe.core.types import Features, Float
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverlapDensity:
-    """Rows by what the teacher is sure of, and what the student sees in them.
+    """Fractions of overlap, hard and easy rows.
 
     Parameters
     ----------
     value : float
-        Overlap rows as a fraction of all.
+        Overlap rows as a fraction of all rows.
     chance : float
-        The same when as many rows are called hard at random.
+        Fraction of overlap rows if the same number of rows is labeled hard at random.
     hard, easy : float
-        The other rows as fractions of all.
+        Hard rows and easy rows as fractions of all rows.
     """
 
     value: float
@@ -33,29 +33,12 @@ class OverlapDensity:
 
 
 def overlap_density(confidence: Float, student: Features, *, rng: np.random.Generator) -> OverlapDensity:
-    """Return the density of overlap rows [1]_.
+    """Return the density of overlap rows (Shin, Cooper and Sala 2024, arXiv 2412.03881).
 
-    Rows below the change point of the teacher's confidence are hard. The others are compared with
-    the hard rows by their largest cosine in the student's space: those above its change point are
-    overlap, the rest easy. Both change points are of the sorted values.
-
-    Parameters
-    ----------
-    confidence : array of shape (m,)
-        The teacher's, in [0, 1]; see `confidence_margins`.
-    student : array of shape (m, d)
-        Student features, not centered.
-    rng : numpy.random.Generator
-        Draws the hard rows of the chance level.
-
-    Raises
-    ------
-    ShapeError
-        If all confidences, or all cosines, are equal.
-
-    References
-    ----------
-    .. [1] Shin, Cooper and Sala (2024), arXiv 2412.03881.
+    Rows whose teacher confidence, in [0, 1] and of shape (m,), is at most its `change_point` are hard. For each other
+    row the largest cosine to a hard row is taken in the student's space, `student` of shape (m, d), not centered:
+    rows with a cosine above its change point are overlap rows, the rest are easy. `rng` draws the hard rows of
+    the chance level. `ShapeError` if all confidences or all cosines are equal.
     """
     hard = confidence <= change_point(confidence, "the teacher's confidence")
     norms = np.linalg.norm(student, axis=1)
@@ -72,12 +55,8 @@ def overlap_density(confidence: Float, student: Features, *, rng: np.random.Gene
 def confidence_margins(scores: Float) -> Float:
     r"""Return the difference of the two largest probabilities of each row, shape (m,).
 
-    For two classes this is :math:`2 \lvert p - 1/2 \rvert`.
-
-    Parameters
-    ----------
-    scores : array of shape (m, K)
-        Of a ridge head; clipped at 0 and normalized, a row without positive scores is uniform.
+    For two classes this is :math:`2 \lvert p - 1/2 \rvert`. The probabilities are the scores of a ridge head, shape
+    (m, K), clipped at 0 and normalized; a row without positive scores is uniform.
     """
     clipped = np.clip(scores, 0, None)
     totals = clipped.sum(axis=1, keepdims=True)
@@ -86,21 +65,10 @@ def confidence_margins(scores: Float) -> Float:
 
 
 def change_point(values: Float, name: str = "values") -> float:
-    """Return the largest value of the lower part when sorted values are cut into two levels.
+    """Return the largest value of the lower part when the sorted values, shape (m,), are cut into two parts.
 
-    The cut minimizes the sum of squares around the two means; of equal ones the lowest is taken.
-
-    Parameters
-    ----------
-    values : array of shape (m,)
-        In any order.
-    name : str
-        What they are, for the message.
-
-    Raises
-    ------
-    ShapeError
-        If all values are equal.
+    The cut minimizes the sum of squares around the means of both parts; in a tie the lowest cut is taken.
+    `ShapeError`, with the name of the values in its message, if all values are equal.
 
     Examples
     --------
@@ -113,13 +81,13 @@ def change_point(values: Float, name: str = "values") -> float:
         msg = f"a change point needs values that differ: {name} is {ordered[0]:g} in every row."
         raise ShapeError(msg)
     low, high = np.arange(1, len(ordered)), np.arange(len(ordered) - 1, 0, -1)
-    sums = np.cumsum(ordered - ordered.mean())[:-1]  # of the lower part; the upper part has minus that
+    sums = np.cumsum(ordered - ordered.mean())[:-1]  # of the lower part; the upper part's sum is its negative
     between = sums**2 / low + sums**2 / high
     return float(ordered[between.argmax()])
 
 
 def _overlap(unit: NDArray[np.float32], hard: NDArray[np.bool_]) -> float:
-    others, anchors = unit[~hard], unit[hard]
-    nearest = np.concatenate([(others[rows] @ anchors.T).max(axis=1) for rows in row_blocks(len(others), 512)])
+    rest, anchors = unit[~hard], unit[hard]
+    nearest = np.concatenate([(rest[rows] @ anchors.T).max(axis=1) for rows in row_blocks(len(rest), 512)])
     cosines = nearest.astype(np.float64)
     return float((cosines > change_point(cosines, "the cosine to hard rows")).sum() / len(unit))

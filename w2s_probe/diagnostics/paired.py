@@ -1,12 +1,12 @@
-r"""One pass over a pair's rows, from which everything but neighbors is computed.
+r"""Moments of teacher and student features from one pass over the rows: input of all measures but neighbors.
 
-Beside teacher and student features the moments hold each row's squared distances from two fixed
-origins, :math:`u_i = \lVert x_i - o \rVert^2`. The squared distance from the mean,
+The moments also have columns with each row's squared distance from a fixed origin in either
+space, :math:`u_i = \lVert x_i - o \rVert^2`. The squared distance from the mean,
 
 .. math::
     \lVert x_i - \bar x \rVert^2 = u_i - 2 (\bar x - o)^\top (x_i - o) + \lVert \bar x - o \rVert^2,
 
-is linear in these columns, so that sums of its products, which debiased similarity needs, come out of
+is linear in these columns. So the sums of its products, which debiased CKA needs, follow from
 the same moments without a second pass.
 """
 
@@ -33,11 +33,11 @@ class PairedMoments:
     Parameters
     ----------
     halves : tuple of two Moments
-        Of a random half of the rows each, with blocks ``teacher``, ``student`` and ``squares``.
+        Moments of two random halves of the rows, with blocks ``teacher``, ``student`` and ``squares``.
     whole : Moments
-        Their sum.
+        Sum of both halves.
     origins : dict of str to array of shape (d,)
-        Points that ``squares`` are measured from.
+        Origins of the squared distances in ``squares``.
     """
 
     halves: tuple[Moments, Moments]
@@ -45,18 +45,7 @@ class PairedMoments:
     origins: dict[str, Float]
 
     def axes(self, name: str) -> PrincipalAxes:
-        """Return the principal axes of a block on all rows, computed once.
-
-        Parameters
-        ----------
-        name : {"teacher", "student"}
-            Which block.
-
-        Raises
-        ------
-        ShapeError
-            If all rows are equal.
-        """
+        """Return the principal axes of a block on all rows, computed once; `ShapeError` if all rows are equal."""
         if name not in self._axes:
             self._axes[name] = principal_axes(self.whole, name)
         return self._axes[name]
@@ -66,19 +55,13 @@ class PairedMoments:
         return {}
 
     def square_products(self, name: str, other: str) -> float:
-        """Return the sum over rows of the products of squared distances from two blocks' means.
-
-        Parameters
-        ----------
-        name, other : {"teacher", "student"}
-            The two blocks, which may be one.
-        """
+        """Return the sum over rows of the products of the squared distances from the means of two blocks."""
         n = self.whole.n
         spread = self._square_weights(name) @ self.whole.scatter @ self._square_weights(other)
         return float(spread + np.trace(self.whole.gram(name)) * np.trace(self.whole.gram(other)) / n)
 
     def _square_weights(self, name: str) -> Float:
-        """Return how a squared distance from the mean depends on the columns."""
+        """Return the weights of the columns in the squared distance from a block's mean, up to a constant."""
         weights = np.zeros(len(self.whole.mean))
         weights[self.whole.columns(name)] = -2 * (self.whole.mean_of(name) - self.origins[name])
         weights[self.whole.columns("squares")][("teacher", "student").index(name)] = 1
@@ -86,7 +69,7 @@ class PairedMoments:
 
 
 def paired_moments(teacher: ArrayLike, student: ArrayLike, *, rng: np.random.Generator) -> PairedMoments:
-    """Return the moments of two halves of the rows, drawn at random, and of all.
+    """Return the moments of two random halves of the rows, and of all rows.
 
     Parameters
     ----------
@@ -100,7 +83,7 @@ def paired_moments(teacher: ArrayLike, student: ArrayLike, *, rng: np.random.Gen
     Raises
     ------
     ShapeError
-        If rows or values do not fit.
+        If the arrays differ in rows or hold values that are not finite.
     """
     features = {"teacher": as_matrix(teacher, "teacher features"), "student": as_matrix(student, "student features")}
     m = len(features["teacher"])

@@ -1,9 +1,9 @@
-r"""What the student's ridge head can express and the teacher's cannot, without labels.
+r"""Representation gap: what the student's ridge head can fit and the teacher's cannot, without labels.
 
 With kernels :math:`K = XX^\top / m` of centered features and :math:`P = K (K + r I)^{-1}`, the gap between
-student and ceiling is governed by :math:`\lVert P_s (I - P_t) y \rVert^2` [1]_; over all labels y of norm 1
-it is at most the square of the operator norm given here. It ranks teachers for one student; it says
-neither the size of a gain nor its sign.
+student and ceiling depends on :math:`\lVert P_s (I - P_t) y \rVert^2` [1]_. For any labels y of norm 1 this is at
+most the square of the operator norm of :math:`P_s (I - P_t)`. The norm ranks teachers for one student; it predicts
+neither size nor sign of a gain.
 
 References
 ----------
@@ -30,7 +30,7 @@ class RepresentationGap:
     value : float
         In [0, 1).
     orthogonal : float
-        What a teacher whose space is orthogonal to the student's would give: the norm of P_s.
+        Value for a teacher whose space is orthogonal to the student's space: the norm of P_s.
     """
 
     value: float
@@ -42,18 +42,8 @@ def representation_gap(moments: Moments, *, teacher_alpha: float, student_alpha:
 
     In orthonormal bases of both spaces, with :math:`g = s / (s + \alpha)` and :math:`C = Q_t^\top Q_s`, its square
     is the largest eigenvalue of :math:`g_s [I - C^\top (2 g_t - g_t^2) C] g_s`, a matrix of the student's rank.
-
-    Parameters
-    ----------
-    moments : Moments
-        With blocks ``teacher`` and ``student`` of m rows.
-    teacher_alpha, student_alpha : float
-        Ridge strengths on these m rows, :math:`\alpha = m r`, above 0.
-
-    Raises
-    ------
-    ShapeError
-        If all rows of a space are equal.
+    `moments` has blocks ``teacher`` and ``student`` of m rows; the strengths on these rows, :math:`\alpha = m r`, are
+    above 0. `ShapeError` if all rows of a space are equal.
     """
     teacher, student = principal_axes(moments, "teacher"), principal_axes(moments, "student")
     C = teacher.whitening.T @ moments.gram("teacher", "student") @ student.whitening

@@ -1,4 +1,4 @@
-"""How alike two feature spaces are as wholes: kernel alignment, rotation, shared neighbors."""
+"""Similarity of two feature spaces: linear CKA, Procrustes distance, shared nearest neighbors."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class LinearCKA:
     Parameters
     ----------
     biased : float
-        In [0, 1].
+        Biased estimate, in [0, 1].
     biased_chance : float
-        Its exact mean over all orders of the teacher's rows.
+        Exact mean of the biased estimate over all orders of the teacher's rows.
     debiased : float
-        At most 1, with chance level 0; NaN for fewer than four rows.
+        Debiased estimate, at most 1, with chance level 0; NaN for fewer than four rows.
     """
 
     biased: float
@@ -41,7 +41,7 @@ def linear_cka(pair: PairedMoments) -> LinearCKA:
     Parameters
     ----------
     pair : PairedMoments
-        Of both feature spaces.
+        Moments of both feature spaces.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def linear_cka(pair: PairedMoments) -> LinearCKA:
     """
     m, names = pair.whole.n, ("teacher", "student")
     for name in names:
-        pair.axes(name)
+        pair.axes(name)  # raises ShapeError
     between = {(x, y): float((pair.whole.gram(x, y) ** 2).sum()) for x in names for y in names}
     traces = {name: float(np.trace(pair.whole.gram(name))) for name in names}
     own = np.sqrt(between["teacher", "teacher"] * between["student", "student"])
@@ -76,7 +76,7 @@ def linear_cka(pair: PairedMoments) -> LinearCKA:
 
 
 def procrustes(pair: PairedMoments) -> float:
-    r"""Return the squared distance left after the best rotation and scale, in [0, 1].
+    r"""Return the squared distance of both spaces after the best rotation and scaling, in [0, 1].
 
     :math:`1 - \lVert X^\top Y \rVert_*^2` of centered features of unit Frobenius norm, the disparity of
     `scipy.spatial.procrustes` (the narrower space is padded with zeros): 0 for rotated copies.
@@ -84,7 +84,7 @@ def procrustes(pair: PairedMoments) -> float:
     Parameters
     ----------
     pair : PairedMoments
-        Of both feature spaces.
+        Moments of both feature spaces.
 
     Raises
     ------
@@ -101,19 +101,10 @@ def procrustes(pair: PairedMoments) -> float:
 
 
 def procrustes_by_chance(pair: PairedMoments, *, rng: np.random.Generator) -> float:
-    """Return one draw of `procrustes` for unrelated Gaussian features with these spectra.
+    """Return one draw of `procrustes` for unrelated Gaussian features with the eigenvalues of both spaces.
 
-    Parameters
-    ----------
-    pair : PairedMoments
-        Only the eigenvalues are used.
-    rng : numpy.random.Generator
-        Draws the cross-moment; it is a sum of so many terms that draws hardly differ.
-
-    Raises
-    ------
-    ShapeError
-        If all rows of a space are equal.
+    `rng` draws the cross-moment, a sum of so many terms that draws hardly differ. `ShapeError` if all rows of a
+    space are equal.
     """
     s, r = (pair.axes(name).eigenvalues for name in ("teacher", "student"))
     cross = np.sqrt(s)[:, None] * rng.standard_normal((len(s), len(r))) * np.sqrt(r) / np.sqrt(pair.whole.n - 1)
@@ -121,21 +112,21 @@ def procrustes_by_chance(pair: PairedMoments, *, rng: np.random.Generator) -> fl
 
 
 def mutual_knn(teacher: Neighbors, student: Neighbors, *, k: int) -> float:
-    """Return the mean fraction of a row's k nearest neighbors that both spaces share [1]_.
+    """Return the fraction of a row's k nearest neighbors that both spaces share [1]_, averaged over the n rows.
 
     Unrelated spaces share k / (n - 1).
 
     Parameters
     ----------
     teacher, student : Neighbors
-        Of the same rows, with at least k neighbors.
+        Neighbors of the same rows, at least k of each row.
     k : int
-        Neighbors that count.
+        Number of neighbors to compare.
 
     References
     ----------
     .. [1] Huh, Cheung, Wang and Isola (2024), ICML.
     """
     row = len(teacher.indices) * np.arange(len(teacher.indices))[:, None]
-    mine, theirs = ((row + neighbors.indices[:, :k]).ravel() for neighbors in (teacher, student))
-    return float(np.isin(mine, theirs, assume_unique=True).mean())
+    edges_t, edges_s = ((row + neighbors.indices[:, :k]).ravel() for neighbors in (teacher, student))
+    return float(np.isin(edges_t, edges_s, assume_unique=True).mean())

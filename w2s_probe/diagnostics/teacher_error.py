@@ -1,4 +1,4 @@
-"""How much of the teacher's error the student's space can imitate."""
+"""The share of the teacher's error that lies in the student's space and can be imitated there."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class TeacherErrorEnergy:
     Parameters
     ----------
     value : float
-        In [0, 1]: 0 means the student cannot repeat the errors, 1 that it can repeat them all.
+        In [0, 1]: 0 if the student cannot repeat the errors, 1 if it can repeat all of them.
     chance : float
-        The same for errors unrelated to the student's features, dimensions over rows.
+        Expected value for errors unrelated to the student's features: dimensions divided by rows.
     corrected : float
-        (value - chance) / (1 - chance), adjusted R².
+        (value - chance) / (1 - chance), as in adjusted R².
     rows : int
-        Labeled rows.
+        Number of labeled rows.
     """
 
     value: float
@@ -44,9 +44,9 @@ def teacher_error_energy(
     rng: np.random.Generator,
     energy: float = 0.99,
 ) -> TeacherErrorEnergy:
-    """Return it for errors on rows that the teacher was not fitted to.
+    """Return the share of the teacher's held-out error energy that lies in the student's space.
 
-    A ridge teacher is fitted to a random half of the rows and judged on the other, both ways.
+    A ridge teacher is fitted to either random half of the rows; its errors on the other half are counted.
 
     Parameters
     ----------
@@ -55,22 +55,22 @@ def teacher_error_energy(
     targets : array of shape (n, K)
         One-hot rows or numbers.
     alpha : float
-        Strength of the teacher's head on n rows; a half of them gets half of it.
+        Strength of the teacher's head on n rows; a head on half the rows gets half the strength.
     rng : numpy.random.Generator
         Draws the halves.
     energy : float
-        Fraction of the student's centered energy that its kept principal axes hold.
+        Fraction of the student's centered energy in the principal axes that are used.
 
     Raises
     ------
     ShapeError
-        If half the rows are not more than the student's dimensions, or the teacher errs nowhere.
+        If half the rows are not more than the student's dimensions, or the teacher makes no error.
     """
     n = len(targets)
     fold = rng.permuted(np.arange(n) % 2)
     halves = ring_moments({"teacher": teacher, "student": student, "targets": targets}, fold, 2)
     inside, total, by_chance = np.sum(
-        [_held_out(fit, held, alpha / 2, energy) for fit, held in (halves, halves[::-1])], axis=0
+        [_energies(fit, test, alpha / 2, energy) for fit, test in (halves, halves[::-1])], axis=0
     )
     if not total > 0:
         msg = "the energy of the teacher's errors needs errors: the teacher makes none."
@@ -79,19 +79,19 @@ def teacher_error_energy(
     return TeacherErrorEnergy(value=value, chance=chance, corrected=(value - chance) / (1 - chance), rows=n)
 
 
-def _held_out(fit: Moments, held: Moments, alpha: float, energy: float) -> tuple[float, float, float]:
-    """Return the energy of held-out errors inside the student's space, all of it, and the part by chance."""
-    axes = principal_axes(held, "student").truncated(energy)
+def _energies(fit: Moments, test: Moments, alpha: float, energy: float) -> tuple[float, float, float]:
+    """Return the energy of errors on `test` in the student's space, in total, and expected by chance in that space."""
+    axes = principal_axes(test, "student").truncated(energy)
     d = len(axes.eigenvalues)
-    if held.n - 1 <= d:
+    if test.n - 1 <= d:
         msg = (
             "the energy of the teacher's errors needs half the labeled rows to be more than the student's dimensions "
-            f"plus one: got {held.n} for {d}. Label more rows."
+            f"plus one: got {test.n} for {d}. Label more rows."
         )
         raise ShapeError(msg)
     shrunk = fit.gram("teacher") + alpha * np.eye(fit.widths["teacher"])
     W = linalg.solve(shrunk, fit.gram("teacher", "targets"), assume_a="pos", check_finite=False)
-    cross = held.gram("student", "targets") - held.gram("student", "teacher") @ W
-    fitted = 2 * held.gram("targets", "teacher") - W.T @ held.gram("teacher")
-    total = float(np.trace(held.gram("targets") - fitted @ W))
-    return float(((axes.whitening.T @ cross) ** 2).sum()), total, total * d / (held.n - 1)
+    cross = test.gram("student", "targets") - test.gram("student", "teacher") @ W
+    fitted = 2 * test.gram("targets", "teacher") - W.T @ test.gram("teacher")
+    total = float(np.trace(test.gram("targets") - fitted @ W))
+    return float(((axes.whitening.T @ cross) ** 2).sum()), total, total * d / (test.n - 1)

@@ -1,1 +1,1 @@
-"""From arrays to a result: run, forecast and sweep, and the search for suspects."""
+"""From arrays to results: run, forecast, sweep, and the search for suspects."""

@@ -1,4 +1,4 @@
-"""Linear heads on frozen features, and their scikit-learn shells."""
+"""Linear heads on frozen features, and scikit-learn estimators that fit them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["LinearHead", "PoolFits", "RidgeHead", "SoftmaxHead", "fit_ridge", "f
 
 
 def __getattr__(name: str) -> Any:
-    """Import the shells, and with them scikit-learn, only when asked for."""
+    """Import the estimators, and with them scikit-learn, on first use only."""
     if name in ("RidgeHead", "SoftmaxHead"):
         from w2s_probe.heads import estimators
 

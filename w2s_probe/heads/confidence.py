@@ -1,12 +1,12 @@
-r"""Auxiliary confidence: half teacher, half the student's own decisions, with the teacher's class counts.
+r"""Auxiliary confidence loss: cross-entropy to a mix of the teacher's probabilities and the student's own decisions.
 
-:math:`(1-a)\,\mathrm{CE}(p, q) + a\,\mathrm{CE}(\hat h, q)` with decisions :math:`\hat h` that
-maximize :math:`\sum_i w_i \log q_{i,\hat h(i)}` among all assignments that give class k
-:math:`n_k` rows, the teacher's mean probability of k times the number of rows, by largest remainder.
+The loss is :math:`(1-a)\,\mathrm{CE}(p, q) + a\,\mathrm{CE}(\hat h, q)`. The decisions :math:`\hat h`
+maximize :math:`\sum_i w_i \log q_{i,\hat h(i)}` over all assignments that give class k
+:math:`n_k` rows: the teacher's mean probability of k times the number of rows, by largest remainder.
 For two classes this is the threshold at a quantile of Burns et al. [1]_.
 
-Decisions and a convex fit to :math:`(1-a) p + a \hat h` take turns, from the cross-entropy head on;
-each lowers the same objective, so it never rises.
+The fit starts at the cross-entropy head and alternates two steps: new decisions, then a convex fit to
+:math:`(1-a) p + a \hat h`. Both steps lower the same objective, so it never rises.
 
 References
 ----------
@@ -29,16 +29,8 @@ from w2s_probe.core.types import Float, Rows
 def confidence_targets(F: Float, P: Float, *, confidence: float, weights: Float | None = None) -> Float:
     """Return the targets of the convex step, shape (n, K): teacher rows mixed with the student's decisions.
 
-    Parameters
-    ----------
-    F : array of shape (n, K)
-        The student's logits.
-    P : array of shape (n, K)
-        The teacher's probabilities.
-    confidence : float
-        Weight a of the student's own decisions, in [0, 1].
-    weights : array of shape (n,), optional
-        Weights of the rows; those of weight 0 are left as the teacher says.
+    `F` holds the student's logits and `P` the teacher's probabilities, both of shape (n, K). `confidence` is the
+    weight a of the student's own decisions, in [0, 1]. Rows of weight 0 keep the teacher's probabilities.
     """
     w = np.ones(len(F)) if weights is None else weights
     used = np.flatnonzero(w > 0)
@@ -62,21 +54,11 @@ def class_counts(fractions: Float, n: int) -> Rows:
 def assign(scores: Float, counts: Rows) -> Rows:
     r"""Return the class of each row that maximizes the total score with given class counts.
 
-    A transport problem with K prices b: row i takes :math:`\arg\max_k (s_{ik} - b_k)`. Prices come
-    from the smoothed dual; rows whose best two classes are nearly level are then assigned by an
-    exact linear program, whose own prices certify the whole or widen it.
+    `scores` has shape (n, K), `counts` shape (K,) with sum n; the classes have shape (n,).
 
-    Parameters
-    ----------
-    scores : array of shape (n, K)
-        What a row gains in each class.
-    counts : array of shape (K,)
-        Rows of each class; they sum to n.
-
-    Returns
-    -------
-    array of shape (n,)
-        Class of each row.
+    This is a transport problem with K prices b: row i takes :math:`\arg\max_k (s_{ik} - b_k)`. Prices come
+    from the smoothed dual. An exact linear program then assigns the rows whose best two classes are nearly
+    level. Its prices certify the whole assignment, or more rows enter the program.
 
     Examples
     --------
@@ -93,11 +75,11 @@ def assign(scores: Float, counts: Rows) -> Rows:
     closeness = np.argsort(best_two[:, 1] - best_two[:, 0], kind="stable")
     size = min(n, 16 * K)
     while True:
-        loose = closeness[:size]
+        level = closeness[:size]
         chosen = (scores - prices).argmax(axis=1)
-        left = counts - np.bincount(np.delete(chosen, loose), minlength=K)
+        left = counts - np.bincount(np.delete(chosen, level), minlength=K)
         if left.min() >= 0:
-            chosen[loose], exact = _transport(scores[loose] - prices, left)
+            chosen[level], exact = _transport(scores[level] - prices, left)
             bound = (scores - prices - exact).max(axis=1).sum() + counts @ (prices + exact)
             total = scores[np.arange(n), chosen].sum()
             if size == n or bound - total <= 1e-9 * max(1.0, abs(total)):
@@ -113,7 +95,7 @@ def check_confidence(confidence: float) -> None:
 
 
 def _prices(scores: Float, counts: Rows) -> Float:
-    """Return prices near the optimal ones: the dual smoothed at falling temperatures."""
+    """Return nearly optimal prices, shape (K,), from the dual smoothed at falling temperatures."""
     prices = np.zeros(scores.shape[1])
     spread = float(np.ptp(scores, axis=1).mean()) or 1.0
     for temperature in spread * np.logspace(0, -3, 7):
@@ -127,15 +109,15 @@ def _prices(scores: Float, counts: Rows) -> Float:
 
 
 def _transport(scores: Float, counts: Rows) -> tuple[Rows, Float]:
-    """Return the optimal classes of a few rows, and the prices that go with them."""
+    """Return the optimal classes of a few rows, and their prices, by linear programming."""
     m, K = scores.shape
     of_rows = sparse.kron(sparse.eye(m), np.ones((1, K)))
     of_classes = sparse.kron(np.ones((1, m)), sparse.eye(K))
     sums: Any = sparse.vstack([of_rows, of_classes]).tocsc()  # its stubs know dense arrays only
-    found: Any = linprog(
+    solution: Any = linprog(
         -scores.ravel(),
         A_eq=sums,
         b_eq=np.concatenate([np.ones(m), counts]),
         method="highs-ds",
     )
-    return found.x.reshape(m, K).argmax(axis=1), -found.eqlin.marginals[m:]
+    return solution.x.reshape(m, K).argmax(axis=1), -solution.eqlin.marginals[m:]

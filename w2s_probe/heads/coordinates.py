@@ -1,4 +1,4 @@
-"""Features along the axes of their centered Gram, where every softmax solver works."""
+"""Centered features in the eigenbasis of their Gram matrix: the coordinates of every softmax solver."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Coordinates:
-    """Centered features in the eigenbasis of their Gram.
+    """Centered features in the eigenbasis of their Gram matrix.
 
     Parameters
     ----------
     spectrum : Spectrum
         Mean, axes and eigenvalues s of the weighted features.
     Z : array of shape (n, r)
-        ``(X - mean) @ axes``; columns have the sums of squares s where all weights are 1.
+        ``(X - mean) @ axes``. Its columns have the sums of squares s if all weights are 1.
     """
 
     spectrum: Spectrum
@@ -43,7 +43,7 @@ def eigen_coordinates(X: Features, weights: Float) -> Coordinates:
 
 
 def free_columns(K: int) -> int:
-    """Return how many weight columns K classes have: one of log-odds for two classes, as scikit-learn counts."""
+    """Return the number of weight columns of K classes: one (log-odds) for two classes, as in scikit-learn."""
     return 1 if K == 2 else K
 
 

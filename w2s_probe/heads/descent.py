@@ -1,4 +1,4 @@
-"""Heads under losses that are not convex in the logits: L-BFGS from the cross-entropy head."""
+"""L-BFGS for softmax heads whose loss is not convex in the logits, started at the cross-entropy head."""
 
 from __future__ import annotations
 
@@ -16,27 +16,11 @@ from w2s_probe.heads.newton import TOLERANCE, Solution
 def descend(
     coordinates: Coordinates, P: Float, weights: Float, *, loss: Loss, alpha: float, start: Solution, max_iter: int
 ) -> tuple[Solution, bool]:
-    """Return a stationary head under `loss` that is no worse than the one it starts from, and whether it arrived.
+    """Return a stationary head under `loss` that is no worse than `start`, and whether it converged.
 
-    Each direction of the eigenbasis is scaled by the inverse root of its curvature under
-    cross-entropy at uniform predictions, which makes the number of steps independent of the spectrum.
-
-    Parameters
-    ----------
-    coordinates : Coordinates
-        Features, Z of shape (n, r).
-    P : array of shape (n, K)
-        Target rows.
-    weights : array of shape (n,)
-        Weights of the rows.
-    loss : Loss
-        Value and gradient by row.
-    alpha : float
-        Strength.
-    start : Solution
-        Usually the cross-entropy head of the same strength.
-    max_iter : int
-        Most steps.
+    `P` holds target rows, shape (n, K), and `weights` has shape (n,). `start` is usually the cross-entropy
+    head of the same strength. Each direction of the eigenbasis is scaled by the inverse root of its curvature
+    under cross-entropy at uniform predictions, so that the number of steps does not depend on the spectrum.
     """
     Z, K = coordinates.Z, P.shape[1]
     curvature = (1 - 1 / K) / K
@@ -54,15 +38,15 @@ def descend(
         total = float(weights @ value + 0.5 * alpha * (W**2).sum())
         return total, np.concatenate([(scale * (Z.T @ slope + alpha * W)).ravel(), scale_b * slope.sum(axis=0)])
 
-    found: Any = minimize(
+    result: Any = minimize(
         value_and_gradient,
         np.concatenate([(start.W / scale).ravel(), start.b / scale_b]),
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": max_iter, "maxfun": 2 * max_iter, "maxcor": 20, "ftol": 0.0, "gtol": 1e-7},
     )
-    W, b = unpack(found.x)
-    value, gradient = value_and_gradient(found.x)
+    W, b = unpack(result.x)
+    value, gradient = value_and_gradient(result.x)
     norm = float(np.linalg.norm(gradient))
-    end = Solution(W=W, b=b, objective=value, gap=np.nan, gradient_norm=norm, iterations=int(found.nit))
+    end = Solution(W=W, b=b, objective=value, gap=np.nan, gradient_norm=norm, iterations=int(result.nit))
     return end, 0.5 * norm**2 <= TOLERANCE * max(abs(value), 1.0)

@@ -1,7 +1,8 @@
-"""Scikit-learn shells around the heads."""
+"""Scikit-learn estimators that fit the heads."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -11,16 +12,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from w2s_probe.core.arrays import check_weights
+from w2s_probe.core.config import FitOptions, LossName, Scale
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.types import Float
-from w2s_probe.heads.linear import LinearHead
-from w2s_probe.heads.losses import LossName
-from w2s_probe.heads.ridge import fit_ridge
-from w2s_probe.heads.softmax import fit_softmax
+from w2s_probe.heads.fit import fit_head
 
 
 class _Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """What both shells share: labels or target rows in, a `LinearHead` inside."""
+    """Base class of both estimators: fits a `LinearHead` to labels or to target rows."""
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to labels of shape (n,), or to target rows of shape (n, K).
@@ -53,8 +52,9 @@ class _Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         if np.count_nonzero(weights @ np.abs(targets)) < 2:
             msg = "y must hold at least two classes with weight: got one class. Give rows of another class."
             raise ShapeError(msg)
-        self.head_ = self._fitted(features, targets, weights)
+        self.head_ = fit_head(features, targets, self._options(), sample_weight=weights)
         self.coef_, self.intercept_, self.alpha_ = self.head_.coef.T, self.head_.intercept, self.head_.alpha
+        self.converged_ = self.head_.converged
         return self
 
     def decision_function(self, X: ArrayLike) -> Float:
@@ -69,15 +69,15 @@ class _Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lea
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the class with the largest score for each row, shape (m,)."""
-        decided = self._scores(X).argmax(axis=1)
-        return self.classes_[decided]
+        codes = self._scores(X).argmax(axis=1)
+        return self.classes_[codes]
 
     def _scores(self, X: ArrayLike) -> Float:
         check_is_fitted(self)
         features = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         return self.head_.scores(features)
 
-    def _fitted(self, X: NDArray[Any], Y: Float, weights: Float) -> LinearHead:
+    def _options(self) -> FitOptions:
         raise NotImplementedError
 
 
@@ -103,8 +103,10 @@ class RidgeHead(_Head):
         Intercepts.
     alpha_ : float
         Strength in use.
+    converged_ : bool
+        Always true.
     head_ : LinearHead
-        The head itself.
+        The fitted head.
     n_features_in_ : int
         Number of features d.
 
@@ -120,20 +122,22 @@ class RidgeHead(_Head):
         self,
         alpha: float | Literal["loo", "gcv"] = "loo",
         *,
-        scale: Literal["none", "standard"] = "none",
+        scale: Scale = "none",
         points: int = 33,
     ) -> None:
         self.alpha = alpha
         self.scale = scale
         self.points = points
 
-    def _fitted(self, X: NDArray[Any], Y: Float, weights: Float) -> LinearHead:
-        chosen: dict[str, Any] = {"rule": self.alpha} if isinstance(self.alpha, str) else {"alpha": float(self.alpha)}
-        return fit_ridge(X, Y, scale=self.scale, points=self.points, sample_weight=weights, **chosen)
+    def _options(self) -> FitOptions:
+        options = FitOptions(scale=self.scale, points=self.points)
+        if isinstance(self.alpha, str):
+            return replace(options, rule=self.alpha)
+        return replace(options, alpha=float(self.alpha))
 
 
 class SoftmaxHead(_Head):
-    """Classifier by a softmax head on labels or soft targets, under a loss of choice.
+    """Classifier by a softmax head on labels or soft targets, with a choice of losses.
 
     Parameters
     ----------
@@ -143,9 +147,9 @@ class SoftmaxHead(_Head):
     loss : {"ce", "reverse_kl", "gce", "confidence"}
         See `w2s_probe.heads.losses`.
     exponent : float
-        Of ``gce``, in (0, 1].
+        Exponent of the loss ``gce``, in (0, 1].
     confidence : float
-        Of ``confidence``: weight of the head's own decisions, in [0, 1].
+        Weight of the head's own decisions in the loss ``confidence``, in [0, 1].
     scale : {"none", "standard"}
         Scaling of the features, fitted on the training rows.
     points : int
@@ -162,9 +166,9 @@ class SoftmaxHead(_Head):
     alpha_ : float
         Strength in use.
     converged_ : bool
-        Whether the minimum was reached; see `SoftmaxFit`.
+        Whether the fit reached its minimum; see `SoftmaxFit`.
     head_ : LinearHead
-        The head itself.
+        The fitted head.
     n_features_in_ : int
         Number of features d.
 
@@ -183,7 +187,7 @@ class SoftmaxHead(_Head):
         *,
         exponent: float = 0.2,
         confidence: float = 0.5,
-        scale: Literal["none", "standard"] = "none",
+        scale: Scale = "none",
         points: int = 13,
     ) -> None:
         self.alpha = alpha
@@ -193,17 +197,13 @@ class SoftmaxHead(_Head):
         self.scale = scale
         self.points = points
 
-    def _fitted(self, X: NDArray[Any], Y: Float, weights: Float) -> LinearHead:
-        head = fit_softmax(
-            X,
-            Y,
-            alpha=None if self.alpha == "cv" else float(self.alpha),
-            points=self.points,
+    def _options(self) -> FitOptions:
+        return FitOptions(
+            kind="softmax",
             scale=self.scale,
+            points=self.points,
+            alpha=None if self.alpha == "cv" else float(self.alpha),
             loss=self.loss,
             exponent=self.exponent,
             confidence=self.confidence,
-            sample_weight=weights,
         )
-        self.converged_ = head.converged
-        return head

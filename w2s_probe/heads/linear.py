@@ -1,4 +1,4 @@
-"""What every fitted head is: a linear map on frozen features, and how its strength was chosen."""
+"""The fitted head: a linear map on frozen features, its strength, and the rule that chose the strength."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from w2s_probe.core.types import Features, Float
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LinearHead:
-    """A fitted head and how its strength was chosen.
+    """A fitted head, its strength, and the rule that chose the strength.
 
     Parameters
     ----------
     kind : {"ridge", "softmax"}
-        What its scores mean.
+        Kind of the scores: regression values, or logits.
     coef : array of shape (d, K)
         Weights on the unscaled features.
     intercept : array of shape (K,)
         Intercepts.
     alpha : float
-        Strength, on the scaled features if there was scaling.
+        Strength; it refers to the scaled features if they were scaled.
     rule : str
         ``"loo"`` (exact leave-one-out squared error), ``"gcv"``, ``"cv"`` or ``"given"``.
     at_edge : bool
-        Whether the best strength is an end of the grid, so that a better one may lie outside.
+        Whether the best strength is an end of the grid: a better one may lie outside.
     converged : bool
         Whether the fit reached its minimum; ridge heads always do.
     """
@@ -61,22 +61,16 @@ class LinearHead:
         Parameters
         ----------
         scores : array of shape (m, K)
-            What `scores` returned.
+            Return value of `scores`.
         """
         return softmax(scores, axis=1) if self.kind == "softmax" else ridge_probabilities(scores)
 
 
 def pseudolabels_of(teacher: LinearHead, raw: Float, *, hard: bool) -> Float:
-    """Return what a student is trained on: the teacher's decisions, or what its kind of head says.
+    """Return the student's targets, shape (N, K), from the teacher's raw scores on the pool.
 
-    Parameters
-    ----------
-    teacher : LinearHead
-        The teacher's head.
-    raw : array of shape (N, K)
-        Its scores on the pool.
-    hard : bool
-        Whether decisions are wanted, as one-hot rows; else scores (ridge) or probabilities (softmax).
+    Hard pseudolabels are one-hot rows of the teacher's decisions; soft ones are its scores (ridge) or
+    probabilities (softmax).
     """
     if hard:
         return np.eye(raw.shape[1])[raw.argmax(axis=1)]

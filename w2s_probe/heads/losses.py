@@ -1,7 +1,7 @@
 r"""Losses of a softmax head on soft targets, with their gradients in the logits.
 
-Every loss takes logits F and target rows P, both of shape (n, K), and returns one value for each
-row and the gradient of that value in F. With :math:`q = \mathrm{softmax}(f)`:
+Every loss takes logits F and target rows P, both of shape (n, K). It returns the loss of each row, shape (n,),
+and its gradient in F. With :math:`q = \mathrm{softmax}(f)`:
 
 ==============  ==============================================  ================================
 name            value                                           gradient
@@ -16,26 +16,25 @@ name            value                                           gradient
 ==============  ==============================================  ================================
 
 ``gce`` tends to ``ce`` as :math:`\gamma \to 0` and is :math:`1 - q_y` at 1. Only ``ce`` is convex
-in the logits; fits of the others start from the ``ce`` head. The decisions of ``confidence`` are
-made for all rows together, so that its value for one row depends on the others.
+in the logits; fits of the other losses start from the ``ce`` head. ``confidence`` decides all rows
+together, so that the loss of one row depends on the other rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 import numpy as np
 from scipy.special import log_softmax
 
+from w2s_probe.core.config import LossName
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.types import Float
 from w2s_probe.heads.confidence import check_confidence, confidence_targets
 
-LossName = Literal["ce", "reverse_kl", "gce", "confidence"]
 Loss = Callable[[Float, Float], tuple[Float, Float]]
-LOG_FLOOR = 1e-6  # smallest target probability that `reverse_kl` sees
+LOG_FLOOR = 1e-6  # lower bound of target probabilities in `reverse_kl`
 
 
 def cross_entropy(F: Float, P: Float) -> tuple[Float, Float]:
@@ -45,7 +44,7 @@ def cross_entropy(F: Float, P: Float) -> tuple[Float, Float]:
 
 
 def reverse_kl(F: Float, P: Float) -> tuple[Float, Float]:
-    """Return KL(q || p) by row and its gradient; targets are clipped below at `LOG_FLOOR`.
+    """Return KL(q || p) by row and its gradient; targets below `LOG_FLOOR` are raised to it.
 
     References
     ----------
@@ -72,7 +71,7 @@ def gce(F: Float, P: Float, *, exponent: float) -> tuple[Float, Float]:
 
 
 def confidence_loss(F: Float, P: Float, *, confidence: float) -> tuple[Float, Float]:
-    """Return cross-entropy to teacher and own decisions by row, and its gradient with the decisions held.
+    """Return cross-entropy to teacher and own decisions by row, and its gradient at fixed decisions.
 
     References
     ----------
@@ -82,21 +81,10 @@ def confidence_loss(F: Float, P: Float, *, confidence: float) -> tuple[Float, Fl
 
 
 def get_loss(name: LossName, *, exponent: float = 0.2, confidence: float = 0.5) -> Loss:
-    """Return the loss called `name`.
+    """Return a loss by name.
 
-    Parameters
-    ----------
-    name : {"ce", "reverse_kl", "gce", "confidence"}
-        See the module.
-    exponent : float
-        Of ``gce``, in (0, 1].
-    confidence : float
-        Of ``confidence``: weight of the student's own decisions, in [0, 1].
-
-    Raises
-    ------
-    ConfigError
-        If there is no such loss, or its parameter is out of range.
+    `exponent` of ``gce`` lies in (0, 1]; `confidence`, the weight of the student's own decisions in the loss of that
+    name, in [0, 1]. Raises `ConfigError` for an unknown name or a parameter out of range.
     """
     if name == "gce" and not 0 < exponent <= 1:
         msg = f"the exponent of gce must lie in (0, 1]: got {exponent}. Use 0.2; ce is its limit at 0."

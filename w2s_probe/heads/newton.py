@@ -1,19 +1,19 @@
-r"""Many cross-entropy heads on the same features at once, by Newton's method in lock-step.
+r"""Newton's method in lock-step for many cross-entropy heads on the same features.
 
 Problem j minimizes :math:`\sum_i w_{ij}\,\mathrm{CE}(p_{ij}, W_j^\top z_i + b_j)
-+ \frac{\alpha_j}{2}\lVert W_j\rVert_F^2`. Strengths, seeds and folds differ in targets, weights and
-:math:`\alpha` only, so that their columns share every product with the features.
++ \frac{\alpha_j}{2}\lVert W_j\rVert_F^2`. Strengths, seeds and folds differ only in targets, weights and
+:math:`\alpha`, so that all problems share every product with the features.
 
 Each Newton step is solved by conjugate gradients, preconditioned by
 :math:`(c_j s_r + \alpha_j)^{-1}` in the eigenbasis of the Gram (c: mean curvature of problem j).
-Curvature is multiplied in float32 until that no longer helps; gradients, line search and stopping are
-float64, so that the precision of the products decides how many steps it takes, not where they end.
+Products with the curvature are float32 until float32 stops helping. Gradients, line search and stopping are
+float64: the precision of the products changes the number of steps, not the result.
 
 A problem is finished when its duality gap is small. At predictions Q with residual
 :math:`R = w(Q - P)` the gap of centered features is
-:math:`\lVert Z^\top R + \alpha W\rVert_F^2 / 2\alpha + |\textstyle\sum_i R_i \cdot (b - b^*)|`: a bound on
-how far the objective is above its minimum, whatever the conditioning. The way that the intercept
-still has to go is taken as twice its own Newton step.
+:math:`\lVert Z^\top R + \alpha W\rVert_F^2 / 2\alpha + |\textstyle\sum_i R_i \cdot (b - b^*)|`: an upper
+bound on the objective minus its minimum, at any conditioning. The distance :math:`b - b^*` of the intercept
+is taken as twice its own Newton step.
 """
 
 from __future__ import annotations
@@ -27,27 +27,28 @@ from numpy.typing import NDArray
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.heads.coordinates import Coordinates, free_columns
 
-TOLERANCE = 1e-8  # of the duality gap, relative to the objective: at most this is called converged
-AIM = 1e-13  # what is tried for, a step or two further: predictions then agree to six digits, on any machine
-ENTRIES = 2_000_000  # of one array of logits: what shares a product without filling the memory
-COLUMNS = 160  # of one product, beyond which it gets no faster
+TOLERANCE = 1e-8  # largest duality gap of a converged problem, relative to its objective
+AIM = 1e-13  # target of the gap, one or two steps further: predictions then agree to six digits on any machine
+ENTRIES = 2_000_000  # largest array of logits in one product: more would fill the memory
+COLUMNS = 160  # most columns of one product: more are not faster
 CG_STEPS = 100
-TINY = 1e-12  # least curvature of a class that nothing is assigned to
-SLOW, LITTLE = 0.5, 0.01  # a float32 step that leaves so much of the gap and gains so little is the last one
+TINY = 1e-12  # curvature of a class without rows
+# float32 ends after a step that leaves more than SLOW of the gap and lowers the objective by less than LITTLE of it
+SLOW, LITTLE = 0.5, 0.01
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Solution:
-    """The minimum of one problem in eigencoordinates, and how sure it is.
+    """The minimum of one problem in eigencoordinates, with its duality gap.
 
     Parameters
     ----------
     W : array of shape (r, f)
-        Weights; f = 1 for two classes (log-odds of the second), else K.
+        Weights; f = 1 for two classes (log-odds of the second class), else K.
     b : array of shape (f,)
         Intercepts.
     objective, gap, gradient_norm : float
-        Value, certified distance to the minimum, norm of the gradient.
+        Value, bound on its distance to the minimum, norm of the gradient.
     iterations : int
         Newton steps.
     """
@@ -75,46 +76,34 @@ def solve_cross_entropy(
     start: tuple[Float, Float] | None = None,
     max_iter: int = 100,
 ) -> list[Solution]:
-    """Return the heads of all problems; stronger penalties start the weaker ones.
+    """Return the heads of J problems; the solution of a stronger penalty starts the next weaker one.
 
-    Parameters
-    ----------
-    coordinates : Coordinates
-        Features shared by all problems, Z of shape (n, r).
-    P : array of shape (T, n, K)
-        Sets of target rows.
-    weights : array of shape (T, n)
-        Weights of the rows in each set; 0 leaves a row out.
-    which : array of shape (J,)
-        The set that problem j is fitted to.
-    alphas : array of shape (J,)
-        Positive strengths.
-    start : W (r, f) and b (f,), optional
-        Where all problems start; zero if not given.
-    max_iter : int
-        Most Newton steps of a problem.
+    The problems share the features. Problem j is fitted to set ``which[j]`` of the T sets of target rows P,
+    shape (T, n, K), and row weights, shape (T, n); a weight of 0 leaves a row out. Its strength is ``alphas[j]``,
+    above 0. `start`, W (r, f) and b (f,), starts the strongest penalty; zero by default. `max_iter` limits the
+    Newton steps of each problem.
     """
     f = free_columns(P.shape[2])
     size = max(1, min(COLUMNS, ENTRIES // P.shape[1]) // f)
     order = np.argsort(-alphas, kind="stable")
     solved: dict[int, Solution] = {}
-    strongest_yet: dict[int, Solution] = {}
+    previous: dict[int, Solution] = {}  # last solution of each set
     for first in range(0, len(order), size):
         chunk = order[first : first + size]
         lockstep = _Lockstep(coordinates, P, weights, which[chunk], alphas[chunk])
         for column, index in enumerate(chunk):
-            near = strongest_yet.get(int(which[index]))
-            if near is not None:
-                lockstep.place(column, near.W, near.b)
+            stronger = previous.get(int(which[index]))
+            if stronger is not None:
+                lockstep.place(column, stronger.W, stronger.b)
             elif start is not None:
                 lockstep.place(column, *start)
         for index, solution in zip(chunk, lockstep.run(max_iter), strict=True):
-            solved[int(index)] = strongest_yet[int(which[index])] = solution
+            solved[int(index)] = previous[int(which[index])] = solution
     return [solved[index] for index in range(len(alphas))]
 
 
 class _Lockstep:
-    """The state of some problems: weights W (r, J, f), intercepts b (J, f), logits F (n, J, f)."""
+    """State of J problems: weights W (r, J, f), intercepts b (J, f), logits F (n, J, f)."""
 
     def __init__(self, coordinates: Coordinates, P: Float, weights: Float, which: Rows, alphas: Float) -> None:
         self.Z, self.s = coordinates.Z, coordinates.spectrum.eigenvalues
@@ -127,12 +116,12 @@ class _Lockstep:
         self.W, self.b, self.F = np.zeros((self.Z.shape[1], J, f)), np.zeros((J, f)), np.zeros((n, J, f))
 
     def place(self, column: int, W: Float, b: Float) -> None:
-        """Start a problem at a head."""
+        """Start a problem at the head W (r, f), b (f,)."""
         self.W[:, column], self.b[column] = W, b
         self.F[:, column] = self.Z @ W + b
 
     def run(self, max_iter: int) -> list[Solution]:
-        """Step until every gap is small or steps run out."""
+        """Take Newton steps until every gap is small, at most `max_iter`; return the solutions."""
         J = len(self.alphas)
         gaps, norms, steps = np.full(J, np.inf), np.zeros(J), np.zeros(J, dtype=int)
         values = self._values(np.arange(J), self.F) + self._penalties(np.arange(J))
@@ -168,7 +157,7 @@ class _Lockstep:
         ]
 
     def _advance(self, active: Rows, x: Float, xb: Float, slope: Float, values: Float) -> Float:
-        """Take the direction with the first halving of the step that lowers each objective; return the new values."""
+        """Move along the direction, each step halved until it lowers its objective; return the new objectives."""
         n, J, f = len(self.Z), len(active), self.P.shape[2]
         change = (self.Z @ x.reshape(len(x), -1)).reshape(n, J, f) + xb
         cross, square = (self.W[:, active] * x).sum(axis=(0, 2)), (x**2).sum(axis=(0, 2))
@@ -176,16 +165,16 @@ class _Lockstep:
         F = _columns(self.F, active)
         for _ in range(40):
             moved = F + length[:, None] * change
-            found = self._values(active, moved) + penalties
-            found += self.alphas[active] * (length * cross + 0.5 * length**2 * square)
-            too_far = found > values + 1e-4 * length * slope + 1e-13 * np.abs(values)
+            new_values = self._values(active, moved) + penalties
+            new_values += self.alphas[active] * (length * cross + 0.5 * length**2 * square)
+            too_far = new_values > values + 1e-4 * length * slope + 1e-13 * np.abs(values)
             if not too_far.any():
                 break
             length = np.where(too_far, length / 2, length)
         self.W[:, active] += length[:, None] * x
         self.b[active] += length[:, None] * xb
         self.F[:, active] = moved
-        return found
+        return new_values
 
     def _values(self, active: Rows, F: Float) -> Float:
         """Return each problem's weighted cross-entropy at logits F, shape (J,)."""
@@ -202,7 +191,7 @@ class _Lockstep:
 
 
 class _Local:
-    """Gradient and curvature of the active problems where they stand."""
+    """Gradient and curvature of the active problems at their current weights."""
 
     def __init__(self, state: _Lockstep, active: Rows) -> None:
         self.alphas = state.alphas[active]
@@ -221,7 +210,7 @@ class _Local:
         self.inverse_b = (1 / (mean_curvature * mass))[:, None]
 
     def keep(self, going: NDArray[np.bool_]) -> None:
-        """Forget the other problems."""
+        """Drop the other problems; `going` is a mask of shape (J,)."""
         if not going.all():
             self.alphas, self.gaps, self.gb, self.inverse_b = (
                 array[going] for array in (self.alphas, self.gaps, self.gb, self.inverse_b)
@@ -237,42 +226,42 @@ class _Local:
     def newton_direction(self, Z: NDArray[Any], values: Float) -> tuple[Float, Float]:
         """Return an approximate Newton direction of each problem, by preconditioned conjugate gradients.
 
-        Problems leave the product with the features as soon as they are exact enough; `Z` may have
+        A problem leaves the products with the features as soon as its direction is exact enough. `Z` may have
         less precision than the gradient.
         """
-        found, found_b = np.zeros_like(self.g), np.zeros_like(self.gb)
-        # the closer to the minimum, the more exact: what makes Newton's last steps quadratic
-        wanted = np.minimum(0.1, np.sqrt(self.gaps / np.maximum(values, 1.0)))
-        here = np.arange(len(self.alphas))
+        direction, direction_b = np.zeros_like(self.g), np.zeros_like(self.gb)
+        # tolerance falls with the gap: Newton's last steps then converge quadratically
+        tolerance = np.minimum(0.1, np.sqrt(self.gaps / np.maximum(values, 1.0)))
+        unsolved = np.arange(len(self.alphas))
         r, rb = -self.g, -self.gb
         y, yb = self.inverse * r, self.inverse_b * rb
         p, pb, now = y, yb, _dot(r, y, rb, yb)
-        enough = wanted**2 * now
+        enough = tolerance**2 * now
         Q, w = self.Q.astype(Z.dtype), self.w.astype(Z.dtype)
         for _ in range(CG_STEPS):
             Hp, Hpb = _curvature(Z, Q, w, p, pb)
-            Hp += self.alphas[here, None] * p
+            Hp += self.alphas[unsolved, None] * p
             bend = _dot(p, Hp, pb, Hpb)
             length = np.divide(now, bend, out=np.zeros_like(now), where=bend > 0)[:, None]
-            found[:, here] += length * p
-            found_b[here] += length * pb
+            direction[:, unsolved] += length * p
+            direction_b[unsolved] += length * pb
             r, rb = r - length * Hp, rb - length * Hpb
-            y, yb = self.inverse[:, here] * r, self.inverse_b[here] * rb
+            y, yb = self.inverse[:, unsolved] * r, self.inverse_b[unsolved] * rb
             after = _dot(r, y, rb, yb)
             turn = np.divide(after, now, out=np.zeros_like(now), where=now > 0)[:, None]
             p, pb, now = y + turn * p, yb + turn * pb, after
-            going = (now > enough[here]) & (bend > 0)
+            going = (now > enough[unsolved]) & (bend > 0)
             if not going.any():
                 break
             if not going.all():
-                here, now = here[going], now[going]
+                unsolved, now = unsolved[going], now[going]
                 rb, pb = rb[going], pb[going]
                 r, p, Q, w = (_columns(array, going) for array in (r, p, Q, w))
-        return found, found_b
+        return direction, direction_b
 
 
 def _curvature(Z: NDArray[Any], Q: NDArray[Any], w: NDArray[Any], p: Float, pb: Float) -> tuple[Float, Float]:
-    """Return the product of each loss's Hessian with a direction, its passes over the rows in the type of `Z`."""
+    """Return the product of each loss's Hessian with a direction, computed over the rows in the dtype of `Z`."""
     n, J, f = Q.shape
     along = (Z @ p.reshape(len(p), -1).astype(Z.dtype, copy=False)).reshape(n, J, f)
     along += pb.astype(Z.dtype, copy=False)
@@ -287,7 +276,7 @@ def _curvature(Z: NDArray[Any], Q: NDArray[Any], w: NDArray[Any], p: Float, pb: 
 
 
 def _probabilities(F: Float) -> Float:
-    """Return softmax over the last axis, or the second class's probability where there is one column of log-odds."""
+    """Return softmax over the last axis; for one column of log-odds, the probability of the second class."""
     if F.shape[2] == 1:
         return 1 / (1 + np.exp(-np.clip(F, -700, 700)))
     E = np.exp(F - F.max(axis=2, keepdims=True))
@@ -295,7 +284,7 @@ def _probabilities(F: Float) -> Float:
 
 
 def _columns(array: NDArray[Any], chosen: NDArray[Any]) -> NDArray[Any]:
-    """Return some problems of an array, in its memory order (``array[:, chosen]`` would turn it around)."""
+    """Return ``array[:, chosen]`` in the memory order of the array (plain indexing would change it)."""
     return np.compress(chosen, array, axis=1) if chosen.dtype == bool else np.take(array, chosen, axis=1)
 
 

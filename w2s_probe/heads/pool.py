@@ -1,40 +1,32 @@
-"""Heads on one pool pay once for what depends on its features alone."""
+"""Fits heads; ridge heads on one pool share one eigendecomposition of its features."""
 
 from __future__ import annotations
-
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from w2s_probe.core.config import FitOptions, Scale
 from w2s_probe.core.types import Features, Rows
+from w2s_probe.heads.fit import fit_head
 from w2s_probe.heads.linear import LinearHead
-from w2s_probe.heads.ridge import fit_ridge, ridge_spectrum
-from w2s_probe.heads.softmax import fit_softmax
+from w2s_probe.heads.ridge import ridge_spectrum
 from w2s_probe.linalg.spectra import Spectrum
 
 
 class PoolFits:
-    """Fits heads of one kind; ridge heads on the pool that is held share its eigendecomposition.
+    """Fits heads; ridge heads on the stored pool share its eigendecomposition.
 
-    Student and ceiling see the same rows, and so do several strategies, strengths, and seeds or sizes
-    whose pool is the same.
-
-    Parameters
-    ----------
-    kind : {"ridge", "softmax"}
-        Of the heads.
+    Student, ceiling and all strategies and strengths see the same pool, and often several seeds or sizes do.
     """
 
-    def __init__(self, kind: Literal["ridge", "softmax"]) -> None:
-        self.kind = kind
+    def __init__(self) -> None:
         self._source: Features | None = None
         self._rows: Rows = np.empty(0, dtype=np.intp)
         self._X: Features | None = None
         self._spectra: dict[str, Spectrum] = {}
 
     def hold(self, features: Features, rows: Rows) -> Features:
-        """Return the features of a pool, shape (N, d); the same array if these rows are held already.
+        """Store a pool and return its features, shape (N, d): the same array if these rows are stored already.
 
         Parameters
         ----------
@@ -47,35 +39,43 @@ class PoolFits:
             self._source, self._rows, self._X, self._spectra = features, rows, features[rows], {}
         return self._X
 
-    def fit(self, X: Features, Y: ArrayLike, *, sample_weight: ArrayLike | None = None, **options: Any) -> LinearHead:
-        """Return the head that `fit_ridge` or `fit_softmax` returns for these rows.
+    def fit(
+        self,
+        X: Features,
+        Y: ArrayLike,
+        options: FitOptions,
+        *,
+        sample_weight: ArrayLike | None = None,
+        spectrum: Spectrum | None = None,
+    ) -> LinearHead:
+        """Return the head that `fit_head` returns for these rows.
 
         Parameters
         ----------
         X : array of shape (m, d)
-            Features; the array that `hold` returned, or any other.
+            Features: the array from `hold`, or any other.
         Y : array of shape (m, K)
             Targets.
+        options : FitOptions
+            Kind, scaling, strength and loss of the head.
         sample_weight : array of shape (m,), optional
             Non-negative weights.
-        **options
-            As the fit of this kind takes them.
+        spectrum : Spectrum, optional
+            Return value of `spectrum` for `X`; then `X` need not be stored.
         """
-        if self.kind == "softmax":
-            return fit_softmax(X, Y, sample_weight=sample_weight, **options)
-        if X is self._X and sample_weight is None and "spectrum" not in options:
-            options["spectrum"] = self.spectrum(X, options.get("scale", "none"))
-        return fit_ridge(X, Y, sample_weight=sample_weight, **options)
+        if spectrum is None and X is self._X and sample_weight is None and options.kind == "ridge":
+            spectrum = self.spectrum(X, options.scale)
+        return fit_head(X, Y, options, sample_weight=sample_weight, spectrum=spectrum)
 
-    def spectrum(self, X: Features, scale: Literal["none", "standard"]) -> Spectrum:
-        """Return what ridge heads on these rows have in common; that of the pool that is held is kept.
+    def spectrum(self, X: Features, scale: Scale) -> Spectrum:
+        """Return the spectrum that ridge heads on these rows share; computed once for the stored pool.
 
         Parameters
         ----------
         X : array of shape (m, d)
-            Features; the array that `hold` returned, or any other.
+            Features: the array from `hold`, or any other.
         scale : {"none", "standard"}
-            As in `fit_ridge`.
+            Scaling of the features, see `fit_ridge`.
         """
         if X is not self._X:
             return ridge_spectrum(X, scale=scale)

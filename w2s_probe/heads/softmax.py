@@ -1,8 +1,8 @@
-r"""Softmax heads on soft targets: one eigendecomposition serves every strength, fold and set of targets.
+r"""Softmax heads on soft targets; all strengths, folds and sets of targets share one eigendecomposition.
 
 Minimizes :math:`\sum_i w_i\,\ell(W^\top x_i + b,\, p_i) + \frac{\alpha}{2}\lVert W\rVert_F^2`
-with target rows :math:`p_i` and an unpenalized intercept; :math:`\alpha = 1/C` of scikit-learn's
-`LogisticRegression`, whose two-class parametrization (one vector of log-odds) is used too.
+with target rows :math:`p_i` and an unpenalized intercept. As in scikit-learn's `LogisticRegression`,
+:math:`\alpha = 1/C`, and two classes have one vector of log-odds.
 """
 
 from __future__ import annotations
@@ -15,27 +15,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import as_matrix, check_same_rows, check_weights
+from w2s_probe.core.config import LossName, Scale
 from w2s_probe.core.errors import ConfigError, ShapeError
 from w2s_probe.core.types import Float
 from w2s_probe.heads.confidence import confidence_targets
 from w2s_probe.heads.coordinates import Coordinates, eigen_coordinates, with_both_classes
 from w2s_probe.heads.descent import descend
 from w2s_probe.heads.linear import LinearHead, deviations
-from w2s_probe.heads.losses import LossName, cross_entropy, get_loss
+from w2s_probe.heads.losses import cross_entropy, get_loss
 from w2s_probe.heads.newton import Solution, solve_cross_entropy
 
 FOLDS = 5
-TURNS = 100  # most turns of `confidence`
+ROUNDS = 100  # most rounds of `confidence`: new decisions, then a fit
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SoftmaxFit:
-    """A fitted softmax head and how sure it is of being the minimum.
+    """A fitted softmax head, with a bound on its distance to the minimum.
 
     Parameters
     ----------
     coef : array of shape (d, K)
-        Weights on the features as given; the columns sum to 0.
+        Weights on the unscaled features; the columns sum to 0.
     intercept : array of shape (K,)
         Intercepts.
     alpha : float
@@ -43,18 +44,17 @@ class SoftmaxFit:
     objective : float
         Value of the objective, a sum over rows.
     gap : float
-        A bound on how far the objective is above its minimum, by duality; for ``confidence`` with
-        its decisions held, NaN for ``reverse_kl`` and ``gce``.
+        Upper bound on the objective minus its minimum, by duality. For ``confidence`` it holds at fixed
+        decisions; for ``reverse_kl`` and ``gce`` it is NaN.
     gradient_norm : float
         Norm of the gradient.
     iterations : int
-        Newton steps, L-BFGS steps (``reverse_kl``, ``gce``) or turns (``confidence``).
+        Newton steps, L-BFGS steps (``reverse_kl``, ``gce``) or rounds (``confidence``).
     converged : bool
-        Whether the gap is below 1e-8 of the objective (``ce``); whether half the squared gradient
-        is, where curvature is about 1 (``reverse_kl``, ``gce``); whether the decisions came to
-        rest (``confidence``).
+        ``ce``: the gap is at most 1e-8 of the objective. ``reverse_kl``, ``gce``: half the squared gradient,
+        in coordinates of curvature about 1, is. ``confidence``: the decisions no longer change.
     loss : str
-        What was minimized.
+        Name of the loss.
     """
 
     coef: Float
@@ -79,96 +79,55 @@ def softmax_path(
     sample_weight: ArrayLike | None = None,
     max_iter: int = 200,
 ) -> list[SoftmaxFit]:
-    """Return softmax heads for several strengths.
+    """Return softmax heads for A strengths above 0, in the order of `alphas`; see ``converged`` of each.
 
-    Parameters
-    ----------
-    X : array of shape (n, d)
-        Features.
-    P : array of shape (n, K)
-        Target rows: probabilities that sum to 1.
-    alphas : array of shape (A,)
-        Positive strengths.
-    loss : {"ce", "reverse_kl", "gce", "confidence"}
-        See `w2s_probe.heads.losses`; all but the first start from the ``ce`` head of their strength.
-    exponent : float
-        Of ``gce``.
-    confidence : float
-        Of ``confidence``.
-    sample_weight : array of shape (n,), optional
-        Non-negative weights.
-    max_iter : int
-        Most steps for each head.
-
-    Returns
-    -------
-    list of SoftmaxFit
-        In the order of `alphas`; look at ``converged``.
-
-    Raises
-    ------
-    ShapeError
-        If arrays do not fit together or targets are not probabilities.
-    ConfigError
-        If a strength is not above 0, or there is no such loss.
+    Features X (n, d), target rows P (n, K) that sum to 1, non-negative row weights (n,). Losses other than ``ce``
+    (`w2s_probe.heads.losses`, where `exponent` and `confidence` are described) start from the ``ce`` head of their
+    strength. Raises `ShapeError` for arrays that do not fit together or targets that are no probabilities, and
+    `ConfigError` for a strength that is not above 0 or an unknown loss.
     """
     features, targets = as_matrix(X, "features"), check_targets(P)
     check_same_rows("targets", len(targets), "features", len(features))
     weights, strengths = check_weights(sample_weight, len(features)), _check_strengths(alphas)
-    wanted = get_loss(loss, exponent=exponent, confidence=confidence)
+    loss_function = get_loss(loss, exponent=exponent, confidence=confidence)
     coordinates = eigen_coordinates(features, weights)
-    first = np.zeros(len(strengths), dtype=np.intp)
-    start = solve_cross_entropy(
-        coordinates, targets[None], weights[None], which=first, alphas=strengths, max_iter=max_iter
+    which = np.zeros(len(strengths), dtype=np.intp)
+    starts = solve_cross_entropy(
+        coordinates, targets[None], weights[None], which=which, alphas=strengths, max_iter=max_iter
     )
     fits = []
-    for alpha, solution in zip(strengths.tolist(), start, strict=True):
+    for alpha, start in zip(strengths.tolist(), starts, strict=True):
         if loss == "ce":
-            found, converged = solution, solution.converged
+            end, converged = start, start.converged
         elif loss == "confidence":
-            found, converged = _take_turns(coordinates, targets, weights, alpha, solution, confidence, max_iter)
+            end, converged = _alternate(coordinates, targets, weights, alpha, start, confidence, max_iter)
         else:
-            found, converged = descend(
-                coordinates, targets, weights, loss=wanted, alpha=alpha, start=solution, max_iter=max_iter
+            end, converged = descend(
+                coordinates, targets, weights, loss=loss_function, alpha=alpha, start=start, max_iter=max_iter
             )
-        fits.append(_fit(coordinates, found, alpha, loss=loss, converged=converged))
+        fits.append(_fit(coordinates, end, alpha, loss=loss, converged=converged))
     return fits
 
 
 def softmax_paths(
     X: ArrayLike, Ps: Sequence[ArrayLike], *, alphas: ArrayLike, weights: Sequence[ArrayLike] | None = None
 ) -> list[list[SoftmaxFit]]:
-    """Return cross-entropy heads for several sets of targets on the same features, all strengths at once.
+    """Return cross-entropy heads for T sets of targets on the same features: T lists of A fits, one a strength.
 
-    Seeds, teachers and folds differ in targets and weights only; their heads share every product
-    with the features, which is several times faster than one after the other.
-
-    Parameters
-    ----------
-    X : array of shape (n, d)
-        Features.
-    Ps : sequence of T arrays of shape (n, K)
-        Target rows of each set.
-    alphas : array of shape (A,)
-        Positive strengths.
-    weights : sequence of T arrays of shape (n,), optional
-        Non-negative weights of the rows in each set; 0 leaves a row out.
-
-    Returns
-    -------
-    list of T lists of A SoftmaxFit
-        As from `softmax_path` for each set.
+    Each list equals `softmax_path` for its target rows (n, K) and row weights (n,); a weight of 0 leaves a row out.
+    Seeds, teachers and folds differ only in targets and weights, so that all heads share every product with the
+    features: several times faster than fitting one set after the other.
     """
     features, strengths = as_matrix(X, "features"), _check_strengths(alphas)
     targets = [check_targets(P) for P in Ps]
     for P in targets:
         check_same_rows("targets", len(P), "features", len(features))
-    given = [check_weights(w, len(features)) for w in (weights if weights is not None else [None] * len(targets))]
-    check_same_rows("weights", len(given), "sets of targets", len(targets))
-    coordinates = eigen_coordinates(features, np.mean(given, axis=0))
+    of_sets = [check_weights(w, len(features)) for w in (weights if weights is not None else [None] * len(targets))]
+    check_same_rows("weights", len(of_sets), "sets of targets", len(targets))
+    coordinates = eigen_coordinates(features, np.mean(of_sets, axis=0))
     which = np.repeat(np.arange(len(targets)), len(strengths))
     solved = solve_cross_entropy(
-        coordinates, np.stack(targets), np.stack(given), which=which, alphas=np.tile(strengths, len(targets))
+        coordinates, np.stack(targets), np.stack(of_sets), which=which, alphas=np.tile(strengths, len(targets))
     )
     fits = [
         _fit(coordinates, solution, alpha, loss="ce", converged=solution.converged)
@@ -184,7 +143,7 @@ def fit_softmax(
     rule: Literal["cv"] = "cv",
     alpha: float | None = None,
     points: int = 13,
-    scale: Literal["none", "standard"] = "standard",
+    scale: Scale = "standard",
     loss: LossName = "ce",
     exponent: float = 0.2,
     confidence: float = 0.5,
@@ -199,20 +158,19 @@ def fit_softmax(
     P : array of shape (n, K)
         Target rows: probabilities that sum to 1.
     rule : {"cv"}
-        Five-fold cross-validation on these targets, rows dealt by a fixed permutation; nothing else
-        is read.
+        Five-fold cross-validation on these rows; a fixed permutation deals them into the folds.
     alpha : float, optional
-        A strength to use instead of choosing one.
+        Fixed strength; none is chosen then.
     points : int
-        Strengths tried, around the mean eigenvalue of the centered Gram as for ridge heads.
+        Number of strengths tried, around the mean eigenvalue of the centered Gram, as for ridge heads.
     scale : {"none", "standard"}
         ``"standard"`` divides each feature by its standard deviation on these rows.
     loss : {"ce", "reverse_kl", "gce", "confidence"}
-        As in `softmax_path`; the strength is chosen for ``ce``.
+        Loss to minimize, see `w2s_probe.heads.losses`; the strength is always chosen for ``ce``.
     exponent : float
-        Of ``gce``, as in `softmax_path`.
+        Exponent of ``gce``, in (0, 1].
     confidence : float
-        Of ``confidence``, as in `softmax_path`.
+        Weight of the head's own decisions in ``confidence``, in [0, 1].
     sample_weight : array of shape (n,), optional
         Non-negative weights of the rows.
     """
@@ -275,18 +233,18 @@ def _grid(X: Float, weights: Float, points: int) -> Float:
 
 def _cross_validated(X: Float, P: Float, weights: Float, grid: Float) -> Float:
     """Return the weighted held-out cross-entropy of each strength, shape (A,)."""
-    turn = np.random.default_rng(0).permutation(len(X)) % min(FOLDS, len(X))
-    parts = range(turn.max() + 1)
-    rest = [np.where(turn == fold, 0.0, weights) for fold in parts]
+    fold_of = np.random.default_rng(0).permutation(len(X)) % min(FOLDS, len(X))
+    folds = range(fold_of.max() + 1)
+    rest = [np.where(fold_of == fold, 0.0, weights) for fold in folds]
     total = np.zeros(len(grid))
-    for fold, fits in zip(parts, softmax_paths(X, [P for _ in parts], alphas=grid, weights=rest), strict=True):
-        held = turn == fold
+    for fold, fits in zip(folds, softmax_paths(X, [P for _ in folds], alphas=grid, weights=rest), strict=True):
+        rows = fold_of == fold
         for index, fit in enumerate(fits):
-            total[index] += weights[held] @ cross_entropy(X[held] @ fit.coef + fit.intercept, P[held])[0]
+            total[index] += weights[rows] @ cross_entropy(X[rows] @ fit.coef + fit.intercept, P[rows])[0]
     return total
 
 
-def _take_turns(
+def _alternate(
     coordinates: Coordinates,
     P: Float,
     weights: Float,
@@ -295,15 +253,15 @@ def _take_turns(
     confidence: float,
     max_iter: int,
 ) -> tuple[Solution, bool]:
-    """Return the head whose own decisions no longer change it, and whether they came to rest."""
-    targets, turns = P, 0
-    while turns < TURNS:
+    """Return the head whose own decisions no longer change, and whether it converged within `ROUNDS`."""
+    targets, rounds = P, 0
+    while rounds < ROUNDS:
         F = coordinates.Z @ solution.W + solution.b
         logits = with_both_classes(F) if F.shape[1] == 1 else F
-        decided = confidence_targets(logits, P, confidence=confidence, weights=weights)
-        if np.array_equal(decided, targets):
+        mixed = confidence_targets(logits, P, confidence=confidence, weights=weights)
+        if np.array_equal(mixed, targets):
             break
-        targets = decided
+        targets = mixed
         (solution,) = solve_cross_entropy(
             coordinates,
             targets[None],
@@ -313,8 +271,8 @@ def _take_turns(
             start=(solution.W, solution.b),
             max_iter=max_iter,
         )
-        turns += 1
-    return replace(solution, iterations=turns), turns < TURNS and solution.converged
+        rounds += 1
+    return replace(solution, iterations=rounds), rounds < ROUNDS and solution.converged
 
 
 def _fit(coordinates: Coordinates, solution: Solution, alpha: float, *, loss: LossName, converged: bool) -> SoftmaxFit:

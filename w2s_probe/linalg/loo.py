@@ -7,10 +7,10 @@ With orthonormal coordinates :math:`U` of the weighted, centered rows and
     e_i = n_i + \sum_j U_{ij} g_j p_j, \qquad
     1 - h_{ii} = \nu_i + \sum_j U_{ij}^2 g_j,
 
-where :math:`p = U^\top \sqrt{w}\,\tilde y`, and :math:`n_i`, :math:`\nu_i` are what the rows
-have outside intercept and axes. The leave-one-out residual is :math:`e_i / (1 - h_{ii})`.
-Written this way nothing cancels for n < d, where :math:`n = \nu = 0` and the factor
-:math:`\alpha` drops out of the ratio, so that the limit of strength 0 is exact too.
+where :math:`p = U^\top \sqrt{w}\,\tilde y`, and :math:`n_i`, :math:`\nu_i` are the residual and the
+leverage of a row outside intercept and axes. The leave-one-out residual is :math:`e_i / (1 - h_{ii})`.
+In this form nothing cancels for n < d: there :math:`n = \nu = 0` and the factor :math:`\alpha` drops out of the
+ratio, so that the limit of strength 0 is exact too.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def loo_error(path: RidgePath, X: ArrayLike, Y: ArrayLike) -> Float:
     path : RidgePath
         Fitted to exactly these rows.
     X : array of shape (n, d)
-        The features it was fitted to.
+        Features that `path` was fitted to.
     Y : array of shape (n, K)
-        The targets it was fitted to; squares are summed over the K columns.
+        Targets that `path` was fitted to; squares are summed over the K columns.
 
     References
     ----------
@@ -49,32 +49,20 @@ def loo_error(path: RidgePath, X: ArrayLike, Y: ArrayLike) -> Float:
     return total / weights.sum()
 
 
-def loo_error_of_rows(
-    path: RidgePath,
-    X: Features,
-    rows: Rows,
-    targets: Callable[[Rows], Float],
-) -> Float:
-    """Return what `loo_error` returns for some rows of a larger array, which are read by blocks and never all held.
+def loo_error_of_rows(path: RidgePath, X: Features, rows: Rows, targets: Callable[[Rows], Float]) -> Float:
+    """Return `loo_error` for m of the n rows of X, read by blocks: X, shape (n, d), may be a memory map.
 
-    Parameters
-    ----------
-    path : RidgePath
-        Fitted to exactly these rows without weights, from their moments.
-    X : array of shape (n, d)
-        All features, finite; may be a memory map.
-    rows : array of int, shape (m,)
-        Positions, best in ascending order.
-    targets : callable
-        From positions to their targets, shape (rows, K).
+    `path` is fitted to exactly these rows without weights, from their moments. `rows` are their positions, best in
+    ascending order. `targets` returns the targets at given positions, shape (positions, K).
     """
     left_out = _LeftOut(path, path.alphas)
     axes = path.spectrum.axes / np.sqrt(path.spectrum.eigenvalues)
     total = np.zeros(len(path.alphas))
     for block in row_blocks(len(rows)):
-        here = rows[block]
-        U = (X[here] - path.spectrum.mean) @ axes
-        residuals = left_out.residuals(U, targets(here) - path.target_mean, np.ones(len(here)), len(rows))
+        positions = rows[block]
+        U = (X[positions] - path.spectrum.mean) @ axes
+        y = targets(positions) - path.target_mean
+        residuals = left_out.residuals(U, y, np.ones(len(positions)), len(rows))
         total += (residuals**2).sum(axis=(0, 2))
     return total / len(rows)
 
@@ -87,9 +75,9 @@ def loo_residuals(path: RidgePath, X: ArrayLike, Y: ArrayLike, *, index: int) ->
     path : RidgePath
         Fitted to exactly these rows.
     X : array of shape (n, d)
-        The features it was fitted to.
+        Features that `path` was fitted to.
     Y : array of shape (n, K)
-        The targets it was fitted to.
+        Targets that `path` was fitted to.
     index : int
         Position in ``path.alphas``.
     """
@@ -108,19 +96,23 @@ def _blocks(path: RidgePath, X: ArrayLike, Y: ArrayLike, alphas: Float) -> Itera
 
 
 class _LeftOut:
-    """What all blocks of rows share."""
+    """Shrinkage factors and loadings, computed once, from which each block of rows gets its residuals."""
 
     def __init__(self, path: RidgePath, alphas: Float) -> None:
         s, self.p = path.spectrum.eigenvalues[:, None], path.loadings
         self.full = path.spectrum.residual_rank > 0
-        self.kept = alphas / (s + alphas) if self.full else 1.0 / (s + alphas)
-        self.shrunk = (self.kept[:, :, None] * self.p[:, None, :]).reshape(len(self.p), -1)
+        self.g = alphas / (s + alphas) if self.full else 1.0 / (s + alphas)
+        self.shrunk = (self.g[:, :, None] * self.p[:, None, :]).reshape(len(self.p), -1)
 
     def residuals(self, U: Float, y: Float, root: Float, total: float) -> Float:
-        """Return residuals of rows with coordinates U, centered targets y and root weights that sum to a total."""
-        residual = (U @ self.shrunk).reshape(len(U), self.kept.shape[1], -1)
+        """Return the residuals of a block, shape (rows, A, K).
+
+        U are the coordinates, y the centered targets and root the root weights of the block's rows; total is the
+        sum of weights of all rows.
+        """
+        residual = (U @ self.shrunk).reshape(len(U), self.g.shape[1], -1)
         squares = U**2
-        leverage_left = squares @ self.kept
+        leverage_left = squares @ self.g
         if self.full:
             residual += (y - U @ self.p)[:, None, :]
             leverage_left += (1 - root**2 / total - squares.sum(axis=1))[:, None]

@@ -1,13 +1,13 @@
-r"""Sums, means and Grams of several blocks of columns: pay for the rows once.
+r"""Row count, means and Grams of named blocks of columns, from one pass over the rows.
 
-For rows :math:`x_i` made of named blocks (teacher features, student features, labels) keeps n, the mean
-and the scatter :math:`\sum_i (x_i - \bar x)(x_i - \bar x)^\top`. Two disjoint sets of rows add up by
+A row :math:`x_i` joins named blocks: teacher features, student features, labels. `Moments` holds n, the mean
+and the scatter :math:`\sum_i (x_i - \bar x)(x_i - \bar x)^\top`. Two disjoint sets of rows a and b add up by
 
 .. math::
     S = S_a + S_b + \frac{n_a n_b}{n_a + n_b} \delta\delta^\top, \qquad \delta = \bar x_a - \bar x_b
 
-(Chan, Golub and LeVeque [1]_), and the same formula takes rows out again. Heads, spectra, overlaps and
-similarities of any split then cost what their dimensions cost, whatever the number of rows.
+(Chan, Golub and LeVeque [1]_); the same formula subtracts rows. The cost of heads, spectra, overlaps and
+similarities of any split then depends on their dimensions only, not on the number of rows.
 
 References
 ----------
@@ -72,12 +72,12 @@ class Moments:
         if n < 1:
             msg = f"moments must keep a row: got {self.n} rows minus {other.n}. Take out fewer."
             raise ShapeError(msg)
-        delta = (self.mean - other.mean) * (self.n / n)  # from the rows taken out to the rows that stay
+        delta = (self.mean - other.mean) * (self.n / n)  # mean of the remaining rows minus mean of the removed rows
         scatter = self.scatter - other.scatter - (n * other.n / self.n) * np.outer(delta, delta)
         return Moments(n=n, mean=other.mean + delta, scatter=scatter, widths=self.widths)
 
     def columns(self, name: str) -> slice:
-        """Return where the columns of a block are."""
+        """Return the columns of a block, as a slice."""
         start = 0
         for block, width in self.widths.items():
             if block == name:
@@ -96,9 +96,10 @@ class Moments:
 
     def select(self, *names: str) -> Moments:
         """Return the moments of some blocks."""
-        kept = np.concatenate([np.r_[self.columns(name)] for name in names])
+        columns = np.concatenate([np.r_[self.columns(name)] for name in names])
         widths = {name: self.widths[name] for name in names}
-        return Moments(n=self.n, mean=self.mean[kept], scatter=self.scatter[np.ix_(kept, kept)], widths=widths)
+        scatter = self.scatter[np.ix_(columns, columns)]
+        return Moments(n=self.n, mean=self.mean[columns], scatter=scatter, widths=widths)
 
     def save(self, path: Path) -> None:
         """Write to an ``.npz`` file that holds plain numbers only."""
@@ -109,20 +110,15 @@ class Moments:
 
     @staticmethod
     def load(path: Path) -> Moments:
-        """Return what `save` wrote; nothing is unpickled.
+        """Read a file that `save` wrote; nothing is unpickled.
 
-        Raises
-        ------
-        ShapeError
-            If the file does not hold moments.
-        DataError
-            If it would fill memory far beyond its size.
+        `ShapeError` if the file does not hold moments, `DataError` if it would need far more memory than its size.
         """
         try:
             return _read(path)
         except W2SProbeError:
             raise
-        except Exception as error:  # on crafted bytes, readers raise whatever their innermost line does
+        except Exception as error:  # on crafted bytes, readers raise errors of any kind
             msg = f"{path.name} must be a file written by Moments.save: it cannot be read ({reason(error)}). "
             msg += "Save it again."
             raise ShapeError(msg) from error
@@ -139,10 +135,10 @@ def _read(path: Path) -> Moments:
         n, names, sizes = (read(name).tolist() for name in ("n", "names", "sizes"))
         mean, scatter = read("mean"), read("scatter")
     widths = dict(zip(names, sizes, strict=True))
-    whole = all(type(number) is int and number > 0 for number in (n, *sizes))
-    D = sum(sizes) if whole else 0
-    shaped = mean.shape == (D,) and scatter.shape == (D, D) and mean.dtype == scatter.dtype == np.float64
-    if not whole or not shaped or len(widths) < len(names) or not all(isinstance(name, str) for name in names):
+    positive = all(type(number) is int and number > 0 for number in (n, *sizes))
+    D = sum(sizes) if positive else 0
+    fit = mean.shape == (D,) and scatter.shape == (D, D) and mean.dtype == scatter.dtype == np.float64
+    if not positive or not fit or len(widths) < len(names) or not all(isinstance(name, str) for name in names):
         msg = f"its blocks {widths!s:.60} do not fit arrays of shapes {mean.shape} and {scatter.shape}"
         raise ValueError(msg)
     if not (np.isfinite(mean).all() and np.isfinite(scatter).all() and np.array_equal(scatter, scatter.T)):
@@ -152,17 +148,17 @@ def _read(path: Path) -> Moments:
 
 
 def moments_of(arrays: Arrays, *, rows: Rows | None = None, dtype: type[np.floating[Any]] = np.float64) -> Moments:
-    """Return the moments of some rows, read by blocks.
+    """Return the moments of m of the n rows, by default of all, read by blocks.
 
     Parameters
     ----------
-    arrays : mapping of str to array of shape (n, width)
-        Blocks of columns of the same rows; memory maps are read once, in order.
-    rows : array of shape (m,), optional
-        Rows to take, each once; all by default.
+    arrays : mapping of name to array of shape (n, width)
+        Blocks of columns; memory maps are read once, in order.
+    rows : array of int, shape (m,), optional
+        Distinct positions.
     dtype : type
-        Precision of the products; sums over blocks are float64 either way. float32 is about twice as
-        fast, at a relative error near 5e-7.
+        Precision of the products (sums over blocks are always float64): float32 is about twice as fast, with a
+        relative error near 5e-7.
     """
     n = _rows(arrays)
     if rows is None:
@@ -177,40 +173,33 @@ def moments_of(arrays: Arrays, *, rows: Rows | None = None, dtype: type[np.float
 def ring_moments(
     arrays: Arrays, ring: NDArray[np.integer[Any]], count: int, *, dtype: type[np.floating[Any]] = np.float64
 ) -> list[Moments]:
-    """Return the moments of several disjoint sets of rows, from one pass over all of them.
+    """Return the moments of `count` disjoint sets of rows, from one pass over all rows.
 
-    Parameters
-    ----------
-    arrays : mapping of str to array of shape (n, width)
-        As for `moments_of`.
-    ring : array of shape (n,)
-        The set that each row belongs to; numbers outside ``range(count)`` are left out.
-    count : int
-        Number of sets. Sums of the first ones give nested sets.
-    dtype : type
-        As for `moments_of`.
+    `ring`, shape (n,), is the number of each row's set; rows with a number outside ``range(count)`` are left out.
+    `arrays` and `dtype` are described in `moments_of`. Sums of the first sets are nested sets: see `nested`.
     """
     n = _rows(arrays)
     check_same_rows("ring", len(ring), "the arrays", n)
     widths = {name: array.shape[1] for name, array in arrays.items()}
     sums = [_Sums(sum(widths.values())) for _ in range(count)]
     for rows in row_blocks(n):
-        here = ring[rows]
-        wanted = np.flatnonzero((here >= 0) & (here < count))
-        if not len(wanted):
+        sets = ring[rows]
+        inside = np.flatnonzero((sets >= 0) & (sets < count))
+        if not len(inside):
             continue
-        taken = rows if len(wanted) == len(here) else rows.start + wanted  # of a map, only what is needed is read
-        block = np.concatenate([array[taken] for array in arrays.values()], axis=1, dtype=dtype)
-        here = here[wanted]
-        for index in np.unique(here):
-            sums[int(index)].add(block if (here == index).all() else block[here == index])
+        positions = rows if len(inside) == len(sets) else rows.start + inside  # of a memory map, read these rows only
+        block = np.concatenate([array[positions] for array in arrays.values()], axis=1, dtype=dtype)
+        sets = sets[inside]
+        for index in np.unique(sets):
+            sums[int(index)].add(block if (sets == index).all() else block[sets == index])
     return [sum_.moments(widths) for sum_ in sums]
 
 
 class _Sums:
-    """Sums around a fixed point near the mean, so that nothing large cancels.
+    """Sums of rows minus a fixed origin near their mean, so that no large numbers cancel.
 
-    Rows wait until there are enough of them for a product that is worth its D x D additions.
+    Rows wait in a list until there are enough of them that their matrix product costs more than the D x D
+    additions that follow it.
     """
 
     def __init__(self, D: int) -> None:

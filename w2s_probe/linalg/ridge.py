@@ -19,7 +19,7 @@ from w2s_probe.linalg.spectra import Spectrum, centered_spectrum, loadings_of, s
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RidgePath:
-    """Ridge solutions along `alphas`, before one of them is chosen.
+    """Ridge solutions at all strengths `alphas`.
 
     Parameters
     ----------
@@ -69,13 +69,7 @@ class RidgePath:
         return np.where(free > 0, score, np.nan)
 
     def coefficients(self, index: int) -> tuple[Float, Float]:
-        """Return weights (d, K) and intercept (K,) at ``alphas[index]``.
-
-        Parameters
-        ----------
-        index : int
-            Position of a strength.
-        """
+        """Return weights (d, K) and intercept (K,) at ``alphas[index]``."""
         s = self.spectrum.eigenvalues
         shrunk = (np.sqrt(s) / (s + self.alphas[index]))[:, None] * self.loadings
         W = self.spectrum.axes @ shrunk
@@ -106,13 +100,12 @@ def ridge_path(
     sample_weight : array of shape (n,), optional
         Non-negative weights.
     spectrum : Spectrum, optional
-        Of the same rows with the same weights, if it is known already.
+        Spectrum of the same rows with the same weights; computed if None.
 
     Returns
     -------
     RidgePath
-        Coefficients, degrees of freedom and GCV at every alpha; see `loo_error` for exact
-        leave-one-out.
+        Coefficients, degrees of freedom and GCV at every alpha. `loo_error` gives exact leave-one-out errors.
 
     Raises
     ------
@@ -163,51 +156,30 @@ def path_of_gram(
     points: int = 33,
     spectrum: Spectrum | None = None,
 ) -> RidgePath:
-    """Return ridge solutions from sufficient statistics: no row is read.
+    """Return ridge solutions from sufficient statistics of n rows: no row is read.
 
-    Parameters
-    ----------
-    gram : array of shape (d, d)
-        Centered Gram of the features.
-    cross : array of shape (d, K)
-        Centered products of features and targets.
-    n : int
-        Rows behind them.
-    mean, target_mean : arrays of shape (d,) and (K,)
-        Means of features and targets.
-    total : float
-        Sum of squares of the centered targets, over all columns.
-    alphas, points
-        As in `ridge_path`.
-    spectrum : Spectrum, optional
-        Of `gram`, if it is known already.
+    `gram`, shape (d, d), is the centered Gram of the features; `cross`, shape (d, K), holds centered products of
+    features and targets. `mean` (d,) and `target_mean` (K,) are means, and `total` is the sum of squares of the
+    centered targets over all columns. `alphas` and `points` are those of `ridge_path`. `spectrum` is the spectrum of
+    `gram`; it is computed if None.
     """
-    known = spectrum if spectrum is not None else spectrum_of_gram(gram, n=n, mean=mean)
-    if not len(known.eigenvalues):
+    spectrum = spectrum_of_gram(gram, n=n, mean=mean) if spectrum is None else spectrum
+    if not len(spectrum.eigenvalues):
         msg = f"features must differ between rows: all {n} rows are equal. Check how they were made."
         raise ShapeError(msg)
     return RidgePath(
-        alphas=alpha_grid(known, len(mean), points=points) if alphas is None else _check_alphas(alphas),
-        spectrum=known,
-        loadings=(known.axes / np.sqrt(known.eigenvalues)).T @ cross,
+        alphas=alpha_grid(spectrum, len(mean), points=points) if alphas is None else _check_alphas(alphas),
+        spectrum=spectrum,
+        loadings=(spectrum.axes / np.sqrt(spectrum.eigenvalues)).T @ cross,
         target_mean=target_mean,
         total=total,
     )
 
 
 def alpha_grid(spectrum: Spectrum, d: int, *, points: int = 33, decades: float = 4.0) -> Float:
-    """Return strengths spaced evenly in the logarithm around the mean eigenvalue of the Gram.
+    """Return strengths spaced evenly in the logarithm, from 10^-decades to 10^decades times the mean eigenvalue.
 
-    Parameters
-    ----------
-    spectrum : Spectrum
-        Of the centered features.
-    d : int
-        Number of features, over which the eigenvalues are averaged.
-    points : int
-        Length of the grid.
-    decades : float
-        The grid runs from ``10**-decades`` to ``10**decades`` times the mean eigenvalue.
+    The mean is over the d eigenvalues of the centered Gram of d features, zeros included.
     """
     center = spectrum.eigenvalues.sum() / d
     return center * np.logspace(-decades, decades, points)

@@ -1,4 +1,4 @@
-"""Eigendecomposition of a centered Gram, by whichever side is smaller."""
+"""Eigenvalues and axes of centered features, from the Gram or the kernel, whichever is smaller."""
 
 from __future__ import annotations
 
@@ -34,44 +34,24 @@ class Spectrum:
 
     @property
     def residual_rank(self) -> int:
-        """Return how many dimensions the rows have beyond intercept and axes."""
+        """Dimensions of the rows beyond intercept and axes."""
         return int(np.count_nonzero(self.weights)) - 1 - len(self.eigenvalues)
 
     def whitened(self, X: Features, rows: slice) -> Float:
-        """Return orthonormal row coordinates U of shape (rows, r), scaled by root weights.
+        """Return coordinates U, scaled by root weights, of some rows of the decomposed features; shape (rows, r).
 
-        Parameters
-        ----------
-        X : array of shape (n, d)
-            The features the spectrum was made from.
-        rows : slice
-            Which of them.
+        Over all n rows the columns of U are orthonormal.
         """
         return _centered(X, self.mean, self.weights, rows) @ (self.axes / np.sqrt(self.eigenvalues))
 
 
 def centered_spectrum(X: Features, Y: Float, weights: Float) -> tuple[Spectrum, Float]:
-    r"""Return the spectrum of :math:`\sum_i w_i (x_i - \bar x)(x_i - \bar x)^\top`, and `Y` along its axes.
+    r"""Return the spectrum of :math:`\sum_i w_i (x_i - \bar x)(x_i - \bar x)^\top` and the loadings ``U.T @ Y``.
 
-    The Gram (d x d) is decomposed if d < n, else the kernel (n x n); never X itself, which is
-    read by blocks and cast to float64. Directions whose eigenvalue is below ``max(n, d) * eps``
-    times the largest are dropped.
-
-    Parameters
-    ----------
-    X : array of shape (n, d)
-        Features.
-    Y : array of shape (n, K)
-        Targets, centered and scaled by root weights.
-    weights : array of shape (n,)
-        Non-negative weights.
-
-    Returns
-    -------
-    spectrum : Spectrum
-        Axes and eigenvalues.
-    loadings : array of shape (r, K)
-        ``U.T @ Y`` with the row coordinates U of `Spectrum.whitened`.
+    X has shape (n, d). Y, shape (n, K), holds targets that are centered and scaled by root weights. U are the
+    coordinates of `Spectrum.whitened`, so that the loadings have shape (r, K). The Gram (d x d) is decomposed if
+    d < n, otherwise the kernel (n x n); X is read by blocks and cast to float64. Directions with an eigenvalue
+    below ``max(n, d) * eps`` times the largest are dropped.
     """
     n, d = X.shape
     mean = _mean(X, weights)
@@ -88,7 +68,7 @@ def centered_spectrum(X: Features, Y: Float, weights: Float) -> tuple[Spectrum, 
 
 
 def loadings_of(spectrum: Spectrum, X: Features, Y: Float) -> Float:
-    """Return further targets, as in `centered_spectrum`, along the axes of a spectrum of the same rows."""
+    """Return the loadings of further targets Y of the same rows, scaled as in `centered_spectrum`; shape (r, K)."""
     cross = np.zeros((X.shape[1], Y.shape[1]))
     for rows in row_blocks(len(X)):
         cross += _centered(X, spectrum.mean, spectrum.weights, rows).T @ Y[rows]
@@ -126,11 +106,11 @@ def _centered(X: Features, mean: Float, weights: Float, rows: slice) -> Float:
 
 
 def _rounding(mean: Float, weights: Float) -> float:
-    """Return what equal rows leave in the Gram after their mean is subtracted."""
+    """Return the size that rounding gives the Gram of equal rows after their mean is subtracted."""
     return float(weights.sum() * (10 * np.finfo(np.float64).eps) ** 2 * (mean**2).sum())
 
 
 def _positive_eigen(symmetric: Float, *, size: int, floor: float) -> tuple[Float, Float]:
     values, vectors = linalg.eigh(symmetric, driver="evd", overwrite_a=True, check_finite=False)
-    kept = values > max(max(size, len(values)) * np.finfo(np.float64).eps * values[-1], floor)
-    return values[kept], vectors[:, kept]
+    positive = values > max(max(size, len(values)) * np.finfo(np.float64).eps * values[-1], floor)
+    return values[positive], vectors[:, positive]

@@ -1,23 +1,23 @@
-r"""Exact held-out predictions of the whole pipeline, teacher and student, without a refit.
+r"""Exact held-out predictions of teacher, student and baseline, without a refit.
 
-With ridge heads everything is linear in the n labels. Let :math:`\theta` be the teacher's weights,
-:math:`M = (G_{ss} + \alpha_s)^{-1} G_{st}` the student's map on the pool (no labels in it) and
-:math:`\mu` means of the labeled rows L or of the pool U. On the labeled rows
+With ridge heads every prediction is linear in the n labels Y. Let
+:math:`M = (G_{ss} + \alpha_s)^{-1} G_{st}` be the student's map on the pool, which depends on no label, and
+:math:`\mu` the means of the labeled rows L or of the pool U. On the labeled rows teacher, student and baseline predict
 
 .. math::
     f_t = H_t Y, \quad f_s = S Y, \quad f_b = H_b Y, \qquad
     S = \tfrac1n 11^\top + \left[(X_s - \mu_{s,U}) M + 1 (\mu_{t,U} - \mu_{t,L})^\top\right]
         A^{-1} \tilde X_t^\top
 
-with :math:`A = \tilde X_t^\top \tilde X_t + \alpha_t`. A ridge head fitted without the rows of a block B
-equals one fitted to labels in which those of B are replaced by its own held-out predictions, whatever
-the weights of the rows (which multiply the columns of all three maps). The held-out residuals are
-:math:`E = (I - H_{BB})^{-1}(Y - HY)_B`, hence
+with :math:`A = \tilde X_t^\top \tilde X_t + \alpha_t`. Fit a ridge head without the rows of a block B, and replace
+the labels of B by that head's predictions: a head fitted to all rows with these labels is the same head. This holds
+for any weights of the rows, which multiply the columns of all three maps. The teacher's held-out residuals are
+:math:`E = (I - H_{BB})^{-1}(Y - HY)_B`, and the held-out predictions
 
 .. math::
     \text{teacher: } Y_B - E, \qquad \text{student: } (SY)_B - S_{BB} E .
 
-A block of one row gives leave-one-out. Strengths are held at their values.
+A block of one row gives leave-one-out. The strengths stay fixed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from w2s_probe.linalg.spectra import Spectrum
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HeldOut:
-    """Predictions for labeled rows by heads that never saw their labels, each of shape (n, K)."""
+    """Held-out predictions on the labeled rows, each of shape (n, K)."""
 
     teacher: Float
     student: Float
@@ -45,12 +45,12 @@ class HeldOut:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Pipeline:
-    """Labels to predictions on the labeled rows, for teacher, student and baseline.
+    """Linear maps from labels to predictions on the labeled rows.
 
     Parameters
     ----------
     H_teacher, S, H_baseline : array of shape (n, n)
-        The three linear maps.
+        The maps of teacher, student and baseline.
     """
 
     H_teacher: Float
@@ -60,25 +60,20 @@ class Pipeline:
     def held_out(self, Y: ArrayLike, blocks: Iterable[Rows] | None = None) -> HeldOut:
         """Return held-out predictions for each block of rows; leave-one-out without blocks.
 
-        Parameters
-        ----------
-        Y : array of shape (n, K)
-            True labels of the labeled rows.
-        blocks : iterable of index arrays, optional
-            Disjoint sets that cover all rows.
+        Y, shape (n, K), are the labels; the blocks are disjoint sets of positions that cover all n rows.
         """
         targets = np.asarray(Y, dtype=np.float64)
         if blocks is None:
             teacher = self._left_out(self.H_teacher, targets)
             student = self.S @ targets - np.diag(self.S)[:, None] * (targets - teacher)
             return HeldOut(teacher=teacher, student=student, baseline=self._left_out(self.H_baseline, targets))
-        out = HeldOut(teacher=np.empty_like(targets), student=self.S @ targets, baseline=np.empty_like(targets))
+        scores = HeldOut(teacher=np.empty_like(targets), student=self.S @ targets, baseline=np.empty_like(targets))
         for B in blocks:
             E = _held_out_residuals(self.H_teacher, targets, B)
-            out.teacher[B] = targets[B] - E
-            out.student[B] -= self.S[np.ix_(B, B)] @ E
-            out.baseline[B] = targets[B] - _held_out_residuals(self.H_baseline, targets, B)
-        return out
+            scores.teacher[B] = targets[B] - E
+            scores.student[B] -= self.S[np.ix_(B, B)] @ E
+            scores.baseline[B] = targets[B] - _held_out_residuals(self.H_baseline, targets, B)
+        return scores
 
     @staticmethod
     def _left_out(H: Float, Y: Float) -> Float:
@@ -95,25 +90,18 @@ def pipeline_of(
     X_student: Features,
     strengths: tuple[int, int, int],
 ) -> Pipeline:
-    """Return the three maps for chosen strengths.
+    """Return the three maps for the strengths at these positions on the paths of teacher, student and baseline.
 
-    Parameters
-    ----------
-    teacher, baseline : RidgePath
-        Fitted to the labeled rows with the same weights, on teacher and on student features.
-    student : RidgePath
-        Of the pool's student features; its targets do not matter.
-    pool : Moments
-        Of the pool, with blocks ``teacher`` and ``student``.
-    X_teacher, X_student : array of shape (n, d)
-        Features of the labeled rows.
-    strengths : tuple of int
-        Positions of the strengths of teacher, student and baseline on their paths.
+    The paths of teacher and baseline are fitted to the n labeled rows with the same weights, on teacher and on
+    student features, `X_teacher` and `X_student`. The student's path has the spectrum of the pool's student
+    features; its targets are not used. `pool` has the blocks ``teacher`` and ``student``.
     """
     a_t, a_s, a_b = strengths
     U_t, decay_t = _rows(teacher, X_teacher), _decay(teacher, a_t)
     s_t = teacher.spectrum.eigenvalues
-    to_weights = teacher.spectrum.axes * (np.sqrt(s_t) / (s_t + teacher.alphas[a_t]))  # (d_t, r): A^-1 X~' = this @ U'
+    to_weights = teacher.spectrum.axes * (
+        np.sqrt(s_t) / (s_t + teacher.alphas[a_t])
+    )  # (d_t, r): A^-1 X~' = to_weights @ U'
     M = student.spectrum.axes @ (
         (student.spectrum.axes.T @ pool.gram("student", "teacher"))
         / (student.spectrum.eigenvalues + student.alphas[a_s])[:, None]
@@ -139,20 +127,11 @@ def student_path(
     points: int = 33,
     spectrum: Spectrum | None = None,
 ) -> RidgePath:
-    """Return the student's path on pseudolabels ``X_teacher @ W + b`` that never need to exist.
+    """Return the student's path on the pseudolabels ``X_teacher @ W + b``, which are never computed.
 
-    Parameters
-    ----------
-    pool : Moments
-        Of the pool, with blocks ``teacher`` and ``student``.
-    W, b : arrays of shape (d_t, K) and (K,)
-        The teacher's head.
-    alphas : array of shape (A,), optional
-        Strengths; by default the usual grid.
-    points : int
-        Length of that grid.
-    spectrum : Spectrum, optional
-        Of the pool's student features, if it is known already.
+    `pool` has the blocks ``teacher`` and ``student``; W, shape (d_t, K), and b, shape (K,), are the teacher's head.
+    `alphas` and `points` are those of `ridge_path`. `spectrum` is that of the pool's student features; it is
+    computed if None.
     """
     total = float(np.einsum("ik,ij,jk->", W, pool.gram("teacher"), W, optimize=True))
     return path_of_gram(
@@ -169,7 +148,7 @@ def student_path(
 
 
 def _rows(path: RidgePath, X: Features) -> Float:
-    """Return centered rows along the scaled axes, without the weights of the rows; shape (n, r)."""
+    """Return the coordinates of centered rows along the scaled axes, without root weights; shape (n, r)."""
     spectrum = path.spectrum
     return (X - spectrum.mean) @ (spectrum.axes / np.sqrt(spectrum.eigenvalues))
 

@@ -1,4 +1,4 @@
-"""Principal axes of a Gram, and the coordinates in which it is the identity."""
+"""Principal axes of a centered Gram, and whitening: coordinates in which the Gram is the identity."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PrincipalAxes:
 
     @property
     def whitening(self) -> Float:
-        """Return W of shape (d, r): the centered rows times W are orthonormal columns."""
+        """W of shape (d, r): the centered rows times W have orthonormal columns."""
         return self.axes / np.sqrt(self.eigenvalues)
 
     def truncated(self, energy: float) -> PrincipalAxes:
@@ -39,51 +39,36 @@ class PrincipalAxes:
 
 
 def principal_axes(moments: Moments, name: str) -> PrincipalAxes:
-    """Return the principal axes of one block of columns.
+    """Return the principal axes of one block of columns; `ShapeError` if all rows are equal.
 
-    Eigenvalues below ``max(n, d) * eps`` times the largest, or below what rounding leaves of
-    equal rows with this mean, are dropped.
-
-    Raises
-    ------
-    ShapeError
-        If all rows are equal.
+    Eigenvalues below ``max(n, d) * eps`` times the largest are dropped, and those of the size that rounding gives
+    equal rows with this mean.
     """
     gram, mean = moments.gram(name), moments.mean_of(name)
     eps = np.finfo(np.float64).eps
     values, axes = linalg.eigh(gram, driver="evd", check_finite=False)
-    kept = values > max(max(moments.n, len(values)) * eps * values[-1], moments.n * (10 * eps) ** 2 * (mean @ mean))
-    if not kept.any():
+    floor = moments.n * (10 * eps) ** 2 * (mean @ mean)
+    positive = values > max(max(moments.n, len(values)) * eps * values[-1], floor)
+    if not positive.any():
         msg = f"{name} features must differ between rows: all {moments.n} rows are equal. Check how they were made."
         raise ShapeError(msg)
-    return PrincipalAxes(eigenvalues=values[kept][::-1], axes=axes[:, kept][:, ::-1])
+    return PrincipalAxes(eigenvalues=values[positive][::-1], axes=axes[:, positive][:, ::-1])
 
 
 def energy_rank(eigenvalues: Float, energy: float) -> int:
-    """Return the fewest eigenvalues, from the largest on, that sum to a fraction of all.
+    """Return how many of the largest eigenvalues sum to at least the fraction `energy`, in (0, 1], of their total.
 
-    Parameters
-    ----------
-    eigenvalues : array of shape (r,)
-        Positive, descending.
-    energy : float
-        In (0, 1]; 1 keeps all.
+    The eigenvalues, shape (r,), are positive and descending.
     """
     if energy >= 1:
         return len(eigenvalues)
     sums = np.cumsum(eigenvalues)
-    # a last digit of rounding must not cost a dimension where the fraction is met exactly
+    # where the fraction is reached exactly, rounding of the last digit must not add a dimension
     return int(np.searchsorted(sums, energy * sums[-1] * (1 - 1e-12)) + 1)
 
 
 def inverse_root(symmetric: Float) -> Float:
-    """Return the symmetric inverse square root of a positive definite matrix.
-
-    Raises
-    ------
-    ShapeError
-        If it is singular.
-    """
+    """Return the symmetric inverse square root of a positive definite matrix; `ShapeError` if it is singular."""
     values, vectors = linalg.eigh(symmetric, driver="evd", check_finite=False)
     if values[0] <= len(values) * np.finfo(np.float64).eps * values[-1]:
         msg = f"a matrix of size {len(values)} must be of full rank to be whitened: it is not. Give more rows."

@@ -1,4 +1,4 @@
-"""Scores of one row, and what they say of a system with its interval."""
+"""Scores, gain, PGR and OPR with confidence intervals, scores by group, and the verdict."""
 
 from w2s_probe.metrics.gaps import (
     agreement,

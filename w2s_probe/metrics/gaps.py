@@ -12,14 +12,14 @@ from w2s_probe.results.estimate import Estimate
 
 
 def difference(left: RowScore, right: RowScore, draws: Draws) -> Estimate:
-    """Return left minus right on a score both share, paired by row.
+    """Return left minus right on one score, paired by row.
 
     Parameters
     ----------
     left, right : RowScore
-        Contributions of the R results; the score's denominators are the same.
+        Contributions of the R results, with the same denominators.
     draws : Draws
-        Which seed and table row each of the R results belongs to.
+        Seed and table row of each of the R results.
     """
     return ratio_of_means(left.numerator - right.numerator, left.denominator, draws)
 
@@ -34,7 +34,7 @@ def performance_gap_recovered(*, teacher: RowScore, student: RowScore, ceiling: 
     teacher, student, ceiling : RowScore
         Contributions of the R results to the main score; higher is better.
     draws : Draws
-        Which seed and table row each of the R results belongs to.
+        Seed and table row of each of the R results.
 
     References
     ----------
@@ -47,14 +47,16 @@ def performance_gap_recovered(*, teacher: RowScore, student: RowScore, ceiling: 
 
 
 def outperforming_ratio(*, baseline_error: RowScore, student_error: RowScore, draws: Draws) -> Estimate:
-    """Return the baseline's error over the student's; unresolved if the student's may be 0.
+    """Return the baseline's error divided by the student's error.
+
+    NaN and unresolved unless the interval of the student's error lies above 0.
 
     Parameters
     ----------
     baseline_error, student_error : RowScore
         Contributions of the R results to the error: 1 - accuracy, or squared error.
     draws : Draws
-        Which seed and table row each of the R results belongs to.
+        Seed and table row of each of the R results.
 
     References
     ----------
@@ -66,68 +68,68 @@ def outperforming_ratio(*, baseline_error: RowScore, student_error: RowScore, dr
 
 
 def agreement(same: NDArray[np.bool_], draws: Draws) -> Estimate:
-    """Return the fraction of rows where two systems decide alike.
+    """Return the fraction of rows on which two systems predict the same class.
 
     Parameters
     ----------
     same : array of bool, shape (R,)
-        Whether both systems decide alike.
+        Whether both systems predict the same class.
     draws : Draws
-        Which seed and table row each of the R results belongs to.
+        Seed and table row of each of the R results.
     """
     return ratio_of_means(same.astype(np.float64), np.ones(len(same)), draws, bounds=(0, 1))
 
 
 def error_imitation(same: NDArray[np.bool_], teacher_right: NDArray[np.bool_], draws: Draws) -> dict[str, Estimate]:
-    """Return the student's agreement with its teacher where the teacher is right, and where wrong.
+    """Return the student's agreement with its teacher where the teacher is right, and where the teacher is wrong.
 
-    A student that agrees with a wrong teacher has learned its errors.
+    A student that agrees with a wrong teacher has learned the teacher's errors.
 
     Parameters
     ----------
     same : array of bool, shape (R,)
-        Whether the student decides as its teacher.
+        Whether student and teacher predict the same class.
     teacher_right : array of bool, shape (R,)
-        Whether the teacher's decision is true.
+        Whether the teacher's prediction is right.
     draws : Draws
-        Which seed and table row each of the R results belongs to.
+        Seed and table row of each of the R results.
     """
     agree = same.astype(np.float64)
     return {
-        name: ratio_of_means(agree * rows, rows.astype(np.float64), draws, bounds=(0, 1))
-        for name, rows in {"teacher_right": teacher_right, "teacher_wrong": ~teacher_right}.items()
+        name: ratio_of_means(agree * inside, inside.astype(np.float64), draws, bounds=(0, 1))
+        for name, inside in {"teacher_right": teacher_right, "teacher_wrong": ~teacher_right}.items()
     }
 
 
 def agreement_of_values(student: Float, teacher: Float, draws: Draws) -> Estimate:
-    r"""Return the R² of the student's predictions around its teacher's.
+    r"""Return the R² of the student's predictions with the teacher's predictions as targets.
 
-    :math:`1 - \sum_i (s_i - t_i)^2 / \sum_i (t_i - \bar t)^2`: 1 for a copy, 0 for a student that is no
-    nearer to its teacher than the teacher's mean.
+    :math:`1 - \sum_i (s_i - t_i)^2 / \sum_i (t_i - \bar t)^2`: 1 for a copy, 0 for a student whose squared distance
+    from its teacher is that of the teacher's mean.
 
     Parameters
     ----------
     student, teacher : arrays of shape (R,)
         Predictions of the R results, in the units of the label.
     draws : Draws
-        Which seed and table row each of the R results belongs to.
+        Seed and table row of each of the R results.
     """
     spread = (teacher - teacher.mean()) ** 2
     return ratio_of_means(spread - (student - teacher) ** 2, spread, draws, bounds=(-np.inf, 1))
 
 
 def repeated_error(student_error: Float, teacher_error: Float, draws: Draws) -> Estimate:
-    r"""Return the share of its teacher's error that a student repeats.
+    r"""Return the share of the teacher's error that the student repeats.
 
-    The slope :math:`\sum_i e^s_i e^t_i / \sum_i (e^t_i)^2` of the student's signed errors on the teacher's:
-    1 for a copy, 0 where the errors have nothing in common.
+    The slope :math:`\sum_i e^s_i e^t_i / \sum_i (e^t_i)^2` of the student's signed errors on the teacher's signed
+    errors: 1 for a copy, 0 where the errors are unrelated.
 
     Parameters
     ----------
     student_error, teacher_error : arrays of shape (R,)
         Prediction minus label of the R results, in the units of the label.
     draws : Draws
-        Which seed and table row each of the R results belongs to.
+        Seed and table row of each of the R results.
     """
     return ratio_of_means(student_error * teacher_error, teacher_error**2, draws)
 

@@ -1,20 +1,20 @@
-r"""Intervals of scores over several seeds that share one table.
+r"""Confidence intervals of scores over several seeds that share one table.
 
-What is covered is the expectation of a score over training draws of these sizes and test rows
-from the population; for a ratio such as PGR, the ratio of expectations. With several seeds the
-score is linearized, :math:`\psi_{s,i} = (u_{s,i} - \hat r\, v_{s,i}) / \bar v`, and its variance
-clustered both ways, over table rows i (a row may be tested under several seeds) and over seeds s
-(all rows of a seed share its heads):
+The interval covers the expected score over the choice of training rows, at these sizes, and of test rows from the
+population; for a ratio such as PGR, the ratio of the expectations. With several seeds the
+score is linearized, :math:`\psi_{s,i} = (u_{s,i} - \hat r\, v_{s,i}) / \bar v`, and its variance is
+clustered by table row i (a row may be a test row of several seeds) and by seed s
+(all rows of a seed are scored by the same heads):
 
 .. math:: V = V_\text{row} + \max(V_\text{seed} - V_\text{cell}, 0),
 
 with a t quantile of :math:`\max(S - 1, (S - 1) V^2 / V_\text{seed}^2)` degrees of freedom. With
-one seed the observed row patterns are resampled; that covers the choice of test rows only.
+one seed the observed row patterns are resampled (bootstrap); this covers the choice of test rows only.
 
-Seeds that re-split one table share training rows, and what these do to all seeds alike cannot be
-seen in one table. It mostly cancels in gain and PGR. An interval of a single accuracy is too narrow
-by it, the more so the more seeds there are: little where test rows are the larger part of the noise
-(simulated coverage at .95 and 20 seeds: .93-.95 at n = 200 of a table of 1,300 rows), much where n is
+Seeds that split the same table share training rows. An effect of these rows that is the same under all seeds cannot
+be measured in one table. It mostly cancels in gain and PGR. It makes the interval of a single accuracy too narrow,
+more so with more seeds: a little where most of the noise comes from the test rows
+(simulated coverage at level .95 and 20 seeds: .93-.95 at n = 200 of a table of 1,300 rows), much where n is
 small (.83-.89 at n = 40 to 60 of 700 rows), most when n + N + |T| nearly exhausts the table.
 """
 
@@ -34,16 +34,16 @@ BOOTSTRAP = 2000
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Draws:
-    """Which seed and which table row each test result belongs to.
+    """Seed and table row of each test result.
 
     Parameters
     ----------
     rows : list of arrays of int
-        Test rows of each seed, as positions in the one table.
+        Test rows of each seed, as positions in the table.
     level : float
         Level of the intervals, in (0, 1).
     seed : int
-        Seed of the bootstrap, used only when there is a single split.
+        Seed of the bootstrap; used only with a single split.
     """
 
     rows: list[Rows]
@@ -69,11 +69,11 @@ def ratio_of_means(
     Parameters
     ----------
     numerator, denominator : arrays of shape (R,)
-        Contributions of each result, splits one after the other as in `draws`.
+        Contributions of the R results, in the order of `draws`: all rows of the first split, then of the second.
     draws : Draws
-        Where each result comes from.
+        Seed and table row of each result.
     bounds : tuple of float
-        Possible values; the interval is cut to them.
+        Smallest and largest possible value; the interval is clipped to them.
 
     Returns
     -------
@@ -105,7 +105,9 @@ def _half_width(psi: Float, draws: Draws) -> float:
         return 0.0
     dof = max(S - 1.0, (S - 1.0) * (V / V_seed) ** 2) if V_seed > 0 else np.inf
     upper = (1 + draws.level) / 2
-    quantile = special.stdtrit(dof, upper) if np.isfinite(dof) else special.ndtri(upper)  # what stats.t.ppf calls
+    quantile = (
+        special.stdtrit(dof, upper) if np.isfinite(dof) else special.ndtri(upper)
+    )  # the function that stats.t.ppf calls
     return float(quantile * np.sqrt(V))
 
 
@@ -113,10 +115,10 @@ def _bootstrap(numerator: Float, denominator: Float, draws: Draws) -> tuple[floa
     """Return percentile limits from multinomial counts of the distinct row patterns."""
     patterns, counts = np.unique(np.column_stack([numerator, denominator]), axis=0, return_counts=True)
     rng = np.random.default_rng(draws.seed)
-    drawn = rng.multinomial(counts.sum(), counts / counts.sum(), size=BOOTSTRAP)
-    above, below = (drawn @ patterns).T
+    samples = rng.multinomial(counts.sum(), counts / counts.sum(), size=BOOTSTRAP)
+    above, below = (samples @ patterns).T
     with np.errstate(divide="ignore", invalid="ignore"):
         values = above / below
         tail = (1 - draws.level) / 2
-        low, high = np.nanquantile(values, [tail, 1 - tail])  # between two infinite values there is no limit
+        low, high = np.nanquantile(values, [tail, 1 - tail])  # NaN between two infinite values
     return float(low), float(high)

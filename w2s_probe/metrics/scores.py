@@ -1,11 +1,10 @@
-r"""What one test row contributes to each score.
+r"""Scores as ratios of means over test rows: what each row contributes to numerator and denominator.
 
-A score is a ratio of two means over rows, so a row contributes to a numerator and to a
-denominator; for most scores the denominator is 1. :math:`R^2` has
+For most scores each row's denominator is 1. For :math:`R^2` a row contributes
 :math:`(y_i - \bar y)^2 - (y_i - \hat y_i)^2` over :math:`(y_i - \bar y)^2`. The expected
 calibration error over 15 bins is the mean of :math:`\pm(\text{confidence}_i -
-\text{correct}_i)` with the sign of the row's bin, which makes its interval that of a mean; the
-estimate itself is biased upwards in small samples, as it is everywhere.
+\text{correct}_i)` with the sign of the row's bin, so that its interval is the interval of a mean. Like every
+estimate of this error it is biased upwards in small samples.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class RowScore:
     Parameters
     ----------
     numerator, denominator : arrays of shape (m,)
-        What each row adds above and below the line.
+        Contribution of each row to the numerator and to the denominator.
     bounds : tuple of float
         Smallest and largest possible value of the score.
     """
@@ -44,7 +43,7 @@ def classification_rows(scores: Float, probabilities: Float, truth: NDArray[np.i
     Parameters
     ----------
     scores : array of shape (m, K)
-        Raw scores; the decision is the largest, the lower class in a tie.
+        Raw scores; the predicted class has the largest score, the first class in a tie.
     probabilities : array of shape (m, K)
         Rows sum to 1.
     truth : array of shape (m,)
@@ -53,9 +52,9 @@ def classification_rows(scores: Float, probabilities: Float, truth: NDArray[np.i
     Returns
     -------
     dict
-        ``accuracy`` in [0, 1]; ``brier`` = :math:`\sum_k (p_k - y_k)^2` in [0, 2], Brier's own
-        sum over all classes (scikit-learn halves it for two classes); ``log_loss`` in nats,
-        probabilities clipped at machine epsilon; ``ece`` in [0, 1].
+        ``accuracy`` in [0, 1]; ``brier`` = :math:`\sum_k (p_k - y_k)^2` in [0, 2], Brier's sum over all classes
+        (scikit-learn halves it for two classes); ``log_loss`` in nats, with probabilities of at least machine
+        epsilon; ``ece`` in [0, 1].
     """
     correct = (scores.argmax(axis=1) == truth).astype(np.float64)
     of_truth = probabilities[np.arange(len(truth)), truth]
@@ -70,14 +69,14 @@ def classification_rows(scores: Float, probabilities: Float, truth: NDArray[np.i
 
 
 def regression_rows(predictions: Float, truth: Float) -> dict[str, RowScore]:
-    """Return squared error and R² by row, for arrays of shape (m,).
+    """Return squared error and R² by row.
 
     Parameters
     ----------
     predictions : array of shape (m,)
-        In the units of the label.
+        Predictions in the units of the label.
     truth : array of shape (m,)
-        The labels.
+        True labels.
     """
     errors = (truth - predictions) ** 2
     spread = (truth - truth.mean()) ** 2
@@ -88,14 +87,14 @@ def regression_rows(predictions: Float, truth: Float) -> dict[str, RowScore]:
 
 
 def reliability_bins(confidence: Float, correct: Float) -> tuple[ReliabilityBin, ...]:
-    """Return what lies in each bin of the calibration error, bins without rows left out.
+    """Return mean confidence, accuracy and row count of each bin of the calibration error that has rows.
 
     Parameters
     ----------
     confidence : array of shape (R,)
         Top probability of each row.
     correct : array of shape (R,)
-        1 where the decision is right, else 0.
+        1 where the predicted class is right, else 0.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the intervals of gain and student minus baseline say, in words."""
+"""The verdict: what the intervals of gain and of student minus baseline decide, and the advice in words."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Literal
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import Verdict
 
-# A student that copies its teacher differs from it by what the ridge shrinks, always in one direction: R² by
-# 1e-5 or less. One decision in ten thousand is nothing to act on either.
+# A student that copies its teacher differs from it only by the shrinkage of the ridge penalty, which always has the
+# same sign: by 1e-5 of R² or less. A difference of one prediction in ten thousand is too small to act on, too.
 NEGLIGIBLE = 1e-4
 
 
@@ -22,15 +22,15 @@ def decide(*, gain: Estimate, versus_baseline: Estimate, n_labeled: int, score: 
     versus_baseline : Estimate
         Student minus the strong head trained on the labels directly.
     n_labeled : int
-        How many labels that were.
+        Number of those labels.
     score : str
-        What both are measured in.
+        Name of the score of both differences.
 
     Returns
     -------
     Verdict
-        ``labels_directly`` also when the second interval contains 0 and its estimate is not
-        above it: nothing is gained by the longer way. A difference of at most 1e-4 decides nothing.
+        Recommends ``labels_directly`` also if the interval of `versus_baseline` contains 0 and its estimate is not
+        above 0: the longer way gains nothing. A difference of at most 1e-4 decides nothing.
     """
     call: Literal["helps", "hurts", "unresolved"] = (
         "helps" if _above(gain) else "hurts" if gain.high < 0 and gain.value < -NEGLIGIBLE else "unresolved"
@@ -42,18 +42,18 @@ def decide(*, gain: Estimate, versus_baseline: Estimate, n_labeled: int, score: 
         if versus_baseline.value <= NEGLIGIBLE
         else "unresolved"
     )
-    heard = {
+    finding = {
         "helps": f"Weak-to-strong helps: the student beats its teacher by {_size(gain, score)}.",
         "hurts": f"Weak-to-strong hurts: the student differs from its teacher by {_size(gain, score)}.",
         "unresolved": f"Unresolved: the student differs from its teacher by {_size(gain, score)}.",
     }[call]
     labels = f"the strong model trained on the {n_labeled} labels directly"
-    done = {
+    action = {
         "weak_to_strong": f"It also beats {labels}, by {_size(versus_baseline, score)}: go on with weak-to-strong.",
         "labels_directly": f"It does not beat {labels} ({_size(versus_baseline, score)}): do that instead.",
         "unresolved": f"Whether it beats {labels} is open ({_size(versus_baseline, score)}): more seeds or test rows.",
     }[recommend]
-    return Verdict(call=call, recommend=recommend, advice=f"{heard} {done}")
+    return Verdict(call=call, recommend=recommend, advice=f"{finding} {action}")
 
 
 def _above(estimate: Estimate) -> bool:

@@ -1,47 +1,131 @@
-"""A user's data, opened so that no image in it can spoil a long run."""
+"""The user's table with its labels, groups, splits and sources of features; damaged images are named first."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from w2s_probe.backbones import Backbone
+from w2s_probe.backbones.base import BackboneOptions
 from w2s_probe.backbones.decoding import undecodable
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.core.composition import Composition, composition_of
 from w2s_probe.core.config import DataConfig, SweepConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError, DataError
-from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups, read_groups
 from w2s_probe.core.images import ImageFiles
-from w2s_probe.core.labels import Labels, Task, read_labels
-from w2s_probe.core.splits import Part, Split, draw_splits
+from w2s_probe.core.labels import Labels, read_labels
+from w2s_probe.core.splits import Part, Split, draw_splits, same_item_blocks
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
-from w2s_probe.pipeline.sources import tied_rows
+from w2s_probe.pipeline.sources import Source, item_keys, open_source, without_folders
+from w2s_probe.strategies.registry import load_strategy
 
 SHOWN = 5  # files that a message names
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Opened:
+    """A user's table and where the features of its rows come from; labels are not read yet."""
+
+    data: DataConfig
+    table: Table
+    sources: Mapping[str, Source]  # by backbone name
+
+    @property
+    def label_column(self) -> list[Any]:
+        """The labels as the table has them; an error if there is no such column."""
+        if self.table.label is None:
+            raise missing_column(self.data.label, self.table.columns, flag="--label", name=self.table.name)
+        return self.table.label
+
+    @cached_property
+    def keys(self) -> NDArray[np.bytes_]:
+        """Hashes of the rows' items: rows with equal hashes hold the same item."""
+        return item_keys(self.table, self.sources.values())
+
+    @property
+    def blocks(self) -> Rows:
+        """A number for each row; rows with equal numbers (the same item, or one source) stay in one part."""
+        keys: list[Any] = [self.keys]
+        if self.table.source is not None:
+            keys.append([str(value) for value in self.table.source])
+        return same_item_blocks(*keys)
+
+    @property
+    def fixed(self) -> dict[Part, Rows]:
+        """Parts that the table's own column of parts fixes."""
+        if self.table.split is None:
+            return {}
+        marked = parts_of_column(self.table.split, name=self.table.name)
+        return {part: np.flatnonzero(rows) for part, rows in marked.items() if rows.any()}
+
+    def labeled(self, labels: Labels, groups: Groups | None = None) -> LabeledData:
+        """Return the same table with labels and groups of all its rows."""
+        return LabeledData(data=self.data, table=self.table, sources=self.sources, labels=labels, groups=groups)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LabeledData(Opened):
+    """A user's table with ground truth, and with groups if a column of them was named."""
+
+    labels: Labels
+    groups: Groups | None
+
+
+def open_rows(data: DataConfig, names: Iterable[str], store: FeatureStore, options: BackboneOptions) -> Opened:
+    """Return a table and a source of features for each backbone name."""
+    return open_sources(data, open_table(data, store), names, store, options)
+
+
+def open_labeled(
+    data: DataConfig,
+    names: Iterable[str],
+    config: W2SConfig | SweepConfig,
+    store: FeatureStore,
+    options: BackboneOptions,
+) -> LabeledData:
+    """Return a fully labeled table with its groups; strategies are checked before any file of features is read."""
+    table = open_table(data, store)
+    labels = read_labels(Opened(data=data, table=table, sources={}).label_column, name=data.label, task=config.task)
+    for name in config.strategies:
+        load_strategy(name, config.settings)
+    return open_sources(data, table, names, store, options).labeled(labels, groups_of(table, labels, data, config))
+
+
+def open_sources(
+    data: DataConfig, table: Table, names: Iterable[str], store: FeatureStore, options: BackboneOptions
+) -> Opened:
+    """Return a table that is open with a source of features for each backbone name."""
+    sources = {name: open_source(table, name, options, store) for name in dict.fromkeys(names)}
+    return Opened(data=data, table=table, sources=sources)
+
+
+def echo(
+    data: DataConfig, names: Mapping[str, Sequence[str]], *, pool: str | None = None, dtype: str | None = None
+) -> dict[str, Any]:
+    """Return the part of a result's config that says which data, columns and backbones were asked for."""
+    columns = {key: value for key, value in data.to_dict().items() if key != "data"}
+    return {
+        "data": without_folders(data.data),
+        **{key: ",".join(map(without_folders, backbones)) for key, backbones in names.items()},
+        **columns,
+        **({"pool": without_folders(pool)} if pool else {}),
+        **({"dtype": dtype} if dtype else {}),
+    }
+
+
 def open_table(data: DataConfig, store: FeatureStore) -> Table:
-    """Return the data, every image file in which can be decoded.
+    """Return the user's table, after all its image files were decoded once.
 
-    Files whose features the cache has were decoded once, and are not tried again.
-
-    Parameters
-    ----------
-    data : DataConfig
-        The table and its columns; its `skip_damaged` leaves rows out whose image cannot be decoded.
-    store : FeatureStore
-        Where features are kept.
-
-    Raises
-    ------
-    DataError
-        If a file is damaged, cut off, too large or no image; the files are named.
+    Files whose features are in the cache were decoded before and are skipped. A damaged file is an error that names
+    the file; with `skip_damaged` its row is left out.
     """
     table = open_data(data)
     files = table.items
@@ -54,8 +138,8 @@ def open_table(data: DataConfig, store: FeatureStore) -> Table:
     which = ", ".join(named[:SHOWN]) + (", …" if len(named) > SHOWN else "")
     if not data.skip_damaged:
         msg = (
-            f"every image of {table.name} must be one that can be decoded: {len(damaged)} of {len(files)} cannot: "
-            f"{which}. Repair or remove them, or add --skip-damaged."
+            f"every image of {table.name} must be readable: {len(damaged)} of {len(files)} cannot be decoded: {which}. "
+            "Repair or remove these files, or add --skip-damaged."
         )
         raise DataError(msg)
     if len(damaged) == len(files):
@@ -67,99 +151,56 @@ def open_table(data: DataConfig, store: FeatureStore) -> Table:
     return table.take(left, note=f"{len(damaged)} of {len(files)} images cannot be decoded and are left out: {which}.")
 
 
-def open_pool(pool: str, data: DataConfig, store: FeatureStore) -> Table:
-    """Return a second table, whose rows are a pool: the columns of its items are named as in the first one.
-
-    Parameters
-    ----------
-    pool : str
-        Path, or ``builtin:NAME``.
-    data : DataConfig
-        The first table and its columns.
-    store : FeatureStore
-        As in `open_table`.
-    """
-    columns = DataConfig(data=pool, text=data.text, image=data.image, id=data.id, skip_damaged=data.skip_damaged)
-    return open_table(columns, store)
+def pool_config(pool: str, data: DataConfig) -> DataConfig:
+    """Return where a second table of pool rows is; its columns have the names of the first table's."""
+    return DataConfig(data=pool, text=data.text, image=data.image, id=data.id, skip_damaged=data.skip_damaged)
 
 
-def split_rows(
-    table: Table,
-    labels: Labels,
-    config: W2SConfig,
-    sources: Sequence[FeatureSet | Backbone],
-    split_file: Path | None = None,
-    groups: Groups | None = None,
-) -> list[Split]:
-    """Return the parts of each seed, the user's own or drawn; identical items stay on one side.
-
-    Parameters
-    ----------
-    table : Table
-        The data.
-    labels : Labels
-        Of all rows.
-    config : W2SConfig
-        Sizes and seeds.
-    sources : sequence of FeatureSet or Backbone
-        Where features come from; their rows tell identical items where there are none.
-    split_file : Path, optional
-        The user's own splits.
-    groups : Groups, optional
-        Of all rows; with them the shares of conflicting rows can be asked for.
-    """
+def split_rows(opened: LabeledData, config: W2SConfig, split_file: Path | None = None) -> list[Split]:
+    """Return the parts of each seed, from the user's file or drawn; identical items stay on one side."""
     if split_file is not None:
-        if table.split or config.composed or any((config.n_labeled, config.n_unlabeled, config.n_test)):
-            msg = (
-                "--split-file fixes all parts: got also --split, -n, -N, --n-test, --eta or --balance-classes. "
-                "Drop one or the other."
-            )
-            raise ConfigError(msg)
-        return read_split_file(split_file, table.ids)
+        check_split_file(opened, config, (config.n_labeled, config.n_unlabeled, config.n_test))
+        return read_split_file(split_file, opened.table.ids)
     return draw_splits(
-        labels,
+        opened.labels,
         seeds=range(config.seed, config.seed + config.seeds),
         n_labeled=config.n_labeled,
         n_unlabeled=config.n_unlabeled,
         n_test=config.n_test,
-        blocks=tied_rows(table, sources),
-        fixed=fixed_parts(table),
-        composition=composition_for(labels, groups, config),
+        blocks=opened.blocks,
+        fixed=opened.fixed,
+        composition=composition_for(opened.labels, opened.groups, config),
     )
 
 
+def check_split_file(opened: Opened, config: W2SConfig | SweepConfig, sizes: Iterable[int | None]) -> None:
+    """Raise `ConfigError` if anything beside a split file asks for parts of its own."""
+    if opened.table.split or config.composed or any(sizes):
+        msg = (
+            "--split-file fixes all parts: got also --split, -n, -N, --n-test, --eta-labeled, --eta-unlabeled, "
+            "--eta-test or --balance-classes. Remove --split-file, or the other flags."
+        )
+        raise ConfigError(msg)
+
+
 def groups_of(table: Table, labels: Labels, data: DataConfig, config: W2SConfig | SweepConfig) -> Groups | None:
-    """Return the groups of a table, if its config names a column of them.
+    """Return the groups of a table, or None if its config names no column of them.
 
-    Parameters
-    ----------
-    table : Table
-        The data.
-    labels : Labels
-        Of all rows.
-    data : DataConfig
-        With the name of the column.
-    config : W2SConfig or SweepConfig
-        With `group_by` and `cue`.
-
-    Raises
-    ------
-    ConfigError
-        If shares of conflicting rows are asked for, and there is no column or no cue.
-    DataError
-        If the column does not hold groups.
+    A fraction of conflicting rows without groups or without a usual value for each label is an error.
     """
     asked = any(eta is not None for eta in config.all_etas)
     if table.group is None or data.group is None:
         if asked or config.cue:
-            msg = "--eta and --cue need group values: got no --group. Name their column."
+            msg = (
+                "--cue, --eta-labeled, --eta-unlabeled and --eta-test need groups: got no --group. Add --group COLUMN."
+            )
             raise ConfigError(msg)
         return None
     groups = read_groups(table.group, labels, name=data.group, by=config.group_by, cue=config.cue)
     if asked and not groups.cue:
         msg = (
-            f"--eta needs a usual value of {data.group!r} for each label: every value is as frequent under every "
-            "label. Name them with --cue LABEL=VALUE,LABEL=VALUE."
+            f"each label must have a usual value of {data.group!r}: every value is as frequent under one label as "
+            "under the others. Name the usual values with --cue LABEL=VALUE,LABEL=VALUE."
         )
         raise ConfigError(msg)
     return groups
@@ -170,19 +211,3 @@ def composition_for(labels: Labels, groups: Groups | None, config: W2SConfig) ->
     if not config.composed:
         return None
     return composition_of(labels, groups, etas=config.etas, balance_classes=config.balance_classes)
-
-
-def labeled_table(data: DataConfig, task: Task, store: FeatureStore) -> tuple[Table, Labels]:
-    """Return a table and its ground truth."""
-    table = open_table(data, store)
-    if table.label is None:
-        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
-    return table, read_labels(table.label, name=data.label, task=task)
-
-
-def fixed_parts(table: Table) -> dict[Part, Rows]:
-    """Return the parts that the table's own column fixes."""
-    if table.split is None:
-        return {}
-    marked = parts_of_column(table.split, name=table.name)
-    return {part: np.flatnonzero(rows) for part, rows in marked.items() if rows.any()}

@@ -1,4 +1,4 @@
-"""Diagnose two backbones on a table: rows without labels belong to it as well."""
+"""From a table and two backbone names to a diagnosis; rows without labels are used too."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, DiagnoseConfig
 from w2s_probe.core.labels import Task, read_labels
 from w2s_probe.core.types import Float, Progress, Rows
-from w2s_probe.datasets import Table, missing_column
 from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.diagnostics import diagnose as diagnose_features
-from w2s_probe.pipeline.data import open_pool, open_table
+from w2s_probe.pipeline.data import Opened, echo, open_rows, pool_config
 from w2s_probe.pipeline.embed import Fetched, fetch
-from w2s_probe.pipeline.sources import open_source, without_folders
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Diagnosed:
-    """What a finished diagnosis leaves behind."""
+    """A finished diagnosis, and what it took to get the features."""
 
     result: Diagnosis
     fetched: list[Fetched]
@@ -58,42 +56,34 @@ def diagnose(
     Raises
     ------
     W2SProbeError
-        With one sentence that says what was expected, what came and what to do.
+        One sentence: what was expected, what came, what to do.
     """
-    table = open_table(data, store)
-    rows, targets = _known_targets(table, data, task)
-    sources = [open_source(table, name, options, store) for name in (teacher, student)]
-    sets, fetched = fetch(table, sources, store, on_progress)
-    weak, strong = (found.X for found in sets)
-    left_out = table.notes
+    names = (teacher, student)
+    opened = open_rows(data, names, store, options)
+    rows, targets = _labeled_targets(opened, task)
+    features, fetched = fetch(opened, store, on_progress)
+    weak, strong = (features[name].X for name in names)
+    notes = opened.table.notes
     if pool is not None:
-        second = open_pool(pool, data, store)
-        others = [open_source(second, name, options, store) for name in (teacher, student)]
-        more, again = fetch(second, others, store, on_progress)
-        weak, strong = (np.concatenate([X, found.X]) for X, found in zip((weak, strong), more, strict=True))
-        fetched += again
-        left_out += second.notes
-    found = diagnose_features(weak, strong, targets=targets, labeled=rows, config=config)
-    asked = {"data": data.data, "teacher": teacher, "student": student, **({"pool": pool} if pool else {})}
-    shown = {key: without_folders(name) for key, name in asked.items()}
-    return Diagnosed(
-        result=replace(
-            found,
-            config={**shown, "label": data.label, "task": task, **found.config},
-            notes=(*left_out, *found.notes),
-        ),
-        fetched=fetched,
-    )
+        second = open_rows(pool_config(pool, data), names, store, options)
+        more, took = fetch(second, store, on_progress)
+        weak, strong = (np.concatenate([X, more[name].X]) for X, name in zip((weak, strong), names, strict=True))
+        fetched += took
+        notes += second.table.notes
+    diagnosis = diagnose_features(weak, strong, targets=targets, labeled=rows, config=config)
+    echoed = echo(data, {"teacher": [teacher], "student": [student]}, pool=pool)
+    echoed = {key: echoed[key] for key in ("data", "teacher", "student", "pool") if key in echoed}
+    shown = {**echoed, "label": data.label, "task": task, **diagnosis.config}
+    return Diagnosed(result=replace(diagnosis, config=shown, notes=(*notes, *diagnosis.notes)), fetched=fetched)
 
 
-def _known_targets(table: Table, data: DataConfig, task: Task) -> tuple[Rows | None, Float | None]:
+def _labeled_targets(opened: Opened, task: Task) -> tuple[Rows | None, Float | None]:
     """Return which rows have labels, and their targets; None and None if there are no labels at all."""
-    if table.label is None and data.label != DataConfig(data=data.data).label:
-        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
-    column = table.label or []
+    default = DataConfig(data=opened.data.data).label
+    column = [] if opened.table.label is None and opened.data.label == default else opened.label_column
     missing = [value is None or (isinstance(value, float) and math.isnan(value)) for value in column]
     rows = np.flatnonzero(~np.array(missing, dtype=bool))
     if not len(rows):
         return None, None
-    labels = read_labels([column[i] for i in rows], name=data.label, task=task)
+    labels = read_labels([column[i] for i in rows], name=opened.data.label, task=task)
     return rows, labels.targets(np.arange(len(rows)))

@@ -1,4 +1,4 @@
-"""From a table and backbone names to features, through the cache."""
+"""From a table and backbone names to features in the cache."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from w2s_probe.core.config import DataConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Progress, Rows
-from w2s_probe.datasets import Table
-from w2s_probe.pipeline.data import open_table
-from w2s_probe.pipeline.sources import open_source
+from w2s_probe.pipeline.data import Opened, open_sources, open_table
+from w2s_probe.pipeline.sources import EmbeddedSource
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """What it took to get the features of one backbone.
+    """Features of one backbone: rows, rows encoded, and the time it took.
 
     Parameters
     ----------
@@ -82,59 +81,28 @@ def embed(
     if on_note:
         for note in table.notes:
             on_note(note)
-    sources = [open_source(table, name, options, store) for name in backbones]
-    return _embed_table(table, sources, store, on_progress)
-
-
-def fetch_features(
-    table: Table,
-    names: Sequence[str],
-    *,
-    store: FeatureStore,
-    options: BackboneOptions,
-    on_progress: Progress | None = None,
-) -> tuple[list[FeatureSet], list[Fetched]]:
-    """Return the features of all rows for several backbones, through the cache.
-
-    Parameters
-    ----------
-    table : Table
-        The data.
-    names : sequence of str
-        Backbones, as in `run`.
-    store, options, on_progress
-        As in `run`.
-    """
-    return fetch(table, [open_source(table, name, options, store) for name in names], store, on_progress)
+    return _embed(open_sources(data, table, backbones, store, options), store, on_progress)
 
 
 def fetch(
-    table: Table, sources: Sequence[FeatureSet | Backbone], store: FeatureStore, on_progress: Progress | None
-) -> tuple[list[FeatureSet], list[Fetched]]:
-    """Return the features of all sources, those of backbones through the cache, and what it took."""
-    fetched = _embed_table(table, sources, store, on_progress)
-    digests = _digests(table)
-    sets = [
-        source
-        if isinstance(source, FeatureSet)
-        else FeatureSet(ids=table.ids, X=store.read(source.stored, digests), spec=source.stored, name=source.name)
-        for source in sources
-    ]
-    return sets, fetched
+    opened: Opened, store: FeatureStore, on_progress: Progress | None = None
+) -> tuple[dict[str, FeatureSet], list[Fetched]]:
+    """Return the features of all sources by backbone name, and what it took; what the cache lacks is embedded."""
+    fetched = _embed(opened, store, on_progress)
+    return {name: source.features_of(opened.table) for name, source in opened.sources.items()}, fetched
 
 
-def _embed_table(
-    table: Table, sources: Sequence[FeatureSet | Backbone], store: FeatureStore, on_progress: Progress | None
-) -> list[Fetched]:
-    backbones = [source for source in sources if isinstance(source, Backbone)]
-    named = [source for source in sources if isinstance(source, FeatureSet) and source.name.startswith("cached:")]
-    digests = _digests(table)
+def _embed(opened: Opened, store: FeatureStore, on_progress: Progress | None) -> list[Fetched]:
+    table, sources = opened.table, opened.sources.values()
+    digests = item_digests([] if table.items is None else table.items)
     unique = len(np.unique(digests)) or len(table)
-    held = [_held(source, unique) for source in named]
+    imports = [source for source in sources if source.name.startswith("cached:")]
+    rows = [_fetched(source.name, source.features_of(table), unique) for source in imports]
+    backbones = [source.backbone for source in sources if isinstance(source, EmbeddedSource)]
     if not backbones or table.items is None:
-        return held
+        return rows
     encoded = embed_items(backbones, table.items, store=store, on_progress=on_progress)
-    return held + [
+    return rows + [
         Fetched(
             backbone=backbone.name,
             rows=len(table),
@@ -150,22 +118,18 @@ def _embed_table(
     ]
 
 
-def _held(source: FeatureSet, unique: int) -> Fetched:
+def _fetched(name: str, features: FeatureSet, unique: int) -> Fetched:
     return Fetched(
-        backbone=source.name,
-        rows=len(source),
+        backbone=name,
+        rows=len(features),
         unique=unique,
         encoded=0,
         cached=unique,
         truncated=0,
         seconds=0.0,
-        dim=source.X.shape[1],
-        fingerprint=source.spec.fingerprint(),
+        dim=features.X.shape[1],
+        fingerprint=features.spec.fingerprint(),
     )
-
-
-def _digests(table: Table) -> NDArray[np.bytes_]:
-    return item_digests([] if table.items is None else table.items)
 
 
 def embed_items(

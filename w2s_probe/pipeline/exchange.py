@@ -50,7 +50,7 @@ class Exchanged:
     matched_by : str
         By what rows find their features: ``item``, ``id``, or ``row`` for the order of the data.
     dtype : str
-        Type they are kept in.
+        Type in which the features are stored.
     replaced : str
         Fingerprint that the name pointed at before, or empty.
     """
@@ -85,7 +85,7 @@ def import_features(
     name : str
         Letters, digits and ``. _ -``.
     store : FeatureStore
-        Where features are kept.
+        The feature cache.
     data : DataConfig, optional
         The table whose items the features belong to, in its order or with its ids.
     dtype : {"float32", "float16"}, optional
@@ -114,8 +114,8 @@ def import_features(
         raise CacheError(msg)
 
     def rows_of(chosen: Rows) -> list[tuple[NDArray[Any], Mapping[str, Any]]]:
-        named = {"ids": [ids[i] for i in chosen]} if ids else {}
-        return [(X[chosen], {"matched_by": by, **named})]
+        recorded = {"matched_by": by, **({"ids": [ids[i] for i in chosen]} if ids else {})}
+        return [(X[chosen], recorded)]
 
     for _ in store.add([spec], digests, rows_of, positions=store.missing(spec, digests)):
         pass  # a step is a shard; the name comes last
@@ -161,7 +161,7 @@ def export_features(
     ids: Sequence[str] | None
     if data is not None:
         table = open_data(data)
-        X = store.read(entry.spec, _held_digests(table, name, entry, store))
+        X = store.read(entry.spec, _cached_digests(table, name, entry, store))
         ids = table.ids.tolist()
         ids = ids if table.has_ids and holds_ids(path, ids) else None
     else:
@@ -192,17 +192,17 @@ def from_file(table: Table, path: Path) -> FeatureSet:
 
 
 def from_cache(table: Table, name: str, store: FeatureStore) -> FeatureSet:
-    """Return the features that the cache has of a table's rows under a name, in float32 whatever they are kept in.
+    """Return a table's features that the cache has under a name, as float32 whatever type they are stored in.
 
     Raises
     ------
     CacheError
         If there is no such name or fingerprint, or rows are missing.
     DataError
-        If the table lacks what its rows are found by.
+        If the table lacks the ids or items that its rows are matched by.
     """
     entry = resolve(store, name)
-    digests = _held_digests(table, name, entry, store)
+    digests = _cached_digests(table, name, entry, store)
     return FeatureSet(ids=table.ids, X=store.read(entry.spec, digests), spec=entry.spec, name=f"cached:{name}")
 
 
@@ -212,25 +212,26 @@ def resolve(store: FeatureStore, name: str) -> Contents:
     Raises
     ------
     CacheError
-        If not exactly one is meant, or its features are gone.
+        If the name fits no entry, or several, or if its features are gone.
     """
     name = name.removeprefix("cached:")
-    named = fingerprints_by_name(store.root)
-    found = store.contents(named.get(name, name)) if name in named or re.fullmatch("[0-9a-f]{1,64}", name) else []
-    if name in named and not found:
+    names = fingerprints_by_name(store.root)
+    is_fingerprint = re.fullmatch("[0-9a-f]{1,64}", name)
+    entries = store.contents(names.get(name, name)) if name in names or is_fingerprint else []
+    if name in names and not entries:
         msg = f"cached:{name} must have its features in the cache: they are gone or damaged. Import them again."
         raise CacheError(msg)
-    if len(found) != 1:
+    if len(entries) != 1:
         msg = (
             f"a name or the beginning of a fingerprint must match one entry of the cache: {name[:120]!r} matches "
-            f"{len(found)}.{did_you_mean(name, named)} See: w2s-probe cache ls"
+            f"{len(entries)}.{did_you_mean(name, names)} See: w2s-probe cache ls"
         )
         raise CacheError(msg)
-    return found[0]
+    return entries[0]
 
 
 def _identified(path: Path, data: DataConfig | None) -> tuple[NDArray[Any], Digests, str, list[str] | None]:
-    """Return features, what their rows are known by and in which way, and the ids if it is by them."""
+    """Return features, digests of their rows, what the rows are matched by, and the ids if rows are matched by id."""
     if data is not None:
         table = open_data(data)
         digests = _digests(table, path.name, "item")
@@ -250,8 +251,8 @@ def _first_of_each(X: NDArray[Any], digests: Digests, name: str) -> Rows:
     """Return the first row of each distinct item, in the order of digests; all its rows must agree."""
     _, first, number = np.unique(digests, return_index=True, return_inverse=True)
     for row in np.flatnonzero(first[number] != np.arange(len(digests))):
-        one, other = X[first[number[row]]], X[row]
-        if np.abs(one - other).max() > ROUNDING * np.abs(one).max():
+        first_row, copy = X[first[number[row]]], X[row]
+        if np.abs(first_row - copy).max() > ROUNDING * np.abs(first_row).max():
             msg = (
                 f"{name} must give one item one row of features: rows {first[number[row]]} and {row} of the data are "
                 "the same item, and their features differ. Check the order of the rows."
@@ -269,8 +270,8 @@ def _with_content(spec: EmbeddingSpec, X: NDArray[Any], digests: Digests, first:
     return EmbeddingSpec(**{**spec.to_dict(), "revision": f"sha256:{content.hexdigest()}"})
 
 
-def _held_digests(table: Table, name: str, entry: Contents, store: FeatureStore) -> Digests:
-    """Return what the rows of a table are known by, all of which the cache holds."""
+def _cached_digests(table: Table, name: str, entry: Contents, store: FeatureStore) -> Digests:
+    """Return the digests of a table's rows, after a check that the cache holds all of them."""
     by = _matched_by(entry)
     digests = _digests(table, f"cached:{name}", by)
     lacking = store.missing(entry.spec, digests)
@@ -281,9 +282,8 @@ def _held_digests(table: Table, name: str, entry: Contents, store: FeatureStore)
         )
         raise CacheError(msg)
     if by == "row" and not len(store.missing(entry.spec, label_digests("row", [str(len(table))]))):
-        held = entry.rows
         msg = (
-            f"cached:{name} has one row for each row of its data, in order: it has {held}, {table.name} has "
+            f"cached:{name} has one row for each row of its data, in order: it has {entry.rows}, {table.name} has "
             f"{len(table)}. Import it with --data, or from a file with ids, to use some of its rows."
         )
         raise CacheError(msg)

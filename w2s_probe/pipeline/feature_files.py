@@ -136,9 +136,9 @@ def _write_safetensors(path: Path, X: NDArray[Any], ids: Sequence[str] | None) -
 def _write_parquet(path: Path, X: NDArray[Any], ids: Sequence[str] | None) -> None:
     import polars as pl
 
-    named = {} if ids is None else {"id": pl.Series(ids, dtype=pl.String)}
+    id_column = {} if ids is None else {"id": pl.Series(ids, dtype=pl.String)}
     features = pl.Series(X.astype(np.float32)).cast(pl.List(pl.Float32))
-    pl.DataFrame({**named, "features": features}).write_parquet(path)
+    pl.DataFrame({**id_column, "features": features}).write_parquet(path)
 
 
 def _npy(path: Path) -> Found:
@@ -193,7 +193,7 @@ def _of_lists(column: pl.Series) -> NDArray[np.float32]:
 
 
 def _check_names(path: Path, names: Sequence[str]) -> None:
-    """Refuse a file without one array X, and names that are made to be extracted somewhere."""
+    """Refuse a file without exactly one array X, and names that lead to other folders."""
     if names.count("X") != 1:
         twice = "X twice" if "X" in names else listed(names) or "nothing"
         near = "" if "X" in names else did_you_mean("X", names)

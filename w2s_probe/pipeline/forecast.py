@@ -1,10 +1,11 @@
-"""From data and backbone names to forecasts: labels of the pool and of test rows are never looked at."""
+"""From a table and backbone names to forecasts; labels of the pool and of test rows are never read."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,30 +13,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones import Backbone, BackboneOptions
+from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels, read_labels
-from w2s_probe.core.types import Progress, Rows
-from w2s_probe.datasets import Table, missing_column
+from w2s_probe.core.types import Features, Progress, Rows
+from w2s_probe.datasets import Table
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.experiments.forecast.held_out import stratified_part
 from w2s_probe.experiments.forecast.pair import forecast_pair
 from w2s_probe.experiments.suspects import SearchedRows, suspects_of_run
-from w2s_probe.pipeline.data import groups_of, open_pool, open_table, split_rows
+from w2s_probe.pipeline.data import Opened, echo, groups_of, open_rows, pool_config, split_rows
 from w2s_probe.pipeline.embed import Fetched, fetch
-from w2s_probe.pipeline.sources import item_keys, open_source, without_folders
-from w2s_probe.results.forecast import ForecastResult
+from w2s_probe.pipeline.sources import without_folders
+from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
 
-EXPECTED_TEST = 2000  # rows of the test set that a forecast speaks of, where there is none
+EXPECTED_TEST = 2000  # rows of the test set that the observed interval assumes, if the data have none
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Forecasted:
-    """What a finished forecast leaves behind."""
+    """A finished forecast, and what it took to get the features."""
 
     result: ForecastResult
     fetched: list[Fetched]
@@ -68,7 +69,7 @@ def forecast(
     teachers, students : sequence of str
         Backbones; every teacher is paired with every student.
     store : FeatureStore
-        Where features are kept.
+        The feature cache.
     options : BackboneOptions
         How to run the backbones.
     pool : str, optional
@@ -80,80 +81,76 @@ def forecast(
     on_progress : callable, optional
         As in `run`.
     """
-    if config.strategies != ("vanilla",):
-        msg = f"a forecast speaks of the vanilla student: got {', '.join(config.strategies)}. Leave --strategy out."
-        raise ConfigError(msg)
-    if suspects and pool is not None:
-        msg = "--suspects reads the pool from DATA: got --pool too. Put both tables into one, its rows without labels."
-        raise ConfigError(msg)
-    table = open_table(data, store)
-    if table.label is None:
-        raise missing_column(data.label, table.columns, flag="--label", name=table.name)
+    _check(config, pool, suspects=suspects)
     names = list(dict.fromkeys([*teachers, *students]))
-    sources = [open_source(table, name, options, store) for name in names]
-    L, U, n_test = _known_rows(table, data, config, sources, split_file, more=pool is not None)
-    labels = read_labels([table.label[row] for row in L], name=data.label, task=config.task)
-    sets, fetched = fetch(table, sources, store, on_progress)
-    digests = item_keys(table, sources)
-    rows = U if split_file is not None else U[~np.isin(digests[U], digests[L])]
-    repeated = len(U) - len(rows)
-    features = {name: [found.X[rows]] for name, found in zip(names, sets, strict=True)}
-    beside, left_out = None, table.notes
+    opened = open_rows(data, names, store, options)
+    parts = _parts(opened, config, split_file, second=pool is not None)
+    L, column = parts.labeled, opened.label_column
+    labels = read_labels([column[row] for row in L], name=data.label, task=config.task)
+    features, fetched = fetch(opened, store, on_progress)
+    pools = [_fresh(opened, features, opened.keys[L], rows=parts.pool, keep_copies=split_file is not None)]
     if pool is not None:
-        second = open_pool(pool, data, store)
-        left_out += second.notes
-        others = [open_source(second, name, options, store) for name in names]
-        more, again = fetch(second, others, store, on_progress)
-        fetched += again
-        keys = item_keys(second, others)
-        fresh = ~np.isin(keys, digests[L])
-        beside, repeated = keys[fresh], repeated + int((~fresh).sum())
-        for name, found in zip(names, more, strict=True):
-            features[name].append(np.asarray(found.X[fresh]))
-    whole = _pool_of(features, config)
-    known = {name: found.X[L] for name, found in zip(names, sets, strict=True)}
-    Y = labels.targets(np.arange(len(labels)))
-    pairs = [
-        forecast_pair(
-            known[teacher],
-            known[student],
-            Y,
-            pool_teacher=whole[teacher],
-            pool_student=whole[student],
-            config=config,
-            n_test=n_test,
-            names=(without_folders(teacher), without_folders(student)),
-        )
-        for teacher in teachers
-        for student in students
-    ]
-    if repeated:
-        left_out += (f"{repeated:,} rows of the pool repeat items of labeled rows and are left out.",)
-    noted = [replace(pair, notes=(*left_out, *pair.notes)) for pair in pairs]
-    ranked = tuple(sorted(noted, key=lambda pair: -pair.gain.value))
-    asked = {"data": data.data, "teacher": ",".join(teachers), "student": ",".join(students)}
-    columns = {key: value for key, value in data.to_dict().items() if key != "data"}
-    sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": n_test}
-    kept = {**({"pool": without_folders(pool)} if pool else {}), **({"dtype": options.dtype} if options.dtype else {})}
+        second = open_rows(pool_config(pool, data), names, store, options)
+        more, took = fetch(second, store, on_progress)
+        pools.append(_fresh(second, more, opened.keys[L], rows=np.arange(len(second.table))))
+        fetched += took
+    whole = _whole_pool(pools, config)
+    backbones = list(itertools.product(teachers, students))
+    pairs = [_forecast(pair, features, L, labels, whole, config, parts.n_test, _notes(pools)) for pair in backbones]
+    ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
+    echoed = echo(data, {"teacher": teachers, "student": students}, pool=pool, dtype=options.dtype)
+    sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": parts.n_test}
     result = ForecastResult(
-        config={**{key: _shown(name) for key, name in asked.items()}, **columns, **kept, **config.to_dict(), **sizes},
-        fingerprint=_question(config, labels, sets, [L, rows] if beside is None else [L, rows, beside]),
+        config={**echoed, **config.to_dict(), **sizes},
+        fingerprint=_fingerprint(config, labels, features, L, pools),
         level=config.level,
         best=ranked[0],
         pairs=ranked if len(ranked) > 1 else None,
     )
     if suspects:
-        at = noted.index(ranked[0])
-        named = dict(zip(names, sets, strict=True))
-        weak, strong = named[teachers[at // len(students)]], named[students[at % len(students)]]
-        result = replace(result, suspects=_suspects(table, weak, strong, labels, (L, rows), config))
+        weak, strong = backbones[pairs.index(ranked[0])]
+        best = (features[weak], features[strong])
+        result = replace(result, suspects=_suspects(opened.table, best, labels, (L, pools[0].rows), config))
     return Forecasted(result=result, fetched=fetched)
+
+
+def _forecast(  # one pair of a table that is open
+    pair: tuple[str, str],
+    features: Mapping[str, FeatureSet],
+    labeled: Rows,
+    labels: Labels,
+    pool: Mapping[str, Features],
+    config: W2SConfig,
+    n_test: int,
+    notes: tuple[str, ...],
+) -> Forecast:
+    """Return the forecast of one teacher and one student."""
+    teacher, student = pair
+    forecast = forecast_pair(
+        features[teacher].X[labeled],
+        features[student].X[labeled],
+        labels.targets(np.arange(len(labels))),
+        pool_teacher=pool[teacher],
+        pool_student=pool[student],
+        config=config,
+        n_test=n_test,
+        names=(without_folders(teacher), without_folders(student)),
+    )
+    return replace(forecast, notes=(*notes, *forecast.notes))
+
+
+def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:
+    if config.strategies != ("vanilla",):
+        msg = f"forecast supports only the vanilla strategy: got {', '.join(config.strategies)}. Remove --strategy."
+        raise ConfigError(msg)
+    if suspects and pool is not None:
+        msg = "--suspects reads the pool from DATA: got also --pool. Add its rows to DATA without labels."
+        raise ConfigError(msg)
 
 
 def _suspects(
     table: Table,
-    weak: FeatureSet,
-    strong: FeatureSet,
+    pair: tuple[FeatureSet, FeatureSet],
     labels: Labels,
     parts: tuple[Rows, Rows],
     config: W2SConfig,
@@ -163,59 +160,61 @@ def _suspects(
     values = np.zeros(len(table), dtype=labels.values.dtype)
     values[L] = labels.values
     return suspects_of_run(
-        weak,
-        strong,
+        *pair,
         Labels(values=values, classes=labels.classes),
         splits=[SearchedRows(labeled=L, unlabeled=U, seed=config.seed)],
         config=config,
         texts=[str(item) for item in table.items or ()] if table.modality == "text" else None,
-        known=False,
+        judge=False,
     )
 
 
-def _known_rows(
-    table: Table,
-    data: DataConfig,
-    config: W2SConfig,
-    sources: Sequence[FeatureSet | Backbone],
-    split_file: Path | None,
-    *,
-    more: bool,
-) -> tuple[Rows, Rows, int]:
-    """Return the labeled rows, the pool and the size of the test part; no label but the labeled rows' counts."""
-    column, name = table.label or [], data.label
-    known = np.array([value is not None and value == value for value in column])  # noqa: PLR0124  # NaN is not
-    if split_file is not None or (known.all() and not more):
+@dataclass(frozen=True, eq=False, slots=True)
+class _Parts:
+    """Labeled rows, rows of the pool and the size of the test part."""
+
+    labeled: Rows
+    pool: Rows
+    n_test: int
+
+
+def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second: bool) -> _Parts:
+    """Return the parts; of labels only the counts in the labeled part are read. `second`: a second table follows."""
+    column, name, table = opened.label_column, opened.data.label, opened.table
+    has_label = np.array([value is not None and value == value for value in column])  # noqa: PLR0124  # NaN is not
+    if split_file is not None or (has_label.all() and not second):
+        labels = Labels(values=np.zeros(len(table)), classes=None)
         if split_file is None:
             labels = read_labels(column, name=name, task=config.task)
-        else:
-            labels = Labels(values=np.zeros(len(table)), classes=None)
-        one = replace(config, seeds=1)
-        groups = groups_of(table, labels, data, one) if config.composed else None
-        split = split_rows(table, labels, one, sources, split_file, groups)[0]
-        return split.labeled, split.unlabeled, len(split.test)
+        single = replace(config, seeds=1)
+        groups = groups_of(table, labels, opened.data, single) if config.composed else None
+        split = split_rows(opened.labeled(labels, groups), single, split_file)[0]
+        return _Parts(split.labeled, split.unlabeled, len(split.test))
     if config.composed:
-        msg = "--eta and --balance-classes need the labels of all rows: got rows without. Drop them."
+        msg = (
+            "--eta-labeled, --eta-unlabeled, --eta-test and --balance-classes need the labels of all rows: got rows "
+            "without a label. Remove these flags."
+        )
         raise ConfigError(msg)
     marked = parts_of_column(table.split or [None] * len(table), name=table.name)
     free = ~np.any(list(marked.values()), axis=0)
-    rows = np.flatnonzero(known & (marked["labeled"] if marked["labeled"].any() else free))
-    others = np.flatnonzero(marked["unlabeled"] if marked["unlabeled"].any() else ~known & free)
-    if not len(rows) or not (more or len(others)):
+    rows = np.flatnonzero(has_label & (marked["labeled"] if marked["labeled"].any() else free))
+    pool = np.flatnonzero(marked["unlabeled"] if marked["unlabeled"].any() else ~has_label & free)
+    if not len(rows) or not (second or len(pool)):
         msg = (
-            f"{table.name} must have labeled rows and a pool: got {len(rows)} labels and {len(others)} rows without. "
-            "Add some, or name the pool's table with --pool."
+            f"{table.name} must have labeled rows and a pool: got {len(rows)} labels and {len(pool)} rows without. "
+            "Leave the label of pool rows empty, or name a second table with --pool."
         )
         raise DataError(msg)
     n_test = int(marked["test"].sum()) or config.n_test or EXPECTED_TEST
-    return _part_of_labels(rows, column, config, name), others, n_test
+    return _Parts(_labeled_part(rows, column, config, name), pool, n_test)
 
 
-def _part_of_labels(rows: Rows, column: Sequence[Any], config: W2SConfig, name: str) -> Rows:
+def _labeled_part(rows: Rows, column: Sequence[Any], config: W2SConfig, name: str) -> Rows:
     """Return as many labeled rows as are asked for, all by default."""
     size = len(rows) if config.n_labeled is None else config.n_labeled
     if size > len(rows):
-        msg = f"-n must be at most the number of labels: got {size}, there are {len(rows)}. Ask for fewer."
+        msg = f"-n must be at most the number of labels: got {size}, there are {len(rows)}. Give a smaller -n."
         raise DataError(msg)
     if size == len(rows):
         return rows
@@ -223,16 +222,41 @@ def _part_of_labels(rows: Rows, column: Sequence[Any], config: W2SConfig, name: 
     return rows[stratified_part(labels.targets(np.arange(len(rows))), size, np.random.default_rng(config.seed))]
 
 
-def _pool_of(features: dict[str, list[NDArray[Any]]], config: W2SConfig) -> dict[str, NDArray[Any]]:
+@dataclass(frozen=True, eq=False, slots=True)
+class _Pool:
+    """Rows of one table that belong to the pool: their features by backbone, and rows left out as copies."""
+
+    table: Table
+    rows: Rows
+    keys: NDArray[np.bytes_]
+    features: dict[str, Features]
+    copies: int
+
+
+def _fresh(
+    opened: Opened,
+    features: Mapping[str, FeatureSet],
+    labeled_keys: NDArray[np.bytes_],
+    *,
+    rows: Rows,
+    keep_copies: bool = False,
+) -> _Pool:
+    """Return the rows whose item no labeled row has, unless a split file says which rows belong to the pool."""
+    fresh = rows if keep_copies else rows[~np.isin(opened.keys[rows], labeled_keys)]
+    X = {name: features[name].X[fresh] for name in features}
+    return _Pool(opened.table, fresh, opened.keys[fresh], X, len(rows) - len(fresh))
+
+
+def _whole_pool(pools: Sequence[_Pool], config: W2SConfig) -> dict[str, Features]:
     """Return the features of as many rows of the pool as are asked for, all by default."""
-    whole = {name: np.concatenate(parts) for name, parts in features.items()}
+    whole = {name: np.concatenate([pool.features[name] for pool in pools]) for name in pools[0].features}
     rows = len(next(iter(whole.values())))
     if not rows:
-        msg = "the pool must hold items that no labeled row has: got none. Add other rows to it."
+        msg = "the pool must hold items that no labeled row has: got none. Add other rows to the pool."
         raise DataError(msg)
     size = rows if config.n_unlabeled is None else config.n_unlabeled
     if size > rows:
-        msg = f"-N must be at most the rows of the pool: got {size}, there are {rows}. Ask for fewer."
+        msg = f"-N must be at most the rows of the pool: got {size}, there are {rows}. Give a smaller -N."
         raise DataError(msg)
     if size == rows:
         return whole
@@ -240,15 +264,20 @@ def _pool_of(features: dict[str, list[NDArray[Any]]], config: W2SConfig) -> dict
     return {name: X[chosen] for name, X in whole.items()}
 
 
-def _question(
-    config: W2SConfig, labels: Labels, sets: Sequence[FeatureSet], rows: Sequence[NDArray[np.generic]]
+def _notes(pools: Sequence[_Pool]) -> tuple[str, ...]:
+    """Return the notes of the tables, and how many rows of the pool were left out."""
+    notes = tuple(note for pool in pools for note in pool.table.notes)
+    copies = sum(pool.copies for pool in pools)
+    return (*notes, f"{copies:,} rows of the pool repeat items of labeled rows and are left out.") if copies else notes
+
+
+def _fingerprint(
+    config: W2SConfig, labels: Labels, features: Mapping[str, FeatureSet], labeled: Rows, pools: Sequence[_Pool]
 ) -> str:
-    question = {"config": config.to_dict(), "features": [found.spec.to_dict() for found in sets]}
-    digest = hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode())
-    for part in (labels.values, *rows):
+    specs = [features[name].spec.to_dict() for name in features]
+    digest = hashlib.sha256(
+        json.dumps({"config": config.to_dict(), "features": specs}, sort_keys=True, default=str).encode()
+    )
+    for part in (labels.values, labeled, pools[0].rows, *(pool.keys for pool in pools[1:])):
         digest.update(part.tobytes())
     return digest.hexdigest()
-
-
-def _shown(names: str) -> str:
-    return ",".join(without_folders(name) for name in names.split(","))

@@ -1,8 +1,4 @@
-"""From data and backbone names to a measured run.
-
-With its neighbors `fetching`, `diagnosing`, `forecasting` and `sweeping` the only place where reading, embedding
-and caching meet the science.
-"""
+"""From a table and backbone names to a measured run."""
 
 from __future__ import annotations
 
@@ -20,16 +16,14 @@ from w2s_probe.experiments.run.curve import learning_curve
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.suspects import suspects_of_run
-from w2s_probe.pipeline.data import groups_of, labeled_table, split_rows
+from w2s_probe.pipeline.data import echo, open_labeled, split_rows
 from w2s_probe.pipeline.embed import Fetched, fetch
-from w2s_probe.pipeline.sources import open_source, without_folders
 from w2s_probe.results.run import W2SResult
-from w2s_probe.strategies import load_strategy
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Run:
-    """Everything a finished run leaves behind."""
+    """A finished run: its result, the fitted heads of each split, and the table with labels and features."""
 
     result: W2SResult
     outcomes: list[SeedOutcome]
@@ -66,7 +60,7 @@ def run(
     teacher, student : str
         Backbones, ``KIND:NAME``, ``features:FILE`` or ``cached:NAME``.
     store : FeatureStore
-        Where features are kept.
+        The feature cache.
     options : BackboneOptions
         How to run the backbones.
     split_file : Path, optional
@@ -81,30 +75,25 @@ def run(
     Raises
     ------
     W2SProbeError
-        With one sentence that says what was expected, what came and what to do.
+        One sentence: what was expected, what came, what to do.
     """
-    table, labels = labeled_table(data, config.task, store)
-    for name in config.strategies:
-        load_strategy(name, config.settings)
-    sources = [open_source(table, name, options, store) for name in (teacher, student)]
-    groups = groups_of(table, labels, data, config)
-    splits = split_rows(table, labels, config, sources, split_file, groups)
-    sets, fetched = fetch(table, sources, store, on_progress)
-    weak, strong = replace(sets[0], name="teacher features"), replace(sets[1], name="student features")
+    opened = open_labeled(data, (teacher, student), config, store, options)
+    labels, groups, table = opened.labels, opened.groups, opened.table
+    splits = split_rows(opened, config, split_file)
+    features, fetched = fetch(opened, store, on_progress)
+    weak = replace(features[teacher], name="teacher features")
+    strong = replace(features[student], name="student features")
     result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config, groups=groups)
     if curve:
         points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, config=config, groups=groups)
         result = replace(result, curve=points, cells=(*result.cells, *rows))
     if suspects:
         texts = [str(item) for item in table.items or ()] if table.modality == "text" else None
-        found = suspects_of_run(weak, strong, labels, splits=splits, config=config, groups=groups, texts=texts)
-        result = replace(result, suspects=found)
-    asked = {"data": data.data, "teacher": teacher, "student": student}
-    kept = {"dtype": options.dtype} if options.dtype else {}
-    columns = {key: value for key, value in data.to_dict().items() if key != "data"}
-    shown = {**{key: without_folders(name) for key, name in asked.items()}, **columns, **kept, **result.config}
+        suspected = suspects_of_run(weak, strong, labels, splits=splits, config=config, groups=groups, texts=texts)
+        result = replace(result, suspects=suspected)
+    echoed = echo(data, {"teacher": [teacher], "student": [student]}, dtype=options.dtype)
     return Run(
-        result=replace(result, config=shown, notes=(*table.notes, *result.notes)),
+        result=replace(result, config={**echoed, **result.config}, notes=(*table.notes, *result.notes)),
         outcomes=outcomes,
         table=table,
         labels=labels,

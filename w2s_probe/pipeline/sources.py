@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,7 @@ from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.errors import BackboneError, DataError
-from w2s_probe.core.features import FeatureSet
-from w2s_probe.core.splits import same_item_blocks
-from w2s_probe.core.types import Rows
+from w2s_probe.core.features import EmbeddingSpec, FeatureSet
 from w2s_probe.datasets import Table
 from w2s_probe.pipeline.exchange import from_cache, from_file
 
@@ -38,12 +37,72 @@ def without_folders(name: str) -> str:
     return name
 
 
-def open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore) -> FeatureSet | Backbone:
-    """Return features read from a file or the cache, or a backbone that fits the table's items."""
-    if name.startswith("features:"):
-        return from_file(table, Path(name.partition(":")[2]))
-    if name.startswith("cached:"):
-        return from_cache(table, name.partition(":")[2], store)
+class Source(Protocol):
+    """Features of one table, known by the name of a backbone."""
+
+    @property
+    def name(self) -> str:
+        """The name as the user typed it."""
+
+    @property
+    def spec(self) -> EmbeddingSpec:
+        """Everything that decided the numbers."""
+
+    def features_of(self, table: Table) -> FeatureSet:
+        """Return a row of features for each row of the table."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ReadySource:
+    """Features that a file or an import holds already."""
+
+    features: FeatureSet
+
+    @property
+    def name(self) -> str:
+        """The name as the user typed it, without folders."""
+        return self.features.name
+
+    @property
+    def spec(self) -> EmbeddingSpec:
+        """Everything that decided the numbers."""
+        return self.features.spec
+
+    def features_of(self, table: Table) -> FeatureSet:
+        """Return a row of features for each row of the table."""
+        return self.features
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class EmbeddedSource:
+    """A backbone whose features are read from the cache after `fetch` has embedded what it lacked."""
+
+    backbone: Backbone
+    store: FeatureStore
+
+    @property
+    def name(self) -> str:
+        """The name as the user typed it."""
+        return self.backbone.name
+
+    @property
+    def spec(self) -> EmbeddingSpec:
+        """Everything that decided the numbers."""
+        return self.backbone.stored
+
+    def features_of(self, table: Table) -> FeatureSet:
+        """Return a row of features for each row of the table."""
+        X = self.store.read(self.spec, item_digests([] if table.items is None else table.items))
+        return FeatureSet(ids=table.ids, X=X, spec=self.spec, name=self.name)
+
+
+def open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore) -> Source:
+    """Return the source that a name means: a file, an import, or a backbone that takes the table's items."""
+    kind, _, rest = name.partition(":")
+    if kind == "features":
+        return ReadySource(from_file(table, Path(rest)))
+    if kind == "cached":
+        return ReadySource(from_cache(table, rest, store))
     backbone = get_backbone(name, options)
     if table.modality is None or table.items is None:
         msg = (
@@ -54,30 +113,14 @@ def open_source(table: Table, name: str, options: BackboneOptions, store: Featur
     if backbone.modality != table.modality:
         msg = f"{name} takes {backbone.modality}s: {table.name} holds {table.modality}s. See: w2s-probe backbones"
         raise BackboneError(msg)
-    return backbone
+    return EmbeddedSource(backbone, store)
 
 
-def tied_rows(table: Table, sources: Sequence[FeatureSet | Backbone]) -> Rows:
-    """Return a number for each row, equal for rows that stay together: identical items, and those of one source."""
-    keys: list[Any] = [item_keys(table, sources)]
-    if table.source is not None:
-        keys.append([str(value) for value in table.source])
-    return same_item_blocks(*keys)
-
-
-def item_keys(table: Table, sources: Sequence[FeatureSet | Backbone]) -> NDArray[np.bytes_]:
-    """Return hashes of the items, or of all their features where there are no items.
-
-    Parameters
-    ----------
-    table : Table
-        The data.
-    sources : sequence of FeatureSet or Backbone
-        Where features come from.
-    """
+def item_keys(table: Table, sources: Iterable[Source]) -> NDArray[np.bytes_]:
+    """Return a hash of each row's item, or of the row's features in all sources if the table has no items."""
     if table.items is not None:
         return item_digests(table.items)
-    features = [source.X for source in sources if isinstance(source, FeatureSet)]
+    features = [source.features_of(table).X for source in sources]
     keys = np.empty(len(table), dtype="S16")  # half of SHA-256: a million rows take 16 MB
     for rows in row_blocks(len(table)):
         blocks = [np.ascontiguousarray(X[rows]) for X in features]

@@ -1,4 +1,4 @@
-"""How a student learns from its teachers: one file a strategy, found through the registry."""
+"""Strategies: how a student learns from its teacher, one file each, loaded by name from the registry."""
 
 from w2s_probe.strategies.base import Oracle, Scorer, Strategy, Student, W2SProblem
 from w2s_probe.strategies.registry import load_strategy, strategy_names

@@ -1,28 +1,29 @@
-"""What a strategy may see, and what it must return."""
+"""The interface of strategies: the problem that a strategy receives and the student that it returns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from w2s_probe.core.config import FitOptions
 from w2s_probe.core.types import Features, Float, Rows
 
 
-# The signature that numpydoc sees of a protocol is not the protocol's.
+# numpydoc reads a signature that is not the protocol's.
 class Scorer(Protocol):  # numpydoc ignore=PR01
-    """What a fitted head must offer; `w2s_probe.heads.LinearHead` does."""
+    """Interface of a fitted head; `w2s_probe.heads.LinearHead` has it."""
 
     @property
     def alpha(self) -> float:
-        """Strength it was fitted with."""
+        """Strength of the fit."""
 
     @property
     def at_edge(self) -> bool:
-        """Whether the strength is an end of its grid."""
+        """Whether the strength is an end of the grid."""
 
     @property
     def converged(self) -> bool:
@@ -43,20 +44,34 @@ class Scorer(Protocol):  # numpydoc ignore=PR01
         Parameters
         ----------
         scores : array of shape (m, K)
-            What `scores` returned.
+            Return value of `scores`.
         """
+
+
+class Fit(Protocol):
+    """Fits a head with the run's options for students, or with other options."""
+
+    def __call__(
+        self,
+        X: Features,
+        targets: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        options: FitOptions | None = None,
+    ) -> Scorer:
+        """Return a head on features (m, d) and targets (m, K)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Oracle:
-    """What no student may know; given to strategies whose names begin with ``oracle_``, as references.
+    """Ground truth of the pool; only strategies named ``oracle_…``, which serve as references, receive it.
 
     Parameters
     ----------
     targets : array of shape (N, K)
         True labels of the pool.
     groups : array of int, shape (N,), or None
-        Group of each row of the pool, if groups are known.
+        Group of each row of the pool; None without groups.
     """
 
     targets: Float
@@ -65,39 +80,37 @@ class Oracle:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class W2SProblem:
-    """Everything a student may learn from; no ground truth on the pool, no test rows.
+    """All data that a student may learn from: no ground truth of the pool, no test rows.
 
     Parameters
     ----------
     X_labeled : array of shape (n, d)
         Student features of the labeled rows.
     Y_labeled : array of shape (n, K)
-        Their true labels: one-hot rows, or numbers (n, 1).
+        True labels of the labeled rows: one-hot rows, or numbers (n, 1).
     X_unlabeled : array of shape (N, d)
         Student features of the pool.
     teacher_scores : list of arrays of shape (N, K)
-        Each teacher's raw scores on the pool.
+        Raw scores of each teacher on the pool.
     pseudolabels : list of arrays of shape (N, K)
-        The same as training targets: soft, or hard if the run says so.
-    kind : {"ridge", "softmax"}
-        Of the run's heads.
+        The student's training targets from each teacher: soft or hard, as the run is configured.
+    options : FitOptions
+        The run's options for fitting students; the rule that chooses the strength reads no ground truth.
     fit : callable
-        ``fit(X, targets, sample_weight=None, **options)`` returns a head as the run is set up: its kind,
-        scaling and the rule for its strength, which reads no ground truth. Options are those of
-        `heads.fit_ridge` or `heads.fit_softmax`.
+        ``fit(X, targets)`` returns a head with these options; it also takes other options and row weights.
     vanilla : callable
-        ``vanilla()`` returns the plain student's head, fitted once for all strategies.
+        ``vanilla()`` returns the head of the vanilla student, fitted once for all strategies.
     student_of : callable
-        ``student_of(scores)`` returns the plain student's head if a teacher had said this of the pool.
+        ``student_of(scores)`` returns the head of the vanilla student of other teacher scores, shape (N, K).
     retaught : callable
-        ``retaught(rows)`` returns each teacher's raw scores on the pool, trained on these labeled rows
-        (positions among the n, which may repeat) only.
+        ``retaught(rows)`` returns the raw scores on the pool of teachers trained on a part of the labeled rows:
+        positions among the n, which may repeat.
     classes : tuple of str, or None
         Names of the K classes; None for regression.
     rng : numpy.random.Generator
-        The only source of chance.
+        The only source of randomness.
     oracle : Oracle or None
-        For strategies named ``oracle_…`` only.
+        Ground truth of the pool; None unless the strategy's name begins with ``oracle_``.
     """
 
     X_labeled: Features
@@ -105,8 +118,8 @@ class W2SProblem:
     X_unlabeled: Features
     teacher_scores: list[Float]
     pseudolabels: list[Float]
-    kind: Literal["ridge", "softmax"]
-    fit: Callable[..., Scorer]
+    options: FitOptions
+    fit: Fit
     vanilla: Callable[[], Scorer]
     student_of: Callable[[Float], Scorer]
     retaught: Callable[[Rows], list[Float]]
@@ -124,15 +137,15 @@ class Student:
     head : Scorer
         The fitted head.
     kept : array of bool, shape (N,)
-        Rows of the pool it was trained on.
+        Rows of the pool that the head was trained on.
     rule : str
-        How they were chosen, in a few words.
+        How these rows were selected, in a few words.
     refit : callable, optional
-        ``refit(kept)`` returns the head this strategy would have fitted had it kept these rows; it
-        makes the random control that stands beside every selection.
+        ``refit(kept)`` returns the head of this strategy for another selection, a mask of shape (N,). The random
+        control of a selection needs it.
     enters : array of shape (N,), optional
-        Fraction of the pool to keep at which each row comes in, for strategies that rank rows: with it the
-        whole coverage curve can be drawn.
+        For strategies that rank rows: a row is kept if the fraction to keep is at least this large. The coverage
+        curve needs it.
     """
 
     head: Scorer
@@ -142,7 +155,6 @@ class Student:
     enters: Float | None = None
 
 
-# As above.
 class Strategy(Protocol):  # numpydoc ignore=PR01
     """A function from a problem and its own frozen config to a student."""
 

@@ -1,4 +1,4 @@
-"""Beside every selection: as many rows drawn at random, and the same student at other fractions."""
+"""Comparisons for a selection: a random control of the same size, and the coverage curve over other fractions."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.strategies.base import Student
 
-CONTROL = ":control"  # what is added to a strategy's name for its control
+CONTROL = ":control"  # suffix of a strategy's name for its random control
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Covered:
-    """A student, and its control, at one fraction of the pool.
+class CoverageScores:
+    """Test scores of a student and of its random control at one fraction of the pool.
 
     Parameters
     ----------
     keep : float
-        The fraction.
+        Fraction of the pool to keep.
     kept : array of bool, shape (N,)
-        Rows the student was trained on.
+        Rows that the student was trained on.
     scores, control_scores : arrays of shape (m, K)
         Raw scores of student and control on the test rows.
     """
@@ -35,16 +35,9 @@ class Covered:
 
 
 def random_control(student: Student, pseudolabels: Float, rng: np.random.Generator) -> Student | None:
-    """Return the same student on as many rows drawn at random, as many of each pseudolabel; None if it kept all.
+    """Return the student refitted to random rows of the pool, with the same number of rows of each pseudolabel.
 
-    Parameters
-    ----------
-    student : Student
-        As its strategy returned it; without a way to refit it there is no control.
-    pseudolabels : array of shape (N, K)
-        Of the pool.
-    rng : numpy.random.Generator
-        Draws the rows.
+    `pseudolabels` has shape (N, K). None if the student keeps all rows or has no `refit`.
     """
     if student.refit is None or student.kept.all():
         return None
@@ -52,43 +45,33 @@ def random_control(student: Student, pseudolabels: Float, rng: np.random.Generat
     return Student(head=student.refit(kept), kept=kept, rule="as many rows at random, class by class")
 
 
-def covered_at(
+def coverage_scores(
     student: Student,
     pseudolabels: Float,
     fractions: Sequence[float],
     X_test: Features,
     rng: np.random.Generator,
-) -> tuple[Covered, ...]:
-    """Return a student and its control at other fractions; nothing if it ranks no rows.
+) -> tuple[CoverageScores, ...]:
+    """Return the test scores of a student and of its random control at other fractions of the pool to keep.
 
-    Parameters
-    ----------
-    student : Student
-        As its strategy returned it.
-    pseudolabels : array of shape (N, K)
-        Of the pool.
-    fractions : sequence of float
-        Fractions of the pool to keep.
-    X_test : array of shape (m, d)
-        Features of the test rows.
-    rng : numpy.random.Generator
-        Draws the control's rows.
+    `pseudolabels` has shape (N, K), `X_test` shape (m, d). Empty if the student does not rank rows.
     """
     if student.enters is None or student.refit is None:
         return ()
-    found = []
+    points = []
     for keep in fractions:
         kept = student.enters <= keep
         random = _random_rows(kept, pseudolabels.argmax(axis=1), rng)
         scores, control = (student.refit(rows).scores(X_test) for rows in (kept, random))
-        found.append(Covered(keep=keep, kept=kept, scores=scores, control_scores=control))
-    return tuple(found)
+        points.append(CoverageScores(keep=keep, kept=kept, scores=scores, control_scores=control))
+    return tuple(points)
 
 
 def _random_rows(kept: NDArray[np.bool_], codes: Rows, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Return a random mask, shape (N,), with as many rows of each class as `kept` has."""
     order = rng.permutation(len(kept))
-    chosen = np.zeros_like(kept)
+    mask = np.zeros_like(kept)
     for code in np.unique(codes).tolist():
         own = order[codes[order] == code]
-        chosen[own[: int(kept[codes == code].sum())]] = True
-    return chosen
+        mask[own[: int(kept[codes == code].sum())]] = True
+    return mask

@@ -1,9 +1,9 @@
-"""Enhanced weak-to-strong: retrain the student on the pseudolabels it is surest of."""
+"""Enhanced weak-to-strong: retrain the student on its most confident pseudolabels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -23,28 +23,28 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "loss": ("gce", "ce", "ridge"),
     "quota": (True, False),
 }
-TIE = 12  # decimals of entropy; what differs by less differs by rounding, and with it by the order of classes
+TIE = 12  # decimals of entropy and margin: smaller differences are rounding, which depends on the order of classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HighConfidenceConfig:
-    """Which pseudolabels are kept, and how the student is fitted to them.
+    """Which pseudolabels the strategy keeps, and how it fits the student to them.
 
     Parameters
     ----------
     keep : float or "auto"
-        Fraction of the pool to keep, in (0, 1]. ``"auto"`` chooses it by the cross-fitted accuracy on the labeled
-        rows, which cannot see a minority that is rare among them: look at the coverage curve too.
+        Fraction of the pool to keep, in (0, 1]. ``"auto"`` chooses it by cross-fitted accuracy on the labeled
+        rows. That accuracy hardly depends on a minority that is rare among them: see the coverage curve too.
     confidence : {"student", "teacher"}
         Whose entropy ranks the rows.
     labels : {"teacher", "student"}
-        Whose decisions the kept rows are labeled with.
+        Whose decisions label the kept rows.
     loss : {"gce", "ce", "ridge"}
-        A softmax head under generalized cross-entropy or cross-entropy, or a ridge head on one-hot rows.
+        A softmax head with generalized cross-entropy or cross-entropy, or a ridge head on one-hot rows.
     exponent : float
-        Of ``gce``, in (0, 1].
+        Exponent of ``gce``, in (0, 1].
     quota : bool
-        Whether the fraction is kept of each class that the ranking head decides on, which keeps the mix of classes.
+        Whether the fraction applies to each class of the ranking head's decisions, so that the mix of classes stays.
     """
 
     keep: float | Literal["auto"] = 0.6
@@ -55,26 +55,26 @@ class HighConfidenceConfig:
     quota: bool = True
 
     def __post_init__(self) -> None:
-        given = asdict(self)
-        keep = given["keep"]
+        values = asdict(self)
+        keep, exponent = values["keep"], values["exponent"]
         if keep != "auto" and (not isinstance(keep, int | float) or isinstance(keep, bool) or not 0 < keep <= 1):
             msg = f"high_confidence.keep must be a fraction above 0, at most 1, or auto: got {keep!r}. Try 0.6."
             raise ConfigError(msg)
-        if not isinstance(given["exponent"], int | float) or not 0 < given["exponent"] <= 1:
-            msg = f"high_confidence.exponent must lie above 0 and be at most 1: got {given['exponent']!r}. Try 0.2."
+        if not isinstance(exponent, int | float) or not 0 < exponent <= 1:
+            msg = f"high_confidence.exponent must lie above 0 and be at most 1: got {exponent!r}. Try 0.2."
             raise ConfigError(msg)
-        for name, known in CHOICES.items():
-            if given[name] not in known:
-                said = ", ".join(str(one).lower() for one in known)
-                msg = f"high_confidence.{name} must be one of {said}: got {given[name]!r}. Choose one."
+        for name, choices in CHOICES.items():
+            if values[name] not in choices:
+                listed = ", ".join(str(choice).lower() for choice in choices)
+                msg = f"high_confidence.{name} must be one of {listed}: got {values[name]!r}. Choose one."
                 raise ConfigError(msg)
 
 
 def high_confidence(problem: W2SProblem, config: HighConfidenceConfig) -> Student:
-    """Return the student refitted to hard pseudolabels of the rows whose predictive entropy is lowest.
+    """Return the student refitted to hard pseudolabels of the rows with the lowest predictive entropy.
 
-    The refit has the strength of the plain softmax head; after a ridge student, that of a softmax head fitted to
-    the hard pseudolabels of the whole pool.
+    The refit has the strength of the vanilla softmax student. If that student is a ridge head, the refit has the
+    strength of a softmax head on the hard pseudolabels of the whole pool.
 
     References
     ----------
@@ -83,31 +83,29 @@ def high_confidence(problem: W2SProblem, config: HighConfidenceConfig) -> Studen
     if problem.classes is None:
         msg = "strategy 'high_confidence' needs classes: got --task regression. Use vanilla."
         raise ConfigError(msg)
-    student, taught = problem.vanilla(), problem.teacher_scores[0]
-    labeled = _hard_labels(problem, student, taught, config)
-    codes = labeled.argmax(axis=1)
+    student, teacher = problem.vanilla(), problem.teacher_scores[0]
+    targets = _hard_labels(problem, student, teacher, config)
+    codes = targets.argmax(axis=1)
     if len(np.unique(codes)) < 2:
         msg = f"the {config.labels} must name two classes in the pool to retrain on: it names one. Use vanilla."
         raise SplitError(msg)
     keep = best_keep(problem, partial(_trial, problem, config)) if config.keep == "auto" else config.keep
-    enters = _enters(problem, student, taught, config)
-    said = "" if config.quota else ", of the whole pool"
+    enters = _enters(problem, student, teacher, config)
+    scope = "" if config.quota else ", of the whole pool"
     if len(np.unique(codes[enters <= keep])) < 2:
-        enters = _by_class(_order(problem, student, taught, config)[0], codes)
-        said = ", class by class of the labels since one class alone would be left"
+        enters = _by_class(_order(problem, student, teacher, config)[0], codes)
+        scope = ", class by class of the labels since one class alone would be left"
     kept = enters <= keep
-    refit = partial(_refit, problem, config, labeled, _strength(problem, student, labeled, config))
-    rule = f"the {keep:.0%} that the {config.confidence} is surest of{said}; {config.labels}'s labels, {config.loss}"
+    refit = partial(_refit, problem, config, targets, _strength(problem, student, targets, config))
+    rule = f"the {keep:.0%} that the {config.confidence} is surest of{scope}; {config.labels}'s labels, {config.loss}"
     return Student(head=refit(kept), kept=kept, rule=rule, refit=refit, enters=enters)
 
 
 def surest_first(probabilities: Float, scores: Float) -> Rows:
-    """Return rows by ascending entropy; equal ones by descending margin, then as they stand.
+    """Return the positions of the rows by ascending entropy; equal rows by descending margin, then in their order.
 
-    Parameters
-    ----------
-    probabilities, scores : arrays of shape (N, K)
-        What a head says. Ridge heads can be sure of many rows; their margins go on.
+    `probabilities` and `scores` of a head have shape (N, K). A ridge head can give many rows the entropy 0; their
+    margins still differ.
 
     Examples
     --------
@@ -122,25 +120,26 @@ def surest_first(probabilities: Float, scores: Float) -> Rows:
     return np.lexsort((-margin, entropy))
 
 
-def _hard_labels(problem: W2SProblem, student: Scorer, taught: Float, config: HighConfidenceConfig) -> Float:
-    scores = taught if config.labels == "teacher" else student.scores(problem.X_unlabeled)
+def _hard_labels(problem: W2SProblem, student: Scorer, teacher: Float, config: HighConfidenceConfig) -> Float:
+    """Return one-hot rows, shape (N, K), of the decisions that label the pool; `teacher` holds its scores."""
+    scores = teacher if config.labels == "teacher" else student.scores(problem.X_unlabeled)
     return np.eye(scores.shape[1])[scores.argmax(axis=1)]
 
 
-def _order(problem: W2SProblem, student: Scorer, taught: Float, config: HighConfidenceConfig) -> tuple[Rows, Rows]:
-    """Return rows from the surest on, and what the head that is sure of them decides."""
-    scores = taught if config.confidence == "teacher" else student.scores(problem.X_unlabeled)
-    return surest_first(student.probabilities(scores), scores), scores.argmax(axis=1)  # heads are of one kind
+def _order(problem: W2SProblem, student: Scorer, teacher: Float, config: HighConfidenceConfig) -> tuple[Rows, Rows]:
+    """Return the rows by descending confidence of the ranking head, and its decision on each row of the pool."""
+    scores = teacher if config.confidence == "teacher" else student.scores(problem.X_unlabeled)
+    return surest_first(student.probabilities(scores), scores), scores.argmax(axis=1)  # both heads are of one kind
 
 
-def _enters(problem: W2SProblem, student: Scorer, taught: Float, config: HighConfidenceConfig) -> Float:
-    """Return the fraction to keep at which each row comes in, of its decided class or of the whole pool."""
-    order, decided = _order(problem, student, taught, config)
-    return _by_class(order, decided if config.quota else np.zeros_like(decided))
+def _enters(problem: W2SProblem, student: Scorer, teacher: Float, config: HighConfidenceConfig) -> Float:
+    """Return the smallest fraction to keep that includes each row: of its decided class, or of the whole pool."""
+    order, decisions = _order(problem, student, teacher, config)
+    return _by_class(order, decisions if config.quota else np.zeros_like(decisions))
 
 
 def _by_class(order: Rows, codes: Rows) -> Float:
-    """Return when rows come in if each class keeps the rounded fraction of its rows, and at least one."""
+    """Return the smallest fraction that keeps each row; each class keeps its rounded share, at least one row."""
     enters = np.empty(len(order))
     for code in np.unique(codes).tolist():
         own = order[codes[order] == code]
@@ -149,35 +148,37 @@ def _by_class(order: Rows, codes: Rows) -> Float:
     return enters
 
 
-def _strength(problem: W2SProblem, student: Scorer, labeled: Float, config: HighConfidenceConfig) -> float | None:
-    """Return the strength of every refit: the plain softmax head's; None lets ridge heads choose by GCV.
+def _strength(problem: W2SProblem, student: Scorer, targets: Float, config: HighConfidenceConfig) -> float | None:
+    """Return the strength of every refit: the vanilla softmax student's; None lets ridge heads choose it by GCV.
 
-    On the kept rows alone, which the student agrees on, cross-validation would hardly regularize.
+    Cross-validation on the kept rows alone, on which the student agrees, would hardly regularize.
     """
     if config.loss == "ridge":
         return None
-    return student.alpha if problem.kind == "softmax" else fit_softmax(problem.X_unlabeled, labeled).alpha
+    return student.alpha if problem.options.kind == "softmax" else fit_softmax(problem.X_unlabeled, targets).alpha
 
 
 def _refit(
     problem: W2SProblem,
     config: HighConfidenceConfig,
-    labeled: Float,
+    targets: Float,
     alpha: float | None,
     kept: NDArray[np.bool_],
 ) -> Scorer:
-    X, targets = problem.X_unlabeled[kept], labeled[kept]
+    X, Y = problem.X_unlabeled[kept], targets[kept]
     if config.loss == "ridge":
-        return problem.fit(X, targets) if problem.kind == "ridge" else fit_ridge(X, targets, rule="gcv")
-    loss: dict[str, Any] = {"loss": config.loss, "exponent": config.exponent, "alpha": alpha}
-    return problem.fit(X, targets, **loss) if problem.kind == "softmax" else fit_softmax(X, targets, **loss)
+        return problem.fit(X, Y) if problem.options.kind == "ridge" else fit_ridge(X, Y, rule="gcv")
+    if problem.options.kind == "ridge":
+        return fit_softmax(X, Y, loss=config.loss, exponent=config.exponent, alpha=alpha)
+    options = replace(problem.options, loss=config.loss, exponent=config.exponent, alpha=alpha)
+    return problem.fit(X, Y, options=options)
 
 
 def _trial(
-    problem: W2SProblem, config: HighConfidenceConfig, taught: list[Float], student: Scorer
+    problem: W2SProblem, config: HighConfidenceConfig, teachers: list[Float], student: Scorer
 ) -> Callable[[float], Scorer]:
-    """Return how the student at a fraction is fitted if the teachers had said this of the pool."""
-    labeled = _hard_labels(problem, student, taught[0], config)
-    enters = _enters(problem, student, taught[0], config)
-    alpha = _strength(problem, student, labeled, config)
-    return lambda keep: _refit(problem, config, labeled, alpha, enters <= keep)
+    """Return a function from a fraction to the head fitted to it, for these teacher scores and vanilla student."""
+    targets = _hard_labels(problem, student, teachers[0], config)
+    enters = _enters(problem, student, teachers[0], config)
+    alpha = _strength(problem, student, targets, config)
+    return lambda keep: _refit(problem, config, targets, alpha, enters <= keep)

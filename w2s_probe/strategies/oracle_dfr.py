@@ -1,4 +1,4 @@
-"""A reference that no user can have: a student of as many pseudolabels from each true group."""
+"""Oracle reference: a student trained on the same number of pseudolabels from each true group."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from w2s_probe.strategies.base import Scorer, Student, W2SProblem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OracleDFRConfig:
-    """The group-balanced refit has no settings."""
+    """The group-balanced student has no settings."""
 
 
 def oracle_dfr(problem: W2SProblem, config: OracleDFRConfig) -> Student:
-    """Return the plain student of a random subset of the pool in which all groups have the same size.
+    """Return the vanilla student of a random subset of the pool in which all groups have the same size.
 
-    Deep feature reweighting with the teacher's pseudolabels: it shows what balance alone would mend, and what is
-    the fault of the labels.
+    This is deep feature reweighting with the teacher's pseudolabels. It shows which part of the errors a balanced
+    pool would remove; the remaining errors come from the pseudolabels.
 
     References
     ----------
@@ -39,20 +39,7 @@ def oracle_dfr(problem: W2SProblem, config: OracleDFRConfig) -> Student:
 
 
 def known_groups(problem: W2SProblem, name: str) -> Rows:
-    """Return the groups of the pool, or say that there are none.
-
-    Parameters
-    ----------
-    problem : W2SProblem
-        Of a strategy whose name begins with ``oracle_``.
-    name : str
-        Of the strategy.
-
-    Raises
-    ------
-    ConfigError
-        If the run has no groups.
-    """
+    """Return the group of each row of the pool, shape (N,); `ConfigError` names the strategy if there are none."""
     groups = problem.oracle.groups if problem.oracle else None
     if groups is None:
         msg = f"strategy {name!r} needs the groups of the pool: got none. Name their column with --group."

@@ -1,4 +1,4 @@
-"""A reference that no user can have: a student to whom all true groups weigh the same."""
+"""Oracle reference: a student trained with equal total weight for each true group."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class OracleGroupWeightsConfig:
 
 
 def oracle_group_weights(problem: W2SProblem, config: OracleGroupWeightsConfig) -> Student:
-    """Return the plain student of the whole pool, each row weighted by the inverse of its group's size.
+    """Return the vanilla student of the whole pool, each row weighted by the inverse of its group's size.
 
-    Weights have mean 1, so that a strength means what it means without them.
+    The weights have mean 1, so that strengths mean the same as without weights.
     """
     groups = known_groups(problem, "oracle_group_weights")
     counts = np.bincount(groups)

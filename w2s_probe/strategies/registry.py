@@ -1,4 +1,4 @@
-"""Where strategies are found by name: a table of our own, entry points for the rest."""
+"""Loads strategies by name: built-in ones from a table, others from entry points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, cast, get_type_hints
 
 from w2s_probe.core.errors import ConfigError, did_you_mean
 from w2s_probe.strategies.base import Strategy
@@ -23,28 +23,28 @@ BUILT_IN: dict[str, str] = {
 
 
 def strategy_names() -> list[str]:
-    """Return the names of all strategies that can be loaded, without importing them."""
+    """Return the names of all installed strategies, without importing them."""
     return [*BUILT_IN, *(point.name for point in entry_points(group=GROUP) if point.name not in BUILT_IN)]
 
 
 def load_strategy(name: str, settings: Mapping[str, Any]) -> tuple[Strategy, Any]:
     """Return a strategy and its config, filled from ``{"NAME.FIELD": value}``.
 
-    The config is the dataclass that annotates the strategy's ``config`` parameter.
+    The config's class is the dataclass that annotates the strategy's parameter ``config``.
 
     Parameters
     ----------
     name : str
-        As in ``--strategy``.
+        Name of the strategy, as in ``--strategy``.
     settings : mapping of str to value
-        Of all strategies; those of others are left alone.
+        Settings of all strategies; only those of this strategy are used.
 
     Raises
     ------
     ConfigError
         If no strategy has this name, or its config has no such field.
     """
-    strategy = _find(name)
+    strategy = _load(name)
     config = _config_class(strategy)
     fields = {field.name for field in dataclasses.fields(config)}
     own = {key.partition(".")[2]: value for key, value in settings.items() if key.partition(".")[0] == name}
@@ -58,14 +58,12 @@ def load_strategy(name: str, settings: Mapping[str, Any]) -> tuple[Strategy, Any
     return strategy, config(**own)
 
 
-def _find(name: str) -> Strategy:
+def _load(name: str) -> Strategy:
     if name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
-        found: Strategy = getattr(import_module(module), attribute)
-        return found
+        return cast("Strategy", getattr(import_module(module), attribute))
     for point in entry_points(group=GROUP, name=name):
-        plugged: Strategy = point.load()
-        return plugged
+        return cast("Strategy", point.load())
     msg = (
         f"strategy must be one of {', '.join(strategy_names())}: got {name!r}."
         f"{did_you_mean(name, strategy_names()) or ' See --help.'}"
@@ -74,11 +72,8 @@ def _find(name: str) -> Strategy:
 
 
 def _config_class(strategy: Strategy) -> type[Any]:
-    import typing
-
     function = strategy if hasattr(strategy, "__annotations__") else type(strategy).__call__
-    hints = typing.get_type_hints(function)
-    config = hints.get("config")
+    config = get_type_hints(function).get("config")
     if not dataclasses.is_dataclass(config) or not isinstance(config, type):
         msg = f"strategy {strategy!r} must annotate its parameter config with a dataclass: got {config!r}. Annotate it."
         raise ConfigError(msg)

@@ -1,4 +1,4 @@
-"""The plain student: fitted once to all of the teacher's pseudolabels."""
+"""The vanilla student: one head, fitted to the teacher's pseudolabels of the whole pool."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from w2s_probe.strategies.base import Student, W2SProblem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VanillaConfig:
-    """Vanilla weak-to-strong has no settings."""
+    """The vanilla student has no settings."""
 
 
 def vanilla(problem: W2SProblem, config: VanillaConfig) -> Student:

@@ -81,10 +81,10 @@ def test_labels_that_cannot_be_used_are_named(column: list[Any], task: Any, said
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"seeds": 0}, "seeds must be at least 1"),
-        ({"n_labeled": 1}, "n_labeled must be at least 2"),
+        ({"seeds": 0}, "`seeds` must be at least 1"),
+        ({"n_labeled": 1}, "`n_labeled` must be at least 2"),
         ({"teacher_alpha": 0.0}, "finite and above 0"),
-        ({"student_alpha": "cv"}, "'gcv' or a number for ridge"),
+        ({"student_alpha": "cv"}, "gcv or a number for ridge"),
         ({"level": 1.0}, "between 0 and 1"),
         ({"strategies": ()}, "at least one"),
     ],

@@ -198,7 +198,7 @@ def test_damaged_images_are_named_before_anything_is_embedded(folder: Path, tmp_
     (folder / "palace" / "002.png").write_text("no image")
     with pytest.raises(DataError) as refusal:
         embed(data, ["classic:pixels-2x2"], store=store, options=BackboneOptions())
-    assert "2 of 8 cannot: daisy/001.jpg (" in str(refusal.value)
+    assert "2 of 8 cannot be decoded: daisy/001.jpg (" in str(refusal.value)
     assert "palace/002.png (no JPEG" in str(refusal.value)
     assert "add --skip-damaged" in str(refusal.value)
     assert store.contents() == []
@@ -233,7 +233,7 @@ def test_an_image_that_the_cache_knows_is_not_decoded_again(
         return undecodable(files, rows)
 
     monkeypatch.setattr(opening, "undecodable", counted)
-    with pytest.raises(DataError, match=r"1 of 9 cannot: daisy/new\.png"):
+    with pytest.raises(DataError, match=r"1 of 9 cannot be decoded: daisy/new\.png"):
         open_table(data, FeatureStore(tmp_path / "cache"))
     assert tried == [4]
 
@@ -243,7 +243,7 @@ def test_features_made_elsewhere_do_not_vouch_for_an_image(folder: Path, tmp_pat
     (folder / "daisy" / "000.png").write_bytes(b"no image")
     np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((8, 3)))
     import_features(tmp_path / "x.npy", name="mine", store=store, data=data)
-    with pytest.raises(DataError, match=r"1 of 8 cannot: daisy/000\.png"):
+    with pytest.raises(DataError, match=r"1 of 8 cannot be decoded: daisy/000\.png"):
         open_table(data, store)
 
 

@@ -11,7 +11,6 @@ from sklearn.neighbors import NearestNeighbors
 from tests.unit.diagnostics.planted import Float, related, rotation
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.diagnostics import (
-    distinct_rows,
     effective_rank,
     mle_dimension,
     nearest_neighbors,
@@ -20,6 +19,7 @@ from w2s_probe.diagnostics import (
     twonn_dimension,
 )
 from w2s_probe.diagnostics.dimension import spectral_dimension
+from w2s_probe.diagnostics.neighbors import distinct_rows
 from w2s_probe.linalg import ridge_path
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.linalg.whitening import energy_rank

@@ -10,13 +10,9 @@ from sklearn.linear_model import Ridge
 
 from tests.unit.diagnostics.planted import Float, related
 from w2s_probe.core.errors import ShapeError
-from w2s_probe.diagnostics import (
-    change_point,
-    confidence_margins,
-    teacher_error_energy,
-)
+from w2s_probe.diagnostics import teacher_error_energy
 from w2s_probe.diagnostics.labeled import choose_head, labeled_rows
-from w2s_probe.diagnostics.overlap_density import overlap_density
+from w2s_probe.diagnostics.overlap_density import change_point, confidence_margins, overlap_density
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.linalg.moments import moments_of
 

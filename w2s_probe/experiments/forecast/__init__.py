@@ -1,1 +1,1 @@
-"""What a run will find, from labels of the labeled rows alone."""
+"""Forecasts: the expected result of a run, from the labels of the labeled rows alone."""

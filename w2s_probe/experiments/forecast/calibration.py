@@ -1,14 +1,14 @@
-r"""What held-out predictions say about labels nobody has: a calibrated model with two or three numbers.
+r"""Calibrated model of the label given the systems' scores: a conditional logit or a line with few coefficients.
 
 Classification: the conditional logit :math:`P(y = k) \propto \exp(\sum_p \beta_p f_{pk})` on the scores
-:math:`f_p` of the systems. Regression: :math:`E[y] = \beta_0 + \sum_p \beta_p f_p`. Fitted where labels
-are known, on held-out scores, and averaged over rows where they are not: smoother than counting, at the
-price of a bias when the model is wrong. A squared error needs :math:`E[y^2] = E[y]^2 + \sigma^2` too,
-with :math:`\sigma^2` the mean squared residual: a second moment of the labels themselves would belong
-to other rows, and depend on where zero is.
+:math:`f_p` of the systems. Regression: :math:`E[y] = \beta_0 + \sum_p \beta_p f_p`. The model is fitted to the
+labeled rows, on held-out scores, and its expectation is averaged over rows without labels. This has less variance
+than counting, and a bias if the model is wrong. A squared error also needs :math:`E[y^2] = E[y]^2 + \sigma^2`;
+:math:`\sigma^2` is the mean squared residual. The labels' own second moment would belong to other rows and would
+depend on the zero of the labels.
 
-Each estimate comes with the influence of every labeled row, so that estimates can be combined and given
-one standard error: the sum of squared influences.
+Each estimate comes with the influence of every labeled row, so that estimates can be combined and have one
+standard error: the root of the sum of squared influences.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from scipy.special import softmax
 
 from w2s_probe.core.types import Float
 
-# Precision of the coefficients of scores scaled to unit spread: a share of what the evidence for a common size of
-# them says (MacKay 1992, Bayesian Interpolation), within bounds. Where scores say little, a strong prior steadies the
-# gain; where they say much, any prior but a weak one pulls student - baseline towards 0, as the whole of the evidence's
-# precision does in tests/statistical/test_forecast_coverage.py. Share and upper bound come from the development
-# cells of tests/fidelity and from other pairs on the same data, the lower bound from that test.
+# Prior precision of the coefficients, for scores scaled to unit spread: a share of the precision that maximizes the
+# evidence (MacKay 1992, Bayesian Interpolation), within bounds. With uninformative scores, a strong prior lowers the
+# variance of the gain. With informative scores, a strong prior shrinks student - baseline towards 0; the full
+# evidence precision does so in tests/statistical/test_forecast_coverage.py. Share and upper bound come from the
+# development cells of tests/fidelity and from other pairs on the same data, the lower bound from that test.
 EVIDENCE = 0.3
 WEAK, STRONG = 0.04, 3.0
-SETTLED = 30  # Newton steps after which the precision stays
+SETTLED = 30  # Newton steps after which the precision stays fixed
 STEPS = 80
 
 
@@ -38,19 +38,19 @@ class ChoiceModel:
     Parameters
     ----------
     beta : array of shape (p,)
-        Coefficients of the scaled scores (and of the constant, for regression).
+        Coefficients of the scaled scores; for regression, the constant first.
     scale : array of shape (P,)
-        What each system's scores are divided by.
+        Divisor of each system's scores.
     influence : array of shape (n, p)
-        How much each labeled row moved the coefficients, their prior's precision held.
+        Influence of each labeled row on the coefficients, at a fixed prior.
     precision : float
-        Of the coefficients' prior.
+        Precision of the coefficients' prior.
     classes : bool
         Whether labels are classes.
     noise : float
         Mean squared residual, for regression.
     noise_influence : array of shape (n,)
-        How much each labeled row moved it.
+        Influence of each labeled row on `noise`.
     """
 
     beta: Float
@@ -62,24 +62,11 @@ class ChoiceModel:
     noise_influence: Float
 
     def expect(self, scores: list[Float], values: Float) -> tuple[float, Float, Float]:
-        """Return the expected mean of a quantity that depends on the label, over rows without labels.
+        """Return the expectation of a quantity that depends on the label, over N rows without labels.
 
-        Parameters
-        ----------
-        scores : list of P arrays of shape (N, K)
-            Scores of the systems.
-        values : array of shape (N, K)
-            The quantity if the label is class k; for regression, shape (N, 3): what stands before
-            :math:`1, y, y^2`.
-
-        Returns
-        -------
-        mean : float
-            Over the rows.
-        influence : array of shape (n,)
-            Of each labeled row on it.
-        rows : array of shape (N,)
-            Expected quantity of each row.
+        `scores` are the P systems' scores, each of shape (N, K). `values`, shape (N, K), is the quantity for each
+        class; for regression, shape (N, 3), the coefficients of :math:`1, y, y^2`. Returned are the mean over the
+        rows, the influence of each labeled row on the mean, shape (n,), and the expectation of each row, shape (N,).
         """
         F = _stacked(scores, self.scale)
         if self.classes:
@@ -95,14 +82,7 @@ class ChoiceModel:
 
 
 def fit_choice(scores: list[Float], Y: Float) -> ChoiceModel:
-    """Return the conditional logit of one-hot labels on held-out scores.
-
-    Parameters
-    ----------
-    scores : list of P arrays of shape (n, K)
-        Held-out scores of the systems.
-    Y : array of shape (n, K)
-        One-hot labels.
+    """Return the conditional logit of one-hot labels (n, K) on the P systems' held-out scores, each (n, K).
 
     References
     ----------
@@ -118,10 +98,10 @@ def fit_choice(scores: list[Float], Y: Float) -> ChoiceModel:
         curvature = np.einsum("nk,nkp,nkq->pq", p, centered, centered) + precision * np.eye(len(beta))
         step = np.linalg.solve(curvature, slopes.sum(axis=0) - precision * beta)
         beta = beta + step
-        following = _precision(beta, curvature, precision) if number < SETTLED else precision
-        if np.abs(step).max() < 1e-9 and abs(following - precision) < 1e-9:
+        next_precision = _precision(beta, curvature, precision) if number < SETTLED else precision
+        if np.abs(step).max() < 1e-9 and abs(next_precision - precision) < 1e-9:
             break
-        precision = following
+        precision = next_precision
     return ChoiceModel(
         beta=beta,
         scale=scale,
@@ -134,13 +114,13 @@ def fit_choice(scores: list[Float], Y: Float) -> ChoiceModel:
 
 
 def _precision(beta: Float, curvature: Float, precision: float) -> float:
-    """Return the next precision: a share of the number of well-determined coefficients over their sum of squares."""
+    """Return the next precision: a share of (number of well-determined coefficients) / (sum of squares)."""
     determined = len(beta) - precision * float(np.trace(np.linalg.inv(curvature)))
     return float(np.clip(EVIDENCE * determined / max(float(beta @ beta), 1e-12), WEAK, STRONG))
 
 
 def fit_line(scores: list[Float], Y: Float) -> ChoiceModel:
-    """Return the regression of numbers, shape (n, 1), on held-out scores."""
+    """Return the ridge regression of numbers (n, 1) on the P systems' held-out scores, each (n, 1)."""
     scale = _spreads(scores)
     F = _stacked(scores, scale)[:, 0]
     design = np.column_stack([np.ones(len(F)), F])
@@ -149,7 +129,7 @@ def fit_line(scores: list[Float], Y: Float) -> ChoiceModel:
     residuals = Y[:, 0] - design @ beta
     influence = np.linalg.solve(curvature, (design * residuals[:, None]).T).T
     noise = float((residuals**2).mean())
-    from_beta = influence @ (-2 * residuals @ design) / len(F)  # not 0: the prior is no residual
+    from_beta = influence @ (-2 * residuals @ design) / len(F)  # not 0, because of the prior
     return ChoiceModel(
         beta=beta,
         scale=scale,
@@ -162,7 +142,7 @@ def fit_line(scores: list[Float], Y: Float) -> ChoiceModel:
 
 
 def _spreads(scores: list[Float]) -> Float:
-    """Return the spread of each system's scores, across classes within a row for several columns."""
+    """Return the root mean square of each system's scores, centered within each row if there are several classes."""
     centered = [S - S.mean(axis=1 if S.shape[1] > 1 else 0, keepdims=True) for S in scores]
     return np.array([float(np.sqrt((C**2).mean())) or 1.0 for C in centered])
 

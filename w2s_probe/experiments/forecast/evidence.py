@@ -1,13 +1,12 @@
-r"""What labeled rows say about a mean over rows nobody labeled: counting and smoothing, combined.
+r"""Estimates of a mean over unlabeled rows: counting on labeled rows and a smooth model, combined by variance.
 
-Counting averages a quantity over the labeled rows, on predictions by heads that never saw their labels:
-nearly unbiased, noisy; two rows more are thought of, one for and one against, so that labels that all
-agree are no certainty (Agresti and Min 2005). Smoothing averages what a calibrated model expects over the
-pool: steady, biased if the model is wrong. They are combined by inverse variance, the bias of the smooth one
-counted as a variance.
+Counting averages a quantity over the labeled rows, with predictions by heads that never saw their labels: nearly
+unbiased, with much variance. One success and one failure are added (Agresti and Min 2005), so that unanimous labels
+do not give an interval of zero width. Smoothing averages the expectation of a calibrated model over the pool: little
+variance, biased if the model is wrong. Weights are inverse variances; the smooth estimate's bias counts as variance.
 
-Both are sums over the labeled rows to first order, so that the influence of each row on the combination
-gives one standard error, and differences and extrapolations of estimates keep theirs.
+Both estimates are sums over the labeled rows to first order. The influence of each row on the combination therefore
+gives its standard error, and the standard errors of differences and extrapolations of combinations.
 """
 
 from __future__ import annotations
@@ -21,8 +20,10 @@ from scipy.stats import t
 from w2s_probe.core.types import Float
 from w2s_probe.results.estimate import Estimate
 
-TRUST = 0.005  # bias of the smooth estimate by which it is weighed, in units of the score
-SMOOTH_BIAS = 0.01  # the same as its interval knows it: weighing asks what is best, an interval what is possible
+# Standard deviations of the smooth estimate's bias, in units of the score: TRUST, the typical bias, weighs the two
+# estimates; SMOOTH_BIAS, the worst plausible bias, widens the interval.
+TRUST = 0.005
+SMOOTH_BIAS = 0.01
 # Held-out predictions share their training rows, which widens errors by (1 + 30/n)^(1/2): on the development cells of
 # tests/fidelity, and with known truth in tests/statistical/test_forecast_coverage.py (1.3 to 1.4 at 40 labels, 0.9 to
 # 1.3 from 100 to 400).
@@ -31,19 +32,19 @@ DF = 4  # labeled rows for one degree of freedom of the interval
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Evidence:
-    """An estimate of a mean, and what it rests on.
+class MeanEstimate:
+    """An estimate of a mean, with the influence of every labeled row.
 
     Parameters
     ----------
     value : float
         The estimate.
     influence : array of shape (n,)
-        What each labeled row adds to its error.
+        Contribution of each labeled row to the estimate's error.
     bias : float
-        Standard deviation of what more labeled rows would not remove.
+        Standard deviation of the error that more labeled rows would not remove.
     row_variance : float
-        Variance of the quantity from row to row, for what a test set will show.
+        Variance of the quantity between rows; the error on a finite test set depends on it.
     """
 
     value: float
@@ -56,86 +57,50 @@ class Evidence:
         """Standard error of the estimate."""
         return math.sqrt(_variance(self.influence) + self.bias**2)
 
-    def reach(self, level: float) -> float:
-        """Return the quantile by which errors are multiplied: Student's, since errors are estimated too.
-
-        Parameters
-        ----------
-        level : float
-            Level of the interval.
-        """
+    def quantile(self, level: float) -> float:
+        """Return the quantile of Student's t for an interval of this level, since the error is estimated."""
         return float(t.ppf(0.5 + level / 2, max(len(self.influence) / DF, 2)))
 
     def estimate(self, level: float) -> Estimate:
-        """Return the estimate with its interval.
-
-        Parameters
-        ----------
-        level : float
-            Level of the interval.
-        """
-        reach = self.reach(level) * self.error
-        return Estimate(value=self.value, low=self.value - reach, high=self.value + reach)
+        """Return the estimate with its interval of this level."""
+        half = self.quantile(level) * self.error
+        return Estimate(value=self.value, low=self.value - half, high=self.value + half)
 
     def observed(self, level: float, n_test: int) -> tuple[float, float]:
-        """Return the interval of what a test set of `n_test` rows will show.
-
-        Parameters
-        ----------
-        level : float
-            Level of the interval.
-        n_test : int
-            Rows of the test set.
-        """
-        reach = self.reach(level) * math.sqrt(self.error**2 + self.row_variance / n_test)
-        return self.value - reach, self.value + reach
+        """Return the prediction interval of the mean on `n_test` test rows."""
+        half = self.quantile(level) * math.sqrt(self.error**2 + self.row_variance / n_test)
+        return self.value - half, self.value + half
 
 
-def combine(counted: Float, smooth: tuple[float, Float, Float], *, row_variance: float, unit: float = 1.0) -> Evidence:
+def combine(
+    counted: Float, smooth: tuple[float, Float, Float], *, row_variance: float, unit: float = 1.0
+) -> MeanEstimate:
     """Return counting and smoothing combined by inverse variance.
 
-    Parameters
-    ----------
-    counted : array of shape (n,)
-        The quantity on each labeled row, averaged over folds that left it out.
-    smooth : float, array of shape (n,) and array of shape (N,)
-        The model's mean over the pool, the influence of each labeled row on it, and what it expects of
-        each row of the pool, which is a sample too.
-    row_variance : float
-        Variance of the quantity from row to row, for what a test set will show.
-    unit : float
-        Size of the score's unit, in which the bias is stated.
+    `counted`, shape (n,), is the quantity on each labeled row, averaged over held-out predictions. `smooth` is the
+    return value of `ChoiceModel.expect`: mean over the pool, influence of each labeled row (n,), expectation of each
+    row (N,); the pool is a sample too. `unit` is the size of the score's unit, in which biases are stated.
     """
     mean = float(counted.mean())
-    own, (model, other, rows) = (counted - mean) / len(counted), smooth
-    agreed = unit / (len(counted) + 2)
+    own, (model, model_influence, rows) = (counted - mean) / len(counted), smooth
+    added = unit / (len(counted) + 2)
     sampled = float(rows.std()) / math.sqrt(len(rows))
     variances = (
-        _variance(own) + agreed**2,
-        _variance(other) + (TRUST * unit) ** 2 + sampled**2,
+        _variance(own) + added**2,
+        _variance(model_influence) + (TRUST * unit) ** 2 + sampled**2,
     )
     share = variances[1] / (variances[0] + variances[1])
-    return Evidence(
+    return MeanEstimate(
         value=share * mean + (1 - share) * model,
-        influence=share * own + (1 - share) * other,
-        bias=math.hypot((1 - share) * math.hypot(SMOOTH_BIAS * unit, sampled), share * agreed),
+        influence=share * own + (1 - share) * model_influence,
+        bias=math.hypot((1 - share) * math.hypot(SMOOTH_BIAS * unit, sampled), share * added),
         row_variance=row_variance,
     )
 
 
-def weighted_sum(parts: list[Evidence], weights: Float, *, bias: float = 0.0) -> Evidence:
-    """Return a linear combination of estimates from the same labeled rows.
-
-    Parameters
-    ----------
-    parts : list of Evidence
-        The estimates.
-    weights : array
-        One for each of them.
-    bias : float
-        A further standard deviation, of the combination itself.
-    """
-    return Evidence(
+def weighted_sum(parts: list[MeanEstimate], weights: Float, *, bias: float = 0.0) -> MeanEstimate:
+    """Return a linear combination of estimates from the same labeled rows; `bias` adds a standard deviation."""
+    return MeanEstimate(
         value=float(sum(w * part.value for w, part in zip(weights, parts, strict=True))),
         influence=np.sum([w * part.influence for w, part in zip(weights, parts, strict=True)], axis=0),
         bias=math.hypot(bias, float(sum(w * part.bias for w, part in zip(weights, parts, strict=True)))),

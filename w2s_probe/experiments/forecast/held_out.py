@@ -1,56 +1,59 @@
-"""What three systems say about labeled rows they never saw the labels of, and about the pool."""
+"""Held-out predictions of teacher, student and baseline on the labeled rows, and their predictions on the pool."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Self
 
 import numpy as np
+from scipy.special import softmax
 
-from w2s_probe.core.config import System, W2SConfig
+from w2s_probe.core.config import FitOptions, System, W2SConfig
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.forecast.calibration import ChoiceModel, fit_choice, fit_line
-from w2s_probe.experiments.forecast.evidence import Evidence, combine
-from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax, ridge_probabilities
+from w2s_probe.experiments.forecast.evidence import MeanEstimate, combine
+from w2s_probe.heads import LinearHead, ridge_probabilities
+from w2s_probe.heads.fit import fit_head
 from w2s_probe.heads.linear import pseudolabels_of
+from w2s_probe.heads.ridge import head_of_path
 from w2s_probe.linalg.loo import loo_error, loo_residuals
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
 from w2s_probe.linalg.teacher_student import HeldOut, pipeline_of, student_path
 
-Smooth = tuple[float, Float, Float]
+Smooth = tuple[float, Float, Float]  # mean over the pool, influence of each labeled row, expectation of each row
+Weights = tuple[float, float, float]  # of teacher, student and baseline
 FOLDS = 10
-REFIT_FOLDS = 5  # where heads must be fitted again
+REFIT_FOLDS = 5  # for heads that are fitted again without each fold
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Reading:
+class PipelineScores:
     """Scores of teacher, student and baseline, in this order.
 
     Parameters
     ----------
-    held : list of HeldOut
-        Held-out scores of all n labeled rows, for each way of dealing them into folds.
+    held_out : list of HeldOut
+        Held-out scores of all n labeled rows, for each deal of the rows into folds.
     leave_one_out : HeldOut
-        Held-out scores of the rows trained on, each left out alone (in folds where heads are fitted again).
+        Leave-one-out scores of the training rows (scores in folds for heads that are fitted again).
     pool : list of arrays of shape (N, K)
-        Scores on the pool, by heads fitted to all labeled rows in use; of the student by one that never saw the
-        row's pseudolabel, as it will not see those of new rows: on rows it was trained on it agrees more with its
-        teacher.
+        Scores on the pool, by heads fitted to all training rows. The student never saw the row's own pseudolabel, as
+        it will never see the pseudolabels of new rows: on its training rows it agrees more with its teacher.
     Y : array of shape (n, K)
         Labels: one-hot rows, or numbers.
     task : {"classification", "regression"}
-        What the labels are.
+        Kind of the labels.
     probabilities : callable
-        Raw scores to probabilities.
+        Function from raw scores to probabilities.
     alphas : mapping of system to float
         Strengths of the heads.
     """
 
-    held: list[HeldOut]
+    held_out: list[HeldOut]
     leave_one_out: HeldOut
     pool: list[Float]
     Y: Float
@@ -58,26 +61,18 @@ class Reading:
     probabilities: Callable[[Float], Float]
     alphas: dict[str, float]
 
-    def evidence(self, score: str, weights: tuple[float, float, float]) -> Evidence:
-        """Return the expected score of a weighted sum of the systems.
+    def expected(self, score: str, weights: Weights) -> MeanEstimate:
+        """Return the expected value of a score for a weighted sum of the systems.
 
-        Parameters
-        ----------
-        score : {"accuracy", "brier", "r2", "squared_error"}
-            What is averaged over rows.
-        weights : tuple of float
-            Of teacher, student and baseline: (0, 1, 0) is the student, (-1, 1, 0) the gain.
+        `score` is accuracy, brier, r2 or squared_error. The weights of teacher, student and baseline are (0, 1, 0)
+        for the student and (-1, 1, 0) for the gain.
         """
-        counted = np.mean([self._at_labels(self._values(score, weights, _systems(held))) for held in self.held], axis=0)
+        counted = np.mean([self._at_labels(self._values(score, weights, _systems(f))) for f in self.held_out], axis=0)
         values = self._values(score, weights, self.pool)
-        found = [fit.expect(self.pool, values) for fit in self._models]
-        smooth: Smooth = (
-            float(np.mean([one[0] for one in found])),
-            np.mean([one[1] for one in found], axis=0),
-            np.mean([one[2] for one in found], axis=0),
-        )
+        means, influences, rows = zip(*(model.expect(self.pool, values) for model in self._models), strict=True)
+        smooth: Smooth = (float(np.mean(means)), np.mean(influences, axis=0), np.mean(rows, axis=0))
         if self.task == "classification":
-            squares = float(np.mean([fit.expect(self.pool, values**2)[0] for fit in self._models]))
+            squares = float(np.mean([model.expect(self.pool, values**2)[0] for model in self._models]))
             variance = max(squares - smooth[0] ** 2, float(counted.var()))
         else:
             if score == "r2":
@@ -88,24 +83,27 @@ class Reading:
 
     @cached_property
     def _models(self) -> list[ChoiceModel]:
-        """One for each way of dealing, whatever is asked of it."""
+        """One calibrated model for each deal into folds; all scores share them."""
         fit = fit_choice if self.task == "classification" else fit_line
-        return [fit(_systems(held), self.Y) for held in self.held]
+        return [fit(_systems(f), self.Y) for f in self.held_out]
 
-    def _with_spread(self, counted: Float, smooth: Smooth, one: float) -> tuple[Float, Smooth]:
-        """Return both estimates with what each row adds because the labels' variance is estimated too."""
+    def _with_spread(self, counted: Float, smooth: Smooth, total: float) -> tuple[Float, Smooth]:
+        """Return both estimates with each row's influence through the estimated variance of the labels.
+
+        `total` is the sum of the systems' weights: the value of R² without errors.
+        """
         y = self.Y[:, 0]
         spread = (y - y.mean()) ** 2 / y.var() - 1
         mean, influence, rows = smooth
-        both = counted + (one - counted.mean()) * spread
-        return both, (mean, influence + (one - mean) * spread / len(y), rows)
+        both = counted + (total - counted.mean()) * spread
+        return both, (mean, influence + (total - mean) * spread / len(y), rows)
 
-    def _values(self, score: str, weights: tuple[float, float, float], systems: list[Float]) -> Float:
-        """Return what each row adds: if its class is k, (m, K); or constant, slope and curvature in y, (m, 3)."""
+    def _values(self, score: str, weights: Weights, systems: list[Float]) -> Float:
+        """Return each row's value for every class, (m, K), or its coefficients of 1, y and y², (m, 3)."""
         used = [(w, F) for w, F in zip(weights, systems, strict=True) if w]
-        return np.sum([w * self._of_one(score, F) for w, F in used], axis=0)
+        return np.sum([w * self._system_values(score, F) for w, F in used], axis=0)
 
-    def _of_one(self, score: str, F: Float) -> Float:
+    def _system_values(self, score: str, F: Float) -> Float:
         if score == "accuracy":
             return np.eye(F.shape[1])[F.argmax(axis=1)]
         if score == "brier":
@@ -118,13 +116,14 @@ class Reading:
         return np.array([1.0, 0.0, 0.0]) - squares / self.Y.var()
 
     def _at_labels(self, values: Float) -> Float:
+        """Return the value of each labeled row at its own label, shape (n,)."""
         if self.task == "classification":
             return (values * self.Y).sum(axis=1)
         y = self.Y[:, 0]
         return values[:, 0] + values[:, 1] * y + values[:, 2] * y**2
 
 
-def read_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, and parts of both
+def pipeline_scores(  # noqa: PLR0913  # two feature spaces of two sets of rows, and parts of both
     X_teacher: Float,
     X_student: Float,
     Y: Float,
@@ -138,228 +137,177 @@ def read_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, a
     repeats: int,
     pool_rows: Rows | None = None,
     in_sample: bool = False,
-) -> Reading:
-    """Return what the pipeline trained on some labeled rows says of all of them, and of the pool.
+) -> PipelineScores:
+    """Return the scores of the pipeline trained on some labeled rows: on all labeled rows, and on the pool.
 
-    Parameters
-    ----------
-    X_teacher, X_student : arrays of shape (n, d_t) and (n, d_s)
-        Features of the labeled rows.
-    Y : array of shape (n, K)
-        Their labels.
-    rows : array of int
-        Labeled rows to train on; the others are held out as they are.
-    pool : Moments
-        Of the student's pool, with blocks ``teacher`` and ``student``.
-    pool_teacher, pool_student : arrays of shape (N, d_t) and (N, d_s)
-        Features of the rows to average over: the student's pool, and what else has no labels.
-    config : W2SConfig
-        Head, scaling, pseudolabels and strengths.
-    rng : numpy.random.Generator
-        Deals rows into folds.
-    repeats : int
-        Times that they are dealt.
-    pool_rows : array of int, optional
-        Which of the rows to average over are the student's pool; all by default.
-    in_sample : bool
-        Whether the student says of its own pool what it says as it is, with every pseudolabel seen.
+    `X_teacher` (n, d_t), `X_student` (n, d_s) and `Y` (n, K) have all labeled rows; `rows` are the training rows, and
+    all other rows are held out. `pool` holds moments of the student's pool, with blocks ``teacher`` and
+    ``student``. `pool_teacher` and `pool_student` are features of the rows to average over: the student's pool, at
+    positions `pool_rows` (all by default), and other unlabeled rows. `rng` deals the training rows into folds,
+    `repeats` times. With `in_sample` the student scores its pool as fitted, with every pseudolabel seen.
     """
     linear = config.head == "ridge" and config.pseudolabels == "soft" and config.scale == "none"
     T, S, L = X_teacher[rows], X_student[rows], Y[rows]
     used = slice(None) if pool_rows is None else pool_rows
-    fitted: _Linear | _Refitted = (
+    heads: _Linear | _Refitted = (
         _Linear.fit(T, S, L, pool, config)
         if linear
         else _Refitted.fit(T, S, L, pool_teacher[used], pool_student[used], config)
     )
-    seen = np.arange(0) if in_sample else np.arange(len(pool_teacher))[used]
+    left_out = np.arange(0) if in_sample else np.arange(len(pool_teacher))[used]
     elsewhere = np.setdiff1d(np.arange(len(Y)), rows)
-    outside = fitted.scores(X_teacher[elsewhere], X_student[elsewhere])
-    held = []
+    outside = heads.scores(X_teacher[elsewhere], X_student[elsewhere])
+    held_out = []
     for _ in range(repeats if linear else 1):
         blocks = stratified_folds(L, min(FOLDS if linear else REFIT_FOLDS, len(rows)), rng)
-        held.append(_merged(fitted.held_out(blocks), outside, rows, elsewhere))
-    return Reading(
-        held=held,
-        leave_one_out=fitted.held_out([np.array([row]) for row in range(len(rows))]) if linear else held[0],
-        pool=fitted.pool_scores(pool_teacher, pool_student, seen),
+        held_out.append(_merged(heads.held_out(blocks), outside, rows, elsewhere))
+    return PipelineScores(
+        held_out=held_out,
+        leave_one_out=heads.held_out([np.array([row]) for row in range(len(rows))]) if linear else held_out[0],
+        pool=heads.pool_scores(pool_teacher, pool_student, left_out),
         Y=Y,
         task=config.task,
-        probabilities=ridge_probabilities if config.head == "ridge" else partial(_softmax),
-        alphas=fitted.alphas,
+        probabilities=ridge_probabilities if config.head == "ridge" else partial(softmax, axis=1),
+        alphas=heads.alphas,
     )
 
 
 def stratified_folds(Y: Float, folds: int, rng: np.random.Generator) -> list[Rows]:
-    """Return disjoint sets of rows with like shares of every class, or like spreads of a number.
+    """Return disjoint sets of rows with similar shares of every class, or similar spreads of a number.
 
-    Parameters
-    ----------
-    Y : array of shape (n, K)
-        One-hot rows, or numbers.
-    folds : int
-        Number of sets.
-    rng : numpy.random.Generator
-        Deals the rows.
+    `Y` holds one-hot rows (n, K) or numbers (n, 1).
     """
     order = _by_label(Y, rng)
-    dealt = np.concatenate([rng.permutation(folds) for _ in range(-(-len(Y) // folds))])[: len(Y)]
-    return [order[dealt == fold] for fold in range(folds)]
+    fold_of = np.concatenate([rng.permutation(folds) for _ in range(-(-len(Y) // folds))])[: len(Y)]
+    return [order[fold_of == fold] for fold in range(folds)]
 
 
 def stratified_part(Y: Float, size: int, rng: np.random.Generator) -> Rows:
-    """Return some rows, in order, with the classes' shares, or the spread of a number.
+    """Return `size` random rows, in order, with the classes' shares, or the spread of a number.
 
-    Parameters
-    ----------
-    Y : array of shape (n, K)
-        One-hot rows, or numbers.
-    size : int
-        Rows wanted, at most n.
-    rng : numpy.random.Generator
-        Draws the rows.
+    `Y` holds one-hot rows (n, K) or numbers (n, 1).
     """
     at = (np.arange(size) + rng.random()) * len(Y) / size
     return np.sort(_by_label(Y, rng)[at.astype(np.intp)])
 
 
 def _by_label(Y: Float, rng: np.random.Generator) -> Rows:
-    """Return rows by class or number, those that are alike in random order."""
+    """Return all rows sorted by class or number, rows of equal labels in random order."""
     key = Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
     return np.lexsort((rng.random(len(Y)), key))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Linear:
-    """Ridge heads on soft pseudolabels: everything is linear in the labels, nothing is fitted again."""
+class _Heads:
+    """Fitted heads of teacher, student and baseline."""
 
     heads: list[LinearHead]
-    paths: tuple[RidgePath, RidgePath, RidgePath]
-    Y: Float
-    held_out: Callable[[list[Rows]], HeldOut]
-
-    @classmethod
-    def fit(cls, T: Float, S: Float, Y: Float, pool: Moments, config: W2SConfig) -> _Linear:
-        """Fit the three heads, their strengths as in `run`."""
-        teacher = ridge_path(T, Y, alphas=_given(config, "teacher"), points=config.alphas or 33)
-        baseline = ridge_path(S, Y, alphas=_given(config, "baseline"), points=config.alphas or 33)
-        a_t, a_b = _last_least(loo_error(teacher, T, Y)), _last_least(loo_error(baseline, S, Y))
-        student = student_path(
-            pool, *teacher.coefficients(a_t), alphas=_given(config, "student"), points=config.alphas or 33
-        )
-        a_s = _last_least(student.gcv)
-        pipeline = pipeline_of(teacher, baseline, student, pool, X_teacher=T, X_student=S, strengths=(a_t, a_s, a_b))
-        chosen = ((teacher, a_t), (student, a_s), (baseline, a_b))
-        heads = [_ridge_head(path, index) for path, index in chosen]
-        return cls(
-            heads=heads,
-            paths=(teacher, student, baseline),
-            Y=Y,
-            held_out=partial(pipeline.held_out, Y),
-        )
 
     @property
     def alphas(self) -> dict[str, float]:
         return dict(zip(("teacher", "student", "baseline"), (head.alpha for head in self.heads), strict=True))
 
     def scores(self, T: Features, S: Features) -> list[Float]:
-        """Return the scores of the three heads on other rows."""
+        """Return the scores of the three heads on new rows with teacher features T and student features S."""
         return [head.scores(X) for head, X in zip(self.heads, (T, S, S), strict=True)]
 
-    def pool_scores(self, T: Features, S: Features, used: Rows) -> list[Float]:
-        """Return the scores on rows of which the student was trained on some: on those by leave-one-out, exactly."""
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Linear(_Heads):
+    """Ridge heads on soft pseudolabels: predictions are linear in the labels, so that no head is fitted again."""
+
+    paths: tuple[RidgePath, RidgePath, RidgePath]
+    held_out: Callable[[list[Rows]], HeldOut]
+
+    @classmethod
+    def fit(cls, T: Float, S: Float, Y: Float, pool: Moments, config: W2SConfig) -> Self:
+        """Fit the three heads, with the same strengths as `run`."""
+        points = config.alphas or 33
+        teacher = ridge_path(T, Y, alphas=_fixed(config, "teacher"), points=points)
+        baseline = ridge_path(S, Y, alphas=_fixed(config, "baseline"), points=points)
+        a_t, a_b = _last_minimum(loo_error(teacher, T, Y)), _last_minimum(loo_error(baseline, S, Y))
+        student = student_path(pool, *teacher.coefficients(a_t), alphas=_fixed(config, "student"), points=points)
+        a_s = _last_minimum(student.gcv)
+        pipeline = pipeline_of(teacher, baseline, student, pool, X_teacher=T, X_student=S, strengths=(a_t, a_s, a_b))
+        return cls(
+            heads=[head_of_path(teacher, a_t), head_of_path(student, a_s), head_of_path(baseline, a_b)],
+            paths=(teacher, student, baseline),
+            held_out=partial(pipeline.held_out, Y),
+        )
+
+    def pool_scores(self, T: Features, S: Features, rows: Rows) -> list[Float]:
+        """Return the scores on all rows; the student's are exact leave-one-out scores on its own training `rows`."""
         teacher, student, baseline = self.scores(T, S)
-        if len(used):
+        if len(rows):
             path = self.paths[1]
             index = int(np.flatnonzero(path.alphas == self.heads[1].alpha)[0])
-            student[used] = teacher[used] - loo_residuals(path, S[used], teacher[used], index=index)
+            student[rows] = teacher[rows] - loo_residuals(path, S[rows], teacher[rows], index=index)
         return [teacher, student, baseline]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Refitted:
-    """Any other heads: fitted again without each fold, at the strengths they have on all rows."""
+class _Refitted(_Heads):
+    """All other heads: fitted again without each fold, at the strengths of the heads on all rows."""
 
-    heads: list[LinearHead]
     refit: Callable[[Rows, dict[str, float]], list[LinearHead]]
-    taught: Callable[[Float, Features, dict[str, float]], LinearHead]
+    student_of: Callable[[Float, Features, dict[str, float]], LinearHead]
     T: Float
     S: Float
 
     @classmethod
-    def fit(cls, T: Float, S: Float, Y: Float, pool_T: Features, pool_S: Features, config: W2SConfig) -> _Refitted:
-        """Fit the three heads, their strengths as in `run`."""
-        fit: Callable[..., LinearHead] = fit_ridge if config.head == "ridge" else fit_softmax
+    def fit(cls, T: Float, S: Float, Y: Float, pool_T: Features, pool_S: Features, config: W2SConfig) -> Self:
+        """Fit the three heads, with the same strengths as `run`."""
 
-        def options(system: System, alphas: dict[str, float]) -> dict[str, Any]:
-            return {**config.fit_options(system), **({"alpha": alphas[system]} if alphas else {})}
+        def options(system: System, alphas: dict[str, float]) -> FitOptions:
+            own = config.fit_options(system)
+            return replace(own, alpha=alphas[system]) if alphas else own
 
-        def taught(teacher: LinearHead, scores: Float, X: Features, alphas: dict[str, float]) -> LinearHead:
+        def student_of(teacher: LinearHead, scores: Float, X: Features, alphas: dict[str, float]) -> LinearHead:
             labels = pseudolabels_of(teacher, scores, hard=config.pseudolabels == "hard")
-            return fit(X, labels, **options("student", alphas))
+            return fit_head(X, labels, options("student", alphas))
 
-        def heads(rows: Rows, alphas: dict[str, float]) -> list[LinearHead]:
-            teacher = fit(T[rows], Y[rows], **options("teacher", alphas))
-            student = taught(teacher, teacher.scores(pool_T), pool_S, alphas)
-            return [teacher, student, fit(S[rows], Y[rows], **options("baseline", alphas))]
+        def refit(rows: Rows, alphas: dict[str, float]) -> list[LinearHead]:
+            teacher = fit_head(T[rows], Y[rows], options("teacher", alphas))
+            student = student_of(teacher, teacher.scores(pool_T), pool_S, alphas)
+            return [teacher, student, fit_head(S[rows], Y[rows], options("baseline", alphas))]
 
-        fitted = heads(np.arange(len(Y)), {})
-        return cls(heads=fitted, refit=heads, taught=partial(taught, fitted[0]), T=T, S=S)
+        heads = refit(np.arange(len(Y)), {})
+        return cls(heads=heads, refit=refit, student_of=partial(student_of, heads[0]), T=T, S=S)
 
-    @property
-    def alphas(self) -> dict[str, float]:
-        return dict(zip(("teacher", "student", "baseline"), (head.alpha for head in self.heads), strict=True))
-
-    def scores(self, T: Features, S: Features) -> list[Float]:
-        """Return the scores of the three heads on other rows."""
-        return [head.scores(X) for head, X in zip(self.heads, (T, S, S), strict=True)]
-
-    def pool_scores(self, T: Features, S: Features, used: Rows) -> list[Float]:
-        """Return the scores on rows of which the student was trained on some: on those in folds, fitted again."""
+    def pool_scores(self, T: Features, S: Features, rows: Rows) -> list[Float]:
+        """Return the scores on all rows; the student is refitted without each fold of its own training `rows`."""
         teacher, student, baseline = self.scores(T, S)
-        for fold in range(REFIT_FOLDS if len(used) else 0):
-            B, rest = used[fold::REFIT_FOLDS], np.delete(used, np.s_[fold::REFIT_FOLDS])
-            student[B] = self.taught(teacher[rest], S[rest], self.alphas).scores(S[B])
+        for fold in range(REFIT_FOLDS if len(rows) else 0):
+            B, rest = rows[fold::REFIT_FOLDS], np.delete(rows, np.s_[fold::REFIT_FOLDS])
+            student[B] = self.student_of(teacher[rest], S[rest], self.alphas).scores(S[B])
         return [teacher, student, baseline]
 
     def held_out(self, blocks: list[Rows]) -> HeldOut:
-        """Return the scores of each block by heads fitted without it."""
-        out = [np.empty((len(self.T), len(head.intercept))) for head in self.heads]
+        """Return the scores of each block of labeled rows by heads fitted without it."""
+        scores = [np.empty((len(self.T), len(head.intercept))) for head in self.heads]
         for B in blocks:
             heads = self.refit(np.setdiff1d(np.arange(len(self.T)), B), self.alphas)
-            for column, head, X in zip(out, heads, (self.T, self.S, self.S), strict=True):
-                column[B] = head.scores(X[B])
-        return HeldOut(teacher=out[0], student=out[1], baseline=out[2])
+            for F, head, X in zip(scores, heads, (self.T, self.S, self.S), strict=True):
+                F[B] = head.scores(X[B])
+        return HeldOut(teacher=scores[0], student=scores[1], baseline=scores[2])
 
 
-def _given(config: W2SConfig, system: System) -> list[float] | None:
-    alpha = config.fit_options(system).get("alpha")
-    return None if alpha is None else [float(alpha)]
+def _fixed(config: W2SConfig, system: System) -> list[float] | None:
+    """Return the strength that the user fixed for a system, as a list; None if a rule chooses it."""
+    alpha = config.fit_options(system).alpha
+    return None if alpha is None else [alpha]
 
 
-def _last_least(score: Float) -> int:
+def _last_minimum(score: Float) -> int:
     return len(score) - 1 - int(np.nanargmin(score[::-1]))
 
 
-def _ridge_head(path: RidgePath, index: int) -> LinearHead:
-    coef, intercept = path.coefficients(index)
-    edge = len(path.alphas) > 1 and index in (0, len(path.alphas) - 1)
-    alpha = float(path.alphas[index])
-    return LinearHead(kind="ridge", coef=coef, intercept=intercept, alpha=alpha, rule="loo", at_edge=edge)
-
-
-def _softmax(scores: Float) -> Float:
-    from scipy.special import softmax
-
-    return softmax(scores, axis=1)
-
-
-def _systems(held: HeldOut) -> list[Float]:
-    return [held.teacher, held.student, held.baseline]
+def _systems(scores: HeldOut) -> list[Float]:
+    return [scores.teacher, scores.student, scores.baseline]
 
 
 def _merged(inside: HeldOut, outside: list[Float], rows: Rows, elsewhere: Rows) -> HeldOut:
-    """Return scores of all labeled rows: of those trained on, held out by folds; of the others, as they are."""
+    """Return scores of all labeled rows: held-out scores of the training `rows`, plain scores `elsewhere`."""
     merged = []
     for own, other in zip(_systems(inside), outside, strict=True):
         both = np.empty((len(rows) + len(elsewhere), own.shape[1]))

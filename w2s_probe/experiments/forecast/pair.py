@@ -1,12 +1,12 @@
-r"""Will weak-to-strong help? Forecast from n labels, a pool without labels, and two sets of features.
+r"""The forecast of one teacher and one student from n labeled rows and a pool without labels.
 
-No label of the pool or of a test set is read. Of each labeled row it is known what teacher, student and
-baseline say when the whole pipeline never saw its label (`linalg.pipeline`). From this two estimates of
-every score are made, by counting and by a calibrated model averaged over the pool (`metrics.choice`), where
-the student never saw the row's pseudolabel either (`reading`), and combined (`metrics.evidence`).
+No label of the pool or of a test set is read. The labeled rows give held-out predictions of teacher, student and
+baseline: no part of the pipeline saw the row's label (`linalg.teacher_student`). Two estimates of every score follow:
+counting on the labeled rows, and a calibrated model averaged over the pool (`calibration`), where the student never
+saw the row's pseudolabel (`held_out`). Both are combined (`evidence`).
 
-Smaller n and N are tried on parts of the labeled rows and of the pool; larger ones are extrapolated with
-:math:`a + c\,m^{-1/2}`, which is also how the ceiling is reached from the baseline's curve.
+Smaller n and N are measured on parts of the labeled rows and of the pool. Larger sizes are extrapolated with
+:math:`a + c\,m^{-1/2}`, and so is the ceiling, from the baseline's curve.
 
 References
 ----------
@@ -26,8 +26,8 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
-from w2s_probe.experiments.forecast.evidence import Evidence, weighted_sum
-from w2s_probe.experiments.forecast.held_out import Reading, read_pipeline, stratified_part
+from w2s_probe.experiments.forecast.evidence import MeanEstimate, weighted_sum
+from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.metrics.verdict import decide
 from w2s_probe.results.estimate import Estimate
@@ -36,21 +36,24 @@ from w2s_probe.results.run import Verdict
 from w2s_probe.theory import decompose_held_out
 
 SHARES = (8, 4, 2)
-REPEATS = 10  # ways of dealing all labeled rows into folds
-SUBSETS = 4  # of the labeled rows, for each smaller n
-LEAST = 16  # labeled rows of a smaller n
-BEYOND = (2, 4, 8)  # sizes to extrapolate to
-FURTHEST = 100  # times as many rows, for `needed`
+REPEATS = 10  # deals of all labeled rows into folds
+SUBSETS = 4  # parts of the labeled rows, for each smaller n
+LEAST = 16  # rows of the smallest n or N
+BEYOND = (2, 4, 8)  # multiples of n and N to extrapolate to
+FURTHEST = 100  # largest multiple of n and N in `needed`
 EXTRAPOLATED = 0.01  # standard deviation of the curve's own error, in units of the score
-SMALL_MISFIT = 1e-3  # of the labels' variance: nothing to speak of
+SMALL_MISFIT = 1e-3  # share of the labels' variance below which a misfit needs no note
 BOUNDS = {"accuracy": (0.0, 1.0), "brier": (0.0, 2.0), "r2": (-math.inf, 1.0), "squared_error": (0.0, math.inf)}
-SIGNS = {"gain": (-1, 1, 0), "versus_baseline": (0, 1, -1)}
-EACH = {"teacher": (1, 0, 0), "student": (0, 1, 0), "baseline": (0, 0, 1)}
+# weights of teacher, student and baseline
+DIFFERENCES = {"gain": (-1, 1, 0), "versus_baseline": (0, 1, -1)}
+SYSTEMS = {"teacher": (1, 0, 0), "student": (0, 1, 0), "baseline": (0, 0, 1)}
+UNDEFINED = Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
+Point = tuple[tuple[int, int], dict[str, MeanEstimate]]  # sizes n and N; estimates by system and difference
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Data:
-    """What a forecast may see, and how wide the score's unit is."""
+    """The arrays that a forecast may read."""
 
     X_teacher: Float
     X_student: Float
@@ -75,22 +78,22 @@ def forecast_pair(
     n_test: int = 2000,
     names: tuple[str, str] = ("teacher features", "student features"),
 ) -> Forecast:
-    """Return what weak-to-strong is expected to do.
+    """Return the expected result of weak-to-strong training for one pair.
 
     Parameters
     ----------
     X_teacher, X_student : arrays of shape (n, d_t) and (n, d_s)
         Features of the labeled rows.
     Y : array of shape (n, K)
-        Their labels: one-hot rows, or numbers (n, 1).
+        Labels of these rows: one-hot rows, or numbers (n, 1).
     pool_teacher, pool_student : arrays of shape (N, d_t) and (N, d_s)
         Features of the pool.
     config : W2SConfig
-        The run that is forecast: task, head, scaling, pseudolabels, strengths, ceiling, level, seed.
+        The run to forecast: task, head, scaling, pseudolabels, strengths, ceiling, level, seed.
     n_test : int
-        Rows of the test set whose outcome is forecast.
+        Rows of the test set in the interval of the observed differences.
     names : tuple of str
-        What the two backbones are called.
+        Names of the two backbones.
     """
     data = _Data(
         X_teacher=np.asarray(X_teacher, dtype=np.float64),
@@ -103,15 +106,13 @@ def forecast_pair(
     n, N = len(Y), len(pool_teacher)
     pool = moments_of({"teacher": pool_teacher, "student": pool_student})
     rng = np.random.default_rng([config.seed, 4])
-    reading = _read(data, config, pool, np.arange(n), _dealer(config), repeats=REPEATS)
-    found = _differences(reading, data.score, config.level, n_test)
-    over_n = _over_labels(data, config, pool, reading, rng)
-    over_N = _over_pool(data, config, reading, rng)
-    top = n + N if config.ceiling == "L+U" else N
-    ceiling = _ceiling(over_n, top, data.score)
-    each = {name: reading.evidence(data.score, weights) for name, weights in EACH.items()}
-    gain, versus = (reading.evidence(data.score, SIGNS[name]) for name in ("gain", "versus_baseline"))
-    misfit = _misfit(reading, Y)
+    scores = _scores(data, config, pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
+    full = _estimates(scores, data.score)
+    over_n = [*_over_labels(data, config, pool, rng), ((n, N), full)]
+    over_N = [*_over_pool(data, config, full, rng), ((n, N), full)]
+    ceiling = _ceiling(over_n, n + N if config.ceiling == "L+U" else N, data.score)
+    outlooks = {name: _outlook(full[name], config.level, n_test) for name in DIFFERENCES}
+    misfit = _misfit(scores, Y)
     return Forecast(
         teacher_backbone=names[0],
         student_backbone=names[1],
@@ -119,25 +120,25 @@ def forecast_pair(
         n=n,
         N=N,
         n_test=n_test,
-        gain=found["gain"],
-        versus_baseline=found["versus_baseline"],
-        **{name: _bounded(part.estimate(config.level), data.score) for name, part in each.items()},
+        gain=outlooks["gain"],
+        versus_baseline=outlooks["versus_baseline"],
+        **{name: _bounded(full[name].estimate(config.level), data.score) for name in SYSTEMS},
         ceiling=UNDEFINED if ceiling is None else _bounded(ceiling.estimate(config.level), data.score),
-        pgr=_pgr(gain, each["teacher"], ceiling, config.level),
-        opr=_opr(each["baseline"], each["student"], config.level),
-        others={"brier" if data.score == "accuracy" else "squared_error": _other(reading, config.level)},
+        pgr=_pgr(full["gain"], full["teacher"], ceiling, config.level),
+        opr=_opr(full["baseline"], full["student"], config.level),
+        others={"brier" if data.score == "accuracy" else "squared_error": _other(scores, config.level)},
         curve=_curve(over_n, over_N, (n, N), data.score, config.level),
-        needed=_needed(gain, versus, over_n, over_N, config.level),
+        needed=_needed(full["gain"], over_n, over_N, config.level),
         misfit=misfit,
-        representation_gap=_representation_gap(pool, n, reading.alphas),
-        alphas=reading.alphas,
-        verdict=_verdict(found, n, data.score),
-        error_parts=_error_parts(reading, pool, config),
-        notes=_notes(misfit, gain, score=data.score, spread=float(Y.var(axis=0).sum())),
+        representation_gap=_representation_gap(pool, n, scores.alphas),
+        alphas=scores.alphas,
+        verdict=_verdict(outlooks, n, data.score),
+        error_parts=_error_parts(scores, pool, config),
+        notes=_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
     )
 
 
-def _read(
+def _scores(
     data: _Data,
     config: W2SConfig,
     pool: Moments,
@@ -146,8 +147,8 @@ def _read(
     *,
     repeats: int,
     pool_rows: Rows | None = None,
-) -> Reading:
-    return read_pipeline(
+) -> PipelineScores:
+    return pipeline_scores(
         data.X_teacher,
         data.X_student,
         data.Y,
@@ -162,73 +163,64 @@ def _read(
     )
 
 
-def _differences(reading: Reading, score: str, level: float, n_test: int) -> dict[str, Outlook]:
-    found = {}
-    for name, weights in SIGNS.items():
-        part = reading.evidence(score, weights)
-        estimate, (low, high) = part.estimate(level), part.observed(level, n_test)
-        found[name] = Outlook(
-            value=estimate.value,
-            low=estimate.low,
-            high=estimate.high,
-            resolved=bool(estimate.low > 0 or estimate.high < 0),
-            low_observed=low,
-            high_observed=high,
-        )
-    return found
+def _outlook(difference: MeanEstimate, level: float, n_test: int) -> Outlook:
+    estimate, (low, high) = difference.estimate(level), difference.observed(level, n_test)
+    return Outlook(
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        resolved=bool(estimate.low > 0 or estimate.high < 0),
+        low_observed=low,
+        high_observed=high,
+    )
 
 
-UNDEFINED = Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
-Point = tuple[tuple[int, int], dict[str, Evidence]]
-
-
-def _over_labels(
-    data: _Data, config: W2SConfig, pool: Moments, reading: Reading, rng: np.random.Generator
-) -> list[Point]:
-    """Return the forecast at fewer labels, each averaged over several parts of them, then at all."""
+def _over_labels(data: _Data, config: W2SConfig, pool: Moments, rng: np.random.Generator) -> list[Point]:
+    """Return the estimates at smaller n, each averaged over several parts of the labeled rows."""
     n, N = len(data.Y), len(data.pool_teacher)
     points = []
     for size in sorted({n // share for share in SHARES}):
         if size < max(LEAST, 4 * data.Y.shape[1]):
             continue
-        tried = []
+        subsets = []
         for _ in range(SUBSETS):
             rows = stratified_part(data.Y, size, rng)
-            tried.append(_parts(_read(data, config, pool, rows, rng, repeats=1), data.score))
+            subsets.append(_estimates(_scores(data, config, pool, rows, rng, repeats=1), data.score))
         mean = np.full(SUBSETS, 1 / SUBSETS)
-        points.append(((size, N), {name: weighted_sum([parts[name] for parts in tried], mean) for name in tried[0]}))
-    return [*points, ((n, N), _parts(reading, data.score))]
+        averaged = {name: weighted_sum([parts[name] for parts in subsets], mean) for name in subsets[0]}
+        points.append(((size, N), averaged))
+    return points
 
 
-def _over_pool(data: _Data, config: W2SConfig, reading: Reading, rng: np.random.Generator) -> list[Point]:
-    """Return the forecast with smaller pools, nested, then with all of it; teacher and baseline need no pool."""
+def _over_pool(data: _Data, config: W2SConfig, full: dict[str, MeanEstimate], rng: np.random.Generator) -> list[Point]:
+    """Return the estimates at smaller, nested pools; teacher and baseline, without a pool, are as in `full`."""
     n, N = len(data.Y), len(data.pool_teacher)
-    order, here = rng.permutation(N), _parts(reading, data.score)
+    order = rng.permutation(N)
     points = []
     for size in sorted({N // share for share in SHARES}):
         if size < LEAST:
             continue
         rows = np.sort(order[:size])
         part = moments_of({"teacher": data.pool_teacher[rows], "student": data.pool_student[rows]})
-        found = _read(data, config, part, np.arange(n), _dealer(config), repeats=REPEATS, pool_rows=rows)
-        parts = {**_parts(found, data.score), **{name: here[name] for name in ("teacher", "baseline")}}
+        smaller = _scores(data, config, part, np.arange(n), _fold_rng(config), repeats=REPEATS, pool_rows=rows)
+        parts = {**_estimates(smaller, data.score), **{name: full[name] for name in ("teacher", "baseline")}}
         points.append(((n, size), parts))
-    return [*points, ((n, N), here)]
+    return points
 
 
-def _dealer(config: W2SConfig) -> np.random.Generator:
-    """Return what deals all labeled rows into folds: the same ones for every pool."""
+def _fold_rng(config: W2SConfig) -> np.random.Generator:
+    """Return the generator that deals all labeled rows into folds: the same folds for every pool."""
     return np.random.default_rng([config.seed, 3])
 
 
-def _parts(reading: Reading, score: str) -> dict[str, Evidence]:
-    return {name: reading.evidence(score, weights) for name, weights in {**EACH, **SIGNS}.items()}
+def _estimates(scores: PipelineScores, score: str) -> dict[str, MeanEstimate]:
+    return {name: scores.expected(score, weights) for name, weights in {**SYSTEMS, **DIFFERENCES}.items()}
 
 
-def _extrapolate(points: list[tuple[int, Evidence]], size: int) -> Evidence:
+def _extrapolate(points: list[tuple[int, MeanEstimate]], size: int) -> MeanEstimate:
     r"""Return a score at another size from :math:`a + c\,m^{-1/2}` through the points, larger sizes weighing more.
 
-    A single point stays what it is. The curve's own error is added.
+    The curve's own error is added. A single point is returned as it is, with twice that error.
     """
     if len(points) == 1:
         return weighted_sum([points[0][1]], np.ones(1), bias=2 * EXTRAPOLATED)
@@ -239,21 +231,21 @@ def _extrapolate(points: list[tuple[int, Evidence]], size: int) -> Evidence:
     return weighted_sum([part for _, part in points], weights, bias=EXTRAPOLATED)
 
 
-def _ceiling(over_n: list[Point], size: int, score: str) -> Evidence | None:
-    """Return the baseline's curve at another size, or None if no smaller size says how it goes on."""
+def _ceiling(over_n: list[Point], size: int, score: str) -> MeanEstimate | None:
+    """Return the baseline's curve at another size; None without a smaller size to extrapolate from."""
     if len(over_n) == 1:
         return None
-    found = _extrapolate([(m, parts["baseline"]) for (m, _), parts in over_n], size)
-    return replace(found, value=min(found.value, BOUNDS[score][1]))
+    ceiling = _extrapolate([(m, parts["baseline"]) for (m, _), parts in over_n], size)
+    return replace(ceiling, value=min(ceiling.value, BOUNDS[score][1]))
 
 
-def _bounded(found: Estimate, score: str) -> Estimate:
-    """Return an estimate inside the range of its score."""
-    low, value, high = np.clip((found.low, found.value, found.high), *BOUNDS[score]).tolist()
+def _bounded(estimate: Estimate, score: str) -> Estimate:
+    """Return an estimate clipped to the range of its score."""
+    low, value, high = np.clip((estimate.low, estimate.value, estimate.high), *BOUNDS[score]).tolist()
     return Estimate(value=value, low=low, high=high)
 
 
-def _pgr(gain: Evidence, teacher: Evidence, ceiling: Evidence | None, level: float) -> Estimate:
+def _pgr(gain: MeanEstimate, teacher: MeanEstimate, ceiling: MeanEstimate | None, level: float) -> Estimate:
     """Return gain over gap, unresolved unless the gap's interval lies above 0."""
     if ceiling is None:
         return UNDEFINED
@@ -265,7 +257,7 @@ def _pgr(gain: Evidence, teacher: Evidence, ceiling: Evidence | None, level: flo
     return _ratio(ratio, part, level)
 
 
-def _opr(baseline: Evidence, student: Evidence, level: float) -> Estimate:
+def _opr(baseline: MeanEstimate, student: MeanEstimate, level: float) -> Estimate:
     """Return the baseline's error over the student's, unresolved if the student's may be 0."""
     error = 1 - student.value
     if not 1 - student.estimate(level).high > 0:
@@ -275,54 +267,57 @@ def _opr(baseline: Evidence, student: Evidence, level: float) -> Estimate:
     return _ratio(ratio, part, level)
 
 
-def _ratio(value: float, part: Evidence, level: float) -> Estimate:
-    around = part.estimate(level)
-    reach = around.high - around.value
-    return Estimate(value=value, low=value - reach, high=value + reach, resolved=True)
+def _ratio(value: float, part: MeanEstimate, level: float) -> Estimate:
+    """Return a ratio with the interval of its linearization."""
+    linear = part.estimate(level)
+    half = linear.high - linear.value
+    return Estimate(value=value, low=value - half, high=value + half, resolved=True)
 
 
-def _other(reading: Reading, level: float) -> OtherScore:
-    score = "brier" if reading.task == "classification" else "squared_error"
-    found = {name: part.estimate(level) for name, part in _parts(reading, score).items()}
-    return OtherScore(**{name: _bounded(one, score) if name in EACH else one for name, one in found.items()})
+def _other(scores: PipelineScores, level: float) -> OtherScore:
+    score = "brier" if scores.task == "classification" else "squared_error"
+    estimates = {name: part.estimate(level) for name, part in _estimates(scores, score).items()}
+    return OtherScore(
+        **{name: _bounded(value, score) if name in SYSTEMS else value for name, value in estimates.items()}
+    )
 
 
 def _curve(
-    over_n: list[Point], over_N: list[Point], here: tuple[int, int], score: str, level: float
+    over_n: list[Point], over_N: list[Point], full: tuple[int, int], score: str, level: float
 ) -> tuple[ForecastPoint, ...]:
-    n, N = here
-    points = [*over_n, *_beyond(over_n, 0, here), *over_N[:-1], *_beyond(over_N, 1, here)]
+    n, N = full
+    points = [*over_n, *_beyond(over_n, 0, full), *over_N[:-1], *_beyond(over_N, 1, full)]
     return tuple(
         ForecastPoint(
             n=size[0],
             N=size[1],
             measured=size[0] <= n and size[1] <= N,
             gain=parts["gain"].estimate(level),
-            **{name: _bounded(parts[name].estimate(level), score) for name in EACH},
+            **{name: _bounded(parts[name].estimate(level), score) for name in SYSTEMS},
         )
         for size, parts in points
     )
 
 
-def _beyond(points: list[Point], axis: int, here: tuple[int, int]) -> list[Point]:
-    """Return the points at larger sizes of one axis, extrapolated; none from fewer than three."""
+def _beyond(points: list[Point], axis: int, full: tuple[int, int]) -> list[Point]:
+    """Return the extrapolated points at larger sizes of one axis; none from fewer than three points."""
     if len(points) < 3:
         return []
-    out = []
+    larger = []
     for times in BEYOND:
-        size = (here[0] * times, here[1]) if axis == 0 else (here[0], here[1] * times)
+        size = (full[0] * times, full[1]) if axis == 0 else (full[0], full[1] * times)
         parts = {name: _extrapolate([(m[axis], p[name]) for m, p in points], size[axis]) for name in points[0][1]}
-        out.append((size, parts))
-    return out
+        larger.append((size, parts))
+    return larger
 
 
-def _needed(gain: Evidence, versus: Evidence, over_n: list[Point], over_N: list[Point], level: float) -> Needed:
-    """Return how many labels or pseudolabels it takes until the answer resolves or changes."""
+def _needed(gain: MeanEstimate, over_n: list[Point], over_N: list[Point], level: float) -> Needed:
+    """Return the numbers of labels and of pseudolabels at which the answer resolves or changes."""
     estimate = gain.estimate(level)
     n = over_n[-1][0][0]
     if estimate.low <= 0 <= estimate.high:
-        reach = estimate.high - estimate.value
-        bound = (reach / abs(gain.value)) ** 2 if gain.value else math.inf
+        half = estimate.high - estimate.value
+        bound = (half / abs(gain.value)) ** 2 if gain.value else math.inf
         labels = math.ceil(n * bound) if bound <= FURTHEST else None
     else:
         labels = _crossing([(size[0], parts["versus_baseline"].value) for size, parts in over_n])
@@ -330,51 +325,50 @@ def _needed(gain: Evidence, versus: Evidence, over_n: list[Point], over_N: list[
 
 
 def _crossing(points: list[tuple[int, float]]) -> int | None:
-    r"""Return the larger size at which :math:`a + c\,m^{-1/2}` through the points is 0, if it is near enough."""
+    r"""Return the larger size at which :math:`a + c\,m^{-1/2}` through the points is 0; None beyond `FURTHEST`."""
     if len(points) < 3:
         return None
     sizes = np.array([m for m, _ in points], dtype=np.float64)
     root = np.sqrt(sizes)
     c, a = np.polyfit(sizes**-0.5, [value for _, value in points], 1, w=root**0.5)
-    if a * points[-1][1] >= 0 or a == 0:  # what is approached has the sign of today
+    if a * points[-1][1] >= 0 or a == 0:  # the limit has the sign of the last point
         return None
     size = math.ceil((c / a) ** 2)
     return size if sizes[-1] < size <= FURTHEST * sizes[-1] else None
 
 
-def _misfit(reading: Reading, Y: Float) -> Misfit:
-    """Return the gain in squared error and its parts, averaged over the ways of holding out."""
+def _misfit(scores: PipelineScores, Y: Float) -> Misfit:
+    """Return the gain in squared error and its two parts, averaged over the deals into folds."""
     parts = []
-    for held in reading.held:
-        apart = held.teacher - held.student
-        parts.append(((apart**2).sum(axis=1).mean(), 2 * (apart * (held.student - Y)).sum(axis=1).mean()))
+    for held_out in scores.held_out:
+        difference = held_out.teacher - held_out.student
+        correction = 2 * (difference * (held_out.student - Y)).sum(axis=1).mean()
+        parts.append(((difference**2).sum(axis=1).mean(), correction))
     misfit, correction = np.mean(parts, axis=0)
     return Misfit(misfit=float(misfit), correction=float(correction), gain=float(misfit + correction))
 
 
-def _error_parts(reading: Reading, pool: Moments, config: W2SConfig) -> ErrorParts | None:
-    """Return what the student's squared error is made of, where theory speaks of such heads."""
+def _error_parts(scores: PipelineScores, pool: Moments, config: W2SConfig) -> ErrorParts | None:
+    """Return the parts of the student's squared error; None for heads that the theory does not cover."""
     if (config.head, config.pseudolabels, config.scale) != ("ridge", "soft", "none"):
         return None
-    alone, alphas = reading.leave_one_out, reading.alphas
     return decompose_held_out(
         pool,
-        reading.Y,
-        teacher=alone.teacher,
-        student=alone.student,
-        teacher_alpha=alphas["teacher"],
-        student_alpha=alphas["student"],
+        scores.Y,
+        teacher=scores.leave_one_out.teacher,
+        student=scores.leave_one_out.student,
+        teacher_alpha=scores.alphas["teacher"],
+        student_alpha=scores.alphas["student"],
     )
 
 
 def _representation_gap(pool: Moments, n: int, alphas: dict[str, float]) -> float:
-    """Return the label-free competitor at the strengths in use, each per row of what it was fitted to."""
-    found = representation_gap(pool, teacher_alpha=alphas["teacher"] * pool.n / n, student_alpha=alphas["student"])
-    return found.value
+    """Return the label-free representation gap at the fitted strengths, each per row of its training set."""
+    return representation_gap(pool, teacher_alpha=alphas["teacher"] * pool.n / n, student_alpha=alphas["student"]).value
 
 
-def _notes(misfit: Misfit, gain: Evidence, *, score: str, spread: float) -> tuple[str, ...]:
-    """Say where the label-free forms would mislead."""
+def _notes(misfit: Misfit, gain: MeanEstimate, *, score: str, spread: float) -> tuple[str, ...]:
+    """Return notes where a label-free form misleads; `spread` is the labels' variance."""
     notes = []
     if misfit.misfit > SMALL_MISFIT * spread and misfit.gain < 0.5 * misfit.misfit:
         notes.append(
@@ -390,8 +384,6 @@ def _notes(misfit: Misfit, gain: Evidence, *, score: str, spread: float) -> tupl
     return tuple(notes)
 
 
-def _verdict(found: dict[str, Outlook], n: int, score: str) -> Verdict:
-    gain, versus = (
-        Estimate(value=one.value, low=one.low, high=one.high) for one in (found["gain"], found["versus_baseline"])
-    )
-    return decide(gain=gain, versus_baseline=versus, n_labeled=n, score=score)
+def _verdict(outlooks: dict[str, Outlook], n: int, score: str) -> Verdict:
+    estimates = {name: Estimate(value=o.value, low=o.low, high=o.high) for name, o in outlooks.items()}
+    return decide(**estimates, n_labeled=n, score=score)

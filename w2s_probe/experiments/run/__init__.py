@@ -1,1 +1,1 @@
-"""Teacher, student, baseline and ceiling on every split, their scores and the result."""
+"""One run: fits teacher, student, baseline and ceiling on each split and summarizes their scores."""

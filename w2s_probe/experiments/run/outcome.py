@@ -1,4 +1,4 @@
-"""What comes of one split: fitted heads, and their raw scores on its test rows."""
+"""The fitted heads of one split and their raw scores on its test rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Float
 from w2s_probe.heads import LinearHead
 from w2s_probe.strategies import Scorer, Student
-from w2s_probe.strategies.control import Covered
+from w2s_probe.strategies.control import CoverageScores
 
 SYSTEMS = ("teacher", "baseline", "ceiling")
 
@@ -21,17 +21,17 @@ class SeedOutcome:
     Parameters
     ----------
     split : Split
-        The rows in play.
+        Labeled rows, pool and test rows.
     heads : mapping of system to LinearHead
         Teacher, baseline and ceiling.
     students : mapping of strategy to Student
-        Fitted students with what they kept.
+        Fitted students, random controls among them, with the rows that each kept.
     test_scores : mapping of system or strategy to array of shape (m, K)
         Raw scores on the test rows.
     pseudolabels : array of shape (N, K)
-        What the students were trained on.
-    coverage : mapping of strategy to tuple of Covered
-        Students at other fractions of the pool, where rows were ranked.
+        Targets of the students on the pool.
+    coverage : mapping of strategy to tuple of CoverageScores
+        Students at other fractions of the pool, for strategies that rank rows.
     """
 
     split: Split
@@ -39,8 +39,8 @@ class SeedOutcome:
     students: Mapping[str, Student]
     test_scores: Mapping[str, Float]
     pseudolabels: Float
-    coverage: Mapping[str, tuple[Covered, ...]] = field(default_factory=dict)
+    coverage: Mapping[str, tuple[CoverageScores, ...]] = field(default_factory=dict)
 
     def head(self, name: str) -> Scorer:
-        """Return the fitted head of a system, or of a strategy's student."""
+        """Return the fitted head of a system, or of the student of a strategy."""
         return self.students[name].head if name in self.students else self.heads[name]

@@ -1,4 +1,4 @@
-"""Weak-to-strong on frozen features: teacher, student, baseline and ceiling on the same rows.
+"""Fits teacher, student, baseline and ceiling on the rows of each split.
 
 =========  ================  ==========================
 system     features          trained on
@@ -9,10 +9,9 @@ baseline   student's         L, true labels
 ceiling    student's         U (or L+U), true labels
 =========  ================  ==========================
 
-The strength of teacher, baseline and ceiling minimizes the exact leave-one-out error on their own
-labels (ridge) or their cross-validated cross-entropy (softmax); the student's minimizes GCV or
-cross-validated cross-entropy on its pseudolabels. None sees the test rows. A strength that is given
-is used as it is.
+The strength of teacher, baseline and ceiling minimizes the exact leave-one-out error on their own labels (ridge) or
+their cross-validated cross-entropy (softmax). The student's strength minimizes GCV or cross-validated cross-entropy
+on its pseudolabels. No system sees the test rows. The user can fix a strength.
 """
 
 from __future__ import annotations
@@ -24,26 +23,27 @@ from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
+from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.arrays import check_same_rows
-from w2s_probe.core.config import System, W2SConfig
+from w2s_probe.core.config import FitOptions, System, W2SConfig
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
-from w2s_probe.core.types import Float, Rows
+from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.summary import summarize
 from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.results.run import W2SResult
 from w2s_probe.strategies import Oracle, Scorer, Student, W2SProblem, load_strategy
-from w2s_probe.strategies.control import CONTROL, covered_at, random_control
+from w2s_probe.strategies.control import CONTROL, coverage_scores, random_control
 from w2s_probe.strategies.keep_rule import FRACTIONS
 
-ORACLE = "oracle_"  # names of strategies that see ground truth begin with it
+ORACLE = "oracle_"  # prefix of strategies that see ground truth
 
 
 def run_w2s(
@@ -55,39 +55,39 @@ def run_w2s(
     config: W2SConfig,
     groups: Groups | None = None,
 ) -> tuple[W2SResult, list[SeedOutcome]]:
-    """Return what weak-to-strong does on these features, and the fitted heads of each split.
+    """Return the result of weak-to-strong training on these features, and the fitted heads of each split.
 
     Parameters
     ----------
     teacher, student : FeatureSet
         Features of the same n rows in the same order, of shapes (n, d_t) and (n, d_s).
     labels : Labels
-        Ground truth of all n rows; that of the pool is used for the ceiling and for reporting.
+        Ground truth of all n rows; only the ceiling and the report read the pool's labels.
     splits : sequence of Split
-        One for each seed.
+        One split for each seed.
     config : W2SConfig
-        Everything else.
+        All settings.
     groups : Groups, optional
-        Of all n rows, to score by group; only students whose strategy is named ``oracle_…`` see those of the pool.
+        Group of each of the n rows, for scores by group; only strategies named ``oracle_…`` see the pool's groups.
 
     Returns
     -------
     result : W2SResult
         Scores with intervals, PGR, OPR, verdict.
     outcomes : list of SeedOutcome
-        One for each split, for predictions and heads to take away.
+        Fitted heads and raw test scores of each split.
 
     Raises
     ------
     ShapeError
         If the features do not have one row for each label.
     SplitError
-        If a labeled part holds one class only.
+        If the labeled rows of a split have one class only.
     """
     for features in (teacher, student):
         check_same_rows(features.name, len(features), "the data", len(labels))
-    fits = PoolFits(config.head)
-    with suitable_threads(config):
+    fits = PoolFits()
+    with blas_limit(config):
         outcomes = [
             fit_seed(teacher, student, labels, split=split, config=config, groups=groups, fits=fits, coverage=FRACTIONS)
             for split in splits
@@ -96,8 +96,8 @@ def run_w2s(
     return summarize(outcomes, labels, config=config, groups=groups, fingerprint=fingerprint), outcomes
 
 
-def suitable_threads(config: W2SConfig) -> threadpool_limits:
-    """Return a block's limit of BLAS threads that suits the kind of head."""
+def blas_limit(config: W2SConfig) -> threadpool_limits:
+    """Context manager: one BLAS thread for softmax heads, no limit for ridge heads."""
     one_thread = 1 if config.head == "softmax" else None  # small products: two BLAS threads are five times slower
     return threadpool_limits(limits=one_thread, user_api="blas")
 
@@ -110,44 +110,34 @@ def fit_seed(
     split: Split,
     config: W2SConfig,
     groups: Groups | None = None,
-    known: Mapping[str, LinearHead] | None = None,
+    fitted: Mapping[str, LinearHead] | None = None,
     fits: PoolFits | None = None,
     coverage: Sequence[float] = (),
 ) -> SeedOutcome:
-    """Return the four systems fitted on one split, and a random control beside every student that selects.
+    """Return the four systems fitted on one split, with a random control for every strategy that selects rows.
 
-    Parameters
-    ----------
-    teacher, student, labels, config, groups
-        As in `run_w2s`.
-    split : Split
-        Who plays which part.
-    known : mapping of system to LinearHead, optional
-        Heads already fitted to the same rows; they are not fitted again.
-    fits : PoolFits, optional
-        Given to several calls, it lets those with the same pool share what it costs.
-    coverage : sequence of float
-        Fractions of the pool at which students that rank it, and their controls, are fitted too.
+    `fitted` holds heads of these rows that need no new fit, by system. Calls that share `fits` compute the
+    eigendecomposition of a common pool once. At the fractions of `coverage`, the students of strategies that rank
+    the pool are fitted too, with their controls. See `run_w2s` for the other arguments.
     """
-    fits = fits or PoolFits(config.head)
+    fits = fits or PoolFits()
     L, U, T = split.labeled, split.unlabeled, split.test
     Y = labels.targets(L)
     check_labeled(Y, split.seed)
-    heads = _fit_systems(teacher, student, labels, split=split, config=config, known=known or {}, fits=fits)
+    heads = _fit_systems(teacher, student, labels, split=split, config=config, fitted=fitted or {}, fits=fits)
     problem = _problem(teacher, student, labels, head=heads["teacher"], split=split, config=config, fits=fits)
     oracle = Oracle(targets=labels.targets(U), groups=None if groups is None else groups.codes[U])
     students: dict[str, Student] = {}
-    covered = {}
+    curves = {}
     for name in config.strategies:
         strategy, settings = load_strategy(name, config.settings)
-        seen = oracle if name.startswith(ORACLE) else None
-        one = strategy(replace(problem, rng=np.random.default_rng([split.seed, 1]), oracle=seen), settings)
-        students[name] = one
+        truth = oracle if name.startswith(ORACLE) else None
+        students[name] = strategy(replace(problem, rng=np.random.default_rng([split.seed, 1]), oracle=truth), settings)
         rng = np.random.default_rng([split.seed, 3])
-        control = random_control(one, problem.pseudolabels[0], rng)
+        control = random_control(students[name], problem.pseudolabels[0], rng)
         if control is not None:
             students[name + CONTROL] = control
-        covered[name] = covered_at(one, problem.pseudolabels[0], coverage, student.X[T], rng)
+        curves[name] = coverage_scores(students[name], problem.pseudolabels[0], coverage, student.X[T], rng)
     return SeedOutcome(
         split=split,
         heads=heads,
@@ -155,10 +145,10 @@ def fit_seed(
         test_scores={
             "teacher": heads["teacher"].scores(teacher.X[T]),
             **{name: heads[name].scores(student.X[T]) for name in ("baseline", "ceiling")},
-            **{name: fitted.head.scores(student.X[T]) for name, fitted in students.items()},
+            **{name: trained.head.scores(student.X[T]) for name, trained in students.items()},
         },
         pseudolabels=problem.pseudolabels[0],
-        coverage=covered,
+        coverage=curves,
     )
 
 
@@ -169,22 +159,21 @@ def _fit_systems(
     *,
     split: Split,
     config: W2SConfig,
-    known: Mapping[str, LinearHead],
+    fitted: Mapping[str, LinearHead],
     fits: PoolFits,
 ) -> dict[str, LinearHead]:
-    """Return teacher, baseline and ceiling."""
+    """Return the heads of teacher, baseline and ceiling, without a new fit for systems in `fitted`."""
     L, U = split.labeled, split.unlabeled
-    top = np.concatenate([L, U]) if config.ceiling == "L+U" else U
-    trained_on: dict[System, tuple[FeatureSet, Rows]] = {
+    training: dict[System, tuple[FeatureSet, Rows]] = {
         "teacher": (teacher, L),
         "baseline": (student, L),
-        "ceiling": (student, top),
+        "ceiling": (student, np.concatenate([L, U]) if config.ceiling == "L+U" else U),
     }
-    heads = dict(known)
-    for system, (features, rows) in trained_on.items():
+    heads = dict(fitted)
+    for system, (features, rows) in training.items():
         if system not in heads:
             X = fits.hold(features.X, U) if rows is U else features.X[rows]
-            heads[system] = fits.fit(X, labels.targets(rows), **config.fit_options(system))
+            heads[system] = fits.fit(X, labels.targets(rows), config.fit_options(system))
     return heads
 
 
@@ -198,18 +187,23 @@ def _problem(
     config: W2SConfig,
     fits: PoolFits,
 ) -> W2SProblem:
-    """Return what every strategy sees."""
+    """Return the problem that all strategies receive; `head` is the teacher's."""
     pool = fits.hold(student.X, split.unlabeled)
-    hard, options = config.pseudolabels == "hard", config.fit_options("student")
-    taught_by, Y = teacher.X[split.labeled], labels.targets(split.labeled)
+    hard, student_options = config.pseudolabels == "hard", config.fit_options("student")
+    X_teacher, Y = teacher.X[split.labeled], labels.targets(split.labeled)
     raw = head.scores(teacher.X[split.unlabeled])
 
     def student_of(scores: Float) -> Scorer:
-        return fits.fit(pool, pseudolabels_of(head, scores, hard=hard), **options)
+        return fits.fit(pool, pseudolabels_of(head, scores, hard=hard), student_options)
+
+    def fit(
+        X: Features, targets: ArrayLike, *, sample_weight: ArrayLike | None = None, options: FitOptions | None = None
+    ) -> Scorer:
+        return fits.fit(X, targets, options or student_options, sample_weight=sample_weight)
 
     def retaught(rows: Rows) -> list[Float]:
-        again = fits.fit(taught_by[rows], Y[rows], **config.fit_options("teacher"))
-        return [again.scores(teacher.X[split.unlabeled])]
+        smaller = fits.fit(X_teacher[rows], Y[rows], config.fit_options("teacher"))
+        return [smaller.scores(teacher.X[split.unlabeled])]
 
     return W2SProblem(
         X_labeled=student.X[split.labeled],
@@ -217,8 +211,8 @@ def _problem(
         X_unlabeled=pool,
         teacher_scores=[raw],
         pseudolabels=[pseudolabels_of(head, raw, hard=hard)],
-        kind=config.head,
-        fit=partial(fits.fit, **options),
+        options=student_options,
+        fit=fit,
         vanilla=cache(partial(student_of, raw)),
         student_of=student_of,
         retaught=retaught,
@@ -228,7 +222,7 @@ def _problem(
 
 
 def check_labeled(Y: Float, seed: int) -> None:
-    """Raise `SplitError` if the targets of the labeled rows are all the same."""
+    """Raise `SplitError` if all labeled rows have the same target."""
     if np.ptp(Y, axis=0).max() == 0:
         msg = f"the labeled part of seed {seed} must hold two classes: got one. Choose other labeled rows."
         raise SplitError(msg)

@@ -1,4 +1,4 @@
-"""What each fitted system is worth: scores, groups, and gaps to the others."""
+"""Scores of every fitted system with intervals, by group, and its gain, PGR and differences to the other systems."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
 from w2s_probe.metrics import Draws, GroupRows, RowScore
 from w2s_probe.results.estimate import Estimate, PriorMean
 from w2s_probe.results.run import CoveragePoint, Selection, StudentResult
-from w2s_probe.strategies.control import CONTROL, Covered
+from w2s_probe.strategies.control import CONTROL, CoverageScores
 
 VANILLA = "vanilla"
 
 
 def row_scores(outcome: SeedOutcome, labels: Labels) -> dict[str, dict[str, RowScore]]:
-    """Return every score of every system on one split's test rows, by row."""
+    """Return every score of every system, row by row, on the test rows of one split."""
     truth = labels.values[outcome.split.test]
     if labels.classes is None:
         return {name: metrics.regression_rows(raw[:, 0], truth) for name, raw in outcome.test_scores.items()}
@@ -47,21 +47,21 @@ def concatenated(seeds: Sequence[dict[str, RowScore]]) -> dict[str, RowScore]:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Seen:
-    """All splits of a run, and the ground truth they are judged by.
+class RunScores:
+    """The outcomes of all splits of a run, their ground truth, and every score by row.
 
     Parameters
     ----------
     outcomes : sequence of SeedOutcome
-        One for each split.
+        One outcome for each split.
     labels : Labels
-        Of all rows.
+        Labels of all rows of the table.
     groups : Groups or None
-        Of all rows.
+        Groups of all rows of the table.
     draws : Draws
-        Where each test result comes from.
+        Seed and row of each of the R test results.
     rows : mapping of system or strategy to mapping of score to RowScore
-        Of all splits, one after the other.
+        Scores on the test rows of all splits, one split after the other.
     """
 
     outcomes: Sequence[SeedOutcome]
@@ -77,122 +77,120 @@ class Seen:
 
     @property
     def by_group(self) -> str:
-        """Name of the score that groups are compared on."""
+        """Name of the score that compares groups."""
         return "accuracy" if self.labels.classes else "squared_error"
 
     @cached_property
-    def tested_groups(self) -> Rows:
+    def test_groups(self) -> Rows:
         """Group of each test result, shape (R,)."""
         codes = self.groups.codes if self.groups else np.zeros(len(self.labels), dtype=np.intp)
         return np.concatenate([codes[outcome.split.test] for outcome in self.outcomes])
 
-    def estimates(self, name: str) -> dict[str, Estimate]:
-        """Return every score of a system with its interval."""
-        return {metric: _mean(row, self.draws) for metric, row in self.rows[name].items()}
-
     def in_groups(self, score: RowScore) -> GroupRows:
-        """Return a score by group; all rows are one group where there are none."""
+        """Return a score by group; without groups, all rows are one group."""
         names = self.groups.names if self.groups else ("all",)
         shares = self.groups.shares if self.groups else np.ones(1)
-        fewer = self.labels.classes is not None
-        return GroupRows.of(score, self.tested_groups, names, shares, smaller_is_worse=fewer)
+        smaller_is_worse = self.labels.classes is not None
+        return GroupRows.of(score, self.test_groups, names, shares, smaller_is_worse=smaller_is_worse)
 
-    def scored(self, name: str) -> dict[str, Any]:
-        """Return the fields of a `SystemResult`."""
+    def system_fields(self, name: str) -> dict[str, Any]:
+        """Return the fields of the `SystemResult` of a system or strategy."""
+        scores = {metric: _mean(row, self.draws) for metric, row in self.rows[name].items()}
         if self.groups is None:
-            return {"scores": self.estimates(name)}
-        found = self.in_groups(self.rows[name][self.by_group])
-        prior = found.prior_mean(self.draws)
+            return {"scores": scores}
+        by_group = self.in_groups(self.rows[name][self.by_group])
+        prior = by_group.prior_mean(self.draws)
         return {
-            "scores": self.estimates(name),
-            f"worst_group_{self.by_group}": found.worst(self.draws),
-            "mean_over_groups": found.mean(self.draws),
+            "scores": scores,
+            f"worst_group_{self.by_group}": by_group.worst(self.draws),
+            "mean_over_groups": by_group.mean(self.draws),
             "prior_mean_over_groups": PriorMean(
                 value=prior.value, low=prior.low, high=prior.high, prior="shares in all rows of the data"
             ),
-            "groups": found.estimates(self.draws),
+            "groups": by_group.estimates(self.draws),
         }
 
-    def joined(self, values: Sequence[NDArray[Any]]) -> RowScore:
-        """Return the accuracy of decisions of shape (m,) on each split."""
-        right = [v == self.labels.values[o.split.test] for v, o in zip(values, self.outcomes, strict=True)]
+    def accuracy(self, decisions: Sequence[NDArray[Any]]) -> RowScore:
+        """Return the accuracy of one array of decisions, shape (m,), for each split."""
+        right = [d == self.labels.values[o.split.test] for d, o in zip(decisions, self.outcomes, strict=True)]
         numerator = np.concatenate(right).astype(np.float64)
         return RowScore(numerator=numerator, denominator=np.ones(len(numerator)), bounds=(0.0, 1.0))
 
+    def of_pools(self, values: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the values of each split's pool, from values of all rows."""
+        return [values[outcome.split.unlabeled] for outcome in self.outcomes]
 
-def student_results(seen: Seen, strategies: Sequence[str]) -> dict[str, StudentResult]:
-    """Return what each strategy's student is worth, beside the plain student and its random control."""
+
+def student_results(run: RunScores, strategies: Sequence[str]) -> dict[str, StudentResult]:
+    """Return the result of each strategy's student, with differences to the vanilla student and the random control."""
     results = {}
     for name in strategies:
-        student = _student(seen, name)
+        student = _student(run, name)
         if VANILLA in strategies and name != VANILLA:
-            student = replace(student, versus_vanilla=_versus(seen, name, VANILLA))
-        if name + CONTROL in seen.rows:
-            control = _student(seen, name + CONTROL)
-            student = replace(student, control=control, versus_control=_versus(seen, name, name + CONTROL))
-        results[name] = replace(student, coverage=_coverage(seen, name))
+            student = replace(student, versus_vanilla=_versus(run, name, VANILLA))
+        if name + CONTROL in run.rows:
+            control = _student(run, name + CONTROL)
+            student = replace(student, control=control, versus_control=_versus(run, name, name + CONTROL))
+        results[name] = replace(student, coverage=_coverage(run, name))
     return results
 
 
-def absent_groups(seen: Seen) -> Iterator[str]:
-    """Yield a sentence for groups that a part of some split has no row of."""
-    if seen.groups is None:
+def absent_groups(run: RunScores) -> Iterator[str]:
+    """Yield a note for each group without a row in some split's labeled rows, pool or test rows."""
+    if run.groups is None:
         return
     for part in ("labeled", "unlabeled", "test"):
-        for code, name in enumerate(seen.groups.names):
-            without = sum(
-                not (seen.groups.codes[outcome.split.parts()[part]] == code).any() for outcome in seen.outcomes
-            )
-            if without:
+        for code, name in enumerate(run.groups.names):
+            absent = sum(not (run.groups.codes[outcome.split.parts()[part]] == code).any() for outcome in run.outcomes)
+            if absent:
                 missed = " Its score is not in the worst group's." if part == "test" else ""
-                yield f"group {name} has no {part} row in {without} of {len(seen.outcomes)} seeds.{missed}"
+                yield f"group {name} has no {part} row in {absent} of {len(run.outcomes)} seeds.{missed}"
 
 
-def _student(seen: Seen, name: str) -> StudentResult:
-    rows, draws = seen.rows, seen.draws
-    student, teacher, baseline, ceiling = (rows[system][seen.main] for system in (name, *SYSTEMS))
+def _student(run: RunScores, name: str) -> StudentResult:
+    rows, draws = run.rows, run.draws
+    student, teacher, baseline, ceiling = (rows[system][run.main] for system in (name, *SYSTEMS))
     error = {system: _error(rows[system]) for system in (name, "baseline")}
-    agreement, imitation = _likeness(seen, name, teacher)
+    agreement, imitation = _agreement(run, name, teacher)
     return StudentResult(
-        **seen.scored(name),
+        **run.system_fields(name),
         gain=metrics.difference(student, teacher, draws),
         pgr=metrics.performance_gap_recovered(teacher=teacher, student=student, ceiling=ceiling, draws=draws),
         opr=metrics.outperforming_ratio(baseline_error=error["baseline"], student_error=error[name], draws=draws),
         versus_baseline=metrics.difference(student, baseline, draws),
         agreement=agreement,
         error_imitation=imitation,
-        selection=_selection(seen, name),
-        **_gaps_by_group(seen, name),
+        selection=_selection(run, name),
+        **_gaps_by_group(run, name),
     )
 
 
-def _gaps_by_group(seen: Seen, name: str) -> dict[str, Any]:
-    if seen.groups is None or not seen.labels.classes:
+def _gaps_by_group(run: RunScores, name: str) -> dict[str, Any]:
+    """Return PGR between the worst groups and PGR of each group; empty without groups or classes."""
+    if run.groups is None or not run.labels.classes:
         return {}
-    student, teacher, ceiling = (
-        seen.in_groups(seen.rows[system]["accuracy"]) for system in (name, "teacher", "ceiling")
-    )
+    student, teacher, ceiling = (run.in_groups(run.rows[system]["accuracy"]) for system in (name, "teacher", "ceiling"))
     groups = zip(student.names, teacher.rows, student.rows, ceiling.rows, strict=True)
     return {
         "pgr_worst_group": metrics.worst_gap_recovered(
-            teacher=teacher, student=student, ceiling=ceiling, draws=seen.draws
+            teacher=teacher, student=student, ceiling=ceiling, draws=run.draws
         ),
         "pgr_groups": {
-            group: metrics.performance_gap_recovered(teacher=t, student=s, ceiling=c, draws=seen.draws)
+            group: metrics.performance_gap_recovered(teacher=t, student=s, ceiling=c, draws=run.draws)
             for group, t, s, c in groups
         },
     }
 
 
-def _versus(seen: Seen, name: str, other: str) -> dict[str, Estimate]:
-    """Return a student minus another, paired by row, on every score and in the worst group."""
-    found = {
-        metric: metrics.difference(row, seen.rows[other][metric], seen.draws) for metric, row in seen.rows[name].items()
+def _versus(run: RunScores, name: str, other: str) -> dict[str, Estimate]:
+    """Return one student minus another, paired by row, on every score and in the worst group."""
+    changes = {
+        metric: metrics.difference(row, run.rows[other][metric], run.draws) for metric, row in run.rows[name].items()
     }
-    if seen.groups is not None and seen.labels.classes:
-        left, right = (seen.in_groups(seen.rows[system]["accuracy"]) for system in (name, other))
-        found["worst_group_accuracy"] = metrics.worst_difference(left, right, seen.draws)
-    return found
+    if run.groups is not None and run.labels.classes:
+        left, right = (run.in_groups(run.rows[system]["accuracy"]) for system in (name, other))
+        changes["worst_group_accuracy"] = metrics.worst_difference(left, right, run.draws)
+    return changes
 
 
 def _error(rows: Mapping[str, RowScore]) -> RowScore:
@@ -202,88 +200,85 @@ def _error(rows: Mapping[str, RowScore]) -> RowScore:
     return replace(accuracy, numerator=1 - accuracy.numerator)
 
 
-def _likeness(seen: Seen, name: str, teacher: RowScore) -> tuple[Estimate, Mapping[str, Estimate]]:
-    """Return how far a student decides or predicts as its teacher does, and how far it shares its errors."""
-    outcomes, draws = seen.outcomes, seen.draws
-    if seen.labels.classes:
-        same = np.concatenate([_decisions(o, name) == _decisions(o, "teacher") for o in outcomes])
+def _agreement(run: RunScores, name: str, teacher: RowScore) -> tuple[Estimate, Mapping[str, Estimate]]:
+    """Return the agreement of a student with its teacher, and its imitation of the teacher's errors."""
+    outcomes, draws = run.outcomes, run.draws
+    if run.labels.classes:
+        decisions = [[o.test_scores[system].argmax(axis=1) for o in outcomes] for system in (name, "teacher")]
+        same = np.concatenate([own == other for own, other in zip(*decisions, strict=True)])
         return metrics.agreement(same, draws), metrics.error_imitation(same, teacher.numerator == 1, draws)
-    said, taught = (np.concatenate([o.test_scores[system][:, 0] for o in outcomes]) for system in (name, "teacher"))
-    truth = np.concatenate([seen.labels.values[o.split.test] for o in outcomes])
-    repeated = metrics.repeated_error(said - truth, taught - truth, draws)
-    return metrics.agreement_of_values(said, taught, draws), {"teacher_error": repeated}
+    student_values, teacher_values = (
+        np.concatenate([o.test_scores[system][:, 0] for o in outcomes]) for system in (name, "teacher")
+    )
+    truth = np.concatenate([run.labels.values[o.split.test] for o in outcomes])
+    repeated = metrics.repeated_error(student_values - truth, teacher_values - truth, draws)
+    return metrics.agreement_of_values(student_values, teacher_values, draws), {"teacher_error": repeated}
 
 
-def _decisions(outcome: SeedOutcome, system: str) -> Rows:
-    return outcome.test_scores[system].argmax(axis=1)
-
-
-def _selection(seen: Seen, name: str) -> Selection:
-    kept = [outcome.students[name].kept for outcome in seen.outcomes]
+def _selection(run: RunScores, name: str) -> Selection:
+    kept = [outcome.students[name].kept for outcome in run.outcomes]
+    pseudolabels = [outcome.pseudolabels.argmax(axis=1) for outcome in run.outcomes]
+    groups = run.groups
     return Selection(
-        kept=float(np.mean([k.sum() for k in kept])),
-        fraction=float(np.mean([k.mean() for k in kept])),
-        rule=seen.outcomes[0].students[name].rule,
-        label_precision=_precision(seen, kept),
-        class_mix=_mix(
-            seen.labels.classes or (), [outcome.pseudolabels.argmax(axis=1) for outcome in seen.outcomes], kept
-        ),
-        group_mix=None if seen.groups is None else _mix(seen.groups.names, _of_pool(seen, seen.groups.codes), kept),
-        conflicting=_conflicting(seen, kept),
+        kept=float(np.mean([mask.sum() for mask in kept])),
+        fraction=float(np.mean([mask.mean() for mask in kept])),
+        rule=run.outcomes[0].students[name].rule,
+        label_precision=_precision(run, kept),
+        class_mix=_mix(run.labels.classes or (), pseudolabels, kept),
+        group_mix=None if groups is None else _mix(groups.names, run.of_pools(groups.codes), kept),
+        conflicting=_conflicting(run, kept),
     )
 
 
-def _of_pool(seen: Seen, values: NDArray[Any]) -> list[NDArray[Any]]:
-    return [values[outcome.split.unlabeled] for outcome in seen.outcomes]
-
-
-def _precision(seen: Seen, kept: Sequence[NDArray[np.bool_]]) -> float:
-    if not seen.labels.classes:
+def _precision(run: RunScores, kept: Sequence[NDArray[np.bool_]]) -> float:
+    """Return the fraction of true pseudolabels among the kept rows, averaged over splits; NaN for regression."""
+    if not run.labels.classes:
         return np.nan
-    said = [outcome.pseudolabels.argmax(axis=1) for outcome in seen.outcomes]
-    truth = _of_pool(seen, seen.labels.values)
-    return float(np.mean([(c == t)[k].mean() for c, t, k in zip(said, truth, kept, strict=True)]))
+    pools = zip(run.outcomes, run.of_pools(run.labels.values), kept, strict=True)
+    right = [(outcome.pseudolabels.argmax(axis=1) == truth)[mask].mean() for outcome, truth, mask in pools]
+    return float(np.mean(right))
 
 
 def _mix(names: Sequence[str], codes: Sequence[Rows], kept: Sequence[NDArray[np.bool_]]) -> dict[str, float]:
+    """Return the share of each class or group among the kept rows, averaged over splits."""
     if not names:
         return {}
-    shares = [np.bincount(c[k], minlength=len(names)) / k.sum() for c, k in zip(codes, kept, strict=True)]
+    shares = [np.bincount(c[mask], minlength=len(names)) / mask.sum() for c, mask in zip(codes, kept, strict=True)]
     return dict(zip(names, np.mean(shares, axis=0).tolist(), strict=True))
 
 
-def _conflicting(seen: Seen, kept: Sequence[NDArray[np.bool_]]) -> float | None:
-    if seen.groups is None or not seen.groups.cue:
+def _conflicting(run: RunScores, kept: Sequence[NDArray[np.bool_]]) -> float | None:
+    """Return the fraction of conflicting rows among the kept rows, averaged over splits; None without a cue."""
+    if run.groups is None or not run.groups.cue:
         return None
-    return float(
-        np.mean([minority[k].mean() for minority, k in zip(_of_pool(seen, seen.groups.conflicting), kept, strict=True)])
-    )
+    pools = zip(run.of_pools(run.groups.conflicting), kept, strict=True)
+    return float(np.mean([conflicting[mask].mean() for conflicting, mask in pools]))
 
 
-def _coverage(seen: Seen, name: str) -> tuple[CoveragePoint, ...] | None:
-    """Return the student at other fractions, all splits together; None where rows were not ranked."""
-    by_seed = [outcome.coverage.get(name, ()) for outcome in seen.outcomes]
+def _coverage(run: RunScores, name: str) -> tuple[CoveragePoint, ...] | None:
+    """Return the coverage curve over all splits; None if the strategy ranks no rows."""
+    by_seed = [outcome.coverage.get(name, ()) for outcome in run.outcomes]
     if not all(by_seed):
         return None
-    return tuple(_covered(seen, points) for points in zip(*by_seed, strict=True))
+    return tuple(_coverage_point(run, points) for points in zip(*by_seed, strict=True))
 
 
-def _covered(seen: Seen, points: Sequence[Covered]) -> CoveragePoint:
-    student = seen.joined([point.scores.argmax(axis=1) for point in points])
-    control = seen.joined([point.control_scores.argmax(axis=1) for point in points])
+def _coverage_point(run: RunScores, points: Sequence[CoverageScores]) -> CoveragePoint:
+    student = run.accuracy([point.scores.argmax(axis=1) for point in points])
+    control = run.accuracy([point.control_scores.argmax(axis=1) for point in points])
     kept = [point.kept for point in points]
     worst = {}
-    if seen.groups is not None:
+    if run.groups is not None:
         worst = {
-            "worst_group_accuracy": seen.in_groups(student).worst(seen.draws),
-            "control_worst_group_accuracy": seen.in_groups(control).worst(seen.draws),
+            "worst_group_accuracy": run.in_groups(student).worst(run.draws),
+            "control_worst_group_accuracy": run.in_groups(control).worst(run.draws),
         }
     return CoveragePoint(
         keep=points[0].keep,
-        accuracy=_mean(student, seen.draws),
-        control=_mean(control, seen.draws),
-        label_precision=_precision(seen, kept),
-        conflicting=_conflicting(seen, kept),
+        accuracy=_mean(student, run.draws),
+        control=_mean(control, run.draws),
+        label_precision=_precision(run, kept),
+        conflicting=_conflicting(run, kept),
         **worst,
     )
 

@@ -1,4 +1,4 @@
-"""What fitted splits say together: scores, intervals, verdict, notes. Nothing is fitted here."""
+"""The result of a run from the outcomes of its splits: scores, intervals, verdict, notes. Fits no head."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
 from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
-from w2s_probe.experiments.run.scores import Seen, absent_groups, concatenated, row_scores, student_results
+from w2s_probe.experiments.run.scores import RunScores, absent_groups, concatenated, row_scores, student_results
 from w2s_probe.experiments.run.tidy import tidy_rows
 from w2s_probe.metrics import Draws, RowScore
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import ReliabilityBin, StudentResult, SystemResult, W2SResult
 from w2s_probe.strategies.control import CONTROL
 
-COPY = 0.99  # agreement above which a student is said to copy its teacher
+COPY = 0.99  # agreement above which a note says that the student copies its teacher
 
 
 def summarize(
@@ -30,33 +30,22 @@ def summarize(
     groups: Groups | None = None,
     fingerprint: str = "",
 ) -> W2SResult:
-    """Return scores, intervals and verdict of fitted splits; nothing is fitted here.
+    """Return the result of a run: scores with intervals, verdict and notes from the outcome of each split.
 
-    Parameters
-    ----------
-    outcomes : sequence of SeedOutcome
-        One for each split.
-    labels : Labels
-        Ground truth of all rows.
-    config : W2SConfig
-        The experiment.
-    groups : Groups, optional
-        Of all rows.
-    fingerprint : str
-        Of the question.
+    `labels` and `groups` cover all rows of the table; `fingerprint` is the hash of the run's settings and data.
     """
     splits = [outcome.split for outcome in outcomes]
     draws = Draws(rows=[split.test for split in splits], level=config.level, seed=config.seed)
     by_seed = [row_scores(outcome, labels) for outcome in outcomes]
     rows = {system: concatenated([scores[system] for scores in by_seed]) for system in by_seed[0]}
     score = "accuracy" if labels.classes else "r2"
-    seen = Seen(outcomes=outcomes, labels=labels, groups=groups, draws=draws, rows=rows)
-    students = student_results(seen, config.strategies)
+    run = RunScores(outcomes=outcomes, labels=labels, groups=groups, draws=draws, rows=rows)
+    students = student_results(run, config.strategies)
     first = students[config.strategies[0]]
     n_labeled = len(splits[0].labeled)
     sizes = {"n_labeled": n_labeled, "n_unlabeled": len(splits[0].unlabeled), "n_test": len(splits[0].test)}
     cue = {} if groups is None else {"cue": dict(groups.cue)}
-    shown = [name for name in rows if not name.endswith(CONTROL)]
+    names = [name for name in rows if not name.endswith(CONTROL)]
     return W2SResult(
         config={**config.to_dict(), **sizes, **cue, "seeds": len(splits)},
         fingerprint=fingerprint,
@@ -66,7 +55,7 @@ def summarize(
         seeds=tuple(split.seed for split in splits),
         classes=labels.classes,
         majority_rate=_majority_rate(labels, splits),
-        systems={system: SystemResult(**seen.scored(system)) for system in SYSTEMS},
+        systems={system: SystemResult(**run.system_fields(system)) for system in SYSTEMS},
         students=students,
         verdict=metrics.decide(
             gain=first.gain, versus_baseline=first.versus_baseline, n_labeled=n_labeled, score=score
@@ -74,10 +63,10 @@ def summarize(
         notes=(
             *_notes(outcomes, len(labels)),
             *_copies(students, config),
-            *absent_groups(seen),
+            *absent_groups(run),
             *_remedies(students, score),
         ),
-        reliability={name: _reliability(name, outcomes, rows) for name in shown} if labels.classes else {},
+        reliability={name: _reliability(name, outcomes, rows) for name in names} if labels.classes else {},
         cells=tuple(tidy_rows(outcomes, by_seed, labels, groups)),
     )
 
@@ -85,18 +74,19 @@ def summarize(
 def _reliability(
     name: str, outcomes: Sequence[SeedOutcome], rows: Mapping[str, Mapping[str, RowScore]]
 ) -> tuple[ReliabilityBin, ...]:
-    said = [outcome.head(name).probabilities(outcome.test_scores[name]) for outcome in outcomes]
-    return metrics.reliability_bins(np.concatenate(said).max(axis=1), rows[name]["accuracy"].numerator)
+    probabilities = [outcome.head(name).probabilities(outcome.test_scores[name]) for outcome in outcomes]
+    return metrics.reliability_bins(np.concatenate(probabilities).max(axis=1), rows[name]["accuracy"].numerator)
 
 
 def _majority_rate(labels: Labels, splits: Sequence[Split]) -> float:
     if labels.classes is None:
         return np.nan
-    tested = labels.values[np.concatenate([split.test for split in splits])]
-    return float(np.bincount(tested).max() / len(tested))
+    codes = labels.values[np.concatenate([split.test for split in splits])]
+    return float(np.bincount(codes).max() / len(codes))
 
 
 def _notes(outcomes: Sequence[SeedOutcome], n_rows: int) -> Iterator[str]:
+    """Yield notes on strengths at the end of their grid, on fits without a minimum, and on the intervals."""
     for name in outcomes[0].test_scores:
         if name.endswith(CONTROL):
             continue
@@ -107,9 +97,9 @@ def _notes(outcomes: Sequence[SeedOutcome], n_rows: int) -> Iterator[str]:
                 f"{name}: the best strength is an end of its grid in {len(edges)} of {len(heads)} seeds "
                 f"(alpha {edges[0]:.3g}); a better one may lie outside."
             )
-        astray = sum(not head.converged for head in heads)
-        if astray:
-            yield f"{name}: the fit did not reach its minimum in {astray} of {len(heads)} seeds; its scores may be off."
+        failed = sum(not head.converged for head in heads)
+        if failed:
+            yield f"{name}: the fit did not reach its minimum in {failed} of {len(heads)} seeds; its scores may be off."
     if len(outcomes) == 1:
         yield "One split: the intervals cover the choice of test rows only, not that of the training rows."
         return
@@ -123,7 +113,7 @@ def _notes(outcomes: Sequence[SeedOutcome], n_rows: int) -> Iterator[str]:
 
 def _copies(students: Mapping[str, StudentResult], config: W2SConfig) -> Iterator[str]:
     for name, student in students.items():
-        if not student.agreement.value > COPY or config.pseudolabels == "hard":  # NaN is no copy
+        if not student.agreement.value > COPY or config.pseudolabels == "hard":  # false for NaN
             continue
         if config.task == "regression":
             yield (
@@ -138,14 +128,14 @@ def _copies(students: Mapping[str, StudentResult], config: W2SConfig) -> Iterato
 
 
 def _remedies(students: Mapping[str, StudentResult], score: str) -> Iterator[str]:
-    """Say of every selection whether it helps: against the plain student and against its random control."""
+    """Yield a note on every selection: whether it is better than the vanilla student and than its random control."""
     for name, student in students.items():
-        plain, control = student.versus_vanilla, student.versus_control
-        if not plain or not control:
+        vanilla, control = student.versus_vanilla, student.versus_control
+        if not vanilla or not control:
             continue
-        metric = "worst_group_accuracy" if "worst_group_accuracy" in plain else score
-        what = "the worst group's accuracy" if metric == "worst_group_accuracy" else "accuracy"
-        both = (plain[metric], control[metric])
+        metric = "worst_group_accuracy" if "worst_group_accuracy" in vanilla else score
+        label = "the worst group's accuracy" if metric == "worst_group_accuracy" else "accuracy"
+        both = (vanilla[metric], control[metric])
         if all(change.low > 0 for change in both):
             call = "helps"
         elif any(change.high <= 0 for change in both) or all(change.value <= 0 for change in both):
@@ -153,7 +143,7 @@ def _remedies(students: Mapping[str, StudentResult], score: str) -> Iterator[str
         else:
             call = "may help, unresolved"
         yield (
-            f"{name} {call}: {what} {_signed(both[0])} against the plain student, {_signed(both[1])} against as many "
+            f"{name} {call}: {label} {_signed(both[0])} against the plain student, {_signed(both[1])} against as many "
             "rows at random."
         )
 

@@ -1,4 +1,4 @@
-"""The tidy rows of a run: every score of every head on every split, as a whole and by group."""
+"""The tidy table of a run: every score of every head on every split, over all test rows and by group."""
 
 from __future__ import annotations
 
@@ -20,18 +20,9 @@ def tidy_rows(
     labels: Labels,
     groups: Groups | None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each score of each head on each split, and for the accuracy of its pseudolabels.
+    """Yield one row for each split, head and score, and one for the accuracy (or R²) of each split's pseudolabels.
 
-    Parameters
-    ----------
-    outcomes : sequence of SeedOutcome
-        One for each split.
-    by_seed : sequence of mapping
-        For each split, every score of every system by row.
-    labels : Labels
-        Ground truth of all rows.
-    groups : Groups or None
-        Of all rows.
+    `by_seed` holds the scores of each split by system and metric, as `row_scores` returns them.
     """
     for outcome, scores in zip(outcomes, by_seed, strict=True):
         split = outcome.split
@@ -44,15 +35,16 @@ def tidy_rows(
                 **_sizes(split),
             }
             head = outcome.head(name)
-            fitted = {"ceiling": len(split.unlabeled), "teacher": len(split.labeled), "baseline": len(split.labeled)}
-            n_fitted = int(outcome.students[name].kept.sum()) if is_student else fitted[name]
+            n, N = len(split.labeled), len(split.unlabeled)
+            systems = {"teacher": n, "baseline": n, "ceiling": N}
+            n_fitted = int(outcome.students[name].kept.sum()) if is_student else systems[name]
             for metric, row in rows.items():
                 value = float(row.numerator.mean() / row.denominator.mean())
                 yield {**where, "part": "test", "metric": metric, "value": value, "n": len(row.numerator)}
             yield from _by_group(rows, groups, split, where)
             yield {**where, "part": "train", "metric": "alpha", "value": float(head.alpha), "n": n_fitted}
         where = {"seed": split.seed, "system": "teacher", "strategy": None, **_sizes(split), "part": "unlabeled"}
-        yield {**where, **_of_pseudolabels(outcome, labels), "n": len(split.unlabeled)}
+        yield {**where, **_pseudolabel_score(outcome, labels), "n": len(split.unlabeled)}
 
 
 def _by_group(
@@ -63,12 +55,12 @@ def _by_group(
     metric = "accuracy" if "accuracy" in rows else "squared_error"
     codes = groups.codes[split.test]
     for code in np.unique(codes).tolist():
-        of_group = rows[metric].numerator[codes == code]
-        named = {**where, "group": groups.names[code], "part": "test", "metric": metric}
-        yield {**named, "value": float(of_group.mean()), "n": len(of_group)}
+        values = rows[metric].numerator[codes == code]
+        place = {**where, "group": groups.names[code], "part": "test", "metric": metric}
+        yield {**place, "value": float(values.mean()), "n": len(values)}
 
 
-def _of_pseudolabels(outcome: SeedOutcome, labels: Labels) -> dict[str, Any]:
+def _pseudolabel_score(outcome: SeedOutcome, labels: Labels) -> dict[str, Any]:
     truth = labels.values[outcome.split.unlabeled]
     if labels.classes:
         return {"metric": "accuracy", "value": float((outcome.pseudolabels.argmax(axis=1) == truth).mean())}

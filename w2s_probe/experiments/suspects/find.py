@@ -1,4 +1,4 @@
-"""Rows of the pool on which the student is likely to err, from the labeled rows' labels alone."""
+"""Finds rows of the pool on which the student probably errs, with the labels of the labeled rows alone."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Features, Float, Rows
-from w2s_probe.experiments.forecast.held_out import Reading, read_pipeline
-from w2s_probe.experiments.run.protocol import check_labeled, suitable_threads
+from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores
+from w2s_probe.experiments.run.protocol import blas_limit, check_labeled
 from w2s_probe.experiments.suspects.margins import ErrorModel, fit_errors, margins
 from w2s_probe.experiments.suspects.ranking import Clusters, RankedPool, cluster_rows, worst_first
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.results.suspects import SuspectCluster, SuspectExample, Suspects, SuspectsConfig
 
-FEW = 10  # errors, or right rows: fewer hardly say where they are
+FEW = 10  # labeled rows with an error, or without one: fewer make the ranking uncertain
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SearchedRows:
-    """The rows of a search where nothing is tested.
+    """The rows of a search: a split without test rows.
 
     Parameters
     ----------
     labeled, unlabeled : arrays of int
         Labeled rows, and the pool.
     seed : int
-        Deals the folds and starts the clusters.
+        Seed of the folds and of k-means.
     """
 
     labeled: Rows
@@ -53,61 +53,38 @@ def find_suspects(
     config: W2SConfig,
     suspects: SuspectsConfig | None = None,
 ) -> tuple[Suspects, RankedPool]:
-    """Return the pool's likely minority, and what was found of each row; the pool's labels are not read.
+    """Return the pool's likely minority, and the ranking of all rows of the pool; the pool's labels are not read.
 
-    Every labeled row is scored by a vanilla student and a teacher fitted without its label: the teacher
-    without the row's fold, the pool relabeled, the student refitted, at the strengths they have on all
-    rows. A logistic regression of that student's errors on its margin and its teacher's gives each row
-    of the pool a probability of an error, from the margins of heads fitted to all labeled rows. Rows are
-    ranked, then the first ones clustered: ranking whole clusters finds a minority less often.
+    Every labeled row is scored by a teacher and a vanilla student fitted without its label: the teacher without the
+    row's fold, the pool relabeled, the student refitted, at the strengths of the fit on all rows. A logistic
+    regression predicts that student's errors from its own margin and its teacher's margin. Applied to the margins of
+    heads fitted to all labeled rows, it gives each row of the pool a probability of an error. Rows are ranked by it,
+    and the first ones clustered: ranking whole clusters finds a minority less often.
 
-    Parameters
-    ----------
-    teacher, student : FeatureSet
-        Features of the same rows in the same order, of shapes (n, d_t) and (n, d_s).
-    labels : Labels
-        Classes of the table; read at ``split.labeled`` only.
-    split : Split or SearchedRows
-        Who plays which part; its seed deals the folds and starts the clusters.
-    config : W2SConfig
-        Head, scaling, pseudolabels and strengths.
-    suspects : SuspectsConfig, optional
-        How many rows are suspected, and how they are shown.
-
-    Returns
-    -------
-    suspects : Suspects
-        Numbers, clusters and examples. Unresolved if the student errs on none or on all of the labeled rows.
-    ranked : RankedPool
-        Errors, decisions and clusters of all N rows of the pool.
-
-    Raises
-    ------
-    ConfigError
-        If the task is regression.
-    ShapeError
-        If the features do not have one row for each label.
-    SplitError
-        If the labeled rows hold one class only.
+    Teacher and student features, (n, d_t) and (n, d_s), have the same rows in the same order; labels are read at
+    ``split.labeled`` only. The suspects are unresolved if the student errs on none or on all of the labeled rows.
+    Raises `ConfigError` for regression, `ShapeError` unless the features have one row for each label, `SplitError` if
+    the labeled rows have one class only.
     """
     if labels.classes is None:
         msg = "suspects need classes: got --task regression, where no prediction is right or wrong. Leave them out."
         raise ConfigError(msg)
     for features in (teacher, student):
         check_same_rows(features.name, len(features), "the data", len(labels))
-    asked = suspects or SuspectsConfig()
+    settings = suspects or SuspectsConfig()
     Y = labels.targets(split.labeled)
     check_labeled(Y, split.seed)
-    with suitable_threads(config):
-        reading = _read(teacher, student, Y, split, config)
-    held = reading.held[0]
-    wrong = held.student.argmax(axis=1) != Y.argmax(axis=1)
-    model = None if wrong.all() or not wrong.any() else fit_errors(margins(held.student, held.teacher), wrong)
-    ranked = _ranked(reading, model, student.X, asked, split)
-    describe = partial(_described, ranked, ids=student.ids, classes=labels.classes, examples=asked.examples)
-    found = Suspects(
+    with blas_limit(config):
+        scores = _scores(teacher, student, Y, split, config)
+    held_out = scores.held_out[0]
+    wrong = held_out.student.argmax(axis=1) != Y.argmax(axis=1)
+    resolved = bool(wrong.any() and not wrong.all())
+    model = fit_errors(margins(held_out.student, held_out.teacher), wrong) if resolved else None
+    ranked = _ranked(scores, model, student.X, settings, split)
+    describe = partial(_described, ranked, ids=student.ids, classes=labels.classes, examples=settings.examples)
+    result = Suspects(
         seed=split.seed,
-        resolved=model is not None,
+        resolved=resolved,
         n=len(wrong),
         N=len(ranked.rows),
         labeled_error=float(wrong.mean()),
@@ -120,15 +97,15 @@ def find_suspects(
         pool_clusters=describe(np.arange(len(ranked.pool_clusters.number)), ranked.pool_clusters),
         notes=tuple(_notes(wrong, model)),
     )
-    return found, ranked
+    return result, ranked
 
 
-def _read(
+def _scores(
     teacher: FeatureSet, student: FeatureSet, Y: Float, split: Split | SearchedRows, config: W2SConfig
-) -> Reading:
+) -> PipelineScores:
     L, U = split.labeled, split.unlabeled
     pool_teacher, pool_student = teacher.X[U], student.X[U]
-    return read_pipeline(
+    return pipeline_scores(
         teacher.X[L].astype(np.float64),
         student.X[L].astype(np.float64),
         Y,
@@ -139,18 +116,19 @@ def _read(
         config=config,
         rng=np.random.default_rng([split.seed, 5]),
         repeats=1,
-        in_sample=True,  # the pool's rows are shown with the decisions the student has on them
+        in_sample=True,  # clusters and examples show the decisions of the student as fitted
     )
 
 
 def _ranked(
-    reading: Reading,
+    scores: PipelineScores,
     model: ErrorModel | None,
     X: Features,
-    asked: SuspectsConfig,
+    settings: SuspectsConfig,
     split: Split | SearchedRows,
 ) -> RankedPool:
-    teacher, student, _ = reading.pool
+    """Return the pool ranked by the error model and clustered; without a model, only the decisions."""
+    teacher, student, _ = scores.pool
     unranked = RankedPool(
         rows=split.unlabeled,
         error=np.full(len(student), np.nan),
@@ -163,14 +141,14 @@ def _ranked(
     if model is None:
         return unranked
     error = model.probability(margins(student, teacher))
-    top = worst_first(error, fraction=asked.fraction)
+    top = worst_first(error, fraction=settings.fraction)
     pool = X[split.unlabeled]
     return replace(
         unranked,
         error=error,
         suspects=top,
-        suspect_clusters=cluster_rows(pool[top], error[top], k=asked.clusters, seed=split.seed),
-        pool_clusters=cluster_rows(pool, error, k=asked.pool_clusters, seed=split.seed),
+        suspect_clusters=cluster_rows(pool[top], error[top], k=settings.clusters, seed=split.seed),
+        pool_clusters=cluster_rows(pool, error, k=settings.pool_clusters, seed=split.seed),
     )
 
 
@@ -183,13 +161,13 @@ def _described(
     classes: tuple[str, ...],
     examples: int,
 ) -> tuple[SuspectCluster, ...]:
-    """Return what is said of each cluster; `members` are positions in the pool, as the clusters' rows."""
-    found = []
+    """Return the description of each cluster; `members` are the positions of the clustered rows in the pool."""
+    described = []
     for number in np.unique(clusters.number):
         inside = clusters.number == number
         own = members[inside]
         central = own[np.argsort(clusters.distance[inside], kind="stable")[:examples]]
-        found.append(
+        described.append(
             SuspectCluster(
                 size=len(own),
                 error=float(ranked.error[own].mean()),
@@ -208,7 +186,7 @@ def _described(
                 ),
             )
         )
-    return tuple(found)
+    return tuple(described)
 
 
 def _mix(codes: Rows, classes: tuple[str, ...]) -> dict[str, float]:

@@ -1,10 +1,10 @@
-r"""How likely a student errs on a row: a logistic model of what can be seen without labels.
+r"""Logistic model of the student's errors given the margins of student and teacher, which need no label.
 
-For two classes the model's variables are :math:`|m_s|` and :math:`\operatorname{sign}(m_s)\,m_t`, with
-:math:`m_s, m_t` the margins of student and teacher (score of the second class minus that of the first):
-how sure the student is, and how far its teacher is on its side. For more classes they are the student's
-largest score minus its second largest, and the teacher's score of the student's class minus the largest
-of its others; for two classes these are the same numbers.
+Let :math:`m_s, m_t` be the margins of student and teacher for two classes: score of the second class minus score of
+the first. The variables of the model are :math:`|m_s|`, the student's confidence, and
+:math:`\operatorname{sign}(m_s)\,m_t`, the teacher's support for the student's class. For more classes, the first is
+the student's largest score minus its second largest; the second is the teacher's score of the student's class minus
+its largest score of another class. For two classes both definitions agree.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.types import Float
 from w2s_probe.heads import LinearHead, fit_softmax
 
-PRIOR = 1.0  # precision of the coefficients of margins scaled to unit spread, scikit-learn's default
+PRIOR = 1.0  # prior precision of the coefficients of standardized margins, scikit-learn's default
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,32 +27,23 @@ class ErrorModel:
     Parameters
     ----------
     head : LinearHead
-        Softmax head on the margins as given; its second class is an error.
+        Softmax head on the unscaled margins; its second class is an error.
     slopes : array of shape (2,)
-        Log-odds that each margin adds per standard deviation.
+        Change of the log-odds of an error per standard deviation of each margin.
     """
 
     head: LinearHead
     slopes: Float
 
-    def probability(self, seen: Float) -> Float:
-        """Return the probability of an error, shape (m,).
-
-        Parameters
-        ----------
-        seen : array of shape (m, 2)
-            What `margins` returned.
-        """
-        return self.head.probabilities(self.head.scores(seen))[:, 1]
+    def probability(self, pairs: Float) -> Float:
+        """Return the probability of an error, shape (m,), for the return value of `margins`, shape (m, 2)."""
+        return self.head.probabilities(self.head.scores(pairs))[:, 1]
 
 
 def margins(student: Float, teacher: Float) -> Float:
     """Return the student's margin and the teacher's margin for the student's class, shape (m, 2).
 
-    Parameters
-    ----------
-    student, teacher : arrays of shape (m, K)
-        Raw scores of at least two classes.
+    `student` and `teacher` are raw scores of at least two classes, shape (m, K).
 
     Examples
     --------
@@ -62,28 +53,24 @@ def margins(student: Float, teacher: Float) -> Float:
            [ 0.5, -1. ]])
     """
     rows = np.arange(len(student))
-    decided = student.argmax(axis=1)
+    classes = student.argmax(axis=1)
     top = np.sort(student, axis=1)
-    others = teacher.copy()
-    others[rows, decided] = -np.inf
-    return np.column_stack([top[:, -1] - top[:, -2], teacher[rows, decided] - others.max(axis=1)])
+    rest = teacher.copy()
+    rest[rows, classes] = -np.inf
+    return np.column_stack([top[:, -1] - top[:, -2], teacher[rows, classes] - rest.max(axis=1)])
 
 
-def fit_errors(seen: Float, wrong: NDArray[np.bool_]) -> ErrorModel:
+def fit_errors(pairs: Float, wrong: NDArray[np.bool_]) -> ErrorModel:
     r"""Return the logistic regression of errors on margins.
 
     Minimizes :math:`\sum_i \log(1 + e^{-z_i (b + w^\top x_i)}) + \lVert w \rVert^2 / 2` with margins
-    :math:`x_i` divided by their standard deviations and :math:`z_i = \pm 1` for an error: the penalty
-    keeps few errors from being separated, and the free intercept makes the mean probability that of
-    the errors.
+    :math:`x_i` divided by their standard deviations and :math:`z_i = 1` for an error, else -1. The penalty keeps the
+    coefficients finite if few errors can be separated. The intercept has no penalty, so that the mean probability
+    equals the share of errors.
 
-    Parameters
-    ----------
-    seen : array of shape (n, 2)
-        What `margins` returned, from scores of heads that did not see the rows' labels.
-    wrong : array of bool, shape (n,)
-        Whether the student errs; some are and some are not.
+    `pairs`, shape (n, 2), is the return value of `margins` for held-out scores; `wrong`, shape (n,), flags the
+    student's errors, at least one row of each kind.
     """
-    head = fit_softmax(seen, np.eye(2)[wrong.astype(np.intp)], alpha=PRIOR, scale="standard")
-    slopes = (head.coef[:, 1] - head.coef[:, 0]) * seen.std(axis=0)
+    head = fit_softmax(pairs, np.eye(2)[wrong.astype(np.intp)], alpha=PRIOR, scale="standard")
+    slopes = (head.coef[:, 1] - head.coef[:, 0]) * pairs.std(axis=0)
     return ErrorModel(head=head, slopes=slopes)

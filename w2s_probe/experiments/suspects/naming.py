@@ -1,8 +1,8 @@
-r"""Clusters of texts named by their most central texts and by the words that set them apart.
+r"""Describes clusters of texts by their most central texts and by their distinctive words.
 
-A word's weight is the difference of its log-odds in the cluster and in the rest of the pool, both drawn
-toward its share of the whole pool by a prior worth a few texts, over its standard deviation [1]_. Counted
-are the texts that hold the word, not how often they do: one long text is no cluster's name.
+A word's weight is the difference of its log-odds between the cluster and the rest of the pool, divided by the
+standard deviation [1]_. A prior worth a few texts shrinks both log-odds toward the word's share of the whole pool. A
+text counts once for each word, however often the word occurs in it, so that one long text cannot describe a cluster.
 
 References
 ----------
@@ -23,55 +23,40 @@ from w2s_probe.core.types import Float, Rows
 from w2s_probe.experiments.suspects.ranking import RankedPool
 from w2s_probe.results.suspects import DistinctiveWord, SuspectCluster, Suspects
 
-READ = 4000  # characters of a text, about what text backbones read
-TEXT_CELLS, WORD_CELLS = 160, 24
+READ = 4000  # first characters of a text that are used, about as many as text backbones read
+TEXT_CELLS, WORD_CELLS = 160, 24  # widths of a shown text and of a shown word
 VOCABULARY = 20_000
 WORDS = r"(?u)\b[^\W\d_]\w+\b"
-PRIOR = 10.0  # texts
-DISTINCT = 2.0  # standard deviations
+PRIOR = 10.0  # weight of the prior in texts
+DISTINCT = 2.0  # least weight of a distinctive word, in standard deviations
 
 
 def name_clusters(suspects: Suspects, ranked: RankedPool, texts: Sequence[str], *, words: int = 8) -> Suspects:
-    """Return the suspects with a line of each example's text, and each cluster's distinctive words.
+    """Return the suspects with the text of each example in one line, and each cluster's distinctive words.
 
-    Texts are untrusted: what is shown is short, in one line, with hidden characters written as escapes.
-
-    Parameters
-    ----------
-    suspects : Suspects
-        Clusters and examples, from `find_suspects`.
-    ranked : RankedPool
-        Which rows they hold, from the same search.
-    texts : sequence of str
-        Of all rows of the table, in its order.
-    words : int
-        Distinctive words of each cluster, at most.
+    `suspects` and `ranked` come from the same search, `texts` has the text of every row of the table, `words` is the
+    largest number of words of a cluster. Texts are untrusted: shown text is short, with hidden characters as escapes.
     """
     if not suspects.resolved:
         return suspects
     counts, vocabulary = _counted([texts[row][:READ] for row in ranked.rows])
-    named = partial(_named, texts=texts, counts=counts, vocabulary=vocabulary, words=words)
-    among, everyone = ranked.suspect_clusters.number, ranked.pool_clusters.number
+    describe = partial(_described, texts=texts, counts=counts, vocabulary=vocabulary, words=words)
+    of_suspects, of_pool = ranked.suspect_clusters.number, ranked.pool_clusters.number
     return replace(
         suspects,
         clusters=tuple(
-            named(cluster, members=ranked.suspects[among == k]) for k, cluster in enumerate(suspects.clusters)
+            describe(cluster, members=ranked.suspects[of_suspects == k]) for k, cluster in enumerate(suspects.clusters)
         ),
         pool_clusters=tuple(
-            named(cluster, members=np.flatnonzero(everyone == k)) for k, cluster in enumerate(suspects.pool_clusters)
+            describe(cluster, members=np.flatnonzero(of_pool == k)) for k, cluster in enumerate(suspects.pool_clusters)
         ),
     )
 
 
 def distinctive_words(inside: Float, outside: Float, *, size: int, rest: int) -> Float:
-    """Return how many standard deviations each word's log-odds lie higher inside than outside.
+    """Return the log-odds of each word inside minus outside, in standard deviations, shape (V,).
 
-    Parameters
-    ----------
-    inside, outside : arrays of shape (V,)
-        Texts that hold each word, of `size` and of `rest` texts.
-    size, rest : int
-        Texts inside and outside.
+    `inside` and `outside`, shape (V,), count the texts with each word, among `size` and `rest` texts.
     """
     prior = PRIOR * (inside + outside + 0.5) / (size + rest + 1)  # above 0 and below PRIOR whatever the counts
     with_it = np.array([inside, outside]) + prior
@@ -81,7 +66,7 @@ def distinctive_words(inside: Float, outside: Float, *, size: int, rest: int) ->
 
 
 def _counted(texts: list[str]) -> tuple[Any, list[str]]:
-    """Return which text holds which word, as a sparse array (N, V), and the words."""
+    """Return a sparse array (N, V), 1 where a text holds a word, and the V words."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     counter = CountVectorizer(binary=True, token_pattern=WORDS, max_features=VOCABULARY)
@@ -92,7 +77,7 @@ def _counted(texts: list[str]) -> tuple[Any, list[str]]:
     return counts, counter.get_feature_names_out().tolist()
 
 
-def _named(
+def _described(
     cluster: SuspectCluster, *, members: Rows, texts: Sequence[str], counts: Any, vocabulary: list[str], words: int
 ) -> SuspectCluster:
     return replace(
@@ -112,7 +97,7 @@ def _words(members: Rows, counts: Any, vocabulary: list[str], most: int) -> list
     order = np.argsort(-weight, kind="stable")[:most]
     return [
         DistinctiveWord(
-            word=shorten(vocabulary[at], WORD_CELLS),  # made of letters and digits: nothing hides in it
+            word=shorten(vocabulary[at], WORD_CELLS),  # letters and digits only: no hidden characters
             share=float(inside[at] / size),
             elsewhere=float(outside[at] / rest),
         )

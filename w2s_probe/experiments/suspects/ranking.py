@@ -1,4 +1,4 @@
-"""A ranked pool, row by row, and its clusters."""
+"""Ranks the pool's rows by their probability of an error, and clusters rows."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.types import Features, Float, Rows
 
-REDONE = 5  # starts of k-means, of which the best is kept
+STARTS = 5  # random starts of k-means; the best one is used
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Clusters:
-    """Which cluster each of m rows belongs to, and how central it is.
+    """Cluster and distance to its mean for each of m rows.
 
     Parameters
     ----------
     number : array of int, shape (m,)
-        Cluster of each row, 0 with the largest mean error; no number is left out.
+        Cluster of each row, without gaps; cluster 0 has the largest mean error.
     distance : array of shape (m,)
-        Squared distance to the cluster's mean, in a unit of no meaning.
+        Squared distance to the cluster's mean, in an arbitrary unit.
     """
 
     number: Rows
@@ -29,28 +29,28 @@ class Clusters:
 
     @classmethod
     def none(cls) -> Clusters:
-        """Return the clusters of no row."""
+        """Return the clusters of an empty set of rows."""
         return cls(number=np.empty(0, dtype=np.intp), distance=np.empty(0))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RankedPool:
-    """What was found of each row of one split's pool; without a ranking, neither suspects nor clusters.
+    """Ranking, decisions and clusters of one split's pool; without a ranking there are no suspects and no clusters.
 
     Parameters
     ----------
     rows : array of int, shape (N,)
-        Positions in the table, those of the split's pool.
+        Positions of the pool's rows in the table.
     error : array of shape (N,)
         Calibrated probability that the student errs; NaN without a ranking.
     teacher, student : arrays of int, shape (N,)
-        Classes they decide on.
+        Decided class of each row.
     suspects : array of int, shape (m,)
         Positions in the pool of the suspected rows, largest error first.
     suspect_clusters : Clusters
-        Of the m suspected rows, in that order.
+        Clusters of the m suspected rows, in the order of `suspects`.
     pool_clusters : Clusters
-        Of all N rows.
+        Clusters of all N rows.
     """
 
     rows: Rows
@@ -63,33 +63,18 @@ class RankedPool:
 
 
 def worst_first(error: Float, *, fraction: float) -> Rows:
-    """Return positions of the rows with the largest error, at least one, equal ones in order.
+    """Return the positions of the given fraction of rows with the largest errors, at least one; ties keep their order.
 
-    Parameters
-    ----------
-    error : array of shape (N,)
-        Any numbers.
-    fraction : float
-        Of the rows, in (0, 1].
+    `error` has shape (N,), `fraction` lies in (0, 1].
     """
     return np.argsort(-error, kind="stable")[: max(round(fraction * len(error)), 1)]
 
 
 def cluster_rows(X: Features, error: Float, *, k: int, seed: int) -> Clusters:
-    """Return at most k clusters of rows by k-means, numbered by mean error, the largest first.
+    """Return at most k clusters of features (m, d) by k-means, numbered by mean error (m,), the largest first.
 
-    The same whatever the number of threads: it uses one.
-
-    Parameters
-    ----------
-    X : array of shape (m, d)
-        Features; equal rows share a cluster, so that there may be fewer clusters than k.
-    error : array of shape (m,)
-        Calibrated errors.
-    k : int
-        Clusters wanted.
-    seed : int
-        Of the starts.
+    Equal rows share a cluster, so that there may be fewer than k. One thread runs, so that the number of threads
+    does not change the result.
     """
     import faiss  # before the limit, which reaches only the libraries that are loaded
 
@@ -100,7 +85,7 @@ def cluster_rows(X: Features, error: Float, *, k: int, seed: int) -> Clusters:
         means = faiss.Kmeans(
             X.shape[1],
             min(k, len(X)),
-            nredo=REDONE,
+            nredo=STARTS,
             seed=seed % 2**31,  # a C int
             min_points_per_centroid=1,  # faiss prints a warning to stderr below its own 39
         )
@@ -108,5 +93,5 @@ def cluster_rows(X: Features, error: Float, *, k: int, seed: int) -> Clusters:
         distance, nearest = means.assign(scaled)
     number = np.unique(nearest, return_inverse=True)[1]
     mean = np.bincount(number, weights=error) / np.bincount(number)
-    place = np.argsort(np.argsort(-mean, kind="stable"))
-    return Clusters(number=place[number].astype(np.intp), distance=distance.astype(np.float64))
+    rank = np.argsort(np.argsort(-mean, kind="stable"))
+    return Clusters(number=rank[number].astype(np.intp), distance=distance.astype(np.float64))

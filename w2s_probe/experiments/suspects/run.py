@@ -1,4 +1,4 @@
-"""The suspects of a whole run: shown for its first split, judged over all of them where the minority is known."""
+"""Suspects of a run: described for its first split, compared with a known minority over all splits."""
 
 from __future__ import annotations
 
@@ -24,39 +24,31 @@ def suspects_of_run(
     config: W2SConfig,
     groups: Groups | None = None,
     texts: Sequence[str] | None = None,
-    known: bool = True,
+    judge: bool = True,
 ) -> SuspectsFound:
-    """Return the suspects of the first split by name, and what the suspects of all splits are.
+    """Return the suspects of the first split with their texts, and lifts of a known minority over all splits.
 
-    Parameters
-    ----------
-    teacher, student : FeatureSet
-        Features of the same rows, of shapes (n, d_t) and (n, d_s).
-    labels : Labels
-        Classes of all rows; the search reads those of labeled rows only, `known` ones judge it afterwards.
-    splits : sequence of Split or SearchedRows
-        One for each seed.
-    config : W2SConfig
-        The experiment.
-    groups : Groups, optional
-        Rows that conflict with the cue are the minority that suspects are judged by.
-    texts : sequence of str, optional
-        Of all rows.
-    known : bool
-        Whether the pool's labels are true; else nothing is judged, and the first split alone is searched.
+    The search reads labels of labeled rows only. Where groups have a cue, the rows that conflict with it are the known
+    minority; the lifts and the student's true errors then need the labels of the pool. With ``judge=False``, for
+    a pool without labels, or without a cue, only the first split is searched. `texts` has the text of every row.
     """
-    asked = SuspectsConfig()
-    judged = []
-    judging = known and groups is not None and bool(groups.cue)
-    searched = [
-        (split, *find_suspects(teacher, student, labels, split=split, config=config, suspects=asked))
-        for split in (splits if judging else splits[:1])
+    settings = SuspectsConfig()
+    minority = groups.conflicting if judge and groups is not None and groups.cue else None
+    searches = [
+        (split, *find_suspects(teacher, student, labels, split=split, config=config, suspects=settings))
+        for split in (splits[:1] if minority is None else splits)
     ]
-    _, first, ranked = searched[0]
+    _, first, ranked = searches[0]
     if texts is not None:
-        first = name_clusters(first, ranked, texts, words=asked.words)
-    if judging and groups is not None:
-        for split, _, ranked in searched:
-            wrong = ranked.student != labels.values[split.unlabeled]
-            judged.append(judge_suspects(ranked, minority=groups.conflicting[split.unlabeled], wrong=wrong))
-    return SuspectsFound(first=first, judged=over_seeds(judged, level=config.level) if judged else None)
+        first = name_clusters(first, ranked, texts, words=settings.words)
+    if minority is None:
+        return SuspectsFound(first=first)
+    judged = [
+        judge_suspects(
+            ranked,
+            minority=minority[split.unlabeled],
+            wrong=ranked.student != labels.values[split.unlabeled],
+        )
+        for split, _, ranked in searches
+    ]
+    return SuspectsFound(first=first, judged=over_seeds(judged, level=config.level))

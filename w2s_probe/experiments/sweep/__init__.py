@@ -1,4 +1,4 @@
-"""Weak-to-strong on a grid of sizes, strengths, pairs, strategies and seeds, every cell as `run` would find it."""
+"""Weak-to-strong on a grid of sizes, strengths, pairs, strategies and seeds; every cell equals a `run`."""
 
 from w2s_probe.experiments.sweep.grid import run_sweep
 from w2s_probe.experiments.sweep.splits import SplitSource

@@ -1,4 +1,4 @@
-"""What one cell found, in memory or in a small file of its own."""
+"""Scores of one cell of the grid, kept in memory or in one small file for each cell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.core.config import Head, SweepConfig
+from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.files import read_member, reason, replacing
 from w2s_probe.core.types import Float
@@ -23,7 +23,7 @@ from w2s_probe.core.types import Float
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where a cell stands: positions on the axes, strengths and strategies left out, since a cell holds them all.
+    """Positions of a cell on the axes; strengths and strategies have none, since a cell holds all of them.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Place:
     head, n, N, seed : int
         Kind of head, sizes and seed.
     eta : tuple of int
-        Fractions of conflicting rows of the labeled part and of the pool.
+        Fractions of conflicting rows among the labeled rows and in the pool.
     """
 
     pair: tuple[int, int]
@@ -45,16 +45,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One fitted head of a cell; a strength it does not depend on is None.
+    """One fitted head of a cell; a strength that it does not depend on is None.
 
     Parameters
     ----------
     system : str
         teacher, baseline, ceiling or student.
     strategy : str or None
-        Of a student.
+        Strategy of a student.
     weak, strong : int or None
-        Positions of the teacher's and of the student's strength.
+        Positions of the teacher's strength and of the student's strength.
     """
 
     system: str
@@ -64,7 +64,7 @@ class Slot:
 
 
 def slots(config: SweepConfig) -> list[Slot]:
-    """Return the heads of every cell, in the order in which cells hold them."""
+    """Return the heads of a cell, in the order of the rows of `CellScores`."""
     weak, strong = range(len(config.teacher_alpha)), range(len(config.student_alpha))
     return [
         *(Slot("teacher", None, w, None) for w in weak),
@@ -80,16 +80,16 @@ class CellScores:
     Parameters
     ----------
     values : array of shape (heads, metrics)
-        Each score on the test rows.
+        Scores on the test rows.
     alpha : array of shape (heads,)
         Strengths.
     at_edge : array of bool, shape (heads,)
         Whether a chosen strength is an end of its grid.
     rows : array of shape (heads, bytes) or (heads, m)
-        Classification: whether each of the m test rows is decided rightly, as packed bits. Regression: what
-        each row adds to the numerator of R².
+        Classification: whether each of the m test rows is decided correctly, as packed bits. Regression: the
+        numerator of R², row by row.
     sizes : array of int, shape (2,)
-        Labeled rows and rows of the pool.
+        Labeled rows, and rows of the pool.
     """
 
     values: Float
@@ -103,40 +103,28 @@ FIELDS = ("values", "alpha", "at_edge", "rows", "sizes")
 
 
 class CellStore:
-    """Finished cells: one file each, written whole, or kept in memory if there is no folder.
+    """Finished cells: one file each in `folder`, written atomically; in memory without a folder.
 
-    Parameters
-    ----------
-    folder : Path or None
-        Where the files are.
-    question : str
-        Fingerprint of everything but the cell's place.
-    named : callable
-        From a place to what it stands for, so that a file is found again when an axis gets more values.
+    `names` are the return values of `cell_name`. They do not depend on other values of the axes, so that a file is
+    used again when an axis gets more values.
     """
 
     def __init__(self, folder: Path | None, names: dict[Place, str]) -> None:
         self.folder = folder
         self.files = {place: hashlib.sha256(name.encode()).hexdigest()[:40] for place, name in names.items()}
-        self.held: dict[Place, CellScores] = {}
+        self.in_memory: dict[Place, CellScores] = {}
 
     def missing(self) -> list[Place]:
         """Return the cells that are not finished."""
         if self.folder is None:
-            return [place for place in self.files if place not in self.held]
-        there = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
-        return [place for place, name in self.files.items() if f"{name}.npz" not in there]
+            return [place for place in self.files if place not in self.in_memory]
+        present = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
+        return [place for place, name in self.files.items() if f"{name}.npz" not in present]
 
     def add(self, place: Place, cell: CellScores) -> None:
-        """Keep a finished cell.
-
-        Raises
-        ------
-        ConfigError
-            If the folder cannot be written to.
-        """
+        """Save a finished cell; raise `ConfigError` if the folder cannot be written to."""
         if self.folder is None:
-            self.held[place] = cell
+            self.in_memory[place] = cell
             return
         try:
             with replacing(self._path(place)) as path:
@@ -146,21 +134,15 @@ class CellStore:
             raise ConfigError(msg) from error
 
     def read(self, place: Place) -> CellScores:
-        """Return a finished cell.
-
-        Raises
-        ------
-        DataError
-            If its file does not hold what `add` wrote.
-        """
+        """Return a finished cell; raise `DataError` if its file is damaged."""
         if self.folder is None:
-            return self.held[place]
+            return self.in_memory[place]
         path = self._path(place)
         try:
             with zipfile.ZipFile(path) as archive:
                 read = partial(read_member, path, archive, label=path.name)
                 return CellScores(**{name: read(name) for name in FIELDS})
-        except Exception as error:  # on damaged bytes, readers raise whatever their innermost line does
+        except Exception as error:  # readers raise many kinds of errors on damaged bytes
             msg = f"{path} must be a cell as sweep wrote it: it cannot be read ({reason(error)}). Delete it, run again."
             raise DataError(msg) from error
 
@@ -169,17 +151,7 @@ class CellStore:
 
 
 def places(config: SweepConfig, pairs: list[tuple[int, int]], *, sizes: tuple[int, int]) -> Iterator[Place]:
-    """Yield every cell of the grid in the order of its rows in the table.
-
-    Parameters
-    ----------
-    config : SweepConfig
-        The axes.
-    pairs : list of tuple of int
-        Teachers and students.
-    sizes : tuple of int
-        How many n and N there are.
-    """
+    """Yield every cell of the grid in the order of the table; `sizes` are the numbers of n and of N."""
     for pair in pairs:
         for head, weak, strong, n, N, seed in product(
             range(len(config.head)),
@@ -193,30 +165,17 @@ def places(config: SweepConfig, pairs: list[tuple[int, int]], *, sizes: tuple[in
 
 
 def cell_name(place: Place, config: SweepConfig, *, question: str, features: tuple[str, str]) -> str:
-    """Return what a cell's file is known by.
+    """Return the text whose hash names a cell's file: all settings and data that its scores depend on.
 
-    Parameters
-    ----------
-    place : Place
-        Where the cell stands.
-    config : SweepConfig
-        The axes.
-    question : str
-        Fingerprint of labels, blocks and fixed parts.
-    features : tuple of str
-        Fingerprints of the two backbones' specs.
+    `question` is the fingerprint of labels, blocks and fixed parts; `features` are the fingerprints of both backbones.
     """
     own: dict[str, object] = {
         "n_labeled": config.n_labeled[place.n],
         "n_unlabeled": config.n_unlabeled[place.N],
         "seeds": config.seeds[place.seed],
-        "head": _head(config, place),
+        "head": config.head[place.head],
         "eta_labeled": config.eta_labeled[place.eta[0]],
         "eta_unlabeled": config.eta_unlabeled[place.eta[1]],
     }
     shared = {name: value for name, value in config.to_dict().items() if name not in {*own, "level"}}
     return json.dumps([question, features, shared, own], sort_keys=True, default=str)
-
-
-def _head(config: SweepConfig, place: Place) -> Head:
-    return config.head[place.head]

@@ -1,16 +1,16 @@
-"""All cells of one pair, one seed and one kind of head.
+"""Fits and scores all cells of one pair, one seed and one kind of head.
 
-Ridge heads on unscaled features come from moments: one pass over the features for all pools, one
-eigendecomposition a pool, shared by every n and strength. What moments cannot say, other strategies
-and kinds of head, is fitted by the protocol, which is given every head that is known already.
+Ridge heads on unscaled features come from moments: one pass over the features for all pools, and one
+eigendecomposition for each pool, which all n and strengths share. Other strategies and kinds of head are fitted by
+`fit_seed`, which receives the heads that are fitted already.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import Any, cast
+from functools import cached_property, partial
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from w2s_probe.experiments.run.protocol import check_labeled, fit_seed
 from w2s_probe.experiments.sweep.cells import CellScores
 from w2s_probe.experiments.sweep.pools import blocks_of, pool_moments, with_rows
 from w2s_probe.heads import LinearHead, PoolFits
-from w2s_probe.heads.ridge import chosen_head, head_of_path
+from w2s_probe.heads.ridge import Rule, chosen_head, head_of_path
 from w2s_probe.linalg.loo import loo_error_of_rows
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.ridge import RidgePath, path_of_gram
@@ -34,7 +34,7 @@ from w2s_probe.linalg.teacher_student import student_path
 from w2s_probe.metrics import RowScore, classification_rows, regression_rows
 from w2s_probe.strategies import Scorer
 
-Scored = tuple[float, bool, Float, Float]  # strength, whether at an edge, scores, rows of the main score
+HeadScores = tuple[float, bool, Float, Float]  # strength, whether at an edge, scores, rows of the main score
 
 
 def fit_cells(
@@ -46,38 +46,20 @@ def fit_cells(
     grid: SplitGrid,
     config: SweepConfig,
     head: Head,
-    wanted: Collection[tuple[int, int]],
+    sizes: Collection[tuple[int, int]],
 ) -> Iterator[tuple[tuple[int, int], CellScores]]:
-    """Yield the cells that are wanted, by their positions among n and N, as they are finished.
-
-    Parameters
-    ----------
-    teacher, student : FeatureSet
-        Features of the same rows.
-    labels : Labels
-        Ground truth of all rows.
-    groups : Groups or None
-        Of all rows.
-    grid : SplitGrid
-        Splits of one seed.
-    config : SweepConfig
-        The axes.
-    head : {"ridge", "softmax"}
-        Kind of the heads.
-    wanted : collection of tuple of int
-        Positions of n and N.
-    """
-    unit = _Unit(teacher, student, labels, groups, grid, config, head)
-    for at, moments in unit.pools():
-        cells = [(i, j) for i, j in sorted(wanted) if grid.pool_of[i][j] == at]
+    """Yield each cell of one seed's splits once it is fitted; `sizes` are the positions of the cells among n and N."""
+    shared = _SharedHeads(teacher, student, labels, groups, grid, config, head)
+    for at, moments in shared.pools():
+        cells = [(i, j) for i, j in sorted(sizes) if grid.pool_of[i][j] == at]
         if cells:
-            pool = _Pool(unit, at, moments)
+            pool = _PoolCells(shared, at, moments)
             for i, j in cells:
                 yield (i, j), pool.cell(i, j)
 
 
-class _Unit:
-    """What all pools share: heads on labeled rows, test rows, settings at each strength."""
+class _SharedHeads:
+    """Data of all pools: settings of each strength, features of the test rows, heads on the labeled rows."""
 
     def __init__(
         self,
@@ -95,68 +77,67 @@ class _Unit:
         ]
         self.base = self.configs[0][0]
         self.from_moments = head == "ridge" and self.base.scale == "none"
-        direct = self.from_moments and self.base.pseudolabels == "soft"
-        self.others = tuple(name for name in config.strategies if not (direct and name == "vanilla"))
-        self.fits = PoolFits(head)
+        vanilla_from_moments = self.from_moments and self.base.pseudolabels == "soft"
+        self.by_protocol = tuple(n for n in config.strategies if not (vanilla_from_moments and n == "vanilla"))
+        self.fits = PoolFits()
         self.truth = labels.values[grid.test]
-        self._fitted: dict[tuple[System, int], list[LinearHead]] = {}
-        self._scored: dict[tuple[System, int], list[Scored]] = {}
+        self._heads: dict[tuple[System, int], list[LinearHead]] = {}
+        self._scores: dict[tuple[System, int], list[HeadScores]] = {}
 
     @cached_property
     def arrays(self) -> dict[str, NDArray[np.floating]]:
         return blocks_of(self.teacher, self.student, self.labels)
 
     @cached_property
-    def tested(self) -> dict[str, Float]:
+    def test_features(self) -> dict[str, Float]:
         return {
             "teacher": self.teacher.X[self.grid.test].astype(np.float64),
             "student": self.student.X[self.grid.test].astype(np.float64),
         }
 
     def pools(self) -> Iterator[tuple[int, Moments | None]]:
-        """Yield every pool with its moments, if they are of use."""
+        """Yield the position of every pool with its moments; None where heads do not come from moments."""
         if self.from_moments:
             yield from pool_moments(self.arrays, self.grid.pools)
         else:
             yield from ((at, None) for at in range(len(self.grid.pools)))
 
-    def over(self, system: System) -> list[W2SConfig]:
-        """Return the settings along the strengths of a system."""
+    def configs_of(self, system: System) -> list[W2SConfig]:
+        """Return the settings of a system, one for each of its strengths."""
         return [row[0] for row in self.configs] if system == "teacher" else self.configs[0]
 
-    def labeled(self, system: System, i: int) -> list[LinearHead]:
-        """Return the heads of a system on the labeled rows, one a strength."""
-        if (system, i) not in self._fitted:
+    def labeled_heads(self, system: System, i: int) -> list[LinearHead]:
+        """Return the heads of a system on the labeled rows of the i-th n, one for each strength."""
+        if (system, i) not in self._heads:
             features = self.teacher if system == "teacher" else self.student
             rows = self.grid.labeled[i]
             Y = self.labels.targets(rows)
             check_labeled(Y, self.grid.seed)
-            self._fitted[system, i] = self.fitted(system, features.X[rows], Y)
-        return self._fitted[system, i]
+            self._heads[system, i] = self.fit(system, features.X[rows], Y)
+        return self._heads[system, i]
 
-    def fitted(self, system: System, X: NDArray[np.floating], Y: Float) -> list[LinearHead]:
-        """Return the heads of a system on some rows; ridge heads share a spectrum."""
-        shared: dict[str, Any] = {}
-        if self.base.head == "ridge":
-            shared["spectrum"] = self.fits.spectrum(X, self.base.scale or "none")
-        return [self.fits.fit(X, Y, **shared, **config.fit_options(system)) for config in self.over(system)]
+    def labeled_scores(self, system: System, i: int) -> list[HeadScores]:
+        """Return the test scores of the heads of a system on the labeled rows of the i-th n."""
+        if (system, i) not in self._scores:
+            space = "teacher" if system == "teacher" else "student"
+            self._scores[system, i] = self.test(self.labeled_heads(system, i), space)
+        return self._scores[system, i]
 
-    def scored(self, system: System, i: int) -> list[Scored]:
-        """Return what the heads of a system on the labeled rows score."""
-        if (system, i) not in self._scored:
-            of = "teacher" if system == "teacher" else "student"
-            self._scored[system, i] = self.test(self.labeled(system, i), of)
-        return self._scored[system, i]
+    def fit(self, system: System, X: NDArray[np.floating], Y: Float) -> list[LinearHead]:
+        """Return the heads of a system on features and targets; ridge heads share a spectrum."""
+        options = [config.fit_options(system) for config in self.configs_of(system)]
+        spectrum = self.fits.spectrum(X, options[0].scale) if options[0].kind == "ridge" else None
+        return [self.fits.fit(X, Y, option, spectrum=spectrum) for option in options]
 
-    def test(self, heads: Sequence[LinearHead], of: str) -> list[Scored]:
-        """Return what several heads score, their raw scores as one product."""
+    def test(self, heads: Sequence[LinearHead], space: str) -> list[HeadScores]:
+        """Return the test scores of several heads on one feature space, their raw scores as one product."""
         coef, intercept = (np.hstack([getattr(head, name) for head in heads]) for name in ("coef", "intercept"))
-        raw = (coef.T @ self.tested[of].T).T + intercept  # column by column: sums over few classes are then fast
+        raw = (coef.T @ self.test_features[space].T).T + intercept  # column by column: fast sums over few classes
         columns = np.split(raw, len(heads), axis=1)
-        return [self.judged(head, scores) for head, scores in zip(heads, columns, strict=True)]
+        return [self.head_scores(head, scores) for head, scores in zip(heads, columns, strict=True)]
 
-    def judged(self, head: Scorer, raw: Float) -> Scored:
-        """Return what a head with these raw scores on the test rows scores."""
+    def head_scores(self, head: Scorer, raw: Float) -> HeadScores:
+        """Return the test scores of a head with these raw scores on the test rows."""
         rows = (
             regression_rows(raw[:, 0], self.truth)
             if self.labels.classes is None
@@ -166,32 +147,32 @@ class _Unit:
         return float(head.alpha), bool(head.at_edge), np.array([_mean(row) for row in rows.values()]), main.numerator
 
 
-class _Pool:
-    """The cells of one pool."""
+class _PoolCells:
+    """Fits and scores the cells of one pool."""
 
-    def __init__(self, unit: _Unit, at: int, moments: Moments | None) -> None:
-        self.unit, self.at, self.moments = unit, at, moments
-        self.rows = unit.grid.pools[at]
-        self._ceilings: dict[int, tuple[list[LinearHead], list[Scored]]] = {}
+    def __init__(self, shared: _SharedHeads, at: int, moments: Moments | None) -> None:
+        self.shared, self.at, self.moments = shared, at, moments
+        self.rows = shared.grid.pools[at]
+        self._ceilings: dict[int, tuple[list[LinearHead], list[HeadScores]]] = {}
 
     def cell(self, i: int, j: int) -> CellScores:
-        """Return the scores of all heads at the i-th n."""
-        unit = self.unit
+        """Return the scores of all heads at the i-th n and the j-th N."""
+        shared = self.shared
         heads, ceilings = self.ceilings(i)
-        of_strategy = self.by_protocol(i, j, heads) if unit.others else {}
-        if len(unit.others) < len(unit.base.strategies):
-            of_strategy["vanilla"] = self.vanilla(i)
-        found = [*unit.scored("teacher", i), *unit.scored("baseline", i), *ceilings]
-        for name in unit.base.strategies:
-            found += of_strategy[name]
-        alpha, at_edge, values, rows = zip(*found, strict=True)
-        kept = np.array(rows)
+        students = self.by_protocol(i, j, heads) if shared.by_protocol else {}
+        if len(shared.by_protocol) < len(shared.base.strategies):
+            students["vanilla"] = self.vanilla(i)
+        scores = [*shared.labeled_scores("teacher", i), *shared.labeled_scores("baseline", i), *ceilings]
+        for name in shared.base.strategies:
+            scores += students[name]
+        alpha, at_edge, values, numerators = zip(*scores, strict=True)
+        rows = np.array(numerators)
         return CellScores(
             values=np.array(values),
             alpha=np.array(alpha),
             at_edge=np.array(at_edge),
-            rows=kept if unit.labels.classes is None else np.packbits(kept.astype(np.bool_), axis=1),
-            sizes=np.array([len(unit.grid.labeled[i]), len(self.rows)]),
+            rows=rows if shared.labels.classes is None else np.packbits(rows.astype(np.bool_), axis=1),
+            sizes=np.array([len(shared.grid.labeled[i]), len(self.rows)]),
         )
 
     @cached_property
@@ -199,35 +180,32 @@ class _Pool:
         pool = cast("Moments", self.moments)
         return spectrum_of_gram(pool.gram("student"), n=pool.n, mean=pool.mean_of("student"))
 
-    def vanilla(self, i: int) -> list[Scored]:
-        """Return the plain students of each teacher, whose pseudolabels never exist."""
+    def vanilla(self, i: int) -> list[HeadScores]:
+        """Return the test scores of the vanilla students of each teacher; pseudolabels are never computed."""
+        pool = cast("Moments", self.moments)
         heads = []
-        for weak in self.unit.labeled("teacher", i):
-            make = _along(
-                student_path, cast("Moments", self.moments), weak.coef, weak.intercept, spectrum=self.spectrum
-            )
-            heads += _heads(make, self.unit.over("student"), lambda path: path.gcv, "gcv")
-        return self.unit.test(heads, "student")
+        for weak in self.shared.labeled_heads("teacher", i):
+            make = partial(student_path, pool, weak.coef, weak.intercept, spectrum=self.spectrum)
+            heads += _heads(make, self.shared.configs_of("student"), lambda path: path.gcv, "gcv")
+        return self.shared.test(heads, "student")
 
-    def ceilings(self, i: int) -> tuple[list[LinearHead], list[Scored]]:
-        """Return the ceiling's heads, one a strength, and what they score."""
-        own = i if self.unit.base.ceiling == "L+U" else -1
+    def ceilings(self, i: int) -> tuple[list[LinearHead], list[HeadScores]]:
+        """Return the ceiling's heads, one for each strength, and their test scores."""
+        own = i if self.shared.base.ceiling == "L+U" else -1
         if own not in self._ceilings:
-            labeled = self.unit.grid.labeled[i] if own >= 0 else np.empty(0, dtype=np.intp)
+            labeled = self.shared.grid.labeled[i] if own >= 0 else np.empty(0, dtype=np.intp)
             heads = self._ceiling_heads(labeled)
-            self._ceilings[own] = heads, self.unit.test(heads, "student")
+            self._ceilings[own] = heads, self.shared.test(heads, "student")
         return self._ceilings[own]
 
     def _ceiling_heads(self, labeled: Rows) -> list[LinearHead]:
-        unit = self.unit
+        shared = self.shared
         rows = np.concatenate([labeled, self.rows])
         if self.moments is None:
-            X = unit.student.X
-            return unit.fitted(
-                "ceiling", X[rows] if len(labeled) else unit.fits.hold(X, rows), unit.labels.targets(rows)
-            )
-        top = with_rows(self.moments, unit.arrays, labeled) if len(labeled) else self.moments
-        make = _along(
+            X = shared.student.X[rows] if len(labeled) else shared.fits.hold(shared.student.X, rows)
+            return shared.fit("ceiling", X, shared.labels.targets(rows))
+        top = with_rows(self.moments, shared.arrays, labeled) if len(labeled) else self.moments
+        make = partial(
             path_of_gram,
             top.gram("student"),
             top.gram("student", "labels"),
@@ -240,53 +218,49 @@ class _Pool:
         in_order = np.sort(rows)
 
         def error(path: RidgePath) -> Float:
-            return loo_error_of_rows(path, unit.student.X, in_order, unit.labels.targets)
+            return loo_error_of_rows(path, shared.student.X, in_order, shared.labels.targets)
 
-        return _heads(make, unit.over("ceiling"), error, "loo")
+        return _heads(make, shared.configs_of("ceiling"), error, "loo")
 
-    def by_protocol(self, i: int, j: int, ceilings: Sequence[LinearHead]) -> dict[str, list[Scored]]:
-        """Return the students of the strategies that moments cannot fit, each teacher with each strength."""
-        unit = self.unit
-        found: dict[str, list[Scored]] = {name: [] for name in unit.others}
-        baselines = unit.labeled("baseline", i)
-        for teacher, row in zip(unit.labeled("teacher", i), unit.configs, strict=True):
+    def by_protocol(self, i: int, j: int, ceilings: Sequence[LinearHead]) -> dict[str, list[HeadScores]]:
+        """Return the test scores of strategies that do not come from moments, each teacher with each strength."""
+        shared = self.shared
+        scores: dict[str, list[HeadScores]] = {name: [] for name in shared.by_protocol}
+        baselines = shared.labeled_heads("baseline", i)
+        for teacher, row in zip(shared.labeled_heads("teacher", i), shared.configs, strict=True):
             for baseline, ceiling, config in zip(baselines, ceilings, row, strict=True):
                 outcome = fit_seed(
-                    unit.teacher,
-                    unit.student,
-                    unit.labels,
-                    split=unit.grid.split(i, j),
-                    config=replace(config, strategies=unit.others),
-                    groups=unit.groups,
-                    known={"teacher": teacher, "baseline": baseline, "ceiling": ceiling},
-                    fits=unit.fits,
+                    shared.teacher,
+                    shared.student,
+                    shared.labels,
+                    split=shared.grid.split(i, j),
+                    config=replace(config, strategies=shared.by_protocol),
+                    groups=shared.groups,
+                    fitted={"teacher": teacher, "baseline": baseline, "ceiling": ceiling},
+                    fits=shared.fits,
                 )
-                for name in unit.others:
-                    found[name].append(unit.judged(outcome.students[name].head, outcome.test_scores[name]))
-        return found
-
-
-def _along(make: Callable[..., RidgePath], *args: object, **kwargs: object) -> Callable[..., RidgePath]:
-    return lambda **grid: make(*args, **kwargs, **grid)
+                for name in shared.by_protocol:
+                    scores[name].append(shared.head_scores(outcome.students[name].head, outcome.test_scores[name]))
+        return scores
 
 
 def _heads(
     make: Callable[..., RidgePath],
     configs: Sequence[W2SConfig],
     score: Callable[[RidgePath], Float],
-    rule: str,
+    rule: Rule,
 ) -> list[LinearHead]:
-    """Return the heads at the strengths of some settings: those that are given share a path."""
-    given = [config.student_alpha for config in configs if isinstance(config.student_alpha, float)]
-    path = make(alphas=given) if given else None
-    at = iter(range(len(given)))
+    """Return the heads at the strengths of these settings; all fixed strengths share one path."""
+    alphas = [config.student_alpha for config in configs if isinstance(config.student_alpha, float)]
+    fixed = make(alphas=alphas) if alphas else None
+    position = iter(range(len(alphas)))
     heads = []
     for config in configs:
-        if isinstance(config.student_alpha, float) and path is not None:
-            heads.append(head_of_path(path, next(at)))
+        if isinstance(config.student_alpha, float) and fixed is not None:
+            heads.append(head_of_path(fixed, next(position)))
         else:
-            own = make(points=config.alphas)
-            heads.append(chosen_head(own, score(own), rule="loo" if rule == "loo" else "gcv"))
+            path = make(points=config.alphas)
+            heads.append(chosen_head(path, score(path), rule=rule))
     return heads
 
 

@@ -1,4 +1,4 @@
-"""The whole grid: which cells are missing, who fits them, and what they say together."""
+"""Runs the whole grid: lists the missing cells, fits them in one or several processes, summarizes all cells."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from w2s_probe.experiments.sweep.cells import CellScores, CellStore, Place, cell
 from w2s_probe.experiments.sweep.fit import fit_cells
 from w2s_probe.experiments.sweep.splits import SplitSource
 from w2s_probe.experiments.sweep.summary import summarize_sweep
-from w2s_probe.experiments.sweep.theory import predicted
+from w2s_probe.experiments.sweep.theory import expected_risks
 from w2s_probe.results.sweep import SweepResult
 from w2s_probe.strategies import load_strategy
 
-LOOK = 1.0  # seconds between two looks at what other processes have finished
+INTERVAL = 1.0  # seconds between two counts of the cells that other processes have finished
 
 
 def run_sweep(
@@ -37,23 +37,23 @@ def run_sweep(
     jobs: int = 1,
     on_progress: Progress | None = None,
 ) -> SweepResult:
-    """Return what weak-to-strong does in every cell of a grid: for each, what `run` finds at the same sizes and seed.
+    """Return the result of weak-to-strong training in every cell of a grid: as `run` at the same sizes and seed.
 
     Parameters
     ----------
     teachers, students : mapping of name to FeatureSet
         Features of the same n rows in the same order; every teacher is paired with every student.
     source : SplitSource
-        Labels, and what splits are drawn from.
+        Labels, groups and fixed parts, from which splits are drawn.
     config : SweepConfig
-        The axes, and what all cells share.
+        The axes and the settings that all cells share.
     folder : Path, optional
-        Where finished cells are kept, one small file each. Those that are there already are not fitted
-        again, and the result has the same bytes as if nothing had interrupted it.
+        Folder of finished cells, one small file each. Cells in it are not fitted again; a resumed sweep has the same
+        bytes as an uninterrupted one.
     jobs : int
-        Processes, each of which takes a pair and a seed at a time and uses one thread for linear algebra.
+        Number of processes. Each fits one pair and seed at a time, with one thread for linear algebra.
     on_progress : callable, optional
-        Called with ``"cells"``, cells finished and cells to fit.
+        Called with ``"cells"``, the number of finished cells and the number of cells to fit.
 
     Raises
     ------
@@ -78,15 +78,15 @@ def run_sweep(
     }
     store = CellStore(folder, names)
     missing = store.missing()
-    units: dict[tuple[object, ...], list[Place]] = {}
+    by_task: dict[tuple[object, ...], list[Place]] = {}
     for place in missing:
-        units.setdefault((place.pair, place.head, place.eta, place.seed), []).append(place)
-    work = [
-        _Work(weak[wanted[0].pair[0]], strong[wanted[0].pair[1]], source, config, store, tuple(wanted))
-        for wanted in units.values()
+        by_task.setdefault((place.pair, place.head, place.eta, place.seed), []).append(place)
+    tasks = [
+        _Task(weak[group[0].pair[0]], strong[group[0].pair[1]], source, config, store, tuple(group))
+        for group in by_task.values()
     ]
-    _finish(work, store, jobs=jobs, on_progress=on_progress)
-    found = summarize_sweep(
+    _finish(tasks, store, jobs=jobs, on_progress=on_progress)
+    result = summarize_sweep(
         ((place, store.read(place)) for place in cells),
         config=config,
         source=source,
@@ -94,26 +94,26 @@ def run_sweep(
         pairs=[(list(teachers)[t], list(students)[s]) for t, s in pairs],
     )
     with threadpool_limits(1, user_api="blas"):
-        return replace(found, theory=predicted(teachers, students, source, config=config))
+        return replace(result, theory=expected_risks(teachers, students, source, config=config))
 
 
 @dataclass(frozen=True, eq=False)
-class _Work:
-    """The missing cells of one pair, one kind of head and one seed."""
+class _Task:
+    """The missing cells of one pair, one kind of head, one pair of etas and one seed."""
 
     teacher: FeatureSet
     student: FeatureSet
     source: SplitSource
     config: SweepConfig
     store: CellStore
-    wanted: tuple[Place, ...]
+    places: tuple[Place, ...]
 
     def cells(self) -> Iterator[tuple[Place, CellScores]]:
-        """Yield each cell once it is finished and kept."""
-        first = self.wanted[0]
-        at = {(place.n, place.N): place for place in self.wanted}
-        with threadpool_limits(1, user_api="blas"):  # so that a sum is the same whatever else runs
-            found = fit_cells(
+        """Fit the cells and yield each one after it is saved."""
+        first = self.places[0]
+        by_size = {(place.n, place.N): place for place in self.places}
+        with threadpool_limits(1, user_api="blas"):  # one thread: sums do not depend on the number of threads
+            cells = fit_cells(
                 self.teacher,
                 self.student,
                 self.source.labels,
@@ -121,49 +121,48 @@ class _Work:
                 grid=self.source.grid(self.config.seeds[first.seed], self.config, first.eta),
                 config=self.config,
                 head=self.config.head[first.head],
-                wanted=at,
+                sizes=by_size,
             )
-            for where, cell in found:
-                self.store.add(at[where], cell)
-                yield at[where], cell
+            for size, cell in cells:
+                self.store.add(by_size[size], cell)
+                yield by_size[size], cell
 
-    def all(self) -> list[tuple[Place, CellScores]]:
-        """Return the cells, or nothing if they are in files."""
-        return [found for found in self.cells() if self.store.folder is None]
+    def without_files(self) -> list[tuple[Place, CellScores]]:
+        """Fit the cells and return those that are in no file."""
+        return [finished for finished in self.cells() if self.store.folder is None]
 
 
-def _finish(work: Sequence[_Work], store: CellStore, *, jobs: int, on_progress: Progress | None) -> None:
+def _finish(tasks: Sequence[_Task], store: CellStore, *, jobs: int, on_progress: Progress | None) -> None:
     """Fit all missing cells."""
-    total = sum(len(unit.wanted) for unit in work)
-    show = on_progress or _silent
+    total = sum(len(task.places) for task in tasks)
+    show = on_progress or _no_progress
     if total:
         show("cells", 0, total)
-    if jobs == 1 or len(work) < 2:
-        for done, _ in enumerate((found for unit in work for found in unit.cells()), start=1):
+    if jobs == 1 or len(tasks) < 2:
+        for done, _ in enumerate((cell for task in tasks for cell in task.cells()), start=1):
             show("cells", done, total)
         return
-    with _watched(store, total, show):
-        for found in Parallel(n_jobs=min(jobs, len(work)), return_as="generator_unordered")(
-            delayed(unit.all)() for unit in work
-        ):
-            store.held.update(found)
+    with _counting(store, total, show):
+        parallel = Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")
+        for cells in parallel(delayed(task.without_files)() for task in tasks):
+            store.in_memory.update(cells)
     show("cells", total, total)
 
 
-def _silent(name: str, done: int, total: int) -> None:
-    """Nobody looks."""
+def _no_progress(name: str, done: int, total: int) -> None:
+    """Show nothing."""
 
 
 @contextmanager
-def _watched(store: CellStore, total: int, show: Progress) -> Iterator[None]:
-    """Show from time to time how many cells other processes have finished."""
+def _counting(store: CellStore, total: int, show: Progress) -> Iterator[None]:
+    """Context manager: show the number of cells that other processes have finished, every `INTERVAL` seconds."""
     stopped = Event()
 
-    def look() -> None:
-        while not stopped.wait(LOOK):
+    def count() -> None:
+        while not stopped.wait(INTERVAL):
             show("cells", total - len(store.missing()), total)
 
-    watcher = Thread(target=look, daemon=True)
+    watcher = Thread(target=count, daemon=True)
     watcher.start()
     try:
         yield

@@ -16,34 +16,23 @@ from w2s_probe.linalg.moments import Moments, moments_of, ring_moments
 
 
 def blocks_of(teacher: FeatureSet, student: FeatureSet, labels: Labels) -> dict[str, NDArray[np.floating]]:
-    """Return the columns whose moments a sweep needs: both features, and one-hot labels or numbers."""
+    """Return the blocks of columns whose moments a sweep needs: both features, and one-hot labels or numbers."""
     classes = labels.classes
     Y = labels.values[:, None] if classes is None else np.eye(len(classes), dtype=np.float32)[labels.values]
     return {"teacher": teacher.X, "student": student.X, "labels": Y}
 
 
 def rings(pools: Sequence[Rows], n: int) -> tuple[NDArray[np.int64], list[list[int]]]:
-    """Return disjoint sets of rows of which all pools are unions.
+    """Return disjoint sets of rows ("rings") such that every pool is a union of rings.
 
-    Parameters
-    ----------
-    pools : sequence of int arrays
-        Rows of each pool; they may overlap in any way.
-    n : int
-        Rows of the table.
-
-    Returns
-    -------
-    ring : array of shape (n,)
-        Set of each row, -1 for rows in no pool.
-    made_of : list of list of int
-        Sets that each pool is made of, in ascending order.
+    The pools hold rows of a table of n rows and may overlap. Returned are the ring of each row, shape (n,), -1 for rows
+    in no pool, and the rings of each pool in ascending order.
 
     Examples
     --------
     >>> import numpy as np
-    >>> ring, made_of = rings([np.array([4, 3]), np.array([4, 3, 1])], 5)
-    >>> ring.tolist(), made_of
+    >>> ring, of_pool = rings([np.array([4, 3]), np.array([4, 3, 1])], 5)
+    >>> ring.tolist(), of_pool
     ([-1, 0, -1, 1, 1], [[1], [0, 1]])
     """
     pattern = np.zeros(n, dtype=np.int64)
@@ -60,34 +49,29 @@ def rings(pools: Sequence[Rows], n: int) -> tuple[NDArray[np.int64], list[list[i
 
 
 def pool_moments(arrays: Mapping[str, NDArray[np.floating]], pools: Sequence[Rows]) -> Iterator[tuple[int, Moments]]:
-    """Yield the moments of each pool with its position, smaller pools first.
+    """Yield each pool's position and moments, smaller pools first; blocks of columns have shape (n, width).
 
-    Parameters
-    ----------
-    arrays : mapping of str to array of shape (n, width)
-        As for `ring_moments`.
-    pools : sequence of int arrays
-        Rows of each.
+    A pool that contains the previous one adds only its new rings.
     """
-    ring, made_of = rings(pools, len(next(iter(arrays.values()))))
-    parts = ring_moments(arrays, ring, int(ring.max()) + 1)
-    last: set[int] = set()
+    ring, of_pool = rings(pools, len(next(iter(arrays.values()))))
+    moments = ring_moments(arrays, ring, int(ring.max()) + 1)
+    previous: set[int] = set()
     total = None
     for at in sorted(range(len(pools)), key=lambda at: (len(pools[at]), at)):
-        wanted = set(made_of[at])
-        grows = total is not None and last <= wanted
-        more = [parts[index] for index in sorted(wanted - last if grows else wanted)]
-        total = reduce(add, more, total) if grows and total is not None else reduce(add, more)
-        last = wanted
+        own = set(of_pool[at])
+        grows = total is not None and previous <= own
+        new = [moments[index] for index in sorted(own - previous if grows else own)]
+        total = reduce(add, new, total) if grows and total is not None else reduce(add, new)
+        previous = own
         yield at, total
 
 
 def with_rows(pool: Moments, arrays: Mapping[str, NDArray[np.floating]], rows: Rows) -> Moments:
-    """Return the moments of a pool and some rows outside it together."""
+    """Return the moments of a pool together with some rows outside the pool."""
     return pool + moments_of({name: array[rows] for name, array in arrays.items()})
 
 
 def _renumbered(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return codes from 0 without gaps, in the same order."""
+    """Return codes renumbered from 0 without gaps, in the same order."""
     present = np.bincount(codes) > 0
     return (np.cumsum(present) - 1)[codes]

@@ -1,4 +1,4 @@
-"""The splits of every cell, drawn again wherever they are needed, and refused before anything is fitted."""
+"""Draws the splits of every cell; checks before the first fit that the data can supply all of them."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from w2s_probe.core.types import Rows
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SplitSource:
-    """What splits are drawn from.
+    """The data from which splits are drawn.
 
     Parameters
     ----------
     labels : Labels
         Ground truth of all n rows.
     groups : Groups, optional
-        Of all n rows.
+        Group of each of the n rows.
     blocks : array of int, shape (n,), optional
-        Rows with one number stay in one part, or in none.
+        Block of each row; all drawn rows of a block are in one part.
     fixed : mapping of part to rows
-        Parts the user has chosen.
+        Parts that the user fixed.
     splits : tuple of Split
-        The user's own splits, one for each seed, instead of drawn ones.
+        The user's own splits, one for each seed; they replace drawn ones.
     """
 
     labels: Labels
@@ -48,18 +48,18 @@ class SplitSource:
         Parameters
         ----------
         seed : int
-            Of the axis.
+            One seed of the axis.
         config : SweepConfig
-            With the sizes.
+            Sizes and fractions of conflicting rows.
         eta : tuple of int
-            Positions of the fractions of conflicting rows on their axes.
+            Positions of the two fractions of conflicting rows on their axes.
         """
         for split in self.splits:
             if split.seed == seed:
                 return SplitGrid(
                     labeled=(split.labeled,), pools=(split.unlabeled,), pool_of=((0,),), test=split.test, seed=seed
                 )
-        return self._drawn(seed, config, config.n_labeled, config.n_unlabeled, eta)
+        return self._draw(seed, config, config.n_labeled, config.n_unlabeled, eta)
 
     def check(self, config: SweepConfig) -> list[Rows]:
         """Return the test rows of each seed.
@@ -67,12 +67,12 @@ class SplitSource:
         Parameters
         ----------
         config : SweepConfig
-            With sizes and seeds.
+            Sizes, seeds and fractions of conflicting rows.
 
         Raises
         ------
         SplitError
-            If the data cannot supply a cell; it says which is the largest it can.
+            If the data cannot supply a cell; the message gives the largest possible size.
         """
         test = []
         for seed in config.seeds:
@@ -80,12 +80,12 @@ class SplitSource:
                 try:
                     rows = self.grid(seed, config, eta).test
                 except SplitError as error:
-                    raise self._refused(seed, config, eta, error) from error
-            test.append(rows)  # the same at every eta: test rows are drawn first
+                    raise self._refusal(seed, config, eta, error) from error
+            test.append(rows)  # test rows are drawn first, so that they do not depend on eta
         return test
 
     def fingerprint(self) -> str:
-        """Return a hash of everything that decides the splits but seed and sizes."""
+        """Return a hash of all data that splits depend on, without seeds and sizes."""
         digest = hashlib.sha256(repr(self.labels.classes).encode())
         digest.update(self.labels.values.tobytes())
         for array in (self.blocks, *self.fixed.values(), *(part for split in self.splits for part in _parts(split))):
@@ -95,7 +95,7 @@ class SplitSource:
         digest.update(repr((list(self.fixed), [split.seed for split in self.splits])).encode())
         return digest.hexdigest()
 
-    def _drawn(
+    def _draw(
         self,
         seed: int,
         config: SweepConfig,
@@ -104,10 +104,10 @@ class SplitSource:
         eta: tuple[int, int],
     ) -> SplitGrid:
         etas = (config.eta_labeled[eta[0]], config.eta_unlabeled[eta[1]])
-        one = config.run_config(config.head[0], None, None, etas)
-        shares = (
-            composition_of(self.labels, self.groups, etas=one.etas, balance_classes=one.balance_classes)
-            if one.composed
+        run = config.run_config(config.head[0], None, None, etas)
+        composition = (
+            composition_of(self.labels, self.groups, etas=run.etas, balance_classes=run.balance_classes)
+            if run.composed
             else None
         )
         return draw_grid(
@@ -118,23 +118,23 @@ class SplitSource:
             n_test=config.n_test,
             blocks=self.blocks,
             fixed=self.fixed,
-            composition=shares,
+            composition=composition,
         )
 
-    def _refused(self, seed: int, config: SweepConfig, eta: tuple[int, int], error: SplitError) -> SplitError:
-        """Return the error of the first cell that cannot be drawn, with the largest size that can."""
+    def _refusal(self, seed: int, config: SweepConfig, eta: tuple[int, int], error: SplitError) -> SplitError:
+        """Return the error of the first cell that cannot be drawn, with the largest size that fits."""
         for n in config.n_labeled:
             for N in config.n_unlabeled:
                 if self._fits(seed, config, n, N, eta):
                     continue
                 advice = self._advice(seed, config, n, N, eta)
-                asked = f"{_flag('-n', n)}{_flag(' -N', N)}".strip()
+                sizes = f"{_flag('-n', n)}{_flag(' -N', N)}".strip()
                 at = (
                     f" at eta {config.eta_labeled[eta[0]]}, {config.eta_unlabeled[eta[1]]}"
                     if any(e is not None for e in config.all_etas)
                     else ""
                 )
-                msg = f"every cell must fit the data: {asked}{at} cannot be drawn at seed {seed}. {advice}"
+                msg = f"every cell must fit the data: {sizes}{at} cannot be drawn at seed {seed}. {advice}"
                 return SplitError(msg) if advice else error
         return error
 
@@ -147,7 +147,7 @@ class SplitSource:
 
     def _fits(self, seed: int, config: SweepConfig, n: int | None, N: int | None, eta: tuple[int, int]) -> bool:
         try:
-            self._drawn(seed, config, [n], [N], eta)
+            self._draw(seed, config, [n], [N], eta)
         except SplitError:
             return False
         return True

@@ -1,9 +1,10 @@
-"""What the cells of a grid say: one tidy table, and for each point the intervals over seeds that `run` gives."""
+"""The result of a grid from its finished cells: a tidy table, and each point with the intervals of `run`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -19,7 +20,7 @@ from w2s_probe.metrics import Draws, GroupRows, RowScore
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.sweep import EtaContrast, SweepPoint, SweepResult
 
-# one row a cell, head and score
+# one row for each cell, head and score
 COLUMNS: dict[str, type] = {
     "teacher_backbone": str,
     "student_backbone": str,
@@ -50,31 +51,20 @@ def summarize_sweep(
     test: Sequence[Rows],
     pairs: Sequence[tuple[str, str]],
 ) -> SweepResult:
-    """Return the result of a grid whose cells are finished; nothing is fitted here.
+    """Return the result of a grid from its finished cells, given in the order of `places`.
 
-    Parameters
-    ----------
-    cells : iterable of (Place, CellScores)
-        All cells, the seeds of one point one after the other.
-    config : SweepConfig
-        The axes.
-    source : SplitSource
-        With the labels.
-    test : sequence of int arrays
-        Test rows of each seed.
-    pairs : sequence of tuple of str
-        Names of teacher and student of each pair, in the order of the cells.
+    `test` are the test rows of each seed; `pairs` are the names of teacher and student, in the order of the cells.
     """
     points: list[SweepPoint] = []
     contrasts: list[EtaContrast] = []
     table: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     edges = np.zeros(2, dtype=np.int64)
-    judge = _Judge(config, source, test)
-    named = iter(pairs)
+    scorer = _Scorer(config, source, test)
+    names = iter(pairs)
     count = 0
-    for _, of_pair in groupby(cells, key=lambda found: found[0].pair):
-        pair = next(named)
-        ends = _Ends(judge)
+    for _, of_pair in groupby(cells, key=lambda cell: cell[0].pair):
+        pair = next(names)
+        ends = _Ends(scorer)
         for (head, eta, _, _), of_point in groupby(of_pair, key=_point_of):
             seeds = [cell for _, cell in of_point]
             where = {
@@ -84,15 +74,15 @@ def summarize_sweep(
                 "eta_labeled": config.eta_labeled[eta[0]],
                 "eta_unlabeled": config.eta_unlabeled[eta[1]],
             }
-            points += judge.points(seeds, where)
+            points += scorer.points(seeds, where)
             contrasts += ends.add(seeds, where)
             for place, cell in enumerate(seeds):
-                judge.add_rows(table, cell, place, {**where, "seed": config.seeds[place]})
+                scorer.add_rows(table, cell, place, {**where, "seed": config.seeds[place]})
                 edges += [int(cell.at_edge.sum()), len(cell.at_edge)]
             count += len(seeds)
     return SweepResult(
         config=config.to_dict(),
-        score=judge.score,
+        score=scorer.score,
         level=config.level,
         n_test=len(test[0]),
         classes=source.labels.classes,
@@ -105,13 +95,13 @@ def summarize_sweep(
     )
 
 
-def _point_of(found: tuple[Place, CellScores]) -> tuple[int, tuple[int, int], int, int]:
-    place = found[0]
+def _point_of(cell: tuple[Place, CellScores]) -> tuple[int, tuple[int, int], int, int]:
+    place = cell[0]
     return place.head, place.eta, place.n, place.N
 
 
-class _Judge:
-    """Scores of a point's seeds as rows that can be compared, and as lines of the table."""
+class _Scorer:
+    """Turns the cells of a point's seeds into estimates with intervals and into lines of the table."""
 
     def __init__(self, config: SweepConfig, source: SplitSource, test: Sequence[Rows]) -> None:
         self.config = config
@@ -121,7 +111,7 @@ class _Judge:
         self.sizes = [len(rows) for rows in test]
         self.groups = source.groups
         codes = np.zeros(len(source.labels), dtype=np.intp) if self.groups is None else self.groups.codes
-        self.tested = codes[np.concatenate(list(test))]
+        self.test_groups = codes[np.concatenate(list(test))]
         self.slots = slots(config)
         self.at = {slot: position for position, slot in enumerate(self.slots)}
         self.bounds = (0.0, 1.0) if source.labels.classes else (-np.inf, 1.0)
@@ -133,76 +123,52 @@ class _Judge:
     def points(self, seeds: Sequence[CellScores], where: Mapping[str, Any]) -> Iterator[SweepPoint]:
         """Yield a point for each strategy and pair of strengths."""
         n, N = seeds[0].sizes.tolist()
-        known: dict[int, tuple[RowScore, Estimate]] = {}
 
-        def of(slot: Slot) -> tuple[RowScore, Estimate]:
-            at = self.at[slot]
-            if at not in known:
-                row = self._rows(seeds, at)
-                known[at] = row, metrics.ratio_of_means(row.numerator, row.denominator, self.draws, bounds=row.bounds)
-            return known[at]
+        @cache
+        def score_of(slot: Slot) -> tuple[RowScore, Estimate]:
+            row = self._rows(seeds, slot)
+            return row, metrics.ratio_of_means(row.numerator, row.denominator, self.draws, bounds=row.bounds)
 
-        for slot in self.slots:
-            if slot.strategy is None or slot.weak is None or slot.strong is None:
-                continue
-            (student, student_score), (teacher, teacher_score), (baseline, baseline_score), (ceiling, ceiling_score) = (
-                of(slot),
-                of(Slot("teacher", None, slot.weak, None)),
-                of(Slot("baseline", None, None, slot.strong)),
-                of(Slot("ceiling", None, None, slot.strong)),
-            )
+        for slot, settings in self._students():
+            systems = {name: score_of(of_system) for name, of_system in _systems(slot).items()}
+            rows = {name: row for name, (row, _) in systems.items()}
+            estimates: dict[str, Any] = {name: estimate for name, (_, estimate) in systems.items()}
             yield SweepPoint(
                 **where,
                 n=n,
                 N=N,
-                teacher_alpha=self.config.teacher_alpha[slot.weak],
-                student_alpha=self.config.student_alpha[slot.strong],
-                strategy=slot.strategy,
-                teacher=teacher_score,
-                student=student_score,
-                baseline=baseline_score,
-                ceiling=ceiling_score,
-                gain=metrics.difference(student, teacher, self.draws),
+                **settings,
+                **estimates,
+                gain=metrics.difference(rows["student"], rows["teacher"], self.draws),
                 pgr=metrics.performance_gap_recovered(
-                    teacher=teacher, student=student, ceiling=ceiling, draws=self.draws
+                    teacher=rows["teacher"], student=rows["student"], ceiling=rows["ceiling"], draws=self.draws
                 ),
-                versus_baseline=metrics.difference(student, baseline, self.draws),
-                **self.worst({"teacher": teacher, "student": student, "baseline": baseline, "ceiling": ceiling}),
+                versus_baseline=metrics.difference(rows["student"], rows["baseline"], self.draws),
+                **self.worst(rows),
             )
 
     def contrasts(
         self, before: Sequence[CellScores], after: Sequence[CellScores], where: Mapping[str, Any]
     ) -> Iterator[EtaContrast]:
-        """Yield for each strategy and pair of strengths what changed from the seeds' first cells to others."""
+        """Yield the change between two cells of each seed, for each strategy and pair of strengths."""
         n, N = after[0].sizes.tolist()
-        for slot in self.slots:
-            if slot.strategy is None or slot.weak is None or slot.strong is None:
-                continue
-            wanted = {
-                "teacher": Slot("teacher", None, slot.weak, None),
-                "student": slot,
-                "baseline": Slot("baseline", None, None, slot.strong),
-            }
+        for slot, settings in self._students():
+            systems = {name: of_system for name, of_system in _systems(slot).items() if name != "ceiling"}
             old, new = (
-                {system: self._rows(seeds, self.at[each]) for system, each in wanted.items()}
-                for seeds in (before, after)
+                {name: self._rows(seeds, of_system) for name, of_system in systems.items()} for seeds in (before, after)
             )
             gain_after, gain_before = (
                 replace(rows["student"], numerator=rows["student"].numerator - rows["teacher"].numerator)
                 for rows in (new, old)
             )
             worst_after, worst_before = self.by_group(new), self.by_group(old)
-            changes = {system: metrics.difference(new[system], old[system], self.draws) for system in wanted}
+            changes: dict[str, Any] = {name: metrics.difference(new[name], old[name], self.draws) for name in systems}
             yield EtaContrast(
                 **where,
                 n=n,
                 N=N,
-                teacher_alpha=self.config.teacher_alpha[slot.weak],
-                student_alpha=self.config.student_alpha[slot.strong],
-                strategy=slot.strategy,
-                teacher=changes["teacher"],
-                student=changes["student"],
-                baseline=changes["baseline"],
+                **settings,
+                **changes,
                 gain=metrics.difference(gain_after, gain_before, self.draws),
                 worst_groups={
                     system: metrics.worst_difference(row, worst_before[system], self.draws)
@@ -211,40 +177,51 @@ class _Judge:
                 or None,
             )
 
+    def _students(self) -> Iterator[tuple[Slot, dict[str, Any]]]:
+        """Yield the slot of each student, with the fields of strategy and strengths of its point."""
+        for slot in self.slots:
+            if slot.strategy is not None and slot.weak is not None and slot.strong is not None:
+                teacher_alpha = self.config.teacher_alpha[slot.weak]
+                student_alpha = self.config.student_alpha[slot.strong]
+                strengths = {"teacher_alpha": teacher_alpha, "student_alpha": student_alpha}
+                yield slot, {"strategy": slot.strategy, **strengths}
+
     def by_group(self, rows: Mapping[str, RowScore]) -> dict[str, GroupRows]:
-        """Return each system's accuracy by group, if there are groups of classes."""
+        """Return each system's accuracy by group; empty without groups, and for regression."""
         if self.groups is None or self.config.task == "regression":
             return {}
         return {
-            system: GroupRows.of(row, self.tested, self.groups.names, self.groups.shares)
+            system: GroupRows.of(row, self.test_groups, self.groups.names, self.groups.shares)
             for system, row in rows.items()
         }
 
     def worst(self, rows: Mapping[str, RowScore]) -> dict[str, Any]:
-        """Return what a point says of worst groups, if there are groups of classes."""
-        found = self.by_group(rows)
-        if not found:
+        """Return a point's fields about worst groups; empty without groups, and for regression."""
+        groups = self.by_group(rows)
+        if not groups:
             return {}
         return {
-            "worst_groups": {system: each.worst(self.draws) for system, each in found.items()},
-            "worst_group_gain": metrics.worst_difference(found["student"], found["teacher"], self.draws),
+            "worst_groups": {system: by_group.worst(self.draws) for system, by_group in groups.items()},
+            "worst_group_gain": metrics.worst_difference(groups["student"], groups["teacher"], self.draws),
             "pgr_worst_group": metrics.worst_gap_recovered(
-                teacher=found["teacher"], student=found["student"], ceiling=found["ceiling"], draws=self.draws
+                teacher=groups["teacher"], student=groups["student"], ceiling=groups["ceiling"], draws=self.draws
             ),
         }
 
-    def _rows(self, seeds: Sequence[CellScores], at: int) -> RowScore:
+    def _rows(self, seeds: Sequence[CellScores], slot: Slot) -> RowScore:
+        """Return the main score of one head, row by row, over all seeds."""
+        at = self.at[slot]
         numerators = [
             np.unpackbits(cell.rows[at], count=m) if cell.rows.dtype == np.uint8 else cell.rows[at]
             for cell, m in zip(seeds, self.sizes, strict=True)
         ]
-        whole = np.concatenate(numerators).astype(np.float64)
-        return RowScore(numerator=whole, denominator=self.denominator, bounds=self.bounds)
+        numerator = np.concatenate(numerators).astype(np.float64)
+        return RowScore(numerator=numerator, denominator=self.denominator, bounds=self.bounds)
 
     def add_rows(self, table: dict[str, list[Any]], cell: CellScores, seed: int, where: Mapping[str, Any]) -> None:
-        """Add the lines of one cell: those of each pair of strengths together, shared heads repeated in each."""
+        """Add the lines of one cell to the table, pair of strengths by pair; each pair repeats shared heads."""
         n, N = cell.sizes.tolist()
-        of_groups, by_group = self._by_group(cell, seed)
+        of_groups, by_group = self._group_accuracy(cell, seed)
         columns = [(metric, None, self.sizes[seed]) for metric in self.metrics] + of_groups
         values, alpha = np.hstack([cell.values, by_group]).tolist(), cell.alpha.tolist()
         for weak, teacher_alpha in enumerate(self.config.teacher_alpha):
@@ -264,43 +241,53 @@ class _Judge:
                 for name, value in where.items():
                     table[name] += [value] * len(lines)
 
-    def _by_group(self, cell: CellScores, seed: int) -> tuple[list[tuple[str, str, int]], Float]:
-        """Return metric, name and rows of each tested group, and the accuracy of each head in it."""
+    def _group_accuracy(self, cell: CellScores, seed: int) -> tuple[list[tuple[str, str, int]], Float]:
+        """Return metric, name and rows of each group of the test rows, and accuracies of shape (heads, groups)."""
         if self.groups is None or self.config.task == "regression":
             return [], np.empty((len(cell.values), 0))
         start = sum(self.sizes[:seed])
-        codes = self.tested[start : start + self.sizes[seed]]
+        codes = self.test_groups[start : start + self.sizes[seed]]
         right = np.unpackbits(cell.rows.astype(np.uint8), axis=1, count=len(codes)).astype(np.float64)
         present = np.unique(codes)
         members = codes[:, None] == present
-        named = [
+        columns = [
             (self.score, self.groups.names[code], int(rows))
             for code, rows in zip(present.tolist(), members.sum(axis=0), strict=True)
         ]
-        return named, right @ members / members.sum(axis=0)
+        return columns, right @ members / members.sum(axis=0)
+
+
+def _systems(student: Slot) -> dict[str, Slot]:
+    """Return the slots of a student and of its teacher, baseline and ceiling."""
+    return {
+        "teacher": Slot("teacher", None, student.weak, None),
+        "student": student,
+        "baseline": Slot("baseline", None, None, student.strong),
+        "ceiling": Slot("ceiling", None, None, student.strong),
+    }
 
 
 class _Ends:
-    """Cells at both ends of the axis of `eta_labeled`, kept until the other end has come."""
+    """Collects the cells at both ends of the axis of `eta_labeled` and contrasts them."""
 
-    def __init__(self, judge: _Judge) -> None:
-        self.judge = judge
-        etas = [eta for eta in judge.config.eta_labeled if eta is not None]
+    def __init__(self, scorer: _Scorer) -> None:
+        self.scorer = scorer
+        etas = [eta for eta in scorer.config.eta_labeled if eta is not None]
         self.ends = (min(etas), max(etas)) if len(etas) > 1 else None
-        self.kept: dict[object, dict[float, Sequence[CellScores]]] = {}
+        self.cells: dict[object, dict[float, Sequence[CellScores]]] = {}
 
     def add(self, seeds: Sequence[CellScores], where: Mapping[str, Any]) -> Iterator[EtaContrast]:
-        """Yield what changed between the ends, once both are there, with pools of one size."""
+        """Add the cells of one point; yield the contrasts if the other end, with pools of the same size, is present."""
         if self.ends is None or where["eta_labeled"] not in self.ends:
             return
         shared = {name: value for name, value in where.items() if name != "eta_labeled"}
         sizes = tuple(tuple(cell.sizes.tolist()) for cell in seeds)
-        found = self.kept.setdefault((*shared.values(), sizes), {})
-        found[where["eta_labeled"]] = seeds
-        if len(found) == len(self.ends):
+        cells = self.cells.setdefault((*shared.values(), sizes), {})
+        cells[where["eta_labeled"]] = seeds
+        if len(cells) == len(self.ends):
             low, high = self.ends
-            named = {**shared, "from_eta_labeled": low, "to_eta_labeled": high}
-            yield from self.judge.contrasts(found[low], found[high], named)
+            fields = {**shared, "from_eta_labeled": low, "to_eta_labeled": high}
+            yield from self.scorer.contrasts(cells[low], cells[high], fields)
 
 
 def _notes(edges: NDArray[np.int64], config: SweepConfig) -> Iterator[str]:

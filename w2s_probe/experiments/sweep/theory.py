@@ -1,4 +1,4 @@
-"""What the theory of spurious correlations expects of each pair and each pair of fractions, beside what is measured."""
+"""Risks that the theory of spurious correlations expects for each pair and each pair of fractions."""
 
 from __future__ import annotations
 
@@ -23,25 +23,16 @@ from w2s_probe.theory.spurious.from_features import (
 )
 
 
-def predicted(
+def expected_risks(
     teachers: Mapping[str, FeatureSet],
     students: Mapping[str, FeatureSet],
     source: SplitSource,
     *,
     config: SweepConfig,
 ) -> tuple[PairTheory, ...]:
-    """Return the theory's risks for every pair over the fractions of a sweep; none where it does not vary them.
+    """Return the theory's risks of every pair at all fractions of conflicting rows of a sweep; empty if there is one.
 
-    Moments are those of all rows of the data, with their labels and groups: an analysis, not a forecast.
-
-    Parameters
-    ----------
-    teachers, students : mapping of name to FeatureSet
-        Features of the same n rows.
-    source : SplitSource
-        Labels, groups, and the parts the user has chosen.
-    config : SweepConfig
-        With the fractions.
+    The moments are computed from all rows of the data, with their labels and groups: an analysis, not a forecast.
     """
     groups, labels = source.groups, source.labels
     if groups is None or labels.classes is None or len(config.eta_labeled) * len(config.eta_unlabeled) == 1:
@@ -52,13 +43,13 @@ def predicted(
         for features in (*teachers.values(), *students.values())
     }
     strata = 2 * labels.values + groups.conflicting
-    found = []
+    theories = []
     for weak, teacher in teachers.items():
         for strong, student in students.items():
             w, psi = (scores[features.spec.fingerprint()] for features in (teacher, student))
             moments = stratum_moments(w, psi, strata, count=2 * len(labels.classes))
             apart = separation(moments)
-            found.append(
+            theories.append(
                 PairTheory(
                     teacher_backbone=weak,
                     student_backbone=strong,
@@ -72,7 +63,7 @@ def predicted(
                     ),
                 )
             )
-    return tuple(found)
+    return tuple(theories)
 
 
 def _point(
@@ -82,13 +73,13 @@ def _point(
     config: SweepConfig,
     etas: tuple[float | None, float | None],
 ) -> TheoryPoint:
-    one = config.run_config(config.head[0], None, None, etas)
-    asked = composition_of(source.labels, groups, etas=one.etas, balance_classes=one.balance_classes)
+    run = config.run_config(config.head[0], None, None, etas)
+    composition = composition_of(source.labels, groups, etas=run.etas, balance_classes=run.balance_classes)
     risks = risks_from_moments(
         moments,
-        labeled=_shares(asked, source, "labeled"),
-        unlabeled=_shares(asked, source, "unlabeled"),
-        test=_shares(asked, source, "test"),
+        labeled=_shares(composition, source, "labeled"),
+        unlabeled=_shares(composition, source, "unlabeled"),
+        test=_shares(composition, source, "test"),
     )
     gain = (risks.teacher - risks.student) / risks.teacher if risks.teacher > 0 else math.nan
     return TheoryPoint(
@@ -96,10 +87,10 @@ def _point(
     )
 
 
-def _shares(asked: Composition, source: SplitSource, part: str) -> Float:
-    """Return the strata's shares in a part: as asked for, or as they are where the user has chosen its rows."""
+def _shares(composition: Composition, source: SplitSource, part: str) -> Float:
+    """Return the share of each stratum in a part: as composed, or as counted if the user fixed its rows."""
     for name, rows in source.fixed.items():
         if name == part:
-            counts = asked.counts(rows)
+            counts = composition.counts(rows)
             return np.asarray(counts / counts.sum())
-    return asked.shares(part)
+    return composition.shares(part)

@@ -1,4 +1,4 @@
-"""How the risks of a spurious correlation move with the minority's fraction in labeled rows and pool."""
+"""Risks of a spurious correlation over minority fractions of labeled rows and pool, and the best pool fraction."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from w2s_probe.theory.spurious.model import SpuriousModel
 from w2s_probe.theory.spurious.risks import Risks, best_eta_unlabeled, general_risks, published_risks
 
 Form = Literal["published", "general", "fixed_point"]
-MOST = 0.5  # a minority's largest fraction
-FLAT = 1e-6  # relative range of a risk below which no fraction is best
+MOST = 0.5  # largest fraction of a minority
+FLAT = 1e-6  # relative range of a risk below which no fraction is the best
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class RiskGrid:
     eta_unlabeled : array of shape (U,)
         Minority fractions of the pool.
     teacher, student : array of shape (L, U)
-        Squared errors against the truth; the teacher's is the same for every pool.
+        Squared errors against the truth; the teacher's error does not depend on the pool.
     """
 
     eta_labeled: Float
@@ -43,20 +43,20 @@ class RiskGrid:
 
     @property
     def gain(self) -> Float:
-        """The teacher's risk minus the student's; above 0 weak-to-strong helps."""
+        """The teacher's risk minus the student's risk; above 0 weak-to-strong helps."""
         return self.teacher - self.student
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestPool:
-    """Where the student errs least.
+    """The minority fraction of the pool with the smallest risk of the student.
 
     Parameters
     ----------
     eta_unlabeled : float
-        The pool's minority fraction, from 0 to 1/2; NaN if it makes no difference.
+        Minority fraction of the pool, from 0 to 1/2; NaN if it makes no difference.
     student : float
-        The risk there.
+        Risk of the student at this fraction.
     """
 
     eta_unlabeled: float
@@ -66,18 +66,18 @@ class BestPool:
 def spurious_risks(
     model: SpuriousModel, *, eta_labeled: ArrayLike, eta_unlabeled: ArrayLike, form: Form = "fixed_point"
 ) -> RiskGrid:
-    """Return the risks over a grid of fractions, as for a heat map.
+    """Return the risks over a grid of minority fractions.
 
     Parameters
     ----------
     model : SpuriousModel
-        All but its own `eta_labeled` and `eta_unlabeled`.
+        Its own `eta_labeled` and `eta_unlabeled` are not used.
     eta_labeled : array of shape (L,)
         Minority fractions of the labeled rows, from 0 to 1.
     eta_unlabeled : array of shape (U,)
-        The same of the pool.
+        Minority fractions of the pool, from 0 to 1.
     form : {"published", "general", "fixed_point"}
-        Which formula.
+        The formula to use.
 
     Raises
     ------
@@ -100,68 +100,62 @@ def spurious_risks(
         raise ConfigError(msg)
     labeled, pool = _fractions(eta_labeled, "eta_labeled"), _fractions(eta_unlabeled, "eta_unlabeled")
     if form == "fixed_point":
-        found = fixed_point_risks(model, eta_labeled=labeled, eta_unlabeled=pool)
-        teacher, student = np.repeat(found.teacher[:, None], len(pool), axis=1), found.student
+        fixed = fixed_point_risks(model, eta_labeled=labeled, eta_unlabeled=pool)
+        teacher, student = np.repeat(fixed.teacher[:, None], len(pool), axis=1), fixed.student
     else:
-        risks = [[_closed(model, form, at, there) for there in pool.tolist()] for at in labeled.tolist()]
+        risks = [_closed(model, form, a, b) for a in labeled.tolist() for b in pool.tolist()]
         shape = (len(labeled), len(pool))
-        teacher = np.array([[each.teacher for each in row] for row in risks]).reshape(shape)
-        student = np.array([[each.student for each in row] for row in risks]).reshape(shape)
+        teacher = np.array([cell.teacher for cell in risks]).reshape(shape)
+        student = np.array([cell.student for cell in risks]).reshape(shape)
     return RiskGrid(eta_labeled=labeled, eta_unlabeled=pool, teacher=teacher, student=student)
 
 
 def best_pools(model: SpuriousModel, *, nodes: int) -> dict[Form, BestPool]:
-    """Return by every form the minority fraction of the pool at which the student errs least.
+    """Return for each form the minority fraction of the pool with the smallest risk of the student.
 
-    Parameters
-    ----------
-    model : SpuriousModel
-        All but its own `eta_unlabeled`.
-    nodes : int
-        Quadrature points of the fixed point.
+    `nodes` is the number of quadrature points of the fixed point. The model's own `eta_unlabeled` is not used.
     """
 
     def general(pool: Float) -> Float:
-        return np.array([_closed(model, "general", model.eta_labeled, at).student for at in pool.tolist()])
+        return np.array([_closed(model, "general", model.eta_labeled, eta).student for eta in pool.tolist()])
 
     def fixed_point(pool: Float) -> Float:
         return risks_with_nodes(model, [model.eta_labeled], pool, nodes=nodes)[1][0]
 
     published = best_eta_unlabeled(model)
-    there = model.eta_unlabeled if math.isnan(published) else published
+    pool = model.eta_unlabeled if math.isnan(published) else published
+    risk = _closed(model, "published", model.eta_labeled, pool).student
     return {
-        "published": BestPool(
-            eta_unlabeled=published, student=_closed(model, "published", model.eta_labeled, there).student
-        ),
+        "published": BestPool(eta_unlabeled=published, student=risk),
         "general": _least(general),
         "fixed_point": _least(fixed_point),
     }
 
 
 def _closed(model: SpuriousModel, form: Form, labeled: float, pool: float) -> Risks:
-    there = replace(model, eta_labeled=labeled, eta_unlabeled=pool)
-    return published_risks(there) if form == "published" else general_risks(there)
+    moved = replace(model, eta_labeled=labeled, eta_unlabeled=pool)
+    return published_risks(moved) if form == "published" else general_risks(moved)
 
 
 def _least(student: Callable[[Float], Float]) -> BestPool:
-    """Return the least of a smooth function, by looking everywhere and then closely."""
-    places = MOST * np.linspace(0, 1, 17) ** 2  # a rare minority changes most where it is rarest
-    risks = student(places)
+    """Return the minimum of a smooth function, by a grid and then a bounded search around the best grid point."""
+    etas = MOST * np.linspace(0, 1, 17) ** 2  # dense near 0, where risks change fastest
+    risks = student(etas)
     i = int(risks.argmin())
     if np.ptp(risks) <= FLAT * risks[i]:
         return BestPool(eta_unlabeled=math.nan, student=float(risks[i]))
-    around = (places[max(i - 1, 0)], places[min(i + 1, len(places) - 1)])
-    close = minimize_scalar(lambda at: float(student(np.array([at]))[0]), bounds=around, method="bounded")
-    if close.fun < risks[i]:
-        return BestPool(eta_unlabeled=float(close.x), student=float(close.fun))
-    return BestPool(eta_unlabeled=float(places[i]), student=float(risks[i]))
+    bounds = (etas[max(i - 1, 0)], etas[min(i + 1, len(etas) - 1)])
+    minimum = minimize_scalar(lambda eta: float(student(np.array([eta]))[0]), bounds=bounds, method="bounded")
+    if minimum.fun < risks[i]:
+        return BestPool(eta_unlabeled=float(minimum.x), student=float(minimum.fun))
+    return BestPool(eta_unlabeled=float(etas[i]), student=float(risks[i]))
 
 
 def _fractions(values: ArrayLike | Sequence[float], name: str) -> Float:
-    found = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    outside = found[~((found >= 0) & (found <= 1))]
-    if found.ndim > 1 or outside.size:
-        got = f"shape {found.shape}" if found.ndim > 1 else outside[0]
+    etas = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    outside = etas[~((etas >= 0) & (etas <= 1))]
+    if etas.ndim > 1 or outside.size:
+        got = f"shape {etas.shape}" if etas.ndim > 1 else outside[0]
         msg = f"{name} must be one axis of fractions between 0 and 1: got {got}. They are minority fractions."
         raise ConfigError(msg)
-    return found
+    return etas

@@ -1,21 +1,21 @@
-r"""Risks of the theory of spurious correlations for real features, from second moments of what they say of a cue.
+r"""Risks of the theory of spurious correlations for real features, from second moments of cue scores by stratum.
 
-In the theory (`spurious`, general form) least squares on :math:`z \otimes w` errs in units of
-:math:`\sigma_y^2\gamma` by :math:`\operatorname{tr}(C_t C_\ell^{-1})` and its student, on :math:`z \otimes \psi`, by
-:math:`\operatorname{tr}(S_t M C_\ell^{-1} M^\top)`, :math:`M = S_u^{-1} E_u[\psi w^\top]`: second moments are all it
-takes, under any law of (w, psi) that each stratum of rows keeps in every part. A part with the shares
-:math:`\pi_k` then has :math:`C = \sum_k \pi_k E_k[ww^\top]`, and every fraction of conflicting rows is a
-re-weighting of the same few matrices.
+In the general form of the theory (`general_risks`) the excess risk in units of :math:`\sigma_y^2\gamma` is
+:math:`\operatorname{tr}(C_t C_\ell^{-1})` for a teacher by least squares on :math:`z \otimes w`, and
+:math:`\operatorname{tr}(S_t M C_\ell^{-1} M^\top)`, :math:`M = S_u^{-1} E_u[\psi w^\top]`, for its student on
+:math:`z \otimes \psi`. So the risks need only second moments. The law of (w, psi) may be any law that is the same
+within a stratum of rows in every part. A part with stratum shares :math:`\pi_k` has
+:math:`C = \sum_k \pi_k E_k[ww^\top]`: another fraction of conflicting rows only re-weights the same few matrices.
 
-What w is on real features: with labels :math:`z = \pm 1` and a cue :math:`v = \pm 1`, the feature that tempts is v
-itself, and :math:`v = z \cdot (zv)`. So the theory's group feature is the *agreement* zv of a row with what is usual
-for its label, which is minus one in conflicting rows, and w = [1; a], where a is how strongly the space says that
-a row has the usual value of its label (`agreement_scores`). A linear map of w changes no risk, so that scale and
-origin of a are of no account. An origin of each label's own would be; weights that make values independent of
-labels leave none.
+On real features w is defined as follows. Labels are :math:`z = \pm 1` and cue values :math:`v = \pm 1`. The cue itself,
+:math:`v = z \cdot (zv)`, is the feature that misleads a head, so that the theory's group feature is the *agreement* zv
+of a row's cue value with the usual value of its label, which is -1 in conflicting rows. Hence w = [1; a], where the
+score a predicts from the features how likely a row has the usual value of its label (`agreement_scores`). A linear
+map of w changes no risk, so that scale and origin of a do not matter. Different origins for different labels would
+matter; the weights of `agreement_scores`, which make values independent of labels, avoid them.
 
-The pool's term in :math:`\nu` is left out: an endless pool, since :math:`d_z`, how many core directions there are,
-cannot be known from features.
+The pool's term in :math:`\nu` is left out (an infinite pool), since :math:`d_z`, the number of core directions,
+cannot be estimated from features.
 
 References
 ----------
@@ -40,18 +40,18 @@ from w2s_probe.theory.spurious.risks import Risks
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class StratumMoments:
-    """Second moments of w = [1; scores of the teacher] and psi = [1; scores of the student] within each stratum.
+    """Second moments of w = [1; teacher scores] and psi = [1; student scores] within each stratum.
 
     Parameters
     ----------
     teacher : array of shape (strata, p_t, p_t)
-        Of w.
+        Second moments of w.
     student : array of shape (strata, p_s, p_s)
-        Of psi.
+        Second moments of psi.
     cross : array of shape (strata, p_s, p_t)
-        Of psi with w.
+        Cross moments of psi and w.
     rows : array of int, shape (strata,)
-        Rows behind them; moments of none are 0.
+        Number of rows; the moments of a stratum without rows are 0.
     """
 
     teacher: Float
@@ -62,14 +62,14 @@ class StratumMoments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Separation:
-    """How far apart agreeing and conflicting rows are in each space, and what both spaces share within them.
+    """Distance of agreeing from conflicting rows in each space, and the correlation of the spaces within strata.
 
     Parameters
     ----------
     teacher, student : float
-        Distance of the means in standard deviations within strata; NaN if scores do not vary.
+        Difference of mean scores in standard deviations within strata; NaN if scores do not vary.
     correlation : float
-        Of the two scores within strata.
+        Correlation of teacher and student scores within strata.
     """
 
     teacher: float
@@ -78,21 +78,11 @@ class Separation:
 
 
 def agreement_scores(X: ArrayLike, values: ArrayLike, labels: ArrayLike, usual: ArrayLike) -> Float:
-    """Return how strongly the features say that a row has the usual value of its label, shape (n,).
+    """Return leave-one-out scores, shape (n,), for a row having the usual cue value of its label.
 
-    A ridge head predicts the value of the cue; each row is scored by the head of all others. Every cell of label
-    and value has the same weight, so that the head cannot use the label for the value that often goes with it.
-
-    Parameters
-    ----------
-    X : array of shape (n, d)
-        Features.
-    values : array of int, shape (n,)
-        Each row's value of the cue, from 0.
-    labels : array of int, shape (n,)
-        Each row's class, from 0.
-    usual : array of int, shape (K,)
-        The usual value of each class.
+    A ridge head predicts the cue value from the features X, shape (n, d). Every cell of label and value has the same
+    total weight, so that the head cannot predict the usual value by predicting the label. `values` and `labels`,
+    shape (n,), are codes from 0; `usual`, shape (K,), is the usual value of each class.
 
     Examples
     --------
@@ -106,29 +96,18 @@ def agreement_scores(X: ArrayLike, values: ArrayLike, labels: ArrayLike, usual: 
     cells, counts = np.unique(classes * targets.shape[1] + cue, return_inverse=True, return_counts=True)[1:]
     try:
         path = ridge_path(features, targets, sample_weight=1 / counts[cells])
-    except ShapeError:  # all rows equal: the features say nothing
+    except ShapeError:  # all rows equal: the features predict nothing
         return np.zeros(len(features))
     index = _least_gcv(path)
-    said = targets - loo_residuals(path, features, targets, index=index)
-    return np.asarray(said[np.arange(len(said)), np.asarray(usual)[classes]], dtype=np.float64)
+    scores = targets - loo_residuals(path, features, targets, index=index)
+    return np.asarray(scores[np.arange(len(scores)), np.asarray(usual)[classes]], dtype=np.float64)
 
 
 def stratum_moments(teacher: ArrayLike, student: ArrayLike, strata: ArrayLike, *, count: int) -> StratumMoments:
-    """Return the second moments of both systems' scores within each stratum.
+    """Return the second moments of both systems' scores, each of shape (n,) or (n, p), within `count` strata.
 
-    Parameters
-    ----------
-    teacher, student : array of shape (n,) or (n, p)
-        Scores without the constant, which is added.
-    strata : array of int, shape (n,)
-        Stratum of each row, from 0.
-    count : int
-        How many strata there are.
-
-    Raises
-    ------
-    ShapeError
-        If they are not of the same rows.
+    `strata`, shape (n,), are codes from 0. The constant 1 is added to the scores. `ShapeError` if the arrays differ
+    in rows.
     """
     w, psi = _with_constant(teacher), _with_constant(student)
     codes = np.asarray(strata)
@@ -144,55 +123,51 @@ def stratum_moments(teacher: ArrayLike, student: ArrayLike, strata: ArrayLike, *
 
 
 def risks_from_moments(moments: StratumMoments, *, labeled: ArrayLike, unlabeled: ArrayLike, test: ArrayLike) -> Risks:
-    r"""Return the risks of teacher and student in units of :math:`\sigma_y^2\gamma`, for an endless pool.
+    r"""Return the risks of teacher and student in units of :math:`\sigma_y^2\gamma`, for an infinite pool.
 
-    Parameters
-    ----------
-    moments : StratumMoments
-        Of all strata.
-    labeled, unlabeled, test : array of shape (strata,)
-        Shares of the strata in each part; each sums to 1.
+    `labeled`, `unlabeled` and `test`, shape (strata,), are the shares of the strata in each part and sum to 1.
 
     Examples
     --------
-    With nothing moved, a teacher errs by as many numbers as it fits; its student inherits what it can express.
+    If all parts have the same shares, a teacher's risk is its number of coefficients, and its student inherits the
+    part that is linear in the student's features.
 
     >>> rng = np.random.default_rng(0)
     >>> moments = stratum_moments(rng.standard_normal(9999), rng.standard_normal(9999), np.zeros(9999, int), count=1)
-    >>> found = risks_from_moments(moments, labeled=[1], unlabeled=[1], test=[1])
-    >>> round(found.teacher, 2), round(found.student, 2)
+    >>> risks = risks_from_moments(moments, labeled=[1], unlabeled=[1], test=[1])
+    >>> round(risks.teacher, 2), round(risks.student, 2)
     (2.0, 1.0)
     """
     shares = {name: np.asarray(part, float) for name, part in (("l", labeled), ("u", unlabeled), ("t", test))}
     C_l, C_t = (np.tensordot(shares[part], moments.teacher, axes=1) for part in "lt")
     S_u, S_t = (np.tensordot(shares[part], moments.student, axes=1) for part in "ut")
     cross = np.tensordot(shares["u"], moments.cross, axes=1)
-    # what does not vary in training gets no weight: that is what least squares of least norm does
+    # least squares of minimum norm: features that do not vary in training get no weight
     inverse, M = np.linalg.pinv(C_l, hermitian=True), np.linalg.pinv(S_u, hermitian=True) @ cross
     return Risks(teacher=float(np.trace(C_t @ inverse)), student=float(np.trace(S_t @ M @ inverse @ M.T)))
 
 
 def separation(moments: StratumMoments) -> Separation:
-    """Return how far apart agreeing and conflicting rows are, classes alike, where strata alternate between the two.
+    """Return the distance of agreeing from conflicting rows, averaged over classes with equal weights.
 
-    Parameters
-    ----------
-    moments : StratumMoments
-        Of one score each, strata ``2 k`` agreeing and ``2 k + 1`` conflicting rows of class k.
+    Both systems have one score. Stratum ``2 k`` holds the agreeing and ``2 k + 1`` the conflicting rows of class k;
+    classes without rows in either are left out.
     """
-    there = (moments.rows.reshape(-1, 2) > 0).all(axis=1)
-    teacher, student = (each[:, 0, 1].reshape(-1, 2)[there] for each in (moments.teacher, moments.student))
-    spread = [
-        float((each[:, 1, 1] - each[:, 0, 1] ** 2).reshape(-1, 2)[there].mean())
-        for each in (moments.teacher, moments.student)
-    ]
-    shared = (moments.cross[:, 1, 1] - moments.student[:, 0, 1] * moments.teacher[:, 0, 1]).reshape(-1, 2)[there].mean()
+    complete = (moments.rows.reshape(-1, 2) > 0).all(axis=1)
+
+    def by_class(values: Float) -> Float:  # shape (classes, 2): agreeing, conflicting
+        return values.reshape(-1, 2)[complete]
+
+    second = {"teacher": moments.teacher, "student": moments.student}
+    means = {name: by_class(moment[:, 0, 1]) for name, moment in second.items()}
+    variances = {name: by_class(moment[:, 1, 1] - moment[:, 0, 1] ** 2).mean() for name, moment in second.items()}
+    covariance = by_class(moments.cross[:, 1, 1] - moments.student[:, 0, 1] * moments.teacher[:, 0, 1]).mean()
     with np.errstate(divide="ignore", invalid="ignore"):
-        apart = [
-            (each[:, 0] - each[:, 1]).mean() / np.sqrt(s) for each, s in zip((teacher, student), spread, strict=True)
-        ]
-        correlation = shared / np.sqrt(np.float64(spread[0]) * spread[1])
-    return Separation(teacher=float(apart[0]), student=float(apart[1]), correlation=float(correlation))
+        distances = {
+            name: float((means[name][:, 0] - means[name][:, 1]).mean() / np.sqrt(variances[name])) for name in second
+        }
+        correlation = covariance / np.sqrt(variances["teacher"] * variances["student"])
+    return Separation(**distances, correlation=float(correlation))
 
 
 def _least_gcv(path: RidgePath) -> int:

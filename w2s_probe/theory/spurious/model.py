@@ -1,17 +1,16 @@
-r"""The model of a spurious correlation: what the label depends on, what goes with it, and who sees it.
+r"""The model of a spurious correlation: label, core, group feature, and the features of teacher and student.
 
-The label is :math:`y = z^\top\beta_* + \epsilon` with a core :math:`z \sim N(0, I_{d_z})`. Beside it comes a
-group feature :math:`\xi \in R^p` that says nothing of y. The teacher's features are :math:`z \otimes w`,
-:math:`w = [1; T^\top\xi]`, the student's :math:`z \otimes \psi`, :math:`\psi = [1; S^\top\xi]`: both hold the
-truth, and both also hold products with the group feature, whose coefficients are learned from noise alone. In
-labeled rows, pool and test rows a fraction :math:`\eta` belongs to the minority, by one of two laws:
+The label is :math:`y = z^\top\beta_* + \epsilon` with a core :math:`z \sim N(0, I_{d_z})`. A group feature
+:math:`\xi \in R^p` is independent of the core and of y. The teacher's features are :math:`z \otimes w`,
+:math:`w = [1; T^\top\xi]`, the student's :math:`z \otimes \psi`, :math:`\psi = [1; S^\top\xi]`. Both contain z,
+which determines the truth, and products of z with the group feature, whose coefficients fit only noise. In
+labeled rows, pool and test rows the minority has a fraction :math:`\eta`, by one of two laws:
 
-* gaussian: :math:`\xi \sim N(\eta\mu, \sigma^2 I)`, one cloud that moves with :math:`\eta`;
-* mixture: :math:`\xi | g \sim N(g\mu, \sigma^2 I)` with g = 1 in a fraction :math:`\eta` of the rows, 0 in others.
+* gaussian: :math:`\xi \sim N(\eta\mu, \sigma^2 I)`, one cloud whose mean moves with :math:`\eta`;
+* mixture: :math:`\xi | g \sim N(g\mu, \sigma^2 I)` with g = 1 for a fraction :math:`\eta` of the rows, else g = 0.
 
-A linear map of w or :math:`\psi` changes no prediction of least squares, so that only
-:math:`\mu_T = T^\top\mu/\sigma`, :math:`\mu_S = S^\top\mu/\sigma` and :math:`\Xi = T^\top S` matter, all without
-unit.
+A linear map of w or :math:`\psi` changes no prediction of least squares. So only the unitless
+:math:`\mu_T = T^\top\mu/\sigma`, :math:`\mu_S = S^\top\mu/\sigma` and :math:`\Xi = T^\top S` matter.
 
 References
 ----------
@@ -33,11 +32,11 @@ from w2s_probe.core.errors import ConfigError, ShapeError
 from w2s_probe.core.types import Float
 
 Law = Literal["gaussian", "mixture"]
-ORTHONORMAL = 1e-5  # how far columns may be from it: float32 files are
+ORTHONORMAL = 1e-5  # largest error of an inner product of two columns; float32 files have such errors
 
 
 class Component(NamedTuple):
-    """A Gaussian part of the group feature's law: its share of the rows, and its mean in units of mu."""
+    """A Gaussian component of the group feature's law: its share of the rows, and its mean in units of mu."""
 
     share: float
     at: float
@@ -45,21 +44,21 @@ class Component(NamedTuple):
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class SpuriousModel:
-    """Who sees which part of the group feature, how rare its minority is where, and the sizes.
+    """Law of the group feature, its directions in the features of teacher and student, sizes and minority fractions.
 
     Parameters
     ----------
     law : {"gaussian", "mixture"}
-        Of the group feature.
+        Law of the group feature.
     T, S : array of shape (p, p_t - 1) and (p, p_s - 1)
-        Orthonormal columns: the directions of the group feature that teacher and student see.
+        Orthonormal columns: the directions of the group feature in the features of teacher and student.
     mu : array of shape (p,)
-        Distance of the minority's mean from the majority's.
+        Minority mean minus majority mean of the group feature.
     sigma : float
         Standard deviation of the group feature in every direction, above 0.
     gamma, nu : float
-        Core dimension for each labeled row and for each row of the pool; ``gamma p_t < 1``, ``nu p_s < 1``,
-        and nu may be 0, an endless pool.
+        Core dimension divided by labeled rows and by pool rows; ``gamma p_t < 1``, ``nu p_s < 1``,
+        and nu = 0 means an infinite pool.
     eta_labeled, eta_unlabeled, eta_test : float
         Minority fractions, from 0 to 1.
     noise_variance : float
@@ -82,8 +81,8 @@ class SpuriousModel:
         if self.law not in get_args(Law):
             msg = f"law must be gaussian or mixture: got {self.law!r:.60}. The docs say how they differ."
             raise ConfigError(msg)
-        for name, shown in (("T", "teacher matrix"), ("S", "student matrix")):
-            object.__setattr__(self, name, _directions(getattr(self, name), shown))
+        for name, words in (("T", "teacher matrix"), ("S", "student matrix")):
+            object.__setattr__(self, name, _directions(getattr(self, name), words))
         object.__setattr__(self, "mu", _mean(self.mu, len(self.T)))
         if len(self.T) != len(self.S):
             msg = (
@@ -106,26 +105,26 @@ class SpuriousModel:
 
     @property
     def mu_teacher(self) -> Float:
-        """Distance of the groups as the teacher sees it, in units of sigma."""
+        """Difference of the group means in the teacher's features, in units of sigma; shape (p_t - 1,)."""
         return self.T.T @ self.mu / self.sigma
 
     @property
     def mu_student(self) -> Float:
-        """The same for the student."""
+        """Difference of the group means in the student's features, in units of sigma; shape (p_s - 1,)."""
         return self.S.T @ self.mu / self.sigma
 
     @property
     def overlap(self) -> Float:
-        """Cosines between the directions of both, shape (p_t - 1, p_s - 1)."""
+        """Cosines between the directions of teacher and student, shape (p_t - 1, p_s - 1)."""
         return self.T.T @ self.S
 
     def components(self, eta: float) -> tuple[Component, ...]:
-        """Return the Gaussian parts of the law where the minority has the fraction `eta`.
+        """Return the Gaussian components of the law at one minority fraction.
 
         Parameters
         ----------
         eta : float
-            From 0 to 1.
+            Minority fraction, from 0 to 1.
         """
         if self.law == "gaussian":
             return (Component(share=1.0, at=eta),)
@@ -160,93 +159,71 @@ class SpuriousModel:
 
 
 def second_moment(model: SpuriousModel, eta: float, *, of: Literal["teacher", "student"], origin: float = 0.0) -> Float:
-    r"""Second moment of w or psi, in units of sigma, where the minority has the fraction `eta`.
+    r"""Return :math:`E[ww^\top]` of the teacher or :math:`E[\psi\psi^\top]` of the student, in units of sigma.
 
-    Parameters
-    ----------
-    model : SpuriousModel
-        The law and what is seen of it.
-    eta : float
-        Minority fraction.
-    of : {"teacher", "student"}
-        ``"teacher"`` for :math:`E[ww^\top]`, ``"student"`` for :math:`E[\psi\psi^\top]`.
-    origin : float
-        From where the group feature is counted, in units of mu. It changes no risk; near the mean of the rows
-        that a head is fitted on, no digits are lost.
+    `eta` is the minority fraction. `origin`, in units of mu, is subtracted from the group feature. It changes no
+    risk; an origin near the mean of a head's training rows avoids loss of digits.
     """
     mean = model.mu_teacher if of == "teacher" else model.mu_student
-    found = np.diag([0.0, *np.ones(len(mean))])
+    moment = np.diag([0.0, *np.ones(len(mean))])
     for share, at in model.components(eta):
         center = np.array([1.0, *(at - origin) * mean])
-        found += share * np.outer(center, center)
-    return found
+        moment += share * np.outer(center, center)
+    return moment
 
 
 def expected_teacher(model: SpuriousModel, at: float, *, origins: tuple[float, float]) -> Float:
-    """Matrix that gives the mean of w from psi within a Gaussian part of the law, shape (p_t, p_s).
+    """Return the matrix A, shape (p_t, p_s), with E[w | psi] = A psi within one Gaussian component.
 
-    Parameters
-    ----------
-    model : SpuriousModel
-        The law and what is seen of it.
-    at : float
-        Mean of the part, in units of mu.
-    origins : tuple of float
-        From where w counts the group feature, and from where psi does.
+    `at` is the component's mean in units of mu; `origins`, in units of mu, are subtracted from the group feature in w
+    and in psi.
     """
     w, psi = ((at - origin) * mu for origin, mu in zip(origins, (model.mu_teacher, model.mu_student), strict=True))
-    found = np.zeros((model.p_teacher, model.p_student))
-    found[0, 0] = 1.0
-    found[1:, 0] = w - model.overlap @ psi
-    found[1:, 1:] = model.overlap
-    return found
+    matrix = np.zeros((model.p_teacher, model.p_student))
+    matrix[0, 0] = 1.0
+    matrix[1:, 0] = w - model.overlap @ psi
+    matrix[1:, 1:] = model.overlap
+    return matrix
 
 
 def cross_moment(model: SpuriousModel, eta: float, *, origins: tuple[float, float]) -> Float:
-    r"""Cross moment :math:`E[w\psi^\top]`, in units of sigma, shape (p_t, p_s).
+    r"""Return :math:`E[w\psi^\top]` at the minority fraction `eta`, in units of sigma, shape (p_t, p_s).
 
-    Parameters
-    ----------
-    model : SpuriousModel
-        The law and what is seen of it.
-    eta : float
-        Minority fraction.
-    origins : tuple of float
-        From where w counts the group feature, and from where psi does.
+    `origins`, in units of mu, are subtracted from the group feature in w and in psi.
     """
-    found = np.zeros((model.p_teacher, model.p_student))
-    found[1:, 1:] = model.overlap
+    moment = np.zeros((model.p_teacher, model.p_student))
+    moment[1:, 1:] = model.overlap
     for share, at in model.components(eta):
         w, psi = ((at - origin) * mu for origin, mu in zip(origins, (model.mu_teacher, model.mu_student), strict=True))
-        found += share * np.outer([1.0, *w], [1.0, *psi])
-    return found
+        moment += share * np.outer([1.0, *w], [1.0, *psi])
+    return moment
 
 
 def _directions(columns: NDArray[np.floating], name: str) -> Float:
     """Return the matrix in float64 if its columns are orthonormal."""
-    found = np.array(as_matrix(columns, name), dtype=np.float64)
-    rows, count = found.shape
+    matrix = np.array(as_matrix(columns, name), dtype=np.float64)
+    rows, count = matrix.shape
     if count > rows:
-        msg = f"{name} must have at most as many columns as rows: got shape {found.shape}. Transpose it."
+        msg = f"{name} must have at most as many columns as rows: got shape {matrix.shape}. Transpose it."
         raise ShapeError(msg)
     with np.errstate(over="ignore", invalid="ignore"):
-        far = np.abs(found.T @ found - np.eye(count)).max()
+        far = np.abs(matrix.T @ matrix - np.eye(count)).max()
     if not far <= ORTHONORMAL:
         msg = (
             f"{name} must have orthonormal columns: its inner products are up to {far:.3g} from those. "
             "Give the Q of numpy.linalg.qr instead."
         )
         raise ShapeError(msg)
-    return found
+    return matrix
 
 
 def _mean(mu: NDArray[np.floating], p: int) -> Float:
-    found = np.asarray(mu, dtype=np.float64)
-    if found.shape != (p,):
-        got = f"{found.size} numbers" if found.ndim == 1 else f"shape {found.shape}"
+    mean = np.asarray(mu, dtype=np.float64)
+    if mean.shape != (p,):
+        got = f"{mean.size} numbers" if mean.ndim == 1 else f"shape {mean.shape}"
         msg = f"mu must have one number for each of the {p} rows of the teacher matrix: got {got}. Correct either."
         raise ShapeError(msg)
-    if not np.isfinite(found).all():
-        msg = f"mu must be finite: got {found[~np.isfinite(found)][0]}. Correct that number."
+    if not np.isfinite(mean).all():
+        msg = f"mu must be finite: got {mean[~np.isfinite(mean)][0]}. Correct that number."
         raise ShapeError(msg)
-    return found
+    return mean

@@ -1,4 +1,4 @@
-"""The object that ``theory spurious --json`` prints, as dataclasses: to be read back, shown, and described."""
+"""The object that ``theory spurious --json`` prints, as dataclasses that also read it and give its JSON Schema."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from w2s_probe.theory.variance.simulation import Simulated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpuriousConfig:
-    """What was asked, and what of it decides the risks.
+    """Settings of the model, and derived numbers that determine the risks.
 
     Parameters
     ----------
     law : {"gaussian", "mixture"}
-        Of the group feature.
+        Law of the group feature.
     p, p_teacher, p_student : int
-        Length of the group feature, and of w and psi.
+        Length of the group feature, of w and of psi.
     teacher_matrix, student_matrix : str
-        SHA-256 of the matrices' numbers.
+        SHA-256 of the numbers of each matrix.
     mu : tuple of float
-        Distance of the minority's mean from the majority's.
+        Minority mean minus majority mean of the group feature.
     sigma : float
         Standard deviation of the group feature.
     gamma, nu : float
-        Core dimension for each labeled row and for each row of the pool.
+        Core dimension divided by labeled rows and by pool rows.
     eta_labeled, eta_unlabeled, eta_test : float
         Minority fractions.
     noise_variance : float
@@ -38,7 +38,7 @@ class SpuriousConfig:
     overlap : float
         Sum of squared cosines between the directions of teacher and student.
     distance_teacher, distance_student : float
-        Distance of the groups as either sees it, in units of sigma.
+        Distance of the group means in the features of each system, in units of sigma.
     """
 
     law: Law
@@ -62,18 +62,18 @@ class SpuriousConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedRisks:
-    """Risks by the published formula, and whether it is for this law.
+    """Risks by the published formula, and whether the formula holds for this law.
 
     Parameters
     ----------
     teacher, student : float
-        Squared errors against the truth, at small gamma and with an endless pool.
+        Squared errors against the truth, for small gamma and an infinite pool.
     pool_term : float
-        What a pool of finite size adds to the student.
+        Increase of the student's risk in a pool of finite size.
     applies : bool
-        Whether the law is the formula's.
+        Whether the formula holds for this law.
     reason : str or None
-        Why not.
+        Why the formula does not hold.
     """
 
     teacher: float
@@ -85,18 +85,18 @@ class PublishedRisks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedPoint:
-    """Risks at these gamma and nu, as the core dimension grows.
+    """Risks at these gamma and nu, in the limit of a large core dimension.
 
     Parameters
     ----------
     teacher, student : float
         Squared errors against the truth.
     nodes : int
-        Quadrature points for each of two sums.
+        Quadrature points in each of two sums.
     accuracy : float
-        Relative change of a risk when the nodes were last doubled.
+        Relative change of a risk at the last doubling of the nodes.
     converged : bool
-        Whether that is at most 1e-7.
+        Whether the accuracy is at most 1e-7.
     """
 
     teacher: float
@@ -113,9 +113,9 @@ class Move:
     Parameters
     ----------
     name : str
-        What was moved.
+        Which fractions are changed, and to which values.
     eta_labeled, eta_unlabeled : float
-        Where to.
+        Minority fractions after the change.
     teacher, student : float
         Squared errors against the truth.
     """
@@ -129,14 +129,14 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpuriousSimulation:
-    """How the simulation was made.
+    """Settings of the simulation.
 
     Parameters
     ----------
     trials, seed : int
-        Draws, and the seed of all of them.
+        Number of draws, and the seed of all draws.
     core_dimension, n, N : int
-        Of z, labeled rows, and rows of the pool.
+        Dimension of z, labeled rows and pool rows.
     """
 
     trials: int
@@ -148,14 +148,14 @@ class SpuriousSimulation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EtaPoint:
-    """The risks by every form at one pair of fractions.
+    """Risks by every form at one pair of minority fractions.
 
     Parameters
     ----------
     eta_labeled, eta_unlabeled : float
         Minority fractions.
     published, general, fixed_point : Risks
-        By each form.
+        Risks by each form.
     """
 
     eta_labeled: float
@@ -165,39 +165,39 @@ class EtaPoint:
     fixed_point: Risks
 
 
-SMALL = 0.1  # part by which the limit of small gamma may fall short before it is said
+SMALL = 0.1  # relative error of the limit of small gamma above which a note says so
 FORMS = Keys(*get_args(Form), required=True)
 SYSTEMS = Keys("teacher", "student", required=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpuriousOutput(Printed):
-    """Excess risks by every form, what the minority's fractions do to them, and the simulation beside them.
+    """Excess risks by every form, at these and at other minority fractions, and the simulated risks.
 
     Parameters
     ----------
     config : SpuriousConfig
-        What was asked.
+        Settings of the model.
     published : PublishedRisks
-        By the published formula.
+        Risks by the published formula.
     general : Risks
-        From second moments, at small gamma.
+        Risks from second moments, at small gamma.
     fixed_point : FixedPoint
-        At this gamma and nu.
+        Risks at this gamma and nu.
     best_eta_unlabeled : float
-        Minority fraction of the pool at which the published risk is least; null if it makes no difference.
+        Minority fraction of the pool with the smallest published risk; null if it makes no difference.
     best : mapping of form to BestPool
-        The same by every form.
+        Minority fraction of the pool with the smallest risk, by each form.
     moves : tuple of Move
-        The fixed point at other fractions; the first is as asked.
+        The fixed point at other fractions; the first entry has the fractions of `config`.
     call : {"helps", "hurts", "unresolved"}
-        Whether the student errs less than its teacher, by the fixed point.
+        Whether the student's risk is below the teacher's, by the fixed point.
     simulated : mapping of system to Simulated, or None
-        The risks measured.
+        Simulated risks.
     simulation : SpuriousSimulation or None
-        How.
+        Settings of the simulation.
     curve : tuple of EtaPoint, or None
-        Other fractions of the pool, then of the labeled rows; only with ``--out``.
+        Risks at other fractions of the pool, then of the labeled rows; only with ``--out``.
     """
 
     config: SpuriousConfig
@@ -214,7 +214,7 @@ class SpuriousOutput(Printed):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is right but surprising about these numbers, in sentences."""
+        """Sentences about numbers that are right but surprising."""
         c, fixed, closed = self.config, self.fixed_point, self.general
         notes = []
         above = [ratio(fixed.teacher, closed.teacher) - 1, ratio(fixed.student, closed.student) - 1]
@@ -233,10 +233,10 @@ class SpuriousOutput(Printed):
         return tuple(notes)
 
     def conditions(self) -> Mapping[str, bool]:
-        """Return what else must hold of an output, and whether it does."""
+        """Return the conditions between fields that an output must meet, and whether each is met."""
         c = self.config
-        etas = [c.eta_labeled, c.eta_unlabeled, c.eta_test]
-        etas += [eta for each in (*map(_pair, self.moves), *map(_pair, self.curve or ())) for eta in each]
+        pairs = [*map(_pair, self.moves), *map(_pair, self.curve or ())]
+        etas = [c.eta_labeled, c.eta_unlabeled, c.eta_test, *(eta for pair in pairs for eta in pair)]
         here = (c.eta_labeled, c.eta_unlabeled)
         return {
             "fractions must lie between 0 and 1": all(0 <= eta <= 1 for eta in etas),
@@ -250,10 +250,10 @@ class SpuriousOutput(Printed):
         }
 
 
-def _pair(each: Move | EtaPoint) -> tuple[float, float]:
-    return each.eta_labeled, each.eta_unlabeled
+def _pair(point: Move | EtaPoint) -> tuple[float, float]:
+    return point.eta_labeled, point.eta_unlabeled
 
 
 def ratio(risk: float, other: float) -> float:
-    """Return one risk over another; 1 without noise, which leaves none."""
+    """Return one risk divided by another; 1 where both are 0, as they are without noise."""
     return risk / other if other > 0 else 1.0

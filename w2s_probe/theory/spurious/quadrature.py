@@ -1,9 +1,10 @@
-r"""Expectations over the group feature of what depends on a quadratic form of it, by quadrature in two dimensions.
+r"""Expectations of functions of a quadratic form of the group feature, by quadrature in two dimensions.
 
-As one system sees it the group feature is t, normal around a multiple of its :math:`\mu` in units of sigma. Split it
-into the coordinate along :math:`\mu` and the rest. The rest is the same in every direction, so that a matrix
-that follows from the law has one number for all of it, and a quadratic form needs only its squared length, a
-chi-square. Two sums remain whatever p is: Gauss-Hermite over the coordinate, Gauss-Laguerre over the length.
+In the features of one system the group feature is a vector t, normal around a multiple of that system's :math:`\mu`,
+in units of sigma. Split t into its coordinate along :math:`\mu` and the remaining directions. The law is the same in
+all remaining directions: a matrix derived from it has one number for all of them, and a quadratic form needs only
+their squared length, which is chi-square. So two sums suffice for any p: Gauss-Hermite over the coordinate and
+Gauss-Laguerre over the squared length.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from scipy.linalg import eigh_tridiagonal
 from w2s_probe.core.types import Float
 from w2s_probe.theory.spurious.model import Component
 
-NEGLIGIBLE = 1e-22  # weight of a point; most of a fine grid's are far out
+NEGLIGIBLE = 1e-22  # weight below which a point is dropped; most points of a fine grid are far out
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Axial:
-    r"""A symmetric matrix over [1; t] that treats all directions beside :math:`\mu` alike.
+    r"""A symmetric matrix over [1; t] that is a multiple of the identity on the directions orthogonal to :math:`\mu`.
 
     Parameters
     ----------
     block : array of shape (2, 2)
-        On the constant and the coordinate along mu.
+        Entries of the constant and the coordinate along mu.
     rest : float
-        On every other direction, times the identity.
+        Factor of the identity on the orthogonal directions.
     """
 
     block: Float
@@ -38,52 +39,38 @@ class Axial:
         return Axial(block=self.block @ other.block, rest=self.rest * other.rest)
 
     def inverse(self) -> Axial:
-        """Return the inverse; of directions that are not there, 0."""
+        """Return the inverse; `rest` stays 0 if there is no orthogonal direction."""
         (a, b), (_, c) = self.block
         adjugate = np.array([[c, -b], [-b, a]])
         return Axial(block=adjugate / (a * c - b**2), rest=1 / self.rest if self.rest else 0.0)
 
     def full(self, frame: Float) -> Float:
-        """Return the matrix itself.
-
-        Parameters
-        ----------
-        frame : array of shape (p, 2)
-            The constant, and the direction of mu.
-        """
-        beside = np.eye(len(frame)) - frame @ frame.T
-        return frame @ self.block @ frame.T + self.rest * beside
+        """Return the matrix, shape (p, p); columns of `frame`, shape (p, 2), are the constant and mu's direction."""
+        off_axis = np.eye(len(frame)) - frame @ frame.T
+        return frame @ self.block @ frame.T + self.rest * off_axis
 
     @classmethod
     def of(cls, matrix: Float, frame: Float) -> Axial:
-        """Return what a matrix is on average over rotations beside mu.
-
-        Parameters
-        ----------
-        matrix : array of shape (p, p)
-            Any.
-        frame : array of shape (p, 2)
-            The constant, and the direction of mu.
-        """
+        """Return the average of a matrix, shape (p, p), over rotations of the directions orthogonal to mu."""
         block = frame.T @ matrix @ frame
-        others = len(frame) - 2
-        return cls(block=block, rest=float(np.trace(matrix) - np.trace(block)) / others if others else 0.0)
+        off_axis = len(frame) - 2
+        return cls(block=block, rest=float(np.trace(matrix) - np.trace(block)) / off_axis if off_axis else 0.0)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Points:
-    """Where and with which weight a function is evaluated, for each Gaussian part of the law.
+    """Quadrature points and weights for each Gaussian component of the law.
 
     Parameters
     ----------
     frame : array of shape (p, 2)
-        The constant, and the direction of mu, as columns.
-    x : array of shape (parts, points, 2)
+        The constant and the direction of mu, as columns.
+    x : array of shape (components, points, 2)
         1 and the coordinate along mu.
-    square : array of shape (parts, points)
-        Squared length of the rest, divided by the number of its directions.
-    weight : array of shape (parts, points)
-        Sums to the part's share of the rows.
+    square : array of shape (components, points)
+        Squared length in the orthogonal directions, divided by their number.
+    weight : array of shape (components, points)
+        Weights that sum to the component's share of the rows.
     """
 
     frame: Float
@@ -92,29 +79,24 @@ class Points:
     weight: Float
 
     @property
-    def others(self) -> int:
-        """Number of directions beside mu."""
+    def off_axis(self) -> int:
+        """Number of directions orthogonal to mu."""
         return len(self.frame) - 2
 
     def form(self, *matrices: Axial) -> Float:
-        """Return quadratic forms of [1; t] at every point, shape (parts, points).
+        """Return the quadratic form of [1; t] at every point, shape (components, points).
 
-        Parameters
-        ----------
-        *matrices : Axial
-            One for all parts, or one for each.
+        `matrices` is one matrix for all components, or a matrix for each component.
         """
-        blocks = np.array([each.block for each in matrices])
-        rests = np.array([[self.others * each.rest] for each in matrices])
+        blocks = np.array([matrix.block for matrix in matrices])
+        rests = np.array([[self.off_axis * matrix.rest] for matrix in matrices])
         return ((self.x @ blocks) * self.x).sum(axis=-1) + rests * self.square
 
     def moment(self, values: Float) -> tuple[Axial, ...]:
-        """Return for each part the expectation of values times the second moment of [1; t] there.
+        """Return the expectation of f(t) times the second moment of [1; t] for each component.
 
-        Parameters
-        ----------
-        values : array of shape (parts, points)
-            Of a function that needs no more of t than the points say.
+        `values`, shape (components, points), are f at the points; f depends on the coordinate along mu and on the
+        squared length in the orthogonal directions only.
         """
         weighted = values * self.weight
         blocks = (self.x * weighted[..., None]).swapaxes(-1, -2) @ self.x
@@ -123,18 +105,11 @@ class Points:
 
 
 def quadrature(parts: tuple[Component, ...], mu: Float, *, origin: float, nodes: int) -> Points:
-    """Return points and weights for the law as one system sees it.
+    """Return points and weights for the law of the group feature in the features of one system.
 
-    Parameters
-    ----------
-    parts : tuple of Component
-        Gaussian parts of the law.
-    mu : array of shape (p - 1,)
-        Distance of the groups as the system sees it, in units of sigma.
-    origin : float
-        From where the coordinate along mu is counted, in units of mu.
-    nodes : int
-        For each of the two sums.
+    `parts` are the Gaussian components of the law and `mu`, shape (p - 1,), is the difference of the group means in
+    the system's features, in units of sigma. `origin`, in units of mu, is subtracted from the coordinate along mu.
+    Each of the two sums has `nodes` points.
     """
     length = float(np.linalg.norm(mu))
     direction = mu / length if length else np.eye(len(mu))[0]
@@ -160,7 +135,7 @@ def _hermite(nodes: int) -> tuple[Float, Float]:
 
 
 def _chi_square(freedom: int, nodes: int) -> tuple[Float, Float]:
-    """Return nodes and weights for a chi-square; a single 0 without degrees of freedom."""
+    """Return nodes and weights for a chi-square; the single node 0 if there are no degrees of freedom."""
     if not freedom:
         return np.zeros(1), np.ones(1)
     k, alpha = np.arange(float(nodes)), freedom / 2 - 1
@@ -169,10 +144,10 @@ def _chi_square(freedom: int, nodes: int) -> tuple[Float, Float]:
 
 
 def _gauss(diagonal: Float, beside: Float) -> tuple[Float, Float]:
-    """Return a Gauss rule from its recurrence (Golub and Welsch 1969).
+    """Return a Gauss rule from the recurrence of its polynomials (Golub and Welsch 1969).
 
-    ``scipy.special.roots_genlaguerre`` normalizes by a gamma function, which overflows from 344 degrees of
-    freedom on.
+    ``scipy.special.roots_genlaguerre`` normalizes by a gamma function, which overflows at 344 or more degrees of
+    freedom.
     """
     points, vectors = eigh_tridiagonal(diagonal, beside)
     return np.asarray(points, dtype=np.float64), np.asarray(vectors[0] ** 2, dtype=np.float64)

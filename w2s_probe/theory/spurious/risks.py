@@ -7,23 +7,24 @@ In units of sigma, with :math:`D = \mu_T - \Xi\mu_S`, the published formula is
     ER_s &= \sigma_y^2 \gamma [1 + \lVert\Xi\rVert_F^2
             + \lVert(\eta_u - \eta_\ell)\mu_T + (\eta_t - \eta_u)\Xi\mu_S\rVert^2]
 
-and a pool of finite size adds to the student, inside the brackets, :math:`\nu (p_t - 1 - \lVert\Xi\rVert_F^2)
-(p_s + (\eta_t - \eta_u)^2 \lVert\mu_S\rVert^2)`. It is least at :math:`\eta_u = D^\top(\eta_\ell\mu_T -
-\eta_t\Xi\mu_S) / \lVert D\rVert^2`.
+with :math:`\eta_\ell, \eta_u, \eta_t` the minority fractions of labeled rows, pool and test rows. A pool of finite
+size adds :math:`\nu (p_t - 1 - \lVert\Xi\rVert_F^2)
+(p_s + (\eta_t - \eta_u)^2 \lVert\mu_S\rVert^2)` inside the student's brackets. :math:`ER_s` for an infinite pool is
+smallest at :math:`\eta_u = D^\top(\eta_\ell\mu_T - \eta_t\Xi\mu_S) / \lVert D\rVert^2`.
 
-Two traps. It is the limit of small :math:`\gamma`: at :math:`\gamma p_t = .2` simulations lie a third to a half
-above it. And it is for the gaussian law alone. From second moments, :math:`C_a = E_a[ww^\top]`,
-:math:`S_a = E_a[\psi\psi^\top]`, :math:`M = S_u^{-1} E_u[\psi w^\top]` and
-:math:`R = C_u - E_u[w\psi^\top] M`, any law has in the same limit
+The formula has two limits. It holds for small :math:`\gamma`: at :math:`\gamma p_t = .2` simulated risks are a third
+to a half larger. And it holds for the gaussian law only. For any law, at small :math:`\gamma`, the second moments
+:math:`C_a = E_a[ww^\top]`, :math:`S_a = E_a[\psi\psi^\top]`, :math:`M = S_u^{-1} E_u[\psi w^\top]` and
+:math:`R = C_u - E_u[w\psi^\top] M` give
 
 .. math::
     ER_t = \sigma_y^2 \gamma \operatorname{tr}(C_t C_\ell^{-1}), \qquad
     ER_s = \sigma_y^2 \gamma [\operatorname{tr}(S_t M C_\ell^{-1} M^\top)
            + \nu \operatorname{tr}(C_\ell^{-1} R) \operatorname{tr}(S_t S_u^{-1})]
 
-which is the published formula with its pool's term if the law is gaussian. The last product takes what the
-teacher sees beyond the student to be independent of what the student sees; under the mixture law it is not, and
-of order :math:`\nu` only the fixed point (`fixed_point_risks`) is right.
+which for the gaussian law is the published formula with its pool term. The last product assumes that the part of
+the teacher's features outside the student's space is independent of the student's features. Under the mixture law it
+is not, so that at order :math:`\nu` only the fixed point (`fixed_point_risks`) is right.
 """
 
 from __future__ import annotations
@@ -51,16 +52,16 @@ class Risks:
 
 
 def published_risks(model: SpuriousModel) -> Risks:
-    """Return the published formula, whatever the law; its pool is endless.
+    """Return the risks by the published formula, for an infinite pool.
 
     Parameters
     ----------
     model : SpuriousModel
-        Its law is not looked at.
+        Its law is not used: the formula is that of the gaussian law.
     """
     m, overlap = model, model.overlap
-    seen = overlap @ m.mu_student
-    moved = (m.eta_unlabeled - m.eta_labeled) * m.mu_teacher + (m.eta_test - m.eta_unlabeled) * seen
+    shared = overlap @ m.mu_student
+    moved = (m.eta_unlabeled - m.eta_labeled) * m.mu_teacher + (m.eta_test - m.eta_unlabeled) * shared
     scale = m.noise_variance * m.gamma
     return Risks(
         teacher=scale * (m.p_teacher + (m.eta_test - m.eta_labeled) ** 2 * float(m.mu_teacher @ m.mu_teacher)),
@@ -69,17 +70,11 @@ def published_risks(model: SpuriousModel) -> Risks:
 
 
 def published_pool_term(model: SpuriousModel) -> float:
-    """Return what a pool of finite size adds to the student's published risk.
-
-    Parameters
-    ----------
-    model : SpuriousModel
-        Its law is not looked at.
-    """
+    """Return the increase of the student's published risk in a pool of finite size; the model's law is not used."""
     m = model
-    unseen = m.p_teacher - 1 - float((m.overlap**2).sum())
+    outside = m.p_teacher - 1 - float((m.overlap**2).sum())
     spread = m.p_student + (m.eta_test - m.eta_unlabeled) ** 2 * float(m.mu_student @ m.mu_student)
-    return m.noise_variance * m.gamma * m.nu * unseen * spread
+    return m.noise_variance * m.gamma * m.nu * outside * spread
 
 
 def general_risks(model: SpuriousModel) -> Risks:
@@ -88,11 +83,11 @@ def general_risks(model: SpuriousModel) -> Risks:
     Parameters
     ----------
     model : SpuriousModel
-        The law must give every feature some variance among labeled rows and in the pool, which sigma does.
+        Every feature must vary in labeled rows and pool, which a positive sigma ensures.
 
     Examples
     --------
-    The same minority is milder as two groups of rows than as one cloud that moves.
+    A minority that is a group of rows of its own raises the risk less than one that moves the whole cloud.
 
     >>> from dataclasses import replace
     >>> I = np.eye(6)
@@ -109,31 +104,23 @@ def general_risks(model: SpuriousModel) -> Risks:
     cross = cross_moment(model, pool, origins=(labeled, pool)).T
     M = np.linalg.solve(S_u, cross)
     inherited = np.trace(S_t @ M @ np.linalg.solve(C_l, M.T))
-    unseen = np.trace(np.linalg.solve(C_l, C_u - cross.T @ M))
+    outside = np.trace(np.linalg.solve(C_l, C_u - cross.T @ M))
     scale = model.noise_variance * model.gamma
     return Risks(
         teacher=scale * float(np.trace(np.linalg.solve(C_l, C_t))),
-        student=scale * float(inherited + model.nu * unseen * np.trace(np.linalg.solve(S_u, S_t))),
+        student=scale * float(inherited + model.nu * outside * np.trace(np.linalg.solve(S_u, S_t))),
     )
 
 
 def best_eta_unlabeled(model: SpuriousModel) -> float:
-    """Return the pool's minority fraction at which the published risk is least.
+    """Return the pool's minority fraction, from 0 to 1/2, with the smallest published risk.
 
-    Parameters
-    ----------
-    model : SpuriousModel
-        Its law is not looked at, nor its `eta_unlabeled`.
-
-    Returns
-    -------
-    float
-        Between 0 and 1/2; NaN if the fraction makes no difference.
+    NaN if the fraction makes no difference. The model's law and its `eta_unlabeled` are not used.
     """
-    seen = model.overlap @ model.mu_student
-    D = model.mu_teacher - seen
+    shared = model.overlap @ model.mu_student
+    D = model.mu_teacher - shared
     size = float(D @ D)
-    if size <= ORTHONORMAL**2 * float(model.mu_teacher @ model.mu_teacher + seen @ seen):
+    if size <= ORTHONORMAL**2 * float(model.mu_teacher @ model.mu_teacher + shared @ shared):
         return math.nan
-    best = float(D @ (model.eta_labeled * model.mu_teacher - model.eta_test * seen)) / size
+    best = float(D @ (model.eta_labeled * model.mu_teacher - model.eta_test * shared)) / size
     return min(max(best, 0.0), 0.5)

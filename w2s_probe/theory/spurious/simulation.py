@@ -1,7 +1,8 @@
-"""Teacher and student under a spurious correlation, fitted by least squares on drawn rows, again and again.
+"""Simulated risks under a spurious correlation: least squares on drawn rows, over many trials.
 
-Labels are the truth plus noise and both systems hold the truth, so that every error is linear in the noise: its
-mean square over all noise is a trace over the two fitted heads, taken exactly. Only the rows vary between trials.
+Labels are the truth plus noise, and the truth is linear in the features of both systems. So every error is linear in
+the noise, and its mean square over the noise is a trace over the fitted heads, computed exactly. Only the rows vary
+between trials.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ MOST_FEATURES = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpuriousSizes:
-    """Sizes at which a model is simulated.
+    """Sizes of a simulation.
 
     Parameters
     ----------
     core_dimension : int
-        Of z.
+        Dimension of z.
     n, N : int
-        Labeled rows, and rows of the pool.
+        Labeled rows and pool rows.
     """
 
     core_dimension: int
@@ -40,19 +41,19 @@ class SpuriousSizes:
 
 
 def simulated_sizes(model: SpuriousModel, *, core_dimension: int) -> SpuriousSizes:
-    """Return the rows that gamma and nu ask for, to the nearest.
+    """Return the numbers of labeled and pool rows for gamma and nu of a model, rounded.
 
     Parameters
     ----------
     model : SpuriousModel
-        Its gamma and nu.
+        Only gamma, nu and the widths are used.
     core_dimension : int
-        At least 1.
+        Dimension of z, at least 1.
 
     Raises
     ------
     ConfigError
-        If that leaves too few rows for least squares, or more than one machine should draw.
+        If there are too few rows for least squares, or more rows or features than the limits of a simulation.
     """
     if core_dimension < 1:
         msg = f"core_dimension must be at least 1: got {core_dimension}. Give 40, at which theory and simulation agree."
@@ -83,23 +84,24 @@ def simulated_sizes(model: SpuriousModel, *, core_dimension: int) -> SpuriousSiz
 def simulate_risks(
     model: SpuriousModel, *, core_dimension: int, trials: int, rng: np.random.Generator
 ) -> dict[str, Simulated]:
-    """Return the risks of ``teacher`` and ``student`` measured over trials.
+    """Return the mean risks of ``teacher`` and ``student`` over trials, with standard errors.
 
     Parameters
     ----------
     model : SpuriousModel
-        The law, who sees what, and the sizes in relation to the core dimension.
+        Law, directions, fractions, and sizes relative to the core dimension.
     core_dimension : int
-        The fixed point is its limit; at 40 the two differ by a few percent at most.
+        Dimension of z. For large dimensions the mean tends to the fixed point; at 40 the difference is at most a few
+        percent.
     trials : int
-        At least 2.
+        Number of draws of all rows, at least 2.
     rng : numpy.random.Generator
         Source of all randomness.
 
     Raises
     ------
     ConfigError
-        As `simulated_sizes`, or if there are too few trials.
+        If there are too few trials, or `simulated_sizes` rejects the sizes.
     """
     if trials < 2:
         msg = f"trials must be at least 2: got {trials}. Give 20 for standard errors of a few percent."
@@ -118,8 +120,8 @@ def _trial(model: SpuriousModel, sizes: SpuriousSizes, rng: np.random.Generator)
     d, p_t, p_s = sizes.core_dimension, model.p_teacher, model.p_student
     labeled = _gram(model, model.eta_labeled, sizes.n, d, rng)[: d * p_t, : d * p_t]
     pool = _gram(model, model.eta_unlabeled, sizes.N, d, rng)
-    C_t, S_t = (second_moment(model, model.eta_test, of=who) for who in ("teacher", "student"))
-    # a teacher's error is the root of this covariance times white noise, and the student's is linear in it
+    C_t, S_t = second_moment(model, model.eta_test, of="teacher"), second_moment(model, model.eta_test, of="student")
+    # the teacher's error is this root times white noise; the student's error is linear in the teacher's error
     root = linalg.solve_triangular(linalg.cholesky(labeled, lower=True), np.eye(d * p_t), lower=True).T
     inherited = linalg.solve(pool[d * p_t :, d * p_t :], pool[d * p_t :, : d * p_t] @ root, assume_a="pos")
     return (
@@ -129,26 +131,26 @@ def _trial(model: SpuriousModel, sizes: SpuriousSizes, rng: np.random.Generator)
 
 
 def _gram(model: SpuriousModel, eta: float, rows: int, d: int, rng: np.random.Generator) -> Float:
-    """Return the Gram matrix of drawn rows of the teacher's features and then the student's."""
+    """Return the Gram matrix of drawn rows: the teacher's features, then the student's."""
     parts = model.components(eta)
-    seen = np.concatenate([model.T, model.S], axis=1)
+    directions = np.concatenate([model.T, model.S], axis=1)
     width = d * (model.p_teacher + model.p_student)
-    found = np.zeros((width, width))
+    gram = np.zeros((width, width))
     for block in row_blocks(rows):
         m = len(range(rows)[block])
         z = rng.standard_normal((m, d))
         at = np.array([part.at for part in parts])
         group = at[rng.choice(len(parts), size=m, p=[part.share for part in parts])]
         xi = np.outer(group, model.mu / model.sigma) + rng.standard_normal((m, len(model.mu)))
-        t, s = np.split(xi @ seen, [model.p_teacher - 1], axis=1)
-        one = np.ones((m, 1))
-        w = np.concatenate([one, t, one, s], axis=1)
+        t, s = np.split(xi @ directions, [model.p_teacher - 1], axis=1)
+        constant = np.ones((m, 1))
+        w = np.concatenate([constant, t, constant, s], axis=1)
         features = (w[:, :, None] * z[:, None, :]).reshape(m, width)
-        found += features.T @ features
-    return found
+        gram += features.T @ features
+    return gram
 
 
 def _square(heads: Float, second: Float, d: int) -> float:
-    """Return the sum over columns of the mean square of ``z (x) w`` times the column."""
+    """Return the sum over columns of the mean square of ``z (x) w`` times the column, from the second moment of w."""
     split = heads.reshape(len(second), d, -1)
     return float((np.tensordot(second, split, axes=1) * split).sum())

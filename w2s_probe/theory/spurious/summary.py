@@ -1,4 +1,4 @@
-"""A model's risks by every form and at other fractions, brought together for whoever prints or draws them."""
+"""The result of ``theory spurious``: a model's risks by every form, at its own and at other minority fractions."""
 
 from __future__ import annotations
 
@@ -46,39 +46,16 @@ def spurious_output(
     simulation: SpuriousSimulation | None = None,
     curve: tuple[EtaPoint, ...] | None = None,
 ) -> SpuriousOutput:
-    """Return the risks of a model by every form, with their best pools and other fractions.
+    """Return the risks of a model by every form, the best pools and the risks at other fractions.
 
-    Parameters
-    ----------
-    model : SpuriousModel
-        Law, directions, sizes and fractions.
-    simulated : mapping of system to Simulated, or None
-        As `simulate_risks` gives it.
-    simulation : SpuriousSimulation or None
-        How it was made.
-    curve : tuple of EtaPoint, or None
-        As `risks_over_fractions` gives it.
+    `simulated` is the result of `simulate_risks` and `simulation` its settings; `curve` is the result of
+    `risks_over_fractions`.
     """
-    found = fixed_point_risks(model, eta_labeled=[model.eta_labeled], eta_unlabeled=[model.eta_unlabeled])
-    fixed = FixedPoint(
-        teacher=float(found.teacher[0]),
-        student=float(found.student[0, 0]),
-        nodes=found.nodes,
-        accuracy=found.accuracy,
-        converged=found.converged,
-    )
-    published = published_risks(model)
-    best = best_pools(model, nodes=found.nodes)
-    applies = model.law == "gaussian"
+    fixed = _fixed_point(model)
+    best = best_pools(model, nodes=fixed.nodes)
     return SpuriousOutput(
         config=_config(model),
-        published=PublishedRisks(
-            teacher=published.teacher,
-            student=published.student,
-            pool_term=published_pool_term(model),
-            applies=applies,
-            reason=None if applies else LAW_REASON,
-        ),
+        published=_published(model),
         general=general_risks(model),
         fixed_point=fixed,
         best_eta_unlabeled=best_eta_unlabeled(model),
@@ -92,12 +69,14 @@ def spurious_output(
 
 
 def risks_over_fractions(model: SpuriousModel) -> tuple[EtaPoint, ...]:
-    """Return the risks over the pool's minority fraction, then over that of the labeled rows, the other as it is.
+    """Return the risks over minority fractions of the pool, then over those of the labeled rows.
+
+    The other fraction stays fixed.
 
     Parameters
     ----------
     model : SpuriousModel
-        Its own fractions are among them.
+        Its own fractions are included in the curve.
     """
     own = (model.eta_labeled, model.eta_unlabeled)
     most = 0.5 if max(own) <= 0.5 else 1.0
@@ -116,6 +95,28 @@ def _points(model: SpuriousModel, labeled: list[float], pool: list[float]) -> It
             for form, grid in grids.items()
         }
         yield EtaPoint(eta_labeled=labeled[i], eta_unlabeled=pool[j], **risks)
+
+
+def _fixed_point(model: SpuriousModel) -> FixedPoint:
+    risks = fixed_point_risks(model, eta_labeled=[model.eta_labeled], eta_unlabeled=[model.eta_unlabeled])
+    return FixedPoint(
+        teacher=float(risks.teacher[0]),
+        student=float(risks.student[0, 0]),
+        nodes=risks.nodes,
+        accuracy=risks.accuracy,
+        converged=risks.converged,
+    )
+
+
+def _published(model: SpuriousModel) -> PublishedRisks:
+    risks, applies = published_risks(model), model.law == "gaussian"
+    return PublishedRisks(
+        teacher=risks.teacher,
+        student=risks.student,
+        pool_term=published_pool_term(model),
+        applies=applies,
+        reason=None if applies else LAW_REASON,
+    )
 
 
 def _config(model: SpuriousModel) -> SpuriousConfig:
@@ -152,24 +153,17 @@ def _call(fixed: FixedPoint) -> Literal["helps", "hurts", "unresolved"]:
 
 
 def _moves(model: SpuriousModel, fixed: FixedPoint, best: float) -> Iterator[Move]:
-    """Yield the fixed point as asked and at fractions that differ from it."""
+    """Yield the fixed point at the model's fractions, then at other fractions."""
     labeled, pool, test = model.eta_labeled, model.eta_unlabeled, model.eta_test
     yield Move(name="as asked", eta_labeled=labeled, eta_unlabeled=pool, teacher=fixed.teacher, student=fixed.student)
-    places = {
+    fractions = {
         "best pool": (labeled, best),
         "pool as labeled rows": (labeled, labeled),
         "pool as test rows": (labeled, test),
         "labeled as test rows": (test, pool),
         "both as test rows": (test, test),
     }
-    for name, (a, b) in places.items():
+    for name, (a, b) in fractions.items():
         if not math.isnan(b) and (a, b) != (labeled, pool):
-            there = replace(model, eta_labeled=a, eta_unlabeled=b)
-            risks = fixed_point_risks(there, eta_labeled=[a], eta_unlabeled=[b])
-            yield Move(
-                name=name,
-                eta_labeled=a,
-                eta_unlabeled=b,
-                teacher=float(risks.teacher[0]),
-                student=float(risks.student[0, 0]),
-            )
+            moved = _fixed_point(replace(model, eta_labeled=a, eta_unlabeled=b))
+            yield Move(name=name, eta_labeled=a, eta_unlabeled=b, teacher=moved.teacher, student=moved.student)

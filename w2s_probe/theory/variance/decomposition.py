@@ -1,24 +1,24 @@
-r"""What a real student's expected error is made of, and what n and N would do about it.
+r"""Decomposition of a student's expected error on real features: inherited variance, reduced variance and bias.
 
-A teacher's head errs by noise :math:`\delta` with covariance :math:`\sigma^2 K`. The student inherits the
-part of :math:`x_t^\top\delta` that is linear in its own features, whatever N is; of the rest it keeps
-the share q, which N lowers. For whitened Gaussian features and least squares these are
+The teacher's head has a random error :math:`\delta` with covariance :math:`\sigma^2 K`. The student inherits the
+part of :math:`x_t^\top\delta` that is linear in the student's features, for any N; of the remaining part it keeps
+the share q, which falls with N. For whitened Gaussian features and least squares both variances are
 :math:`\tau^2 d_{st}` and :math:`\tau^2 q (d_t - d_{st})` of `intrinsic_dimension`. For other features and
-strengths, limits of ridge regression [1]_ take the place of inverse Wishart means: a ridge head of m rows
-acts as the population's with a strength :math:`\kappa` that solves
+strengths, limits of ridge regression [1]_ replace the inverse Wishart means: a ridge head of m rows
+acts as the population's head with a strength :math:`\kappa` that solves
 :math:`\alpha = \kappa (m - \mathrm{df}_1(\kappa))`, where
 :math:`\mathrm{df}_j(\kappa) = \mathrm{tr}[\Sigma^j (\Sigma + \kappa I)^{-j}]`, and fits the share
-:math:`\mathrm{df}_2 / (m - \mathrm{df}_2 - 1)` of what it cannot hold. On the pool itself, with
-:math:`H` the student's smoother and :math:`T_j = \mathrm{tr} H^j`, for any target y
+:math:`\mathrm{df}_2 / (m - \mathrm{df}_2 - 1)` of the part of its target that is outside its space. On the pool
+itself, with :math:`H` the student's smoother and :math:`T_j = \mathrm{tr} H^j`, for any target y
 
 .. math::
     \frac{y^\top(I - H)^2 y}{N - 2T_1 + T_2}, \qquad \frac{y^\top(I - H) y}{N - T_1}, \qquad
     \mathrm{df}_2 = \frac{N T_2 - T_1^2}{N + T_2 - 2T_1}
 
-estimate the population's mean squared misfit, its counterpart of first order, and df without bias. Both
-heads have an intercept, which takes one row of each part. The covariance of the teacher's features is
-the pool's: a pool smaller than n makes the variance too small (on pixels of digits by 3 % with 60 rows
-for n = 200, by 1 % and less for N at least n), and so do unpenalized heads on nearly constant columns.
+are unbiased estimates of the population's mean squared misfit, its first-order counterpart, and df. Both
+heads have an intercept, which costs one row of each part. The covariance of the teacher's features is estimated
+on the pool: a pool smaller than n makes the variance too small (on pixels of digits by 3 % with 60 rows
+for n = 200, by at most 1 % for N of at least n), and so do unpenalized heads on nearly constant columns.
 
 References
 ----------
@@ -52,12 +52,12 @@ def decompose(
     squared_error: float | None = None,
     label_noise: float = 0.0,
 ) -> ErrorParts:
-    """Return the parts of a student's expected squared error on fresh points.
+    """Return the parts of a student's expected squared error on new rows.
 
     Parameters
     ----------
     pool : Moments
-        Of the blocks ``"teacher"`` and ``"student"``, both of the pool's rows.
+        Moments of the pool, with blocks ``"teacher"`` and ``"student"``.
     n : int
         Labeled rows of the teacher.
     teacher_alpha : float
@@ -65,21 +65,21 @@ def decompose(
     student_alpha : float
         Strength of the student's head at the rows of `pool`.
     noise_variance : float
-        Variance of labels around the head that teachers of this strength approach with many rows: label
-        noise and what such a head cannot fit, summed over target columns. A held-out or leave-one-out
-        squared error of the teacher is a little above it.
+        Variance of labels around the limit of teachers of this strength with many rows: label noise plus the error
+        of that limit, summed over target columns. A held-out or leave-one-out squared error of the teacher is
+        slightly larger.
     N : int, optional
-        Rows of the pool to speak of, those of `pool` by default. The student's strength then grows with N
-        so that it shrinks as much as before.
+        Pool rows of the student; by default the rows of `pool`. The student's strength changes with N so that the
+        shrinkage stays the same.
     squared_error : float, optional
         Expected squared error against labels, from a forecast or a run, summed over target columns.
     label_noise : float
-        Variance of labels around the truth, as far as it is known; what is not known counts as bias.
+        Known variance of labels around the truth; unknown label noise counts as bias.
 
     Returns
     -------
     ErrorParts
-        A part is halved at sizes with strengths that shrink as much as now.
+        `n_to_halve` and `N_to_halve` are sizes at which a part is half as large, with the same shrinkage.
 
     Raises
     ------
@@ -91,23 +91,23 @@ def decompose(
     _check(n=n, teacher_alpha=teacher_alpha, student_alpha=student_alpha, noise_variance=noise_variance)
     sizes = {"n": n, "N": pool.n if N is None else N}
     teacher = _teacher(pool.gram("teacher") / (pool.n - 1), rows=n - 1, alpha=teacher_alpha)
-    misfit = _student_misfit(pool, teacher.root, student_alpha).for_fresh_noise(rows=pool.n - 1, df=teacher.df)
+    misfit = _student_misfit(pool, teacher.root, student_alpha).for_independent_rows(rows=pool.n - 1, df=teacher.df)
     if misfit.spare(sizes["N"]) <= 0:
         least = sizes["N"] - misfit.spare(sizes["N"])
         msg = f"N must be above {least:.1f}, what the student's degrees of freedom take: got {sizes['N']}. Enlarge it."
         raise ConfigError(msg)
 
-    def constant(n: float) -> float:  # means of the labels and of the labeled rows: the student repeats them
+    def constant(n: float) -> float:  # error of the teacher's intercept, which the student repeats
         return (1 + misfit.total * teacher.scale(n)) / n
 
     def inherited(n: float) -> float:
-        return noise_variance * (misfit.held * teacher.scale(n) + constant(n))
+        return noise_variance * (misfit.linear * teacher.scale(n) + constant(n))
 
     def reduced(n: float, N: float) -> float:
         return noise_variance * misfit.second * teacher.scale(n) * misfit.share(N)
 
     n, N = sizes["n"], sizes["N"]
-    rest = math.nan if squared_error is None else squared_error - label_noise - inherited(n) - reduced(n, N)
+    bias = math.nan if squared_error is None else squared_error - label_noise - inherited(n) - reduced(n, N)
     return ErrorParts(
         inherited=ErrorPart(value=inherited(n), n_to_halve=_halving(inherited, n), N_to_halve=math.inf),
         reduced=ErrorPart(
@@ -115,30 +115,30 @@ def decompose(
             n_to_halve=_halving(lambda size: reduced(size, N), n),
             N_to_halve=_halving(lambda size: reduced(n, size), N),
         ),
-        bias=ErrorPart(value=rest, n_to_halve=math.inf, N_to_halve=math.inf),
+        bias=ErrorPart(value=bias, n_to_halve=math.inf, N_to_halve=math.inf),
         teacher_variance=noise_variance * (misfit.total + constant(n)),
-        correlation_dimension=teacher.df * misfit.held / misfit.total,
+        correlation_dimension=teacher.df * misfit.linear / misfit.total,
     )
 
 
 def _halving(value: Callable[[float], float], size: float) -> float:
-    """Return the size in [size, 2 size] at which a value that falls at least as 1 / size is half."""
+    """Return the size in [size, 2 size] at which the value is half; it must fall at least as fast as 1 / size."""
     half = value(size) / 2
     return float(optimize.brentq(lambda larger: value(larger) - half, size, 2 * size)) if half > 0 else math.inf
 
 
 def _spare(rows: float, df1: float, df2: float) -> float:
-    """Return rows beyond degrees of freedom: one less than their difference for least squares.
+    """Return the spare rows: for least squares, rows minus degrees of freedom minus 1.
 
-    Limits for many dimensions know nothing of the one. Its fading with the strength was found by
-    simulation: within 3 % at 50 rows, for 16 to 80 dimensions.
+    Limits for many dimensions lack the 1. The factor by which it falls with the strength was chosen by
+    simulation: the error is within 3 % at 50 rows, for 16 to 80 dimensions.
     """
     return rows - df2 - (df2 / df1) ** 2
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Teacher:
-    """A ridge head in expectation: degrees of freedom, and a root of the covariance of its noise."""
+    """The limit of a ridge head: degrees of freedom, and a root of the covariance of its random error."""
 
     df1: float
     df: float
@@ -146,37 +146,42 @@ class _Teacher:
     root: Float
 
     def scale(self, n: float) -> float:
-        """Return the covariance at `n` labels, relative to what it is now."""
+        """Return the covariance at `n` labels, relative to the covariance at the labels of this head."""
         return _spare(self.rows, self.df1, self.df) / _spare(n - 1, self.df1, self.df)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Misfit:
-    """The teacher's noise on the population: all of it, what a student with an endless pool holds, and its misfit."""
+    """Variance of the teacher's random error on the population, split by the student's features.
+
+    `total` is the whole variance, `linear` the part that a student with an infinite pool fits, and `second` the mean
+    squared misfit; `df1` and `df` are the student's degrees of freedom.
+    """
 
     total: float
     second: float
     df1: float
     df: float
-    held: float
+    linear: float
 
-    def for_fresh_noise(self, *, rows: int, df: float) -> _Misfit:
-        """Return what holds where the teacher's covariance is not that of the very rows of the pool.
+    def for_independent_rows(self, *, rows: int, df: float) -> _Misfit:
+        """Return the misfit for a teacher's error that is independent of the pool's rows.
 
-        Of `df` directions that the pool's rows weigh themselves, chance hides more of those held: canonical
-        correlations of 1 or 0 show ``held (1 - (df - held) / rows)``, in expectation.
+        The covariance of the teacher's error is estimated on the pool itself, which makes `linear` too small: if `x`
+        of its `df` directions are linear in the student's features (canonical correlations are 1 or 0), the
+        estimate is ``x (1 - (df - x) / rows)`` in expectation.
         """
-        shown = self.held * df / self.total
-        more = self.held * (1 / (1 - (df - shown) / rows) - 1) if df - shown < rows else 0.0
-        more = min(more, self.total - self.held, self.second)
-        return replace(self, held=self.held + more, second=self.second - more)
+        x = self.linear * df / self.total
+        increase = self.linear * (1 / (1 - (df - x) / rows) - 1) if df - x < rows else 0.0
+        increase = min(increase, self.total - self.linear, self.second)
+        return replace(self, linear=self.linear + increase, second=self.second - increase)
 
     def spare(self, N: float) -> float:
-        """Return rows of a pool beyond intercept and degrees of freedom."""
+        """Return the rows of a pool minus intercept and degrees of freedom."""
         return _spare(N - 1, self.df1, self.df)
 
     def share(self, N: float) -> float:
-        """Return the share of the misfit that the student fits; the pool's mean is a fit, too."""
+        """Return the share of the misfit that the student fits, the pool's mean included."""
         return 1 / N + (1 + 1 / N) * self.df / self.spare(N)
 
 
@@ -212,12 +217,12 @@ def _limiting_strength(s: Float, *, rows: int, alpha: float) -> float:
 
 
 def _student_misfit(pool: Moments, root: Float, alpha: float) -> _Misfit:
-    """Return how much of the columns ``X_t @ root`` a ridge head on the student's features holds."""
+    """Return the split of the variance of ``X_t @ root`` by a ridge head on the student's features."""
     rows = pool.n - 1
     s, axes = _positive(pool.gram("student"), "student")
     s, axes = s[-rows:], axes[:, -rows:]
-    kept = s / (s + alpha)
-    first, second = float(kept.sum()), float((kept**2).sum())
+    h = s / (s + alpha)  # eigenvalues of the smoother H
+    first, second = float(h.sum()), float((h**2).sum())
     if rows - first < 1e-9 * rows:
         msg = (
             f"the student must keep degrees of freedom: got {rows} centered rows and as many directions. "
@@ -227,24 +232,24 @@ def _student_misfit(pool: Moments, root: Float, alpha: float) -> _Misfit:
     total = float(np.einsum("ij,ik,kj->", root, pool.gram("teacher"), root, optimize=True))
     energy = ((axes.T @ (pool.gram("student", "teacher") @ root)) ** 2).sum(axis=1) / s
     outside = max(total - float(energy.sum()), 0.0)
-    total, rest = total / rows, (outside + float((1 - kept) @ energy)) / (rows - first)
-    misfit = (outside + float((1 - kept) ** 2 @ energy)) / (rows - 2 * first + second)
+    total, rest = total / rows, (outside + float((1 - h) @ energy)) / (rows - first)
+    misfit = (outside + float((1 - h) ** 2 @ energy)) / (rows - 2 * first + second)
     return _Misfit(
         total=total,
         second=misfit,
         df1=first,
         df=(rows * second - first**2) / (rows + second - 2 * first),
-        held=min(max(total - 2 * rest + misfit, 0.0), total),
+        linear=min(max(total - 2 * rest + misfit, 0.0), total),
     )
 
 
 def _positive(symmetric: Float, name: str) -> tuple[Float, Float]:
     values, axes = linalg.eigh(symmetric, driver="evd", check_finite=False)
-    kept = values > len(values) * 1e-13 * values[-1]
+    positive = values > len(values) * 1e-13 * values[-1]
     if values[-1] <= 0:
         msg = f"{name} features must differ between rows of the pool: they do not. Check how they were made."
         raise ShapeError(msg)
-    return values[kept], axes[:, kept]
+    return values[positive], axes[:, positive]
 
 
 def _check(*, n: int, **values: float) -> None:

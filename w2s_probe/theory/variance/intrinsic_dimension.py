@@ -1,9 +1,9 @@
-r"""Expected errors of weak-to-strong from five dimensions and sizes: Dong et al. (2025).
+r"""Expected errors of teacher, student, baseline and ceiling from three dimensions and two sizes: Dong et al. (2025).
 
 Features are whitened Gaussians :math:`g_t, g_s` of the dimensions :math:`d_t, d_s`, with
 :math:`C = E[g_s g_t^\top]` and correlation dimension :math:`d_{st} = \lVert C \rVert_F^2`. Heads are
-least squares without intercept. Write :math:`\beta_t, \beta_s` for the projections of the truth
-:math:`f_*` on either space, :math:`\rho_t, \rho_s` for the squared errors of these projections and
+least squares without intercept. Let :math:`\beta_t, \beta_s` be the projections of the truth
+:math:`f_*` on both spaces, :math:`\rho_t, \rho_s` the squared errors of these projections and
 :math:`\tau^2 = (\sigma^2 + \rho_t) / (n - d_t - 1)`. Errors are mean squares against :math:`f_*`:
 
 .. math::
@@ -12,10 +12,9 @@ least squares without intercept. Write :math:`\beta_t, \beta_s` for the projecti
     ER_{w2s} &= \rho_s + \lVert\beta_s - C\beta_t\rVert^2 + q\,\beta_t^\top(I - C^\top C)\beta_t
               + \tau^2 [d_{st} + q (d_t - d_{st})], \qquad q = d_s / (N - d_s - 1)
 
-and the ceilings are as :math:`ER_s` with n + N or N rows. On the pool itself, where the student was
-trained, :math:`q = d_s / N` and the bias is another, since what the student misses correlates there
-with what it fits: :math:`(1 - q)(\rho_s + \lVert\beta_s - C\beta_t\rVert^2) + q \rho_t` (at N = d_s it
-repeats its teacher).
+and the ceilings are :math:`ER_s` with n + N or N rows instead of n. On the pool itself, where the student was
+trained, :math:`q = d_s / N`, and the bias is :math:`(1 - q)(\rho_s + \lVert\beta_s - C\beta_t\rVert^2) + q \rho_t`,
+because the student's misfit correlates there with its fit (at N = d_s the student repeats its teacher).
 
 References
 ----------
@@ -27,7 +26,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 from w2s_probe.core.errors import ConfigError
 
@@ -36,7 +34,7 @@ FEW_SPARE_ROWS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntrinsicDimension:
-    """A pair of feature spaces, the sizes, the noise, and what linear heads cannot fit.
+    """Dimensions of two feature spaces, sizes, label noise, and the parts of the truth that linear heads cannot fit.
 
     Parameters
     ----------
@@ -45,18 +43,18 @@ class IntrinsicDimension:
     correlation_dimension : float
         Sum of squared canonical correlations, from 0 to the smaller dimension.
     n, N : int
-        Labeled rows and rows of the pool; n > d_teacher + 1 and N > d_student + 1.
+        Labeled rows and pool rows; n > d_teacher + 1 and N > d_student + 1.
     noise_variance : float
         Variance of the label noise.
     teacher_residual : float
         Squared error of the best linear function of the teacher's features.
     student_residual : float or None
-        The same for the student; None is ``teacher_residual + unseen_signal - misalignment``, exact
-        if every canonical correlation is 0 or 1.
+        Squared error of the best linear function of the student's features; None means
+        ``teacher_residual + unseen_signal - misalignment``, exact if every canonical correlation is 0 or 1.
     misalignment : float
-        Squared norm of ``beta_s - C beta_t``: what the student could fit and its teacher cannot.
+        Squared norm of ``beta_s - C beta_t``: signal that the student can fit and its teacher cannot.
     unseen_signal : float
-        ``beta_t' (I - C'C) beta_t``: what the teacher fits and the student's space does not hold.
+        ``beta_t' (I - C'C) beta_t``: signal that the teacher fits and that lies outside the student's space.
     """
 
     d_student: int
@@ -81,14 +79,10 @@ class IntrinsicDimension:
 
     @property
     def rho_student(self) -> float:
-        """The student's residual, given or implied."""
+        """The student's residual: the value of `student_residual`, or the one implied by the other numbers."""
         if self.student_residual is not None:
             return self.student_residual
         return self.teacher_residual - self.misalignment + self.unseen_signal
-
-    def to_dict(self) -> dict[str, float]:
-        """Return all numbers, with the student's residual as it is used."""
-        return {**asdict(self), "student_residual": self.rho_student}
 
     def _check_sizes(self) -> None:
         for name in ("d_student", "d_teacher"):
@@ -112,7 +106,7 @@ class IntrinsicDimension:
             raise ConfigError(msg)
 
     def _check_geometry(self) -> None:
-        """Refuse numbers that no truth and no two spaces have."""
+        """Reject numbers that are impossible for any truth and any two spaces."""
         for name, dimension, inside in (
             ("misalignment", self.d_student, "the student's space lies inside the teacher's"),
             ("unseen_signal", self.d_teacher, "the teacher's space lies inside the student's"),
@@ -132,11 +126,11 @@ class IntrinsicDimension:
         self._check_student_residual()
 
     def _check_student_residual(self) -> None:
-        # what the student misses is a sum of two vectors: of its teacher's signal, and of the rest
-        seen, rest = math.sqrt(self.unseen_signal), math.sqrt(self.teacher_residual - self.misalignment)
-        low, high = (seen - rest) ** 2, (seen + rest) ** 2
-        if not self.misalignment:  # then the two are orthogonal
-            low = high = seen**2 + rest**2
+        # the student's misfit is a sum of two vectors: one from its teacher's signal, one from the rest of the truth
+        signal, rest = math.sqrt(self.unseen_signal), math.sqrt(self.teacher_residual - self.misalignment)
+        low, high = (signal - rest) ** 2, (signal + rest) ** 2
+        if not self.misalignment:  # then both vectors are orthogonal
+            low = high = signal**2 + rest**2
         slack = 1e-12 * max(high, 1e-300)
         if not low - slack <= self.rho_student <= high + slack:
             need = f"{low:.6g}" if low == high else f"between {low:.6g} and {high:.6g}"
@@ -149,16 +143,16 @@ class IntrinsicDimension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemErrors:
-    """Mean squared errors against the truth; NaN where least squares has none.
+    """Mean squared errors against the truth; NaN where least squares has no finite expected error.
 
     Parameters
     ----------
     teacher, baseline : float
-        Teacher and student features on the n labels, on fresh points.
+        Errors on new rows of heads on teacher and on student features, trained on the n labels.
     ceiling, ceiling_unlabeled : float
-        Student features on true labels of n + N rows, or of the N.
+        Errors on new rows of heads on student features, trained on true labels of n + N rows or of the N pool rows.
     student_fresh, student_in_sample : float
-        Weak-to-strong student on fresh points, and on the pool it was trained on.
+        Errors of the weak-to-strong student on new rows, and on the pool that it was trained on.
     """
 
     teacher: float
@@ -175,12 +169,12 @@ class SystemErrors:
 
     @property
     def pgr_unlabeled(self) -> float:
-        """The same, against the ceiling on the N rows."""
+        """Share of the gap from teacher to the ceiling with N labels that the student closes; NaN without a gap."""
         return _recovered(self.teacher, self.student_fresh, self.ceiling_unlabeled)
 
     @property
     def opr(self) -> float:
-        """The baseline's error over the student's; above 1 weak-to-strong is the better use of n labels."""
+        """The baseline's error divided by the student's; above 1 weak-to-strong is the better use of n labels."""
         return self.baseline / self.student_fresh if self.student_fresh > 0 else math.nan
 
     def to_dict(self) -> dict[str, float]:
@@ -190,14 +184,14 @@ class SystemErrors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedErrors:
-    """What the theory expects of each system, and why.
+    """Expected error of each system, as variance plus bias.
 
     Parameters
     ----------
     config : IntrinsicDimension
-        What was asked.
+        Dimensions, sizes and noise.
     variance, bias : SystemErrors
-        The two parts of every system's expected error.
+        The two parts of each system's expected error.
     """
 
     config: IntrinsicDimension
@@ -212,7 +206,7 @@ class ExpectedErrors:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is right but surprising about these numbers, in sentences."""
+        """Sentences about numbers that are right but surprising."""
         c = self.config
         notes = []
         if math.isnan(self.total.baseline):
@@ -232,15 +226,6 @@ class ExpectedErrors:
                 )
         return tuple(notes)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all numbers as plain values, NaN as None."""
-        return {
-            "config": self.config.to_dict(),
-            **_finite(self.total.to_dict()),
-            "variance": _finite(asdict(self.variance)),
-            "bias": _finite(asdict(self.bias)),
-        }
-
 
 def expected_errors(config: IntrinsicDimension) -> ExpectedErrors:
     """Return the expected errors of all systems, by the formulas at the top of this file.
@@ -255,8 +240,8 @@ def expected_errors(config: IntrinsicDimension) -> ExpectedErrors:
     >>> config = IntrinsicDimension(
     ...     d_student=20, d_teacher=60, correlation_dimension=5, n=110, N=1000, noise_variance=0.25
     ... )
-    >>> found = expected_errors(config)
-    >>> round(found.total.teacher, 6), round(found.total.student_fresh, 6), round(found.total.opr, 4)
+    >>> errors = expected_errors(config).total
+    >>> round(errors.teacher, 6), round(errors.student_fresh, 6), round(errors.opr, 4)
     (0.306122, 0.031243, 1.7982)
     """
     c = config
@@ -264,8 +249,8 @@ def expected_errors(config: IntrinsicDimension) -> ExpectedErrors:
     fresh, in_sample = _per_row(c.d_student, c.N), c.d_student / c.N
 
     def spread(q: float) -> float:
-        kept = c.correlation_dimension + q * (c.d_teacher - c.correlation_dimension)
-        return kept / (c.n - c.d_teacher - 1)
+        inherited = c.correlation_dimension + q * (c.d_teacher - c.correlation_dimension)
+        return inherited / (c.n - c.d_teacher - 1)
 
     variance = SystemErrors(
         teacher=noise * _per_row(c.d_teacher, c.n),
@@ -294,7 +279,3 @@ def _per_row(d: int, rows: int) -> float:
 
 def _recovered(teacher: float, student: float, ceiling: float) -> float:
     return (teacher - student) / (teacher - ceiling) if teacher > ceiling else math.nan
-
-
-def _finite(values: dict[str, float]) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}

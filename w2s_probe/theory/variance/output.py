@@ -1,4 +1,4 @@
-"""The object that ``theory variance --json`` prints, as dataclasses: to be read back, shown, and described."""
+"""The object that ``theory variance --json`` prints, as dataclasses that also read it and give its JSON Schema."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from w2s_probe.theory.variance.simulation import Simulated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorsAndRatios:
-    """Mean squared errors against the truth, and what they amount to; null where undefined.
+    """Mean squared errors against the truth, PGR and OPR; null where undefined.
 
     Parameters
     ----------
     teacher, baseline : float
-        Teacher and student features on the n labels.
+        Errors on new rows of heads on teacher and on student features, trained on the n labels.
     ceiling, ceiling_unlabeled : float
-        Student features on true labels of n + N rows, or of the N.
+        Errors on new rows of heads on student features, trained on true labels of n + N rows or of the N pool rows.
     student_fresh, student_in_sample : float
-        Weak-to-strong student on fresh points, and on the pool.
+        Errors of the weak-to-strong student on new rows, and on the pool.
     pgr, pgr_unlabeled : float
         Share of the gap from teacher to either ceiling that the student closes.
     opr : float
-        The baseline's error over the student's.
+        The baseline's error divided by the student's error.
     """
 
     teacher: float
@@ -46,14 +46,14 @@ BESIDE = Keys(*NAMES, required=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """How the simulation was made.
+    """Settings of the simulation.
 
     Parameters
     ----------
     trials : int
-        Draws.
+        Number of draws.
     seed : int
-        Of all of them.
+        Seed of all draws.
     """
 
     trials: int
@@ -62,16 +62,16 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizePoint:
-    """The errors at other sizes.
+    """Errors at other sizes.
 
     Parameters
     ----------
     n, N : int
-        Labeled rows, and rows of the pool.
+        Labeled rows and pool rows.
     expected : SystemErrors
-        By the closed forms.
+        Expected errors, by the closed forms.
     simulated : mapping of name to Simulated, or None
-        Measured beside them.
+        Simulated errors and ratios.
     """
 
     n: int
@@ -82,22 +82,22 @@ class SizePoint:
 
 @dataclass(frozen=True, kw_only=True)
 class VarianceOutput(Printed):
-    """Expected errors and ratios of all systems, and the simulation beside them.
+    """Expected errors and ratios of all systems, and the simulated ones.
 
     Parameters
     ----------
     config : IntrinsicDimension
         Dimensions, sizes and noise.
     errors : ErrorsAndRatios
-        Of the closed forms.
+        Expected errors and ratios, by the closed forms.
     variance, bias : SystemErrors
         The two parts of the errors.
     simulated : mapping of name to Simulated, or None
-        The same measured.
+        Simulated errors and ratios.
     simulation : Simulation or None
-        How.
+        Settings of the simulation.
     curve : tuple of SizePoint, or None
-        Smaller and larger sizes, by n and then by N; only with ``--out``.
+        Errors at other n, then at other N; only with ``--out``.
     """
 
     config: IntrinsicDimension
@@ -114,12 +114,12 @@ class VarianceOutput(Printed):
         return ExpectedErrors(config=self.config, variance=self.variance, bias=self.bias)
 
     def conditions(self) -> Mapping[str, bool]:
-        """Return what else must hold of an output, and whether it does."""
+        """Return the conditions between fields that an output must meet, and whether each is met."""
         simulated = [self.simulated, *(point.simulated for point in self.curve or ())]
         here = (self.config.n, self.config.N)
         return {
             "simulated must hold the same as the errors": all(
-                one is None or set(one) == set(NAMES) for one in simulated
+                errors is None or set(errors) == set(NAMES) for errors in simulated
             ),
             "the curve must hold the sizes of config": self.curve is None
             or here in [(point.n, point.N) for point in self.curve],

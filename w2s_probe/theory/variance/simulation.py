@@ -1,8 +1,8 @@
-r"""The least-squares pipeline on Gaussian features with planted overlap, drawn again and again.
+r"""Simulated errors of teacher, student, baseline and ceilings on Gaussian features with planted overlap.
 
-A head needs no more of its rows than the triangle R of their QR decomposition. For Gaussian rows R has
-independent entries, normal above the diagonal and chi on it (Bartlett 1933 [1]_), so that R is drawn
-and the rows never are: a trial costs what the dimensions cost, whatever n and N.
+A least-squares head depends on its rows only through the triangle R of their QR decomposition. For Gaussian rows R
+has independent entries, normal above the diagonal and chi on it (Bartlett 1933 [1]_). So R is drawn instead of
+the rows, and the cost of a trial depends on the dimensions but not on n and N.
 
 References
 ----------
@@ -13,7 +13,7 @@ References
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy import linalg
@@ -27,7 +27,7 @@ SYSTEMS = tuple(field.name for field in fields(SystemErrors))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
-    """A mean over trials, or a ratio of such means, and its standard error by the jackknife.
+    """A mean over trials, or a ratio of such means, with its jackknife standard error.
 
     Parameters
     ----------
@@ -38,18 +38,14 @@ class Simulated:
     value: float
     se: float
 
-    def to_dict(self) -> dict[str, float | None]:
-        """Return plain values, NaN as None."""
-        return {name: number if math.isfinite(number) else None for name, number in asdict(self).items()}
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _World:
-    r"""A truth and two spaces that have the numbers of a config.
+    r"""A truth and two feature spaces with the dimensions and residuals of a config.
 
-    Teacher features are ``g_s @ C + z * own`` with z independent of the student's. The truth is
-    ``b g_t[0] + w u + h`` with u the part of ``g_s[0]`` that the teacher's first feature does not hold,
-    and h outside both spaces.
+    Teacher features are ``g_s @ C + z * own`` with z independent of the student features g_s. The truth is
+    ``b g_t[0] + w u + h`` with u the part of ``g_s[0]`` that is orthogonal to the teacher's first feature,
+    and h orthogonal to both spaces.
     """
 
     config: IntrinsicDimension
@@ -76,24 +72,24 @@ class _World:
 
 
 def simulate_errors(config: IntrinsicDimension, *, trials: int, rng: np.random.Generator) -> dict[str, Simulated]:
-    """Return errors and ratios measured over trials, under the names of `SystemErrors.to_dict`.
+    """Return mean errors and ratios over trials, under the names of `SystemErrors.to_dict`.
 
-    Each trial draws labeled rows and a pool, fits teacher, student, baseline and ceilings, and takes
+    Each trial draws labeled rows and a pool, fits teacher, student, baseline and ceilings, and computes
     their exact error on the population; only the in-sample error is a mean over the pool.
 
     Parameters
     ----------
     config : IntrinsicDimension
-        What `expected_errors` takes.
+        Dimensions, sizes and noise.
     trials : int
-        At least 2.
+        Number of draws, at least 2.
     rng : numpy.random.Generator
         Source of all randomness.
 
     Raises
     ------
     ConfigError
-        If the biases do not fit beside the overlap in spaces of these dimensions.
+        If there are too few trials, or spaces of these dimensions have no room for overlap and biases together.
     """
     if trials < 2:
         msg = f"trials must be at least 2: got {trials}. Give 400 for standard errors of a few percent."
@@ -118,11 +114,11 @@ def _jackknife(left_out: Float) -> float:
 
 
 def _plant(config: IntrinsicDimension) -> _World:
-    """Return spaces whose canonical correlations are 1 or 0, but for a fraction and the truth's pair."""
+    """Return spaces with canonical correlations of 1 or 0, except a fractional one and the one of the truth's pair."""
     k, m = config.unseen_signal, config.misalignment
     cross = (config.teacher_residual + k - m - config.rho_student) / 2  # beta_t' C' (beta_s - C beta_t)
     squared = cross**2 / (cross**2 + k * m) if k * m > 0 else 0.0
-    squared = squared if squared > 1e-12 else 0.0  # what rounding leaves of an implied residual
+    squared = squared if squared > 1e-12 else 0.0  # rounding of an implied residual
     C = np.zeros((config.d_student, config.d_teacher))
     rest = config.correlation_dimension - squared
     correlations = _correlations(rest)

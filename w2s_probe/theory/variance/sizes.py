@@ -1,4 +1,4 @@
-"""The expected errors at smaller and larger sizes, simulated on request."""
+"""Expected and simulated errors at smaller and larger n and N."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from w2s_probe.theory.variance.output import SizePoint
 from w2s_probe.theory.variance.simulation import simulate_errors
 
 FACTORS = (0.25, 0.5, 2, 4, 8)
-SPARE = 10  # rows beyond dimensions, below which a mean says little
+SPARE = 10  # rows minus dimensions below which the error varies too much for its mean to be useful
 
 
 def errors_over_sizes(config: IntrinsicDimension, *, trials: int | None, seed: int) -> tuple[SizePoint, ...]:
-    """Return the errors by n at the full N, then by N at the full n; the config itself stands in both.
+    """Return the errors over n at the config's N, then over N at the config's n; both include the config's sizes.
 
     Parameters
     ----------
     config : IntrinsicDimension
-        The sizes around which others lie.
+        Dimensions, noise and the sizes to vary.
     trials : int or None
-        Of the simulation at each size; None for the closed forms alone.
+        Trials of the simulation at each size; None for the closed forms only.
     seed : int
-        Of the simulation.
+        Seed of the simulation.
     """
     over_n = [replace(config, n=n) for n in _around(config.n, least=config.d_teacher + SPARE)]
     over_N = [replace(config, N=N) for N in _around(config.N, least=config.d_student + SPARE)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from w2s_probe.experiments.forecast import evidence
-from w2s_probe.experiments.forecast.evidence import DF, SMALL, Evidence, combine, weighted_sum
+from w2s_probe.experiments.forecast.evidence import DF, SMALL, MeanEstimate, combine, weighted_sum
 
 Array = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ def test_the_combination_does_not_depend_on_the_unit(scale: float) -> None:
 
 def test_intervals_are_students_with_a_quarter_of_the_rows() -> None:
     influence = np.tile([0.03, -0.04], 40)
-    found = Evidence(value=0.2, influence=influence, bias=0.02, row_variance=0.3)
+    found = MeanEstimate(value=0.2, influence=influence, bias=0.02, row_variance=0.3)
     error = np.hypot(np.sqrt((1 + SMALL / 80) * 40) * 0.05, 0.02)
     assert found.error == pytest.approx(error)
     low, high = t(80 / DF, 0.2, error).interval(0.9)
@@ -75,15 +75,15 @@ def test_intervals_are_students_with_a_quarter_of_the_rows() -> None:
     assert (estimate.low, estimate.value, estimate.high) == pytest.approx((low, 0.2, high))
     assert found.observed(0.9, 60) == pytest.approx(t(80 / DF, 0.2, np.sqrt(error**2 + 0.3 / 60)).interval(0.9))
     assert found.observed(0.9, 10**12) == pytest.approx((low, high))
-    many = Evidence(value=0.2, influence=np.full(10**5, 1e-4), bias=0.0, row_variance=0.3)
+    many = MeanEstimate(value=0.2, influence=np.full(10**5, 1e-4), bias=0.0, row_variance=0.3)
     assert (many.estimate(0.9).low, many.estimate(0.9).high) == pytest.approx(
         norm(0.2, many.error).interval(0.9), rel=1e-4
     )
 
 
 def test_sums_keep_what_rows_share() -> None:
-    one = Evidence(value=0.5, influence=np.array([0.1, -0.2, 0.1]), bias=0.01, row_variance=0.2)
-    other = Evidence(value=0.3, influence=np.array([0.0, 0.1, -0.1]), bias=0.02, row_variance=0.1)
+    one = MeanEstimate(value=0.5, influence=np.array([0.1, -0.2, 0.1]), bias=0.01, row_variance=0.2)
+    other = MeanEstimate(value=0.3, influence=np.array([0.0, 0.1, -0.1]), bias=0.02, row_variance=0.1)
     nothing = weighted_sum([one, one], np.array([1.0, -1.0]))
     assert (nothing.value, nothing.error) == (0.0, 0.0)
     found = weighted_sum([one, other], np.array([2.0, -1.0]), bias=0.03)

@@ -13,7 +13,13 @@ from sklearn.linear_model import Ridge
 
 from tests.conftest import pair_of_views
 from w2s_probe.core.config import W2SConfig
-from w2s_probe.experiments.forecast.held_out import Reading, _Refitted, read_pipeline, stratified_folds, stratified_part
+from w2s_probe.experiments.forecast.held_out import (
+    PipelineScores,
+    _Refitted,
+    pipeline_scores,
+    stratified_folds,
+    stratified_part,
+)
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.linalg.teacher_student import HeldOut
 from w2s_probe.metrics import classification_rows, regression_rows
@@ -38,10 +44,10 @@ def read(
     rows: Index | None = None,
     pool_rows: Index | None = None,
     repeats: int = 1,
-) -> Reading:
+) -> PipelineScores:
     T, S, Y, P, Q = data
     used = slice(None) if pool_rows is None else pool_rows
-    return read_pipeline(
+    return pipeline_scores(
         T,
         S,
         Y,
@@ -60,8 +66,8 @@ def systems(held: HeldOut) -> list[Array]:
     return [held.teacher, held.student, held.baseline]
 
 
-def assert_alike(found: Reading, other: Reading) -> None:
-    for held, again in zip(found.held, other.held, strict=True):
+def assert_alike(found: PipelineScores, other: PipelineScores) -> None:
+    for held, again in zip(found.held_out, other.held_out, strict=True):
         np.testing.assert_allclose(systems(held), systems(again), atol=1e-8)
     for mine, theirs in zip(found.pool, other.pool, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-8)
@@ -76,7 +82,7 @@ def test_the_route_without_refits_equals_the_one_with(K: int, n: int, N: int, pa
     others = np.setdiff1d(np.arange(n), rows)
     found = read(data, rows=rows)
     fitted = _Refitted.fit(T[rows], S[rows], Y[rows], P, Q, GIVEN)
-    held = found.held[0]
+    held = found.held_out[0]
     again = fitted.held_out(stratified_folds(Y[rows], min(10, len(rows)), np.random.default_rng(0)))
     np.testing.assert_allclose([F[rows] for F in systems(held)], systems(again), atol=1e-8)
     for mine, theirs in zip(systems(held), fitted.scores(T[others], S[others]), strict=True):
@@ -86,7 +92,7 @@ def test_the_route_without_refits_equals_the_one_with(K: int, n: int, N: int, pa
         np.testing.assert_allclose(mine, theirs, atol=1e-8)
     for row in (0, 7, N - 1):
         rest = np.arange(N) != row
-        student = fitted.taught(teacher[rest], Q[rest], fitted.alphas)
+        student = fitted.student_of(teacher[rest], Q[rest], fitted.alphas)
         np.testing.assert_allclose(found.pool[1][[row]], student.scores(Q[[row]]), atol=1e-8)
 
 
@@ -108,13 +114,13 @@ def test_other_heads_are_fitted_again_without_each_fold(settings: dict[str, str]
     T, S, Y, P, Q = data = views(50, 80, 3)
     config = W2SConfig(**settings)  # type: ignore[arg-type]
     found = read(data, config)
-    assert len(found.held) == 1
-    assert found.leave_one_out is found.held[0]
+    assert len(found.held_out) == 1
+    assert found.leave_one_out is found.held_out[0]
     fitted = _Refitted.fit(T, S, Y, P, Q, config)
     assert fitted.alphas == found.alphas
     blocks = stratified_folds(Y, 5, np.random.default_rng(0))
     heads = fitted.refit(np.setdiff1d(np.arange(50), blocks[0]), fitted.alphas)
-    for F, head, X in zip(systems(found.held[0]), heads, (T, S, S), strict=True):
+    for F, head, X in zip(systems(found.held_out[0]), heads, (T, S, S), strict=True):
         np.testing.assert_allclose(F[blocks[0]], head.scores(X[blocks[0]]), atol=1e-12)
 
 
@@ -175,26 +181,28 @@ def test_every_row_is_as_likely_to_be_in_a_part() -> None:
 def test_accuracy_and_brier_are_those_of_a_run(settings: dict[str, str], K: int) -> None:
     found = read(views(60, 100, K), W2SConfig(**settings))  # type: ignore[arg-type]
     truth = found.Y.argmax(axis=1)
-    for weights, F in zip(np.eye(3), systems(found.held[0]), strict=True):
+    for weights, F in zip(np.eye(3), systems(found.held_out[0]), strict=True):
         rows = classification_rows(F, found.probabilities(F), truth)
         for score in ("accuracy", "brier"):
-            values = found._values(score, tuple(weights), systems(found.held[0]))
+            values = found._values(score, tuple(weights), systems(found.held_out[0]))
             np.testing.assert_allclose(found._at_labels(values), rows[score].numerator, atol=1e-12)
 
 
 def test_r2_and_squared_errors_are_those_of_a_run() -> None:
     found = read(views(60, 100, 1))
     y = found.Y[:, 0]
-    for weights, F in zip(np.eye(3), systems(found.held[0]), strict=True):
+    for weights, F in zip(np.eye(3), systems(found.held_out[0]), strict=True):
         rows = regression_rows(F[:, 0], y)
-        at = {score: found._at_labels(found._values(score, tuple(weights), systems(found.held[0]))) for score in rows}
+        at = {
+            score: found._at_labels(found._values(score, tuple(weights), systems(found.held_out[0]))) for score in rows
+        }
         np.testing.assert_allclose(at["squared_error"], rows["squared_error"].numerator, atol=1e-12)
         assert at["r2"].mean() == pytest.approx(rows["r2"].numerator.mean() / rows["r2"].denominator.mean())
 
 
 def test_the_influence_on_r2_counts_that_the_spread_of_labels_is_estimated() -> None:
     found = read(views(60, 100, 1))
-    f, y = found.held[0].teacher[:, 0], found.Y[:, 0]
+    f, y = found.held_out[0].teacher[:, 0], found.Y[:, 0]
     both, _ = found._with_spread(1 - (f - y) ** 2 / y.var(), (0.0, np.zeros(60), np.zeros(100)), 1.0)
 
     def r2(w: Array) -> float:
@@ -209,6 +217,6 @@ def test_the_influence_on_r2_counts_that_the_spread_of_labels_is_estimated() -> 
 
 def test_r2_does_not_depend_on_the_unit_or_the_zero_of_labels() -> None:
     T, S, Y, P, Q = views(60, 100, 1)
-    here, there = (read((T, S, labels, P, Q)).evidence("r2", (-1, 1, 0)) for labels in (Y, 40 * Y + 9000))
+    here, there = (read((T, S, labels, P, Q)).expected("r2", (-1, 1, 0)) for labels in (Y, 40 * Y + 9000))
     assert there.value == pytest.approx(here.value, abs=1e-6)
     assert there.error == pytest.approx(here.error, abs=1e-6)

@@ -17,8 +17,8 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.serialize import to_json
 from w2s_probe.experiments.forecast import pair as forecast
-from w2s_probe.experiments.forecast.evidence import SMALL, Evidence
-from w2s_probe.experiments.forecast.held_out import read_pipeline
+from w2s_probe.experiments.forecast.evidence import SMALL, MeanEstimate
+from w2s_probe.experiments.forecast.held_out import pipeline_scores
 from w2s_probe.experiments.forecast.pair import forecast_pair
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.metrics.verdict import decide
@@ -109,7 +109,7 @@ def test_forecasts_foretell_what_new_rows_show() -> None:
     T, S, Y = (whole[name] for name in ("X_teacher", "X_student", "Y"))
     data = {"X_teacher": T[:300], "X_student": S[:300], "Y": Y[:300]}
     found = predict(data | {"pool_teacher": T[300:end], "pool_student": S[300:end]})
-    reading = read_pipeline(
+    scores = pipeline_scores(
         *data.values(),
         rows=np.arange(300),
         pool=moments_of({"teacher": T[300:end], "student": S[300:end]}),
@@ -121,7 +121,7 @@ def test_forecasts_foretell_what_new_rows_show() -> None:
         pool_rows=np.arange(end - 300),
     )
     truth = Y[end:].argmax(axis=1)
-    right = [float((F[end - 300 :].argmax(axis=1) == truth).mean()) for F in reading.pool]
+    right = [float((F[end - 300 :].argmax(axis=1) == truth).mean()) for F in scores.pool]
     for one, value in zip((found.teacher, found.student, found.baseline), right, strict=True):
         assert abs(one.value - value) < one.high - one.low
     assert abs(found.gain.value - (right[1] - right[0])) < found.gain.high - found.gain.low
@@ -149,7 +149,7 @@ def test_misfit_and_correction_add_up_to_the_held_out_gain_in_squared_error(clas
     data = views(60, 150, classes=classes, regression=regression)
     found, Y = predict(data).misfit, data["Y"]
     config = replace(CONFIG, task="regression" if regression else "classification")
-    reading = read_pipeline(
+    scores = pipeline_scores(
         data["X_teacher"],
         data["X_student"],
         Y,
@@ -161,11 +161,11 @@ def test_misfit_and_correction_add_up_to_the_held_out_gain_in_squared_error(clas
         rng=np.random.default_rng([0, 3]),
         repeats=10,
     )
-    errors = [[((F - Y) ** 2).sum(axis=1).mean() for F in (held.teacher, held.student)] for held in reading.held]
+    errors = [[((F - Y) ** 2).sum(axis=1).mean() for F in (held.teacher, held.student)] for held in scores.held_out]
     teacher, student = np.mean(errors, axis=0)
     assert found.gain == pytest.approx(teacher - student, abs=1e-12)
     assert found.misfit + found.correction == pytest.approx(found.gain, abs=1e-12)
-    apart = [((held.teacher - held.student) ** 2).sum(axis=1).mean() for held in reading.held]
+    apart = [((held.teacher - held.student) ** 2).sum(axis=1).mean() for held in scores.held_out]
     assert found.misfit == pytest.approx(np.mean(apart), abs=1e-12)
 
 
@@ -226,10 +226,10 @@ def test_a_copy_is_no_reason_for_a_note() -> None:
     assert "loses (-0.1), in decisions it gains (+0.010)" in second
 
 
-def outcome(value: float, error: float = 0.0, bias: float = 0.0) -> Evidence:
+def outcome(value: float, error: float = 0.0, bias: float = 0.0) -> MeanEstimate:
     """Return evidence from 400 rows with this standard error."""
     influence = np.full(400, error / np.sqrt(400 + SMALL))
-    return Evidence(value=value, influence=influence, bias=bias, row_variance=0.1)
+    return MeanEstimate(value=value, influence=influence, bias=bias, row_variance=0.1)
 
 
 def test_too_few_labels_for_a_curve_leave_ceiling_and_pgr_open() -> None:
@@ -272,9 +272,9 @@ def test_as_many_labels_are_needed_as_halve_the_interval() -> None:
     gain = outcome(0.01, 0.01)
     estimate = gain.estimate(LEVEL)
     times = ((estimate.high - estimate.value) / 0.01) ** 2
-    assert forecast._needed(gain, versus, over_n, over_n, LEVEL).n == math.ceil(200 * times)
-    assert forecast._needed(outcome(0.0, 0.01), versus, over_n, over_n, LEVEL).n is None
-    assert forecast._needed(outcome(1e-4, 0.01), versus, over_n, over_n, LEVEL).n is None
+    assert forecast._needed(gain, over_n, over_n, LEVEL).n == math.ceil(200 * times)
+    assert forecast._needed(outcome(0.0, 0.01), over_n, over_n, LEVEL).n is None
+    assert forecast._needed(outcome(1e-4, 0.01), over_n, over_n, LEVEL).n is None
 
 
 @pytest.mark.parametrize(("classes", "seed"), [(2, 0), (2, 1), (4, 2)])

@@ -56,10 +56,10 @@ def test_what_is_equal_is_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     _, outcomes = run_w2s(teacher, student, labels, splits=splits, config=CONFIG)
     seen: dict[tuple[int, int], set[str]] = {}
 
-    def watched(*args: object, known: dict[str, object], **kwargs: object) -> object:
+    def watched(*args: object, fitted: dict[str, object], **kwargs: object) -> object:
         split = kwargs["split"]
-        seen[len(split.labeled), len(split.unlabeled)] = set(known)  # type: ignore[attr-defined]
-        return fit_seed(*args, known=known, **kwargs)  # type: ignore[arg-type]
+        seen[len(split.labeled), len(split.unlabeled)] = set(fitted)  # type: ignore[attr-defined]
+        return fit_seed(*args, fitted=fitted, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(curves, "fit_seed", watched)
     learning_curve(teacher, student, labels, outcomes=outcomes, config=CONFIG)

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from w2s_probe.experiments.suspects import fit_errors
-from w2s_probe.experiments.suspects.margins import margins
+from w2s_probe.experiments.suspects.margins import fit_errors, margins
 
 seeds = st.integers(0, 2**32 - 1)
 

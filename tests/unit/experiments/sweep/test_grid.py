@@ -271,7 +271,7 @@ def test_an_axis_must_have_distinct_values(name: str) -> None:
     first = getattr(SweepConfig(), name)[0]
     wrong: list[dict[str, Any]] = [{name: ()}, {name: (first, first)}]
     for axis in wrong:
-        with pytest.raises(ConfigError, match=f"{name} must be distinct values, at least one"):
+        with pytest.raises(ConfigError, match=f"`{name}` must be distinct values, at least one"):
             SweepConfig(**axis)
 
 

@@ -13,14 +13,8 @@ from scipy.stats import chi2, norm, qmc
 
 from tests.unit.theory.spurious.models import APART, SHARED, model_of, models, orthonormal
 from w2s_probe.core.errors import ConfigError
-from w2s_probe.theory import (
-    SpuriousModel,
-    best_pools,
-    fixed_point_risks,
-    general_risks,
-    published_risks,
-    spurious_risks,
-)
+from w2s_probe.theory import SpuriousModel, fixed_point_risks, general_risks, published_risks, spurious_risks
+from w2s_probe.theory.spurious.fractions import best_pools
 from w2s_probe.theory.spurious.quadrature import _chi_square, _hermite
 
 Float = NDArray[np.float64]

@@ -14,14 +14,8 @@ from numpy.typing import NDArray
 
 from tests.unit.theory.spurious.models import APART, EYE, SHARED, model_of, models, orthonormal
 from w2s_probe.core.errors import W2SProbeError
-from w2s_probe.theory import (
-    SpuriousModel,
-    best_eta_unlabeled,
-    fixed_point_risks,
-    general_risks,
-    published_pool_term,
-    published_risks,
-)
+from w2s_probe.theory import SpuriousModel, fixed_point_risks, general_risks, published_risks
+from w2s_probe.theory.spurious.risks import best_eta_unlabeled, published_pool_term
 
 Etas = tuple[float, float, float]
 SOLVED = settings(max_examples=20, deadline=None)  # several fixed points an example

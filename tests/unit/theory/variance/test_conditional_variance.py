@@ -8,8 +8,9 @@ from sklearn.linear_model import Ridge
 
 from tests.unit.theory.variance.test_intrinsic_dimension import BASE
 from w2s_probe.core.errors import ConfigError
-from w2s_probe.linalg.moments import moments_of
-from w2s_probe.theory import expected_errors, student_variance, student_variance_of_rows
+from w2s_probe.core.types import Float
+from w2s_probe.linalg.moments import Moments, moments_of
+from w2s_probe.theory import expected_errors, student_variance
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -23,11 +24,8 @@ def test_it_is_that_of_fitted_heads(fit_intercept: bool, alphas: tuple[float, fl
     teacher = Ridge(alpha=alphas[0], fit_intercept=fit_intercept, solver="svd").fit(Z[L], np.eye(n))
     student = Ridge(alpha=alphas[1], fit_intercept=fit_intercept, solver="svd").fit(X[U], teacher.predict(Z[U]))
     influence = student.predict(X[T])  # of every label on every prediction
-    got = student_variance_of_rows(
-        Z[L],
-        Z[U],
-        X[U],
-        X[T],
+    got = student_variance(
+        *moments_of_parts(Z[L], Z[U], X[U], X[T]),
         teacher_alpha=alphas[0],
         student_alpha=alphas[1],
         noise_variance=0.4,
@@ -43,9 +41,8 @@ def test_redrawn_labels_vary_as_much() -> None:
     Y = X[L] @ rng.standard_normal((9, 1)) + 0.5 * rng.standard_normal((40, 5000))
     student = Ridge(alpha=2.0).fit(X[U], Ridge(alpha=3.0).fit(Z[L], Y).predict(Z[U]))
     measured = student.predict(X[T]).var(axis=1).mean()
-    expected = student_variance_of_rows(
-        Z[L], Z[U], X[U], X[T], teacher_alpha=3.0, student_alpha=2.0, noise_variance=0.25
-    )
+    parts = moments_of_parts(Z[L], Z[U], X[U], X[T])
+    expected = student_variance(*parts, teacher_alpha=3.0, student_alpha=2.0, noise_variance=0.25)
     assert measured == pytest.approx(expected, rel=0.05)  # one prediction's variance is known to 2 %
 
 
@@ -71,6 +68,10 @@ def test_its_mean_over_gaussian_rows_is_the_closed_form() -> None:
         )
     se = np.std(values, ddof=1) / np.sqrt(len(values))
     assert abs(np.mean(values) - expected_errors(BASE).total.student_fresh) < 4 * se
+
+
+def moments_of_parts(Z_L: Float, Z_U: Float, X_U: Float, X_T: Float) -> tuple[Moments, Moments, Moments]:
+    return moments_of({"teacher": Z_L}), moments_of({"teacher": Z_U, "student": X_U}), moments_of({"student": X_T})
 
 
 def _whitened(rng: np.random.Generator, rows: int, d: int) -> np.ndarray:

@@ -13,7 +13,8 @@ from sklearn.datasets import load_digits
 from tests.unit.theory.variance.test_intrinsic_dimension import BASE
 from w2s_probe.core.errors import ConfigError, ShapeError
 from w2s_probe.linalg.moments import Moments, moments_of
-from w2s_probe.theory import ErrorParts, IntrinsicDimension, decompose, expected_errors, student_variance
+from w2s_probe.results.forecast import ErrorParts
+from w2s_probe.theory import IntrinsicDimension, decompose, expected_errors, student_variance
 
 ROWS = 1797
 

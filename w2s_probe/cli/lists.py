@@ -1,0 +1,82 @@
+"""Types of options that take several values with commas between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, cast
+
+import click
+
+from w2s_probe.core.config import Head
+from w2s_probe.core.errors import ConfigError, did_you_mean
+
+T = TypeVar("T")
+CHOSEN = "chosen"
+HEADS: dict[str, Head] = {"ridge": "ridge", "softmax": "softmax", "logistic": "softmax"}
+EXAMPLES = {int: ("whole numbers", "50,100,200"), float: ("numbers", "0.1,1,10")}
+
+
+class Listed(click.ParamType[tuple[T, ...]]):
+    """Values with commas between; a value that `parse` refuses is an error with an example.
+
+    Parameters
+    ----------
+    parse : callable
+        Returns the value of one text, or raises `ValueError`.
+    metavar : str
+        Shown in the help.
+    also : str
+        A word that is allowed besides numbers; its value is None.
+    """
+
+    name = "list"
+
+    def __init__(self, parse: Callable[[str], T], metavar: str, also: str = "") -> None:
+        self.parse, self.metavar, self.also = parse, metavar, also
+
+    @staticmethod
+    def parts(texts: Iterable[str]) -> list[str]:
+        """Return the parts between commas of several texts."""
+        return [part.strip() for text in texts for part in text.split(",") if part.strip()]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[T, ...]:
+        """Return the values in a text."""
+        flag = param.opts[0] if param else self.name
+        return value if isinstance(value, tuple) else tuple(self.single(part, flag) for part in self.parts([value]))
+
+    def single(self, text: str, flag: str) -> T:
+        """Return one value."""
+        if self.also and text == self.also:
+            return cast("T", None)
+        try:
+            return self.parse(text)
+        except ValueError:
+            wanted, example = EXAMPLES[cast("type[int] | type[float]", self.parse)]
+            also = f", or {self.also}" if self.also else ""
+            msg = f"{flag} must be {wanted}{also}, with commas between: got {text!r:.60}. Write it as {flag} {example}."
+            raise ConfigError(msg) from None
+
+
+class HeadNames(Listed[Head]):
+    """Kinds of linear heads."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda name: HEADS[name], "NAME")
+
+    def single(self, text: str, flag: str) -> Head:
+        """Return the kind that a name means."""
+        if text not in HEADS:
+            msg = f"{flag} must be ridge or softmax, with commas between: got {text!r:.60}.{did_you_mean(text, HEADS)}"
+            raise ConfigError(msg)
+        return HEADS[text]
+
+
+BACKBONE: Listed[str] = Listed(str, "BACKBONE")
+INTEGER: Listed[int] = Listed(int, "INTEGER")
+NUMBER: Listed[float] = Listed(float, "NUMBER")
+STRENGTH: Listed[float | None] = Listed(float, "NUMBER", also=CHOSEN)
+
+
+def flattened(values: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
+    """Return the values of an option that was given several times."""
+    return tuple(value for several in values for value in several)

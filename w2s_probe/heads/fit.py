@@ -1,0 +1,46 @@
+"""Fits the head that `FitOptions` describe."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from numpy.typing import ArrayLike
+
+from w2s_probe.core.config import FitOptions
+from w2s_probe.heads.linear import LinearHead
+from w2s_probe.heads.ridge import fit_ridge
+from w2s_probe.heads.softmax import fit_softmax
+from w2s_probe.linalg.spectra import Spectrum
+
+
+def fit_head(
+    X: ArrayLike,
+    Y: ArrayLike,
+    options: FitOptions,
+    *,
+    sample_weight: ArrayLike | None = None,
+    spectrum: Spectrum | None = None,
+) -> LinearHead:
+    """Return the head on features (m, d) and targets (m, K); ridge heads use the spectrum of `X` if it is given."""
+    if options.kind == "softmax":
+        return fit_softmax(
+            X,
+            Y,
+            alpha=options.alpha,
+            points=options.points,
+            scale=options.scale,
+            loss=options.loss,
+            exponent=options.exponent,
+            confidence=options.confidence,
+            sample_weight=sample_weight,
+        )
+    return fit_ridge(
+        X,
+        Y,
+        rule=cast("Literal['loo', 'gcv']", options.rule),
+        alpha=options.alpha,
+        points=options.points,
+        scale=options.scale,
+        sample_weight=sample_weight,
+        spectrum=spectrum,
+    )
