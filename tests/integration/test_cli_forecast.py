@@ -189,7 +189,7 @@ def test_out_holds_the_json_and_tidy_rows(cli: Cli, arrays: Path, tmp_path: Path
         (("pool.csv",), "--label must name a column of pool.csv: got 'label', not one of text"),
         (("none.csv",), "must have labeled rows and a pool: got 0 labels and 400 rows without"),
         (("labeled.csv", "-n", "120"), "the sum of -n, -N and --n-test must be at most 120"),
-        (("one.csv",), "must hold at least two classes: got only ['yes']"),
+        (("one.csv",), "must hold at least two classes: got only yes"),
         (
             ("labeled.csv", "--pool", "other.csv"),
             "--text must name a column of other.csv: got 'text', not one of sentence",

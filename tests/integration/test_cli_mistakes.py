@@ -165,7 +165,11 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
         ("cache", "import", "t.npz", "--name", "x"),
         "got '1' 2 times",
     ),
-    "too large for float16": (with_value(70000), (*IMPORT, "--name", "x", "--dtype", "float16"), "beyond 65504"),
+    "too large for float16": (
+        with_value(70000),
+        (*IMPORT, "--name", "x", "--dtype", "float16"),
+        "the largest value is 65504. Use --dtype float32",
+    ),
     "too large for float32": (
         lambda f: np.save(f / "t.npy", np.full((3, 2), 1e300)),
         (*IMPORT, "--name", "x"),
