@@ -77,7 +77,7 @@ def check_weights(weights: ArrayLike | None, n: int) -> Float:
         )
         raise ShapeError(msg)
     if not w.any():
-        msg = "sample_weight must be above 0 for some row: got 0 for every row. Give a row a weight above 0."
+        msg = "sample_weight must be above zero for some row: got zero for every row. Give a row a weight above zero."
         raise ShapeError(msg)
     return w
 
