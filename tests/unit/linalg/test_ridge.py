@@ -159,7 +159,7 @@ def test_default_grid_spans_eight_decades_around_the_mean_eigenvalue() -> None:
         (np.eye(4), np.ones((4, 1)), {"alphas": [-1.0]}, ConfigError, "at least 0"),
         (np.eye(4), np.ones((4, 1)), {"sample_weight": [1, 1, 1]}, ShapeError, "shape (4,)"),
         (np.eye(4), np.ones((4, 1)), {"sample_weight": [1, 1, 1, -1]}, ShapeError, "non-negative"),
-        (np.full((4, 2), np.nan), np.ones((4, 1)), {}, ShapeError, "row 0, column 0 is nan"),
+        (np.full((4, 2), np.nan), np.ones((4, 1)), {}, ShapeError, "got nan in row 0, column 0"),
     ],
 )
 def test_wrong_input_is_named(X: Array, Y: Array, kwargs: dict[str, Any], error: type[Exception], said: str) -> None:
