@@ -190,6 +190,6 @@ def alpha_grid(spectrum: Spectrum, d: int, *, points: int = 33, decades: float =
 def _check_alphas(alphas: ArrayLike) -> Float:
     strengths = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
     if strengths.ndim != 1 or not np.isfinite(strengths).all() or (strengths < 0).any():
-        msg = f"`alphas` must be finite and at least 0: got {alphas!r}. Use numbers such as [0.1, 1, 10]."
+        msg = f"strengths must be finite and at least 0: got {alphas!r}. Use numbers such as [0.1, 1, 10]."
         raise ConfigError(msg)
     return strengths

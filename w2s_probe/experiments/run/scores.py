@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from w2s_probe import metrics
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.splits import PARTS
 from w2s_probe.core.types import Rows
 from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
 from w2s_probe.metrics import Draws, GroupRows, RowScore
@@ -139,14 +141,12 @@ def absent_groups(run: RunScores) -> Iterator[str]:
     """Yield a note for each group without a row in some split's labeled rows, pool or test rows."""
     if run.groups is None:
         return
-    for part in ("labeled", "unlabeled", "test"):
-        for code, name in enumerate(run.groups.names):
-            absent = sum(not (run.groups.codes[outcome.split.parts()[part]] == code).any() for outcome in run.outcomes)
-            if absent:
-                note = f"group {name} has no {part} row in {absent} of {len(run.outcomes)} seeds"
-                if part == "test":
-                    note += ": it has no score" if absent == len(run.outcomes) else ": other seeds give its score"
-                yield f"{note}."
+    seeds = len(run.outcomes)
+    for part, (code, name) in product(PARTS, enumerate(run.groups.names)):
+        absent = sum(not (run.groups.codes[outcome.split.parts()[part]] == code).any() for outcome in run.outcomes)
+        score = ": it has no score" if absent == seeds else ": other seeds give its score"
+        if absent:
+            yield f"group {name} has no {part} row in {absent} of {seeds} seeds{score if part == 'test' else ''}."
 
 
 def _student(run: RunScores, name: str) -> StudentResult:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
-from w2s_probe.core.errors import ConfigError, require_setting
+from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.types import Float
 from w2s_probe.theory.spurious.fixed_point import fixed_point_risks, risks_with_nodes
 from w2s_probe.theory.spurious.model import SpuriousModel
@@ -95,8 +95,9 @@ def spurious_risks(
     array([[0.01 , 0.012],
            [0.018, 0.012]])
     """
-    advice = "Use fixed_point, which holds for any gamma."
-    require_setting(form in get_args(Form), "form", "published, general or fixed_point", repr(form), advice)
+    if form not in get_args(Form):
+        msg = f"the form of the risks must be published, general or fixed_point: got {form!r}. Use fixed_point."
+        raise ConfigError(msg)
     labeled, pool = _fractions(eta_labeled, "eta_labeled"), _fractions(eta_unlabeled, "eta_unlabeled")
     if form == "fixed_point":
         fixed = fixed_point_risks(model, eta_labeled=labeled, eta_unlabeled=pool)
