@@ -13,7 +13,7 @@ from w2s_probe.cli.theory_spurious import spurious
 
 @click.group()
 def theory() -> None:
-    """Print expected errors by published theories, and simulated errors.
+    """Print the errors that published theories expect.
 
     \b
     Example:
@@ -60,7 +60,7 @@ def theory() -> None:
 @out_option
 @json_option
 def variance(*, trials: int | None, seed: int, out: str | None, as_json: bool, **values: Any) -> None:
-    """Compute expected errors, PGR and OPR of linear heads from dimensions and sizes.
+    """Compute expected errors from dimensions and sizes.
 
     \b
     Example:

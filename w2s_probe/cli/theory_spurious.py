@@ -72,7 +72,7 @@ LAWS = ("gaussian", "mixture")
 def spurious(
     *, trials: int | None, core_dimension: int, seed: int, out: str | None, as_json: bool, **values: Any
 ) -> None:
-    """Compute expected risks of teacher and student under a spurious correlation.
+    """Compute expected risks with a spurious correlation.
 
     \b
     Example:

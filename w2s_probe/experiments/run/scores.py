@@ -19,7 +19,8 @@ from w2s_probe.core.types import Rows
 from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
 from w2s_probe.metrics import Draws, GroupRows, RowScore
 from w2s_probe.results.estimate import Estimate, PriorMean
-from w2s_probe.results.run import CoveragePoint, Selection, StudentResult
+from w2s_probe.results.run import CoveragePoint, Selection, Strength, StudentResult
+from w2s_probe.strategies.base import Scorer
 from w2s_probe.strategies.control import CONTROL, CoverageScores
 
 VANILLA = "vanilla"
@@ -98,12 +99,14 @@ class RunScores:
     def system_fields(self, name: str) -> dict[str, Any]:
         """Return the fields of the `SystemResult` of a system or strategy."""
         scores = {metric: _mean(row, self.draws) for metric, row in self.rows[name].items()}
+        strength = _strength([outcome.head(name) for outcome in self.outcomes])
         if self.groups is None:
-            return {"scores": scores}
+            return {"scores": scores, "strength": strength}
         by_group = self.in_groups(self.rows[name][self.by_group])
         prior = by_group.prior_mean(self.draws)
         return {
             "scores": scores,
+            "strength": strength,
             f"worst_group_{self.by_group}": by_group.worst(self.draws),
             "mean_over_groups": by_group.mean(self.draws),
             "prior_mean_over_groups": PriorMean(
@@ -121,6 +124,18 @@ class RunScores:
     def of_pools(self, values: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the values of each split's pool, from values of all rows."""
         return [values[outcome.split.unlabeled] for outcome in self.outcomes]
+
+
+def _strength(heads: Sequence[Scorer]) -> Strength:
+    """Return the strength of a system's heads, one head a seed."""
+    alphas = np.array([head.alpha for head in heads])
+    return Strength(
+        geometric_mean=float(np.exp(np.log(alphas).mean())) if alphas.min() > 0 else 0.0,
+        low=float(alphas.min()),
+        high=float(alphas.max()),
+        rule=heads[0].rule,
+        at_edge=float(np.mean([head.at_edge for head in heads])),
+    )
 
 
 def student_results(run: RunScores, strategies: Sequence[str]) -> dict[str, StudentResult]:

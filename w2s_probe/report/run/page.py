@@ -47,6 +47,11 @@ def _sections(result: W2SResult) -> Iterator[Section]:
             caption="Accuracy over what a system says of itself, its top probability, in 15 bins; on the dashed line "
             "it is right as often as it says. Bars and the size of the dots show how many rows a bin has.",
         )
+    strengths, counts = grids.strength_grid(result), grids.count_grid(result)
+    if strengths.rows:  # results of older versions have none
+        yield Section(name="Strengths", grids=[strengths])
+    if counts.rows:
+        yield Section(name="Rows of each class", grids=[counts])
     classes = [grids.class_grid(result)] if result.classes else []
     yield Section(name="Pseudolabels", grids=[grids.selection_grid(result), *classes])
 
