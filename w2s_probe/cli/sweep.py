@@ -74,7 +74,7 @@ def sweep(
     result = done.result
     present(
         result,
-        text=lambda: "\n".join([sweep_text(result), *(f"note: {note}" for note in result.notes)]),
+        text=lambda: sweep_text(result),
         save=lambda folder: save(result, folder),
         fetched=done.fetched,
         notes=result.notes,

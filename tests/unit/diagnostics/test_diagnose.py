@@ -155,9 +155,9 @@ def test_rows_must_fit() -> None:
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ({"energy": 0.0}, "above 0 and be at most 1"),
-        ({"neighbors": 1}, "neighbors must be at least 2"),
-        ({"mutual_neighbors": 30}, "at most neighbors: got 30 and 20"),
+        ({"energy": 0.0}, "above 0 and at most 1"),
+        ({"neighbors": 1}, "`neighbors` must be at least 2"),
+        ({"mutual_neighbors": 30}, "at most `neighbors`, 20: got 30"),
     ],
 )
 def test_impossible_settings_are_refused(setting: dict[str, Any], said: str) -> None:
