@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -46,22 +47,25 @@ def _section(name: str, verb: click.Command) -> Iterator[str]:
 
 
 def _prose(help_text: str) -> str:
-    """Return help as Markdown: what click leaves unwrapped, the example, becomes a block."""
-    before, _, example = help_text.partition("\b\nExample:\n")
-    block = f"\n```\n{textwrap.dedent(example)}\n```\n" if example else ""
-    return f"{before.strip()}\n{block}"
+    """Return help as Markdown; the example, which click does not wrap, becomes a code block."""
+    before, _, rest = help_text.partition("\b\nExample:\n")
+    example, _, after = rest.partition("\n\n")
+    block = f"\n\n```\n{textwrap.dedent(example)}\n```" if example else ""
+    return f"{before.strip()}{block}{f'{chr(10) * 2}{after}' if after else ''}\n"
 
 
 def _row(option: click.Option, context: click.Context) -> str:
     extra = option.get_help_extra(context)
-    # Where the default is not a constant, help ends with it: "Test rows [a third, at most 2000]."
-    said, _, unsaid = " ".join((option.help or "").split()).removesuffix("].").partition(" [")
+    # Where the default is not a constant, the help text has it: "Number of test rows (default: a third of the rows)."
+    text = " ".join((option.help or "").split())
+    described = re.search(r" \(default: ([^()]*)\)", text)
+    meaning = text.replace(described[0], "") if described else text
     names = ", ".join(f"`{name}`" for name in option.opts)
     takes = "" if option.is_flag else f" `{option.make_metavar(context).removesuffix(' RANGE')}`"
     limits = f" {extra['range']}." if "range" in extra else ""
     required = " Required." if option.required else ""
-    default = f"`{extra['default']}`" if "default" in extra else unsaid
-    stop = "" if said.endswith(".") else "."
-    cells = (f"{names}{takes}", f"{said}{stop}{limits}{required}", default)
+    default = f"`{extra['default']}`" if "default" in extra else described[1] if described else ""
+    stop = "" if meaning.endswith(".") else "."
+    cells = (f"{names}{takes}", f"{meaning}{stop}{limits}{required}", default)
     inner = " | ".join(cell.replace("|", r"\|") for cell in cells)
     return f"| {inner} |"

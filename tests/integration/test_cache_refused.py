@@ -136,7 +136,7 @@ def assert_one_line(errors: str, reason: str) -> None:
     assert errors.startswith("error: the feature cache must be writable: ")
     assert errors.endswith("what is cached stays valid.\n")
     assert errors.count("\n") == 1
-    assert f" said {reason}. " in errors
+    assert f" got {reason} for " in errors
 
 
 def test_a_cache_that_may_only_be_read_is_read_and_not_written(cli: Cli, tmp_path: Path) -> None:

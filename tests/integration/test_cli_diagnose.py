@@ -87,7 +87,7 @@ def test_out_holds_the_json_and_tidy_rows(cli: Cli, table: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        (("--label", "lable"), "got 'lable', it has y, source"),
+        (("--label", "lable"), "got 'lable', not one of y, source"),
         (("--energy", "2"), "--energy must be a share above 0"),
         (("--mutual-neighbors", "50"), "at most --neighbors, 20: got 50"),
         (("--out", "table.csv"), "must be a folder to write to"),

@@ -186,11 +186,14 @@ def test_out_holds_the_json_and_tidy_rows(cli: Cli, arrays: Path, tmp_path: Path
     ("arguments", "said"),
     [
         (("labeled.csv", "--label", "lable"), "--label must name a column of labeled.csv: got 'lable'"),
-        (("pool.csv",), "--label must name a column of pool.csv: got 'label', it has text"),
+        (("pool.csv",), "--label must name a column of pool.csv: got 'label', not one of text"),
         (("none.csv",), "must have labeled rows and a pool: got 0 labels and 400 rows without"),
-        (("labeled.csv", "-n", "120"), "n + N + n-test must not exceed the 120 rows"),
-        (("one.csv",), "must hold at least two classes: got only ['yes']"),
-        (("labeled.csv", "--pool", "other.csv"), "--text must name a column of other.csv: got 'text', it has sentence"),
+        (("labeled.csv", "-n", "120"), "the sum of -n, -N and --n-test must be at most 120"),
+        (("one.csv",), "must hold at least two classes: got only yes"),
+        (
+            ("labeled.csv", "--pool", "other.csv"),
+            "--text must name a column of other.csv: got 'text', not one of sentence",
+        ),
         (("labeled.csv", "--pool", "nothing.csv"), "there is no file nothing.csv"),
         (("some.csv", "-n", "121"), "-n must be at most the number of labels: got 121, there are 120"),
         (("some.csv", "-N", "281"), "-N must be at most the rows of the pool: got 281, there are 280"),

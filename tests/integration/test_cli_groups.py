@@ -141,7 +141,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "no fraction": ((*RUN, "--eta-labeled", "5"), "--eta-labeled must be a share between 0 and 1: got 5.0"),
     "more than there is": (
         (*RUN, "--eta-test", ".5", "--balance-classes", "--n-test", "1800", "-n", "20", "-N", "20"),
-        "The largest size that fits is",
+        "or change the shares",
     ),
     "unknown label": ((*RUN, "--cue", "2=red"), "the classes are 0, 1"),
     "unknown value": ((*RUN, "--cue", "0=green,1=red"), "the values of 'color' are blue, red"),

@@ -90,7 +90,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "files of built-in data": (
         ("embed", "builtin:digits", "--image", "x", "--backbone", "classic:pixels-2x2"),
-        "has none",
+        "which has no files",
     ),
     "columns of no data": (("cache", "import", "x.npy", "--name", "x", "--image", "path"), "Add --data"),
     "an empty folder": (("embed", "empty", "--backbone", "classic:pixels-2x2"), "empty must hold images"),

@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
 from tests.conftest import Cli
+from w2s_probe.cli.main import cli as cli_group
 
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")
 RUN = ("run", "table.csv", *PAIR, "-n", "200", "-N", "1000", "--seeds", "5")
@@ -262,3 +265,43 @@ def test_every_verb_has_help_with_an_example(cli: Cli, verb: tuple[str, ...]) ->
     done = cli(*verb, "--help")
     assert done.returncode == 0
     assert "w2s-probe" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["run", "forecast", "sweep", "diagnose", "embed"])
+def test_quiet_hides_progress_only(cli: Cli, tmp_path: Path, verb: str) -> None:
+    texts = [f"{'good' if i % 2 else 'bad'} story {i % 97} number {i}" for i in range(300)]
+    rows = [{"text": text, "label": "up" if i % 2 else "down", "group": None} for i, text in enumerate(texts)]
+    rows += [rows[0]] * 3  # copies, which forecast leaves out of the pool and says so
+    pl.DataFrame(rows).with_columns(pl.lit("a").alias("constant")).write_parquet(tmp_path / "some.parquet")
+    names = ("--teacher", "classic:hashing-16", "--student", "classic:hashing-16")
+    backbones = ("--backbone", "classic:hashing-16") if verb == "embed" else names
+    sizes = () if verb in ("diagnose", "embed") else ("-n", "40", "-N", "150", "--seeds", "1")
+    line = (verb, "some.parquet", "--text", "text", *backbones, *(sizes if verb != "forecast" else sizes[:4]))
+    loud, quiet = cli(*line), cli(*line, "--quiet")
+    assert (loud.returncode, quiet.returncode) == (0, 0), loud.stderr
+    printed = [[text for text in done.stdout.split("\n") if "encoded" not in text] for done in (loud, quiet)]
+    assert printed[0] == printed[1]
+    if verb == "run":
+        assert "One split: the intervals cover" in " ".join(quiet.stdout.split())
+
+
+def test_every_verb_is_summarized_in_one_line_of_the_help() -> None:
+    assert "..." not in CliRunner().invoke(cli_group, ["--help"], env={"COLUMNS": "80"}).stdout
+    verbs = [*cli_group.commands.values()]
+    while verbs:
+        verb = verbs.pop()
+        verbs += verb.commands.values() if isinstance(verb, click.Group) else []
+        summary, _, rest = (verb.help or "").partition("\n")
+        assert len(summary.strip()) <= 55, summary
+        assert "Example:" in rest
+
+
+def test_the_help_of_run_opens_with_what_it_does_and_an_example() -> None:
+    lines = CliRunner().invoke(cli_group, ["run", "--help"], env={"COLUMNS": "80"}).stdout.split("\n")
+    assert lines[2:7] == [
+        "  Measure weak-to-strong on labeled DATA.",
+        "",
+        "  Example:",
+        "    w2s-probe run builtin:vader-movie --teacher packaged:wordllama \\",
+        "        --student packaged:minilm-l6 -n 400 -N 3000",
+    ]

@@ -74,7 +74,7 @@ def test_the_simulation_stands_beside_the_fixed_point(cli: Cli, law: str) -> Non
     for who, measured in found["simulated"].items():
         value = found["fixed_point"][who]
         assert abs(measured["value"] - value) < max(4 * measured["se"], 2 / 40 * measured["value"]), who
-    assert "believe the fixed point" in done.stderr
+    assert "use the fixed point" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -148,12 +148,12 @@ def test_a_report_is_written_and_rebuilt(cli: Cli, tmp_path: Path) -> None:
         ({"teacher_matrix": "no.npy"}, "there is none at no.npy"),
         ({"teacher_matrix": "wrong.npy"}, "teacher matrix must have orthonormal columns"),
         ({"mu": "1,2"}, "each of the 6 rows of the teacher matrix: got 2 numbers"),
-        ({"mu": "1,x"}, "--mu must be numbers with commas between, as 2,0,1: got '1,x'"),
-        ({"mu": "-1,nan,0,0,0,0"}, "mu must be finite: got nan"),
-        ({"eta_test": "1.5"}, "eta_test must lie between 0 and 1: got 1.5"),
+        ({"mu": "1,x"}, "--mu must be numbers with commas between: got '1,x'"),
+        ({"mu": "-1,nan,0,0,0,0"}, "--mu must be finite: got nan"),
+        ({"eta_test": "1.5"}, "--eta-test must be between 0 and 1: got 1.5"),
         ({"gamma": ".25"}, "below 1/p_t = 1/4: got 0.25"),
-        ({"nu": "0", "simulate": "3"}, "nu must be above 0 for a simulation"),
-        ({"sigma": "0"}, "sigma must be finite and above 0"),
+        ({"nu": "0", "simulate": "3"}, "--nu must be above 0 for a simulation"),
+        ({"sigma": "0"}, "--sigma must be finite and above 0"),
     ],
 )
 def test_a_mistake_is_one_line(cli: Cli, tmp_path: Path, changes: dict[str, str], said: str) -> None:

@@ -67,12 +67,15 @@ def test_what_is_undefined_is_null_and_noted(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"n": "61"}, "n must be at least d_teacher + 2 = 62: got 61"),
-        ({"N": "20"}, "N must be at least d_student + 2 = 22: got 20"),
+        ({"n": "61"}, "-n must be at least --d-teacher + 2 = 62: got 61"),
+        ({"N": "20"}, "-N must be at least --d-student + 2 = 22: got 20"),
         ({"correlation_dimension": "30"}, "between 0 and the smaller dimension, 20: got 30"),
-        ({"noise_variance": "-1"}, "noise_variance must be finite and at least 0: got -1"),
-        ({"misalignment": "0.1"}, "must not exceed teacher_residual"),
-        ({"correlation_dimension": "19.5", "teacher_residual": "1", "misalignment": "0.1", "simulate": "9"}, "beside"),
+        ({"noise_variance": "-1"}, "--noise-variance must be finite and at least 0: got -1"),
+        ({"misalignment": "0.1"}, "must be at most --teacher-residual"),
+        (
+            {"correlation_dimension": "19.5", "teacher_residual": "1", "misalignment": "0.1", "simulate": "9"},
+            "to simulate this --misalignment",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(cli: Cli, changes: dict[str, str], said: str) -> None:

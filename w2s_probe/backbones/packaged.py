@@ -164,7 +164,7 @@ def _hidden_states(model: SentenceTransformer, inputs: Mapping[str, Any], *, dep
 def _package_folder(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        msg = f"package {package} must be a folder of files: it is not. Install it again."
+        msg = f"package {package} must be a folder of files: it is not. Install the package again."
         raise BackboneError(msg)
     return Path(spec.submodule_search_locations[0])
 

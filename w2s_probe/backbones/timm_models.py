@@ -79,8 +79,8 @@ def timm_model(name: str, options: BackboneOptions) -> TimmModel:
     base, _, tag = architecture.partition(".")
     if not timm.is_model(base):
         models = [model for model in timm.list_models() if model[:2] == base[:2]]
-        near = did_you_mean(base, models) or " See timm.list_models()."
-        msg = f"timm: must be followed by a model that timm knows: got {base!r:.80}.{near}"
+        near = did_you_mean(base, models) or " Choose a name from timm.list_models()."
+        msg = f"timm: must be followed by the name of a timm model: got {base!r:.80}.{near}"
         raise BackboneError(msg)
     if weights and (is_regular_file(Path(weights).expanduser()) or "/" in weights):
         if tag:
@@ -108,9 +108,10 @@ def _check_tag(base: str, tag: str, full_name: str) -> None:
 
     tags = [model.partition(".")[2] for model in timm.list_pretrained(f"{base}.*")]
     if tag not in tags:
+        near = did_you_mean(tag, tags) or " Use a tag, or check the path."
         msg = (
             f"the weights of {full_name} must be a local file or one of timm's tags "
-            f"({listed(tags) or 'it has none'}): got {tag!r:.120}.{did_you_mean(tag, tags) or ' Check the path.'}"
+            f"({listed(tags) or 'it has none'}): got {tag!r:.120}.{near}"
         )
         raise BackboneError(msg)
 
@@ -125,7 +126,7 @@ def _file(weights: Path) -> Path:
 def _from_hub(architecture: str, full_name: str) -> Path:
     config = _config(architecture)
     if not config.hf_hub_id:
-        msg = f"{full_name} needs weights: timm has none for it on the hub. Name a file, as in timm:NAME@FILE."
+        msg = f"{full_name} needs weights: timm has none for it on the hub. Give a file, as in timm:NAME@FILE."
         raise BackboneError(msg)
     first = [config.hf_hub_filename] if config.hf_hub_filename else []
     return hub_file(config.hf_hub_id, [*first, "model.safetensors", "pytorch_model.bin"], kind="timm")

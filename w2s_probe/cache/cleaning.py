@@ -79,7 +79,7 @@ def clean(
     spared = {*keep, *fingerprints.values()}
     folders = sorted(path for path in (root / "features").glob("*") if path.is_dir() and HASH.fullmatch(path.name))
     freed = []
-    with disk_errors(root, advice="What is cached stays valid."):
+    with disk_errors(root, advice="Check the permissions of the folder; what is cached stays valid."):
         for path in abandoned(root / "tmp"):
             freed.append(_freed(path, "temporary"))
             if not dry_run:

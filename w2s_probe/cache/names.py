@@ -25,8 +25,8 @@ def check_name(name: str) -> str:
     """
     if not PLAIN.fullmatch(name):
         msg = (
-            "a name in the cache must be at most 100 letters, digits and . _ -, the first a letter or digit: "
-            f"got {name[:120]!r}. Choose a plain name, such as movies-large."
+            "a name in the cache must have at most 100 letters, digits and . _ -, the first a letter or digit: "
+            f"got {name[:120]!r}. Choose a name such as movies-large."
         )
         raise CacheError(msg)
     return name

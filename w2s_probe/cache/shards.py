@@ -117,7 +117,7 @@ def read_sidecar(path: Path) -> Sidecar:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         intact = at_home = False
     if not intact or not at_home:
-        msg = f"cache sidecar must be as it was written: {path} is not. Embed the data again to replace it."
+        msg = f"a cache sidecar must keep its bytes: {path} was changed. Embed or import the data again."
         raise DamagedShardError(msg, path)
     return Sidecar(
         path=path,
@@ -161,7 +161,7 @@ def load_rows(sidecar: Sidecar, *, verify: bool) -> Features:
         if X.shape != (len(sidecar.digests), sidecar.dim) or X.dtype != sidecar.spec.dtype:
             raise ValueError
     except (ValueError, TypeError, OSError) as error:
-        msg = f"cache shard must be as it was written: {path} is not. Embed the data again to replace it."
+        msg = f"a cache shard must keep its bytes: {path} was changed. Embed or import the data again."
         raise DamagedShardError(msg, path) from error
     return X
 

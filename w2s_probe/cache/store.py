@@ -92,10 +92,12 @@ class FeatureStore:
         try:
             usable = root.is_dir() or not (root.exists() or any(parent.is_file() for parent in root.parents))
         except OSError as error:
-            msg = f"the feature cache must be a folder: {root} said {error.strerror or error}. Choose another --cache."
+            msg = (
+                f"the feature cache must be a folder: got {error.strerror or error} for {root}. Choose another --cache."
+            )
             raise CacheError(msg) from error
         if not usable:
-            msg = f"the feature cache must be a folder: {root} is a file or lies below one. Choose another --cache."
+            msg = f"the feature cache must be a folder: {root} or a folder above it is a file. Choose another --cache."
             raise CacheError(msg)
 
     def missing(self, spec: EmbeddingSpec, digests: Digests) -> Rows:
@@ -340,9 +342,10 @@ def storable(features: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> Featu
         stored = X.astype(spec.dtype, copy=False)
     if not np.isfinite(stored).all():
         i, j = np.argwhere(~np.isfinite(stored))[0]
+        advice = "Use --dtype float32, or scale the features." if spec.dtype == "float16" else "Scale the features."
         msg = (
-            f"{name} must fit into {spec.dtype}: {X[i, j]:.6g} in column {j} is beyond "
-            f"{np.finfo(spec.dtype).max:.6g}. Store a wider type, or scale the features first."
+            f"{name} must fit into {spec.dtype}: got {X[i, j]:.6g} in column {j}, the largest value is "
+            f"{np.finfo(spec.dtype).max:.6g}. {advice}"
         )
         raise ShapeError(msg)
     return stored
@@ -380,7 +383,7 @@ def _listing(folder: Path) -> list[tuple[Path, State]]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        msg = f"the feature cache must be readable: {folder} said {error.strerror or error}. Choose another --cache."
+        msg = f"the feature cache must be readable: got {error.strerror or error} for {folder}. Choose another --cache."
         raise CacheError(msg) from error
     return sorted((path, state) for path, state in states if state is not None)
 

@@ -21,7 +21,7 @@ except ImportError:  # Windows: files of dead writers stay until `remove_abandon
     fcntl = None  # type: ignore[assignment]
 
 
-ADVICE = "Free some space or choose another place with --cache; what is cached stays valid."
+ADVICE = "Free some space, or choose another folder with --cache; what is cached stays valid."
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def disk_errors(place: Path, *, advice: str = ADVICE) -> Iterator[None]:
     except CacheError:
         raise
     except OSError as error:
-        msg = f"the feature cache must be writable: {place} said {error.strerror or error}. {advice}"
+        msg = f"the feature cache must be writable: got {error.strerror or error} for {place}. {advice}"
         raise CacheError(msg) from error
 
 

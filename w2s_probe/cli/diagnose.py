@@ -47,8 +47,6 @@ def diagnose(
     import faiss  # noqa: F401  # the limit on threads reaches only the libraries that are loaded
 
     from w2s_probe.pipeline.diagnose import diagnose as diagnose_table
-    from w2s_probe.report import save
-    from w2s_probe.report.diagnosis.text import diagnosis_text
 
     with runtime.working() as on_progress:
         done = diagnose_table(
@@ -65,8 +63,6 @@ def diagnose(
     result = done.result
     present(
         result,
-        text=lambda: diagnosis_text(result),
-        save=lambda folder: save(result, folder),
         fetched=done.fetched,
         notes=result.notes,
         out=out,

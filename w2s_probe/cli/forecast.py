@@ -55,8 +55,6 @@ def forecast(
     by commas, are ranked by the expected gain.
     """
     from w2s_probe.pipeline.forecast import forecast as forecast_table
-    from w2s_probe.report import save
-    from w2s_probe.report.forecast.text import forecast_text
 
     with runtime.working() as on_progress:
         done = forecast_table(
@@ -74,8 +72,6 @@ def forecast(
     result = done.result
     present(
         result,
-        text=lambda: forecast_text(result),
-        save=lambda folder: save(result, folder),
         fetched=done.fetched,
         notes=result.best.notes,
         out=out,

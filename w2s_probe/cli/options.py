@@ -278,7 +278,9 @@ matched_options = _into(
     _column("id", "--id", "Column of DATA's row ids; no id may occur twice."),
 )
 
-cache_option = click.option("--cache", metavar="DIR", help="Folder of the feature cache (default: see doctor).")
+cache_option = click.option(
+    "--cache", metavar="DIR", help="Folder of the feature cache (default: the folder that w2s-probe doctor prints)."
+)
 dtype_option = click.option(
     "--dtype",
     type=click.Choice(["float32", "float16"]),

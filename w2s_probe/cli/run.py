@@ -120,26 +120,16 @@ def show(
 ) -> None:
     """Write the files of a run, and print it."""
     from w2s_probe.datasets import write_split_file
-    from w2s_probe.report import save, save_heads, save_predictions
-    from w2s_probe.report.run.text import run_text
+    from w2s_probe.report import save_heads, save_predictions
 
     if save_split:
         write_split_file(Path(save_split), [outcome.split for outcome in done.outcomes], done.table.ids)
 
-    def save_all(folder: Path) -> None:
-        save(done.result, folder)
+    def more_files(folder: Path) -> None:
         if predictions:
             save_predictions(done, folder)
         if heads:
             save_heads(done, folder)
 
     result = done.result
-    present(
-        result,
-        text=lambda: run_text(result),
-        save=save_all,
-        fetched=done.fetched,
-        notes=result.notes,
-        out=out,
-        as_json=as_json,
-    )
+    present(result, fetched=done.fetched, notes=result.notes, more_files=more_files, out=out, as_json=as_json)

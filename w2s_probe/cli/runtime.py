@@ -97,24 +97,29 @@ def progress_bars(*, quiet: bool) -> Iterator[Progress | None]:
 def present(
     result: Printed,
     *,
-    text: Callable[[], str],
-    save: Callable[[Path], None],
     fetched: Sequence[Fetched] = (),
     notes: Sequence[str] = (),
+    more_files: Callable[[Path], None] | None = None,
     out: str | None,
     as_json: bool,
 ) -> None:
     """Write the files of a result into `out`, and print one JSON object, or the text for a person."""
     if out:
-        save(Path(out))
+        from w2s_probe.report import save
+
+        save(result, Path(out))
+        if more_files:
+            more_files(Path(out))
     if as_json:
         click.echo(result.to_json())
         for note in notes:
             say(f"note: {note}", err=True)
         return
+    from w2s_probe.report.kinds import kind_of
+
     for features in fetched:
         say(fetched_line(features))
-    say(text())
+    say(kind_of(result).text(result))
     if out:
         say(f"wrote {out}/result.json, results.parquet, report.html and report.md")
 

@@ -55,8 +55,6 @@ def sweep(
     a stopped sweep goes on there, and a larger grid fits only its new cells.
     """
     from w2s_probe.pipeline.sweep import sweep as sweep_table
-    from w2s_probe.report import save
-    from w2s_probe.report.sweep.text import sweep_text
 
     with runtime.working() as on_progress:
         done = sweep_table(
@@ -74,8 +72,6 @@ def sweep(
     result = done.result
     present(
         result,
-        text=lambda: sweep_text(result),
-        save=lambda folder: save(result, folder),
         fetched=done.fetched,
         notes=result.notes,
         out=out,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from w2s_probe.cli.options import json_option
+from w2s_probe.cli.options import json_option, out_option
 
 if TYPE_CHECKING:
     from w2s_probe.core.types import Float
@@ -21,76 +21,88 @@ LAWS = ("gaussian", "mixture")
     "--law",
     type=click.Choice(LAWS),
     required=True,
-    help="Of the group feature: one cloud whose mean moves with eta, or two groups of rows.",
+    help="Law of the group feature: one cloud whose mean moves with eta (gaussian), or two groups of rows (mixture).",
 )
 @click.option(
     "--teacher-matrix",
     metavar="FILE",
     required=True,
-    help="T, p x (p_t - 1) with orthonormal columns: directions of the group feature that the teacher sees.",
+    help="File of T, p x (p_t - 1) with orthonormal columns: directions of the group feature in teacher features.",
 )
-@click.option("--student-matrix", metavar="FILE", required=True, help="S, p x (p_s - 1), the same for the student.")
-@click.option("--mu", metavar="NUMBERS", required=True, help="Minority's mean, p numbers as 2,0,1.")
-@click.option("--sigma", type=float, required=True, help="Standard deviation of the group feature.")
-@click.option("--gamma", type=float, required=True, help="Core dimension for each labeled row, below 1/p_t.")
 @click.option(
-    "--nu", type=float, required=True, help="Core dimension for each row of the pool, below 1/p_s; 0 without end."
+    "--student-matrix",
+    metavar="FILE",
+    required=True,
+    help="File of S, p x (p_s - 1) with orthonormal columns: directions of the group feature in student features.",
+)
+@click.option(
+    "--mu", metavar="NUMBERS", required=True, help="Minority mean minus majority mean: p numbers such as 2,0,1."
+)
+@click.option("--sigma", type=float, required=True, help="Standard deviation of the group feature.")
+@click.option(
+    "--gamma", type=float, required=True, help="Core dimension divided by labeled rows (d_z / n), below 1/p_t."
+)
+@click.option(
+    "--nu",
+    type=float,
+    required=True,
+    help="Core dimension divided by pool rows (d_z / N), below 1/p_s; 0 means an infinite pool.",
 )
 @click.option("--eta-labeled", type=float, required=True, help="Minority fraction of the labeled rows.")
 @click.option("--eta-unlabeled", type=float, required=True, help="Minority fraction of the pool.")
 @click.option("--eta-test", type=float, required=True, help="Minority fraction of the test rows.")
 @click.option("--noise-variance", type=float, required=True, help="Variance of the label noise.")
-@click.option("--simulate", "trials", type=click.IntRange(min=2), metavar="TRIALS", help="Measure the same beside it.")
+@click.option(
+    "--simulate",
+    "trials",
+    type=click.IntRange(min=2),
+    metavar="TRIALS",
+    help="Also simulate the risks, in TRIALS draws.",
+)
 @click.option(
     "--core-dimension",
     type=click.IntRange(min=1),
     default=40,
     show_default=True,
-    help="Of the simulation; the fixed point is the limit of large ones.",
+    help="Core dimension d_z of the simulation; for large d_z its risks tend to the fixed point.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the simulation.")
-@click.option("--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md there.")
+@out_option
 @json_option
 def spurious(
     *, trials: int | None, core_dimension: int, seed: int, out: str | None, as_json: bool, **values: Any
 ) -> None:
-    """Expect risks of teacher and student under a spurious correlation.
-
-    The label depends on a core z alone; both systems also see products of z with a group feature, whose
-    minority can be rarer among labeled rows or in the pool than in the test. By Liu, Dong and Lei (2026):
-    least squares, risks against the truth without label noise.
-
-    Two traps. The published formula is one of small gamma: at gamma p_t = .2, simulations lie a third to a
-    half above it; the fixed point holds at any gamma. And it is for --law gaussian, where the whole
-    cloud moves with eta. Rows that each belong to one of two groups follow --law mixture, where the student's
-    risk was 0.6 to 1.3 times the formula's in the cases tried, and another pool is best: the formula is
-    then printed with "applies": false.
+    """Compute expected risks with a spurious correlation.
 
     \b
     Example:
       w2s-probe theory spurious --law mixture --teacher-matrix T.npy \\
           --student-matrix S.npy --mu 2,0,1,1,0,0 --sigma 1 --gamma .01 --nu .0025 \\
           --eta-labeled .2 --eta-unlabeled .4 --eta-test .3 --noise-variance 1
+
+    The theory is that of Liu, Dong and Lei (2026): least squares, risks against the truth without label noise. The
+    label depends only on a core z. The features of both systems also contain products of z with a group feature,
+    whose minority can have other fractions in labeled rows and pool than in the test rows.
+
+    The published formula has two limits. It holds for small gamma: at gamma p_t = .2 simulated risks are a third to
+    a half larger; the fixed point holds for any gamma. And it holds for --law gaussian, where the whole cloud moves
+    with eta. If each row belongs to one of two groups, use --law mixture: the student's risk was 0.6 to 1.3 times the
+    formula's risk in the tested cases, and the best pool is another one. The formula is then printed with
+    "applies": false.
     """
-    from w2s_probe.cli.runtime import say
-    from w2s_probe.report import save
-    from w2s_probe.report.theory_spurious.text import spurious_text
+    from w2s_probe.cli.runtime import present
     from w2s_probe.theory import risks_over_fractions
     from w2s_probe.theory.spurious.summary import spurious_output
 
     model = _model(values)
     simulated = _simulated(model, trials=trials, core_dimension=core_dimension, seed=seed) if trials else {}
     output = spurious_output(model, **simulated, curve=risks_over_fractions(model) if out else None)
-    if out:
-        save(output, Path(out))
-    if as_json:
-        click.echo(output.to_json())
-        for note in output.notes:
-            say(f"note: {note}", err=True)
-        return
-    click.echo(spurious_text(output))
-    if out:
-        say(f"wrote {out}/result.json, results.parquet, report.html and report.md")
+    present(
+        output,
+        notes=output.notes,
+        out=out,
+        as_json=as_json,
+    )
 
 
 def _model(values: dict[str, Any]) -> SpuriousModel:
@@ -111,7 +123,7 @@ def _numbers(text: str) -> Float:
     try:
         return np.array([float(part) for part in text.split(",")])
     except ValueError as error:
-        msg = f"--mu must be numbers with commas between, as 2,0,1: got {shorten(text, 40)!r}. Correct it."
+        msg = f"--mu must be numbers with commas between: got {shorten(text, 40)!r}. Use --mu 2,0,1 for three numbers."
         raise ConfigError(msg) from error
 
 

@@ -22,9 +22,7 @@ def as_matrix(X: ArrayLike, name: str) -> Features:
     """
     array = np.asanyarray(X)
     if array.dtype.kind not in "fiub":
-        msg = (
-            f"{name} must be numbers: got an array of dtype {array.dtype!s:.60}. Save a plain float32 or float64 array."
-        )
+        msg = f"{name} must be numbers: got an array of type {array.dtype!s:.60}. Save them as float32 or float64."
         raise ShapeError(msg)
     if array.ndim != 2:
         msg = (
@@ -33,7 +31,7 @@ def as_matrix(X: ArrayLike, name: str) -> Features:
         )
         raise ShapeError(msg)
     if 0 in array.shape:
-        msg = f"{name} must not be empty: got shape {array.shape}. Check how they were saved."
+        msg = f"{name} must not be empty: got shape {array.shape}. Save at least one row and one feature."
         raise ShapeError(msg)
     if array.dtype not in (np.float32, np.float64):  # halves, extended and foreign byte orders, integers
         single = array.dtype.kind == "f" and array.dtype.itemsize <= 4
@@ -44,8 +42,8 @@ def as_matrix(X: ArrayLike, name: str) -> Features:
         if not finite.all():
             i, j = np.argwhere(~finite)[0]
             msg = (
-                f"{name} must be finite: row {rows.start + i}, column {j} is "
-                f"{array[rows.start + i, j]}. Remove or repair such rows first."
+                f"{name} must be finite: got {array[rows.start + i, j]} in row {rows.start + i}, column {j}. "
+                "Remove or correct such rows."
             )
             raise ShapeError(msg)
     return array
@@ -56,7 +54,7 @@ def check_same_rows(name: str, n: int, other_name: str, other_n: int) -> None:
     if n != other_n:
         msg = (
             f"{name} must have one row for each row of {other_name}: got {n} rows "
-            f"and {other_n}. Save them in the same order, or give both an id to align by."
+            f"and {other_n}. Save both in the same order, or save ids with both."
         )
         raise ShapeError(msg)
 
@@ -70,16 +68,16 @@ def check_weights(weights: ArrayLike | None, n: int) -> Float:
         return np.ones(n)
     w = np.asarray(weights, dtype=np.float64)
     if w.shape != (n,):
-        msg = f"sample_weight must have shape ({n},): got {w.shape}. Give one weight a row."
+        msg = f"sample_weight must have shape ({n},): got {w.shape}. Give one weight for each row."
         raise ShapeError(msg)
     if not np.isfinite(w).all() or (w < 0).any():
         msg = (
             "sample_weight must be finite and non-negative: "
-            f"got values from {w.min()} to {w.max()}. Repair the weights first."
+            f"got values from {w.min()} to {w.max()}. Set NaN, infinite and negative weights to 0."
         )
         raise ShapeError(msg)
     if not w.any():
-        msg = "sample_weight must leave some row: got a weight of zero for every row. Give one of them a weight."
+        msg = "sample_weight must be above zero for some row: got zero for every row. Give a row a weight above zero."
         raise ShapeError(msg)
     return w
 

@@ -79,12 +79,15 @@ class Composition:
             return quotas
         most = self.largest(part, available, most=size)
         if not len(short):
-            msg = f"the {part} part must hold every class: {size} rows are too few for {len(of_class)}. Ask for more."
+            msg = (
+                f"the {part} part must hold every class: got {size} rows for {len(of_class)} classes. Raise `n_{part}`."
+            )
             raise SplitError(msg)
         worst = int(short[(quotas[short] - available[short]).argmax()])
+        advice = f"Set `n_{part}` to at most {most}, or change the shares." if most else "Change the shares."
         msg = (
-            f"the {part} part needs {quotas[worst]} rows of {self.stratum_names[worst]} to have {size} rows in the "
-            f"shares asked for: {available[worst]} are left. The largest size that fits is {most}."
+            f"the {part} part of {size} rows must have {quotas[worst]} rows of {self.stratum_names[worst]}: only "
+            f"{available[worst]} are left. {advice}"
         )
         raise SplitError(msg)
 
@@ -149,8 +152,8 @@ def stratified(
         return rows
     if size > len(rows):
         msg = (
-            f"the {part} part needs {size} rows: only {len(rows)} are left, since identical items and rows "
-            "of one source stay on one side. Ask for fewer rows."
+            f"the {part} part must have {size} rows: only {len(rows)} are left, since identical items and rows "
+            f"of one source stay in one part. Lower `n_{part}`."
         )
         raise SplitError(msg)
     codes = strata[rows]
@@ -170,8 +173,8 @@ def _shares(
     most = np.maximum(counts - reserve, 0)
     if size < some.sum() or size > most.sum() or (most < some).any():
         msg = (
-            f"the {part} part must hold every class and leave some of each to the others: {size} rows are asked "
-            f"of {int(counts.sum())} in {int(some.sum())} classes. Change the sizes, or merge rare classes."
+            f"the {part} part must hold every class and leave rows of every class for later parts: got {size} of "
+            f"{int(counts.sum())} rows in {int(some.sum())} classes. Change `n_{part}`, or merge rare classes."
         )
         raise SplitError(msg)
     exact = size * proportions / proportions.sum()

@@ -113,15 +113,15 @@ class FeatureSet:
         in_order = self.ids[order]
         repeats = in_order[1:][in_order[1:] == in_order[:-1]]
         if len(repeats):
-            msg = f"{self.name} must have distinct ids: got {str(repeats[0])!r} twice. Make the ids distinct."
+            msg = f"{self.name} must have distinct ids: got {str(repeats[0])!r} twice. Give every row its own id."
             raise ShapeError(msg)
         targets = np.asarray(ids, dtype=np.str_)
         at = np.minimum(np.searchsorted(in_order, targets), len(in_order) - 1)
         missing = in_order[at] != targets
         if missing.any():
             msg = (
-                f"{self.name} must hold every id of the data: {int(missing.sum())} of {len(targets)} "
-                f"are missing, the first is {str(targets[missing][0])!r}. Embed the missing rows first."
+                f"{self.name} must have a row for every id of the data: {int(missing.sum())} of {len(targets)} ids "
+                f"are missing, the first is {str(targets[missing][0])!r}. Embed these rows too."
             )
             raise DataError(msg)
         return self.take(order[at])

@@ -41,8 +41,8 @@ def check_expansion(name: str, *, on_disk: int, in_memory: int) -> None:
     """Raise `DataError` if a file of `on_disk` bytes would need far more bytes in memory."""
     if in_memory > ALWAYS_READ and in_memory > MOST_EXPANSION * on_disk:
         msg = (
-            f"{name} must not grow beyond {MOST_EXPANSION} times its size in memory: it has {on_disk:,} bytes and "
-            f"says it needs {in_memory:,}. If you trust it, save it without compression."
+            f"{name} must need at most {MOST_EXPANSION} times its size in memory: it has {on_disk:,} bytes and needs "
+            f"{in_memory:,}. If you trust the file, save it without compression."
         )
         raise DataError(msg)
 
@@ -56,13 +56,13 @@ def read_member(path: Path, archive: zipfile.ZipFile, name: str, *, label: str) 
     """
     entry = archive.getinfo(f"{name}.npy")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        msg = f"{entry.filename} is compressed in a way numpy does not use"  # other methods unpack without a limit
+        msg = f"{entry.filename} has a compression that numpy does not use"  # other methods unpack without a limit
         raise ValueError(msg)
     check_expansion(label, on_disk=path.stat().st_size, in_memory=entry.file_size)
     with archive.open(entry) as handle:
         array: NDArray[Any] = np.lib.format.read_array(handle, allow_pickle=False)
         if handle.read(1):
-            msg = f"{entry.filename} has more bytes than its header says"
+            msg = f"{entry.filename} has more bytes than its header declares"
             raise ValueError(msg)
     return array
 

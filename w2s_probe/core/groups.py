@@ -69,7 +69,10 @@ def read_groups(
     texts = [class_name(value) for value in column]
     value_names = tuple(sorted(set(texts)))
     if len(value_names) < 2:
-        msg = f"column {name!r} must hold at least two group values: got only {value_names[0]!r}. Name another column."
+        msg = (
+            f"column {name!r} must hold at least two group values: got only {value_names[0]!r}. "
+            "Name another column with `group`."
+        )
         raise DataError(msg)
     position = {value: i for i, value in enumerate(value_names)}
     values = np.array([position[text] for text in texts], dtype=np.intp)
@@ -116,7 +119,8 @@ def _merged_cue(
     """Return the usual value of every label: the user's, else that of `usual_values`; empty if a label has none."""
     if labels.classes is None:
         if cue:
-            msg = f"--cue names the usual {name!r} of classes: got --task regression, which has none. Drop it."
+            got = ", ".join(f"{label}={value}" for label, value in cue.items())
+            msg = f"`cue` must be left out for regression, which has no classes: got {got:.60}. Remove `cue`."
             raise DataError(msg)
         return {}
     _check_cue(cue, labels.classes, value_names, name)
@@ -132,8 +136,8 @@ def _check_cue(cue: Mapping[str, str], classes: tuple[str, ...], value_names: tu
     for label, value in cue.items():
         for text, options, what in ((label, classes, "classes"), (value, value_names, f"values of {name!r}")):
             if text not in options:
-                near = did_you_mean(text, options) or " Name one of these."
-                msg = f"--cue must be LABEL=VALUE: got {label}={value}, the {what} are {listed(options)}.{near}"
+                near = did_you_mean(text, options) or f" Use one of these {what}."
+                msg = f"`cue` must be LABEL=VALUE: got {label}={value}, but the {what} are {listed(options)}.{near}"
                 raise DataError(msg)
 
 

@@ -54,8 +54,8 @@ class ImageFiles:
         missing = [row for row, path in enumerate(self) if not is_regular_file(path)]
         if missing:
             msg = (
-                f"every image of {name} must be a file: {len(missing)} of {len(self)} are not there, the first is row "
-                f"{missing[0]}, {self.names[missing[0]]!r:.120}. Paths are relative to the table's folder."
+                f"every image of {name} must be a file: {len(missing)} of {len(self)} are missing, the first is row "
+                f"{missing[0]}, {self.names[missing[0]]!r:.120}. Write paths relative to the table's folder."
             )
             raise DataError(msg)
 
@@ -70,5 +70,5 @@ class ImageFiles:
             with self[row].open("rb") as handle:
                 return hashlib.file_digest(handle, "sha256").digest()
         except OSError as error:
-            msg = f"{self.names[row]} must be a file that can be read: {reason(error)}. Check its permissions."
+            msg = f"{self.names[row]} must be readable: {reason(error)}. Check the permissions of the file."
             raise DataError(msg) from error

@@ -93,7 +93,7 @@ def check_filled(column: Sequence[Any], *, name: str, what: str) -> None:
     if missing:
         msg = (
             f"column {name!r} must hold {what} in every row: {len(missing)} of {len(column)} rows "
-            f"have none, the first is row {missing[0]}. Drop these rows or fill them in."
+            f"have none, the first is row {missing[0]}. Fill in or remove these rows."
         )
         raise DataError(msg)
 
@@ -112,13 +112,13 @@ def _numbers(column: Sequence[Any], name: str) -> Labels:
         msg = (
             f"column {name!r} must hold numbers for regression: got "
             f"{next(v for v in column if not isinstance(v, (int, float)))!r}. "
-            "Name a numeric column with --label, or use --task classification."
+            "Name a numeric column with `label`, or use `task` classification."
         )
         raise DataError(msg) from None
     if not np.isfinite(values).all() or np.ptp(values) == 0:
         msg = (
             f"column {name!r} must hold finite numbers that differ: got values from "
-            f"{values.min()} to {values.max()}. Name another column with --label."
+            f"{values.min()} to {values.max()}. Name another column with `label`."
         )
         raise DataError(msg)
     return Labels(values=values, classes=None)
@@ -129,14 +129,15 @@ def _classes(column: Sequence[Any], name: str) -> Labels:
         example = next(v for v in column if isinstance(v, float) and not v.is_integer())
         msg = (
             f"column {name!r} must hold classes: got the number {example}. "
-            "Use --task regression, or name a column of classes with --label."
+            "Use `task` regression, or name a column of classes with `label`."
         )
         raise DataError(msg)
     texts = [class_name(value) for value in column]
     numeric = all(NUMBER.fullmatch(text) for text in set(texts))
     classes = sorted(set(texts), key=(lambda text: (float(text), text)) if numeric else None)
     if len(classes) < 2:
-        msg = f"column {name!r} must hold at least two classes: got only {classes}. Name another column with --label."
+        got = ", ".join(classes) or "none"
+        msg = f"column {name!r} must hold at least two classes: got only {got:.60}. Name another column with `label`."
         raise DataError(msg)
     code = {text: i for i, text in enumerate(classes)}
     return Labels(values=np.array([code[text] for text in texts]), classes=tuple(classes))

@@ -51,13 +51,13 @@ class Split:
     def __post_init__(self) -> None:
         for part, rows in self.parts().items():
             if not len(rows):
-                msg = f"the {part} part must hold at least one row: got none. Ask for a smaller share elsewhere."
+                msg = f"the {part} part must hold at least one row: got none. Make another part smaller."
                 raise SplitError(msg)
         every = np.concatenate(list(self.parts().values()))
         if len(np.unique(every)) != len(every):
             msg = (
                 "labeled, unlabeled and test must not share rows: "
-                f"{len(every) - len(np.unique(every))} rows play two parts. Repair the split."
+                f"{len(every) - len(np.unique(every))} rows are in two parts. Put each row into one part."
             )
             raise SplitError(msg)
 
@@ -264,10 +264,7 @@ def _sizes(
     sizes = {"labeled": n_labeled, "unlabeled": n_unlabeled, "test": n_test}
     for part in fixed:
         if sizes[part] is not None:
-            msg = (
-                f"the {part} part must be sized once: the split fixes it, and a size of {sizes[part]} is asked. "
-                "Drop one."
-            )
+            msg = f"`n_{part}` must be left out if a split fixes the {part} part: got {sizes[part]}. Remove `n_{part}`."
             raise SplitError(msg)
     test = 0 if "test" in fixed else min(2000, rows // 3) if n_test is None else n_test
     labeled = 0 if "labeled" in fixed else min(400, (rows - test) // 5) if n_labeled is None else n_labeled
@@ -275,8 +272,8 @@ def _sizes(
     total = test + labeled + (1 if unlabeled is None else unlabeled)
     if total > rows:
         msg = (
-            f"n + N + n-test must not exceed the {rows} rows to draw from: got {labeled} + "
-            f"{'at least 1' if unlabeled is None else unlabeled} + {test} = {total}. Ask for fewer rows."
+            f"the sum of `n_labeled`, `n_unlabeled` and `n_test` must be at most {rows}, the rows to draw from: got "
+            f"{labeled} + {'at least 1' if unlabeled is None else unlabeled} + {test} = {total}. Lower a size."
         )
         raise SplitError(msg)
     return {"test": test, "labeled": labeled, "unlabeled": unlabeled}
@@ -290,7 +287,7 @@ def _check_classes(labels: Labels, strata: NDArray[np.int64], *, drawn: int) -> 
         rare = int(counts.argmin())
         msg = (
             f"every class must have a row in each of the {drawn} parts to draw: class "
-            f"{labels.classes[rare]!r} has {counts[rare]} rows. Merge or drop this class."
+            f"{labels.classes[rare]!r} has {counts[rare]} rows. Merge this class with another, or remove its rows."
         )
         raise SplitError(msg)
 

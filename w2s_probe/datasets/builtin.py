@@ -35,7 +35,7 @@ def load_builtin(config: DataConfig) -> Table:
     name = config.data.partition(":")[2]
     start, mark = re.fullmatch(r"([^+@]*)([+@]?).*", name, re.DOTALL).groups()  # type: ignore[union-attr]
     if start not in BUILT_IN or (mark and LONGER.get(start) != mark):
-        near = did_you_mean(name, BUILT_IN) or " Or give the path of a table."
+        near = did_you_mean(name, BUILT_IN) or " Use one of them, or give the path of a table."
         msg = f"built-in data must be one of {', '.join(FORMS)}: got {name!r}.{near}"
         raise DataError(msg)
     return BUILT_IN[start](config)

@@ -69,7 +69,7 @@ def _strength(data: str) -> float:
     if not 0 < strength <= 1:
         msg = (
             f"builtin:digits-tinted@ must be followed by a strength above 0 and at most 1: got {text!r}. "
-            f"The default is builtin:digits-tinted@{STRENGTH}."
+            f"Use builtin:digits-tinted@{STRENGTH}, the default."
         )
         raise DataError(msg)
     return strength

@@ -54,7 +54,7 @@ def _images(folder: Path, name: str) -> list[str]:
     """Return the paths of all images, relative to the folder, with slashes."""
 
     def refuse(error: OSError) -> None:
-        msg = f"all folders of {name} must be readable: {error.strerror or error}. Check their permissions."
+        msg = f"all folders of {name} must be readable: got {error.strerror or error}. Check their permissions."
         raise DataError(msg) from error
 
     _, classes, loose = next(os.walk(folder, onerror=refuse))
@@ -82,7 +82,7 @@ def _refuse_columns(config: DataConfig, name: str) -> None:
 def _refuse_parts(classes: set[str], name: str) -> None:
     if len(classes) > 1 and all(label.lower() in PUBLISHED_NAMES for label in classes):
         msg = (
-            f"the folders of {name} must be classes: got {listed(sorted(classes))}, which look like parts. Name one "
-            "of them, or write a table with columns of paths, labels and parts for --image, --label and --split."
+            f"the folders of {name} must be classes: got {listed(sorted(classes))}, which look like parts. Give one of "
+            "these folders, or a table with columns of paths (--image), labels (--label) and parts (--split)."
         )
         raise DataError(msg)

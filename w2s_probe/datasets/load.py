@@ -25,7 +25,7 @@ def open_data(config: DataConfig) -> Table:
 
     if config.data.startswith("builtin:"):
         if config.image:
-            msg = f"--image names a column of files: {config.data} has none. Leave it out, or give a table."
+            msg = f"--image must be left out for {config.data}, which has no files: got {config.image}. Remove --image."
             raise DataError(msg)
         return load_builtin(config)
     path = Path(config.data)

@@ -37,7 +37,7 @@ def with_published_split(table: Table) -> Table:
     if not (roles == "test").any():
         msg = (
             f"the split of {table.name} must have test rows (2, or test): got {listed(sorted(values))}. "
-            "Write labeled, unlabeled and test instead."
+            "Add test rows, or write the values labeled, unlabeled and test."
         )
         raise SplitError(msg)
     parts = replace(table, split=["test" if role == "test" else None for role in roles.tolist()])

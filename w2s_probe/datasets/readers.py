@@ -51,9 +51,7 @@ def table_from_frame(
 ) -> Table:
     """Return a polars frame as a table, called `name` in messages, with image files relative to `folder`."""
     if not len(frame):
-        msg = (
-            f"{name} must hold at least one row: it has columns {listed(frame.columns)} and no rows. Check the export."
-        )
+        msg = f"{name} must hold at least one row: it has columns {listed(frame.columns)} and no rows. Add rows."
         raise DataError(msg)
     modality, items = _items(frame, config, name, folder)
     ids = _column(frame, config.id, "--id", name)
@@ -83,7 +81,8 @@ def _items(
 ) -> tuple[Literal["text", "image"] | None, list[Any] | ImageFiles | None]:
     """Return the modality of the items, and the texts or image files."""
     if config.text and config.image:
-        msg = f"{name} must be embedded by one column: got --text {config.text} and --image {config.image}. Drop one."
+        msg = f"{name} must be embedded by one column: got --text {config.text} and --image {config.image}. "
+        msg += "Remove one of the two flags."
         raise DataError(msg)
     column = config.text or config.image
     if column is None:
@@ -104,11 +103,12 @@ def read_frame(path: Path) -> pl.DataFrame:
         raise DataError(msg)
     if path.suffix not in SUFFIXES:
         msg = (
-            f"{path.name} must end in {', '.join(SUFFIXES)}: got {path.suffix or 'no suffix'!r}. Convert or rename it."
+            f"{path.name} must end in {', '.join(SUFFIXES)}: got {path.suffix or 'no suffix'!r}. "
+            "Convert or rename the file."
         )
         raise DataError(msg)
     if path.stat().st_size == 0:
-        msg = f"{path.name} must hold a table: it is empty (0 bytes). Check the export."
+        msg = f"{path.name} must hold a table: it is empty (0 bytes). Export the table again."
         raise DataError(msg)
     try:
         return _read(path)
@@ -116,7 +116,7 @@ def read_frame(path: Path) -> pl.DataFrame:
         raise
     except Exception as error:  # crafted bytes make readers raise errors of any type
         msg = f"{path.name} must be a {path.suffix[1:]} table in UTF-8: it cannot be read ({reason(error)}). "
-        msg += "Convert it first."
+        msg += "Export the table again in this format."
         raise DataError(msg) from error
 
 
@@ -142,7 +142,7 @@ def _check_header(path: Path, separator: str) -> None:
     _check_cells(path, len(names))
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
-        msg = f"columns of {path.name} must have distinct names: got {listed(repeated)} more than once. Rename them."
+        msg = f"columns of {path.name} must have distinct names: got repeated {listed(repeated)}. Rename these columns."
         raise DataError(msg)
 
 
@@ -171,6 +171,7 @@ def _check_texts(texts: list[Any], column: str, name: str, *, what: str) -> None
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             msg = (
-                f"column {column!r} of {name} must hold a {what} in every row: row {row} is {text!r}. Drop or fill it."
+                f"column {column!r} of {name} must hold a {what} in every row: got {text!r} in row {row}. "
+                "Fill in or remove such rows."
             )
             raise DataError(msg)

@@ -41,7 +41,7 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
         ".jsonl": frame.write_ndjson,
     }
     if path.suffix not in write:
-        msg = f"a split file must end in .csv, .parquet or .ndjson: got {path.name!r}. Rename it."
+        msg = f"a split file must end in .csv, .parquet or .ndjson: got {path.name!r}. Use one of these suffixes."
         raise DataError(msg)
     with replacing(path) as temporary:
         write[path.suffix](temporary)
@@ -67,16 +67,16 @@ def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
         msg = f"{path.name} must have columns seed, id and part: got {', '.join(frame.columns)}. Rename its columns."
         raise SplitError(msg)
     if not frame["seed"].dtype.is_integer() or frame["seed"].null_count():
-        kind = frame["seed"].dtype
-        msg = f"column seed of {path.name} must hold an integer in every row: got {kind}. Number the seeds."
+        got = "rows without a value" if frame["seed"].null_count() else frame["seed"].dtype
+        msg = f"column seed of {path.name} must hold an integer in every row: got {got}. Number the seeds from 0."
         raise SplitError(msg)
     row_of = {name: row for row, name in enumerate(ids.tolist())}
     names = [str(name) for name in frame["id"].to_list()]
     unknown = [name for name in names if name not in row_of]
     if unknown:
         msg = (
-            f"{path.name} must name rows of the data: {len(unknown)} ids are not there, "
-            f"the first is {unknown[0]!r}. Check --id."
+            f"{path.name} must hold ids of the data: {len(unknown)} ids are not in the data, "
+            f"the first is {unknown[0]!r}. Name the data's column of these ids with --id."
         )
         raise SplitError(msg)
     rows = np.array([row_of[name] for name in names], dtype=np.intp)
@@ -95,7 +95,7 @@ def parts_of_column(column: Sequence[object], *, name: str) -> dict[Part, NDArra
     """
     unknown = [value for value in column if value is not None and value not in PARTS]
     if unknown:
-        msg = f"the split of {name} must say {', '.join(PARTS)} or nothing: got {unknown[0]!r}. Rename its values."
+        msg = f"the split of {name} must be {', '.join(PARTS)} or empty: got {unknown[0]!r}. Rename such values."
         raise SplitError(msg)
     values = np.array([value or "" for value in column], dtype=np.str_)
     return {part: values == part for part in PARTS}

@@ -61,7 +61,7 @@ class Table:
         if len(distinct) < len(self.ids):
             msg = (
                 f"ids of {self.name} must be distinct: {str(distinct[counts.argmax()])!r} occurs {counts.max()} times. "
-                "Name another column with --id, or drop the repeated rows."
+                "Name another column with --id, or remove the repeated rows."
             )
             raise DataError(msg)
 
@@ -101,5 +101,5 @@ def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str)
     name : str
         Name of the data.
     """
-    near = did_you_mean(column, columns) or " Name one of these."
-    return DataError(f"{flag} must name a column of {name}: got {column!r}, it has {listed(columns)}.{near}")
+    near = did_you_mean(column, columns) or " Use one of these columns."
+    return DataError(f"{flag} must name a column of {name}: got {column!r}, not one of {listed(columns)}.{near}")

@@ -48,5 +48,7 @@ def _domains(data: str) -> list[str]:
             f"builtin:vader- must be followed by different domains of {', '.join(VADER_DOMAINS)}, with + between: "
             f"got {(text if wrong is None else wrong)!r}."
         )
-        raise DataError(msg + (did_you_mean(wrong or "", VADER_DOMAINS) or " As in: builtin:vader-movie+product"))
+        raise DataError(
+            msg + (did_you_mean(wrong or "", VADER_DOMAINS) or " Use builtin:vader-movie+product, for example.")
+        )
     return domains

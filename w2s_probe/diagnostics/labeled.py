@@ -56,7 +56,10 @@ def labeled_rows(targets: ArrayLike, rows: Rows | None, m: int) -> LabeledRows:
     positions = np.arange(m) if rows is None else np.asarray(rows, dtype=np.intp)
     check_same_rows("targets", len(Y), "the labeled rows", len(positions))
     if len(positions) and not (positions.min() >= 0 and positions.max() < m):
-        msg = f"labeled rows must lie between 0 and {m - 1}: got up to {positions.max()}. Count from 0."
+        msg = (
+            f"positions of labeled rows must lie between 0 and {m - 1}: got {positions.min()} to {positions.max()}. "
+            "Count rows from 0."
+        )
         raise ShapeError(msg)
     return LabeledRows(rows=positions, targets=Y)
 

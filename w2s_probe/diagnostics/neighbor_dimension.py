@@ -40,7 +40,7 @@ def twonn_dimension(neighbors: Neighbors, *, discard: float = 0.1) -> float:
     m = int(len(ratios) * (1 - discard))
     x = np.log(ratios[:m])
     if m < 2 or not x.any():
-        msg = f"TwoNN needs two rows whose neighbors differ in distance: got {m} rows. Give more rows."
+        msg = f"TwoNN needs two rows whose first two neighbors differ in distance: got {m} rows. Use more rows."
         raise ShapeError(msg)
     y = -np.log1p(-np.arange(1, m + 1) / len(ratios))
     return float(x @ y / (x @ x))
@@ -71,6 +71,9 @@ def mle_dimension(neighbors: Neighbors) -> float:
     R = neighbors.distances
     inverse = float(np.log(R[:, -1:] / R).sum(axis=1).mean() / (R.shape[1] - 1))
     if inverse == 0:
-        msg = "the maximum-likelihood dimension needs neighbors that differ in distance: all are equally far."
+        msg = (
+            "the maximum-likelihood dimension needs neighbors at different distances: got equal distances in every "
+            "row. Use more rows or another backbone."
+        )
         raise ShapeError(msg)
     return 1 / inverse

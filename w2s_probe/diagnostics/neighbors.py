@@ -53,7 +53,7 @@ def nearest_neighbors(X: Features, *, k: int) -> Neighbors:
 
     n = len(X)
     if n <= k:
-        msg = f"{k} neighbors need more than {k} distinct rows: got {n}. Give more rows."
+        msg = f"{k} neighbors need more than {k} distinct rows: got {n}. Use more rows or fewer neighbors."
         raise ShapeError(msg)
     # faiss computes |x|^2 + |y|^2 - 2xy: a large mean or scale would cost digits
     centered = X - X.mean(axis=0, dtype=np.float64)

@@ -72,7 +72,10 @@ def correlation_dimension(pair: PairedMoments, *, energy: float = 0.99) -> Corre
     d_teacher, d_student = (len(side.eigenvalues) for side in axes)
     m, rank = pair.whole.n, d_teacher + d_student
     if m - 1 <= rank:
-        msg = f"the correlation dimension needs more rows than dimensions of both spaces: got {m} for {rank}. Add rows."
+        msg = (
+            f"the correlation dimension needs more than {rank + 1} rows, the dimensions of both spaces plus 1: "
+            f"got {m}. Use more rows or a smaller energy."
+        )
         raise ShapeError(msg)
     value = float((whitened_cross(pair, *axes) ** 2).sum())
     return CorrelationDimension(

@@ -78,7 +78,10 @@ def change_point(values: Float, name: str = "values") -> float:
     """
     ordered = np.sort(values)
     if ordered[0] == ordered[-1]:
-        msg = f"a change point needs values that differ: {name} is {ordered[0]:g} in every row."
+        msg = (
+            f"a change point needs values that differ: {name} is {ordered[0]:g} in every row. "
+            "Use more rows or another backbone."
+        )
         raise ShapeError(msg)
     low, high = np.arange(1, len(ordered)), np.arange(len(ordered) - 1, 0, -1)
     sums = np.cumsum(ordered - ordered.mean())[:-1]  # of the lower part; the upper part's sum is its negative

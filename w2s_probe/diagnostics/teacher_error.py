@@ -73,7 +73,7 @@ def teacher_error_energy(
         [_energies(fit, test, alpha / 2, energy) for fit, test in (halves, halves[::-1])], axis=0
     )
     if not total > 0:
-        msg = "the energy of the teacher's errors needs errors: the teacher makes none."
+        msg = "the energy of the teacher's errors needs errors: the teacher makes none. Label more rows."
         raise ShapeError(msg)
     value, chance = float(inside / total), float(by_chance / total)
     return TeacherErrorEnergy(value=value, chance=chance, corrected=(value - chance) / (1 - chance), rows=n)
@@ -85,8 +85,8 @@ def _energies(fit: Moments, test: Moments, alpha: float, energy: float) -> tuple
     d = len(axes.eigenvalues)
     if test.n - 1 <= d:
         msg = (
-            "the energy of the teacher's errors needs half the labeled rows to be more than the student's dimensions "
-            f"plus one: got {test.n} for {d}. Label more rows."
+            f"the energy of the teacher's errors needs more than {d + 1} rows in half of the labeled rows, the "
+            f"student's dimensions plus 1: got {test.n}. Label more rows or use a smaller energy."
         )
         raise ShapeError(msg)
     shrunk = fit.gram("teacher") + alpha * np.eye(fit.widths["teacher"])

@@ -70,7 +70,7 @@ class Moments:
         self._check_blocks(other)
         n = self.n - other.n
         if n < 1:
-            msg = f"moments must keep a row: got {self.n} rows minus {other.n}. Take out fewer."
+            msg = f"moments must keep at least one row: got {self.n} rows minus {other.n}. Subtract fewer rows."
             raise ShapeError(msg)
         delta = (self.mean - other.mean) * (self.n / n)  # mean of the remaining rows minus mean of the removed rows
         scatter = self.scatter - other.scatter - (n * other.n / self.n) * np.outer(delta, delta)
@@ -83,7 +83,7 @@ class Moments:
             if block == name:
                 return slice(start, start + width)
             start += width
-        msg = f"moments must hold the block asked for: got {name!r}, there are {', '.join(self.widths)}."
+        msg = f"moments must have the block {name!r}: got {', '.join(self.widths)}. Add it to the arrays of moments_of."
         raise ShapeError(msg)
 
     def mean_of(self, name: str) -> Float:
@@ -120,12 +120,15 @@ class Moments:
             raise
         except Exception as error:  # on crafted bytes, readers raise errors of any kind
             msg = f"{path.name} must be a file written by Moments.save: it cannot be read ({reason(error)}). "
-            msg += "Save it again."
+            msg += "Save the moments again."
             raise ShapeError(msg) from error
 
     def _check_blocks(self, other: Moments) -> None:
         if dict(self.widths) != dict(other.widths):
-            msg = f"moments must hold the same blocks: got {dict(self.widths)} and {dict(other.widths)}."
+            msg = (
+                f"moments must have the same blocks: got widths {dict(self.widths)} and {dict(other.widths)}. "
+                "Compute both from arrays with the same names and widths."
+            )
             raise ShapeError(msg)
 
 

@@ -133,7 +133,9 @@ def ridge_path(
     else:
         loadings = loadings_of(spectrum, features, centered)
     if not len(spectrum.eigenvalues):
-        msg = f"features must differ between rows: all {len(features)} rows are equal. Check how they were made."
+        msg = (
+            f"features must differ between rows: got {len(features)} equal rows. Use another backbone or features file."
+        )
         raise ShapeError(msg)
     return RidgePath(
         alphas=alpha_grid(spectrum, features.shape[1], points=points) if alphas is None else _check_alphas(alphas),
@@ -165,7 +167,7 @@ def path_of_gram(
     """
     spectrum = spectrum_of_gram(gram, n=n, mean=mean) if spectrum is None else spectrum
     if not len(spectrum.eigenvalues):
-        msg = f"features must differ between rows: all {n} rows are equal. Check how they were made."
+        msg = f"features must differ between rows: got {n} equal rows. Use another backbone or features file."
         raise ShapeError(msg)
     return RidgePath(
         alphas=alpha_grid(spectrum, len(mean), points=points) if alphas is None else _check_alphas(alphas),
@@ -188,6 +190,6 @@ def alpha_grid(spectrum: Spectrum, d: int, *, points: int = 33, decades: float =
 def _check_alphas(alphas: ArrayLike) -> Float:
     strengths = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
     if strengths.ndim != 1 or not np.isfinite(strengths).all() or (strengths < 0).any():
-        msg = f"alphas must be finite and at least 0: got {alphas!r}. Give a list such as [0.1, 1, 10]."
+        msg = f"strengths must be finite and at least 0: got {alphas!r}. Use numbers such as [0.1, 1, 10]."
         raise ConfigError(msg)
     return strengths

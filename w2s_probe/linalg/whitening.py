@@ -50,7 +50,8 @@ def principal_axes(moments: Moments, name: str) -> PrincipalAxes:
     floor = moments.n * (10 * eps) ** 2 * (mean @ mean)
     positive = values > max(max(moments.n, len(values)) * eps * values[-1], floor)
     if not positive.any():
-        msg = f"{name} features must differ between rows: all {moments.n} rows are equal. Check how they were made."
+        msg = f"{name} features must differ between rows: got {moments.n} equal rows. "
+        msg += "Use another backbone or features file."
         raise ShapeError(msg)
     return PrincipalAxes(eigenvalues=values[positive][::-1], axes=axes[:, positive][:, ::-1])
 
@@ -71,6 +72,6 @@ def inverse_root(symmetric: Float) -> Float:
     """Return the symmetric inverse square root of a positive definite matrix; `ShapeError` if it is singular."""
     values, vectors = linalg.eigh(symmetric, driver="evd", check_finite=False)
     if values[0] <= len(values) * np.finfo(np.float64).eps * values[-1]:
-        msg = f"a matrix of size {len(values)} must be of full rank to be whitened: it is not. Give more rows."
+        msg = f"a matrix of size {len(values)} must have full rank for whitening: got a singular matrix. Use more rows."
         raise ShapeError(msg)
     return (vectors / np.sqrt(values)) @ vectors.T

@@ -47,11 +47,12 @@ def decide(*, gain: Estimate, versus_baseline: Estimate, n_labeled: int, score: 
         "hurts": f"Weak-to-strong hurts: the student differs from its teacher by {_size(gain, score)}.",
         "unresolved": f"Unresolved: the student differs from its teacher by {_size(gain, score)}.",
     }[call]
+    versus = _size(versus_baseline, score)
     labels = f"the strong model trained on the {n_labeled} labels directly"
     action = {
-        "weak_to_strong": f"It also beats {labels}, by {_size(versus_baseline, score)}: go on with weak-to-strong.",
-        "labels_directly": f"It does not beat {labels} ({_size(versus_baseline, score)}): do that instead.",
-        "unresolved": f"Whether it beats {labels} is open ({_size(versus_baseline, score)}): more seeds or test rows.",
+        "weak_to_strong": f"It beats {labels} by {versus}: use weak-to-strong training.",
+        "labels_directly": f"It does not beat {labels} ({versus}): train on the labels directly.",
+        "unresolved": f"Whether it beats {labels} is unresolved ({versus}): use more seeds or test rows.",
     }[recommend]
     return Verdict(call=call, recommend=recommend, advice=f"{finding} {action}")
 

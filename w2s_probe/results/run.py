@@ -28,6 +28,42 @@ Scores = Annotated[Mapping[str, Estimate], Keys("accuracy", "brier", "log_loss",
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Strength:
+    """Ridge or softmax strength (alpha) of one system's heads, over seeds.
+
+    Parameters
+    ----------
+    geometric_mean, low, high : float
+        Geometric mean, smallest and largest strength.
+    rule : str
+        How the strength was chosen: ``loo``, ``gcv``, ``cv`` or ``given``.
+    at_edge : float
+        Share of seeds whose best strength is an end of the grid.
+    """
+
+    geometric_mean: float
+    low: float
+    high: float
+    rule: str
+    at_edge: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassCounts:
+    """Rows of one class in the parts of the first seed; other seeds differ by rounding.
+
+    Parameters
+    ----------
+    labeled, unlabeled, test : int
+        Rows.
+    """
+
+    labeled: int
+    unlabeled: int
+    test: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SystemResult:
     """Scores of one fitted system, on all test rows and by group.
 
@@ -45,9 +81,12 @@ class SystemResult:
         Mean over groups, weighted by their shares of all rows of the data.
     groups : mapping of group to GroupEstimate, or None
         Accuracy, or squared error, of each group that has test rows.
+    strength : Strength or None
+        Strength of its heads; None in results of older versions.
     """
 
     scores: Annotated[Scores, Mark.INLINE]
+    strength: Annotated[Strength | None, Mark.UNLESS_NONE] = None
     worst_group_accuracy: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
     worst_group_squared_error: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
     mean_over_groups: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
@@ -123,7 +162,7 @@ class StudentResult(SystemResult):
 
     Parameters
     ----------
-    scores, worst_group_accuracy, worst_group_squared_error, mean_over_groups, prior_mean_over_groups, groups
+    scores, worst_group_accuracy, worst_group_squared_error, mean_over_groups, prior_mean_over_groups, groups, strength
         Scores, as in `SystemResult`.
     gain : Estimate
         Student minus teacher on the main score.
@@ -244,6 +283,8 @@ class W2SResult(Printed):
     ----------
     config : mapping
         Every setting, with the sizes that were drawn.
+    class_counts : mapping of class to ClassCounts
+        Rows of each class in each part; empty for regression.
     fingerprint : str
         Hash of settings, features, labels and splits: equal for the same question.
     score : str
@@ -277,6 +318,7 @@ class W2SResult(Printed):
     """
 
     config: Annotated[Mapping[str, Any], Keys("teacher", "student", "dtype", DataConfig, W2SConfig)]
+    class_counts: Mapping[str, ClassCounts] = field(default_factory=dict)
     fingerprint: str
     score: str
     level: float

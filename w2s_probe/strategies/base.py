@@ -22,6 +22,10 @@ class Scorer(Protocol):  # numpydoc ignore=PR01
         """Strength of the fit."""
 
     @property
+    def rule(self) -> str:
+        """How the strength was chosen: loo, gcv, cv or given."""
+
+    @property
     def at_edge(self) -> bool:
         """Whether the strength is an end of the grid."""
 

@@ -251,7 +251,9 @@ def test_a_sidecar_without_an_array_is_damage_and_its_items_are_missing(tmp_path
 @pytest.mark.parametrize("below", ["", "cache", "a/b/c"])
 def test_a_cache_that_is_a_file_or_lies_below_one_is_refused(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(CacheError, match=r"must be a folder: .* is a file or lies below one\. Choose another --cache"):
+    with pytest.raises(
+        CacheError, match=r"must be a folder: .* or a folder above it is a file\. Choose another --cache"
+    ):
         FeatureStore(tmp_path / "file" / below)
 
 
@@ -298,7 +300,11 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("X", "said"),
-    [(np.full((2, 3), np.nan), "row 0, column 0 is nan"), (np.ones((3, 3)), "got 3 rows and 2"), (np.ones(2), "(2,)")],
+    [
+        (np.full((2, 3), np.nan), "got nan in row 0, column 0"),
+        (np.ones((3, 3)), "got 3 rows and 2"),
+        (np.ones(2), "(2,)"),
+    ],
 )
 def test_features_that_could_not_be_served_are_not_stored(tmp_path: Path, X: np.ndarray, said: str) -> None:
     store, digests = FeatureStore(tmp_path), item_digests(["one", "two"])

@@ -24,7 +24,7 @@ def test_features_are_read_only_and_align_by_id() -> None:
         features.X[0, 0] = 1
     aligned = features.align(["4", "0"])
     np.testing.assert_array_equal(aligned.X, [[8, 9], [0, 1]])
-    with pytest.raises(DataError, match="1 of 2 are missing, the first is 'x'"):
+    with pytest.raises(DataError, match="1 of 2 ids are missing, the first is 'x'"):
         features.align(["4", "x"])
 
 
@@ -67,7 +67,7 @@ def test_classes_are_named_and_sorted(column: list[Any], classes: tuple[str, ...
         (["a", None], "classification", "1 of 2 rows have none, the first is row 1"),
         ([1.0, float("nan")], "regression", "1 of 2 rows have none"),
         (["a", "a"], "classification", "at least two classes"),
-        ([0.5, 1.0], "classification", "--task regression"),
+        ([0.5, 1.0], "classification", "Use `task` regression"),
         (["a", 1.0], "regression", "must hold numbers for regression: got 'a'"),
         ([2, 2], "regression", "numbers that differ"),
     ],

@@ -128,5 +128,5 @@ def test_what_the_data_cannot_supply_is_named(counts: list[int], sizes: dict[str
 
 
 def test_a_split_whose_parts_share_a_row_is_refused() -> None:
-    with pytest.raises(SplitError, match="play two parts"):
+    with pytest.raises(SplitError, match="are in two parts"):
         Split(labeled=np.array([0, 1]), unlabeled=np.array([1, 2]), test=np.array([3]), seed=0)

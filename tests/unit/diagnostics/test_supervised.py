@@ -60,7 +60,7 @@ def test_errors_are_imitated_fully_or_by_chance() -> None:
 
 def test_teacher_errors_need_rows() -> None:
     rng = np.random.default_rng(3)
-    with pytest.raises(ShapeError, match="plus one: got 20 for 19"):
+    with pytest.raises(ShapeError, match="plus 1: got 20"):
         teacher_error_energy(*related(40, rng), rng.standard_normal((40, 1)), alpha=1.0, rng=rng, energy=1.0)
 
 

@@ -214,9 +214,9 @@ def test_a_crafted_file_is_refused_in_one_line_and_never_unpickled(
 
 def test_blocks_that_are_not_there_or_differ_are_named() -> None:
     whole = moments_of(rows(30))
-    with pytest.raises(W2SProbeError, match="got 'labels', there are teacher, student"):
+    with pytest.raises(W2SProbeError, match="the block 'labels': got teacher, student"):
         whole.gram("labels")
-    with pytest.raises(W2SProbeError, match="must hold the same blocks"):
+    with pytest.raises(W2SProbeError, match="must have the same blocks"):
         whole + whole.select("teacher")
     with pytest.raises(W2SProbeError, match="got 30 rows minus 30"):
         whole - whole

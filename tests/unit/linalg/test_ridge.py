@@ -152,14 +152,14 @@ def test_default_grid_spans_eight_decades_around_the_mean_eigenvalue() -> None:
 @pytest.mark.parametrize(
     ("X", "Y", "kwargs", "error", "said"),
     [
-        (np.ones((4, 2)), np.ones((4, 1)), {}, ShapeError, "all 4 rows are equal"),
-        (np.full((7, 2), 0.1), np.ones((7, 1)), {}, ShapeError, "all 7 rows are equal"),
-        (np.full((3, 9), 0.1), np.ones((3, 1)), {}, ShapeError, "all 3 rows are equal"),
+        (np.ones((4, 2)), np.ones((4, 1)), {}, ShapeError, "got 4 equal rows"),
+        (np.full((7, 2), 0.1), np.ones((7, 1)), {}, ShapeError, "got 7 equal rows"),
+        (np.full((3, 9), 0.1), np.ones((3, 1)), {}, ShapeError, "got 3 equal rows"),
         (np.eye(4), np.ones((3, 1)), {}, ShapeError, "got 3 rows and 4"),
         (np.eye(4), np.ones((4, 1)), {"alphas": [-1.0]}, ConfigError, "at least 0"),
         (np.eye(4), np.ones((4, 1)), {"sample_weight": [1, 1, 1]}, ShapeError, "shape (4,)"),
         (np.eye(4), np.ones((4, 1)), {"sample_weight": [1, 1, 1, -1]}, ShapeError, "non-negative"),
-        (np.full((4, 2), np.nan), np.ones((4, 1)), {}, ShapeError, "row 0, column 0 is nan"),
+        (np.full((4, 2), np.nan), np.ones((4, 1)), {}, ShapeError, "got nan in row 0, column 0"),
     ],
 )
 def test_wrong_input_is_named(X: Array, Y: Array, kwargs: dict[str, Any], error: type[Exception], said: str) -> None:

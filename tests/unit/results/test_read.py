@@ -17,6 +17,7 @@ from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import draw_splits
 from w2s_probe.experiments.run.curve import learning_curve
 from w2s_probe.experiments.run.protocol import run_w2s
+from w2s_probe.report.run.text import run_text
 from w2s_probe.results.run import W2SResult
 
 
@@ -34,6 +35,19 @@ def test_a_result_read_back_is_equal(result: W2SResult) -> None:
     again = W2SResult.from_json(result.to_json())
     assert again == result
     assert again.to_json() == result.to_json()
+
+
+def test_a_result_written_before_strengths_and_counts_were_reported_is_read_and_shown(result: W2SResult) -> None:
+    written = result.to_dict()
+    del written["class_counts"]
+    for system in (*written["systems"].values(), *written["students"].values()):
+        del system["strength"]
+    older = W2SResult.from_dict(written)
+    assert (older.class_counts, older.systems["teacher"].strength) == ({}, None)
+    assert "labeled/pool/test" in run_text(result)
+    assert run_text(older) == "\n".join(
+        line for line in run_text(result).split("\n") if "labeled/pool/test" not in line
+    )
 
 
 def test_a_result_with_undefined_numbers_reads_back_as_it_was_written() -> None:

@@ -105,11 +105,9 @@ def forecast_pair(
     )
     n, N = len(Y), len(pool_teacher)
     pool = moments_of({"teacher": pool_teacher, "student": pool_student})
-    rng = np.random.default_rng([config.seed, 4])
     scores = _scores(data, config, pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
     full = _estimates(scores, data.score)
-    over_n = [*_over_labels(data, config, pool, rng), ((n, N), full)]
-    over_N = [*_over_pool(data, config, full, rng), ((n, N), full)]
+    over_n, over_N = _over_sizes(data, config, pool, full)
     ceiling = _ceiling(over_n, n + N if config.ceiling == "L+U" else N, data.score)
     outlooks = {name: _outlook(full[name], config.level, n_test) for name in DIFFERENCES}
     misfit = _misfit(scores, Y)
@@ -136,6 +134,15 @@ def forecast_pair(
         error_parts=_error_parts(scores, pool, config),
         notes=_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
     )
+
+
+def _over_sizes(
+    data: _Data, config: W2SConfig, pool: Moments, full: dict[str, MeanEstimate]
+) -> tuple[list[Point], list[Point]]:
+    """Return the estimates at smaller n and at smaller N, each with the full size at its end."""
+    rng = np.random.default_rng([config.seed, 4])
+    last = ((len(data.Y), len(data.pool_teacher)), full)
+    return [*_over_labels(data, config, pool, rng), last], [*_over_pool(data, config, full, rng), last]
 
 
 def _scores(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 from w2s_probe import metrics
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.splits import PARTS
 from w2s_probe.core.types import Rows
 from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
 from w2s_probe.metrics import Draws, GroupRows, RowScore
 from w2s_probe.results.estimate import Estimate, PriorMean
-from w2s_probe.results.run import CoveragePoint, Selection, StudentResult
+from w2s_probe.results.run import CoveragePoint, Selection, Strength, StudentResult
+from w2s_probe.strategies.base import Scorer
 from w2s_probe.strategies.control import CONTROL, CoverageScores
 
 VANILLA = "vanilla"
@@ -96,12 +99,14 @@ class RunScores:
     def system_fields(self, name: str) -> dict[str, Any]:
         """Return the fields of the `SystemResult` of a system or strategy."""
         scores = {metric: _mean(row, self.draws) for metric, row in self.rows[name].items()}
+        strength = _strength([outcome.head(name) for outcome in self.outcomes])
         if self.groups is None:
-            return {"scores": scores}
+            return {"scores": scores, "strength": strength}
         by_group = self.in_groups(self.rows[name][self.by_group])
         prior = by_group.prior_mean(self.draws)
         return {
             "scores": scores,
+            "strength": strength,
             f"worst_group_{self.by_group}": by_group.worst(self.draws),
             "mean_over_groups": by_group.mean(self.draws),
             "prior_mean_over_groups": PriorMean(
@@ -119,6 +124,18 @@ class RunScores:
     def of_pools(self, values: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the values of each split's pool, from values of all rows."""
         return [values[outcome.split.unlabeled] for outcome in self.outcomes]
+
+
+def _strength(heads: Sequence[Scorer]) -> Strength:
+    """Return the strength of a system's heads, one head a seed."""
+    alphas = np.array([head.alpha for head in heads])
+    return Strength(
+        geometric_mean=float(np.exp(np.log(alphas).mean())) if alphas.min() > 0 else 0.0,
+        low=float(alphas.min()),
+        high=float(alphas.max()),
+        rule=heads[0].rule,
+        at_edge=float(np.mean([head.at_edge for head in heads])),
+    )
 
 
 def student_results(run: RunScores, strategies: Sequence[str]) -> dict[str, StudentResult]:
@@ -139,14 +156,12 @@ def absent_groups(run: RunScores) -> Iterator[str]:
     """Yield a note for each group without a row in some split's labeled rows, pool or test rows."""
     if run.groups is None:
         return
-    for part in ("labeled", "unlabeled", "test"):
-        for code, name in enumerate(run.groups.names):
-            absent = sum(not (run.groups.codes[outcome.split.parts()[part]] == code).any() for outcome in run.outcomes)
-            if absent:
-                note = f"group {name} has no {part} row in {absent} of {len(run.outcomes)} seeds"
-                if part == "test":
-                    note += ": it has no score" if absent == len(run.outcomes) else ": other seeds give its score"
-                yield f"{note}."
+    seeds = len(run.outcomes)
+    for part, (code, name) in product(PARTS, enumerate(run.groups.names)):
+        absent = sum(not (run.groups.codes[outcome.split.parts()[part]] == code).any() for outcome in run.outcomes)
+        score = ": it has no score" if absent == seeds else ": other seeds give its score"
+        if absent:
+            yield f"group {name} has no {part} row in {absent} of {seeds} seeds{score if part == 'test' else ''}."
 
 
 def _student(run: RunScores, name: str) -> StudentResult:

@@ -16,7 +16,7 @@ from w2s_probe.experiments.run.scores import RunScores, absent_groups, concatena
 from w2s_probe.experiments.run.tidy import tidy_rows
 from w2s_probe.metrics import Draws, RowScore
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.run import ReliabilityBin, StudentResult, SystemResult, W2SResult
+from w2s_probe.results.run import ClassCounts, ReliabilityBin, StudentResult, SystemResult, W2SResult
 from w2s_probe.strategies.control import CONTROL
 
 COPY = 0.99  # agreement above which a note says that the student copies its teacher
@@ -48,6 +48,7 @@ def summarize(
     names = [name for name in rows if not name.endswith(CONTROL)]
     return W2SResult(
         config={**config.to_dict(), **sizes, **cue, "seeds": len(splits)},
+        class_counts=_class_counts(labels, splits[0]),
         fingerprint=fingerprint,
         score=score,
         level=config.level,
@@ -76,6 +77,15 @@ def _reliability(
 ) -> tuple[ReliabilityBin, ...]:
     probabilities = [outcome.head(name).probabilities(outcome.test_scores[name]) for outcome in outcomes]
     return metrics.reliability_bins(np.concatenate(probabilities).max(axis=1), rows[name]["accuracy"].numerator)
+
+
+def _class_counts(labels: Labels, split: Split) -> dict[str, ClassCounts]:
+    """Return the rows of each class in each part; empty for regression."""
+    names = labels.classes or ()
+    counts = {
+        part: np.bincount(labels.values[rows], minlength=len(names)) for part, rows in split.parts().items() if names
+    }
+    return {name: ClassCounts(**{part: int(counts[part][code]) for part in counts}) for code, name in enumerate(names)}
 
 
 def _majority_rate(labels: Labels, splits: Sequence[Split]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from w2s_probe.core.text import visible
 from w2s_probe.report.numbers import METRIC_NAMES, estimate_text, score_text
@@ -15,6 +16,14 @@ IMITATION = {
     "teacher_right": ("agreement", "where the teacher is right"),
     "teacher_wrong": ("agreement", "where the teacher is wrong"),
     "teacher_error": ("repeated error", "share of the teacher's error"),
+}
+
+
+RULES = {
+    "loo": "leave-one-out on its own labels",
+    "gcv": "generalized cross-validation on its targets",
+    "cv": "cross-validation on its targets",
+    "given": "given",
 }
 
 
@@ -62,6 +71,36 @@ def systems_grid(result: W2SResult) -> Grid:
             for row in system_rows(result)
         ],
     )
+
+
+def strength_grid(result: W2SResult) -> Grid:
+    """Return the strength of each system's heads: geometric mean over seeds, smallest and largest."""
+    systems = {**result.systems, **result.students}
+    rows = [
+        [
+            visible(name),
+            f"{strength.geometric_mean:.3g} [{strength.low:.3g}, {strength.high:.3g}]",
+            RULES.get(strength.rule, strength.rule),
+            f"{strength.at_edge:.0%}",
+        ]
+        for name, system in systems.items()
+        if (strength := system.strength)
+    ]
+    return Grid(
+        header=["system", "strength (alpha)", "chosen by", "seeds at an end of the grid"],
+        rows=rows,
+        folded="in Markdown",
+    )
+
+
+def count_grid(result: W2SResult) -> Grid:
+    """Return the rows of each class in each part."""
+    rows = [
+        [visible(name), f"{count.labeled:,}", f"{count.unlabeled:,}", f"{count.test:,}"]
+        for name, count in result.class_counts.items()
+    ]
+    folded: Literal["in Markdown", "always"] = "in Markdown" if len(rows) <= 10 else "always"
+    return Grid(header=["class", "labeled", "pool", "test"], rows=rows, folded=folded, user=range(1))
 
 
 def comparison_grids(result: W2SResult) -> list[Grid]:

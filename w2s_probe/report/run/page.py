@@ -47,6 +47,11 @@ def _sections(result: W2SResult) -> Iterator[Section]:
             caption="Accuracy against top probability, in 15 bins. On the dashed line both are equal. Bars and the "
             "sizes of the dots show the number of rows in a bin.",
         )
+    strengths, counts = grids.strength_grid(result), grids.count_grid(result)
+    if strengths.rows:  # results of older versions have none
+        yield Section(name="Strengths", grids=[strengths])
+    if counts.rows:
+        yield Section(name="Rows of each class", grids=[counts])
     classes = [grids.class_grid(result)] if result.classes else []
     yield Section(name="Pseudolabels", grids=[grids.selection_grid(result), *classes])
 

@@ -14,13 +14,22 @@ from w2s_probe.report.run.groups import change_grid, cue_text, group_grid
 from w2s_probe.report.suspects import suspects_text
 from w2s_probe.results.run import W2SResult
 
+MOST_CLASSES = 5
+
 
 def run_text(result: W2SResult) -> str:
     """Return tables of systems, comparisons, groups and smaller sizes, then verdict and notes."""
     error = "brier" if result.score == "accuracy" else "squared_error"
     systems = systems_grid(result).select("system", "trained on", METRIC_NAMES[result.score], METRIC_NAMES[error])
     pair = run_pair(result)
-    parts = [*([pair] if pair else []), *run_headline(result), "", columns(systems.header, systems.rows), ""]
+    parts = [
+        *([pair] if pair else []),
+        *run_headline(result),
+        *class_lines(result),
+        "",
+        columns(systems.header, systems.rows),
+        "",
+    ]
     for grid in comparison_grids(result):
         parts += [columns((grid.title, "", grid.header[-1]), grid.rows), ""]
     parts += _groups(result)
@@ -51,6 +60,18 @@ def run_headline(result: W2SResult) -> list[str]:
         f"{result.n_test:,} test rows, {visible(config['head'])} heads",
         f"{result.level:.0%} intervals, {seeds} seed{'s' if seeds > 1 else ''}{majority}{units}",
     ]
+
+
+def class_lines(result: W2SResult) -> list[str]:
+    """Return the rows of each class in each part, as lines of at most 80 cells; of many classes only the range."""
+    counts = result.class_counts
+    if not counts:
+        return []
+    if len(counts) <= MOST_CLASSES:
+        texts = [f"{shorten(visible(name), 20)} {c.labeled:,}/{c.unlabeled:,}/{c.test:,}" for name, c in counts.items()]
+        return textwrap.wrap(f"labeled/pool/test rows: {', '.join(texts)}", WIDTH)
+    few, many = (pick(count.labeled for count in counts.values()) for pick in (min, max))
+    return [f"{len(counts)} classes with {few:,} to {many:,} labeled rows each"]
 
 
 def _label(result: W2SResult) -> str:

@@ -96,7 +96,7 @@ def spurious_risks(
            [0.018, 0.012]])
     """
     if form not in get_args(Form):
-        msg = f"form must be published, general or fixed_point: got {form!r:.60}. The last is right for any gamma."
+        msg = f"the form of the risks must be published, general or fixed_point: got {form!r}. Use fixed_point."
         raise ConfigError(msg)
     labeled, pool = _fractions(eta_labeled, "eta_labeled"), _fractions(eta_unlabeled, "eta_unlabeled")
     if form == "fixed_point":
@@ -156,6 +156,6 @@ def _fractions(values: ArrayLike | Sequence[float], name: str) -> Float:
     outside = etas[~((etas >= 0) & (etas <= 1))]
     if etas.ndim > 1 or outside.size:
         got = f"shape {etas.shape}" if etas.ndim > 1 else outside[0]
-        msg = f"{name} must be one axis of fractions between 0 and 1: got {got}. They are minority fractions."
+        msg = f"`{name}` must be one axis of fractions between 0 and 1: got {got}. Use numbers such as [0.1, 0.5]."
         raise ConfigError(msg)
     return etas

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import as_matrix
-from w2s_probe.core.errors import ConfigError, ShapeError
+from w2s_probe.core.errors import ShapeError, require_setting
 from w2s_probe.core.types import Float
 
 Law = Literal["gaussian", "mixture"]
@@ -78,16 +78,15 @@ class SpuriousModel:
     noise_variance: float
 
     def __post_init__(self) -> None:
-        if self.law not in get_args(Law):
-            msg = f"law must be gaussian or mixture: got {self.law!r:.60}. The docs say how they differ."
-            raise ConfigError(msg)
+        advice = "Use mixture for two groups of rows, gaussian for one cloud of rows."
+        require_setting(self.law in get_args(Law), "law", "gaussian or mixture", repr(self.law), advice)
         for name, words in (("T", "teacher matrix"), ("S", "student matrix")):
             object.__setattr__(self, name, _directions(getattr(self, name), words))
         object.__setattr__(self, "mu", _mean(self.mu, len(self.T)))
         if len(self.T) != len(self.S):
             msg = (
-                "teacher and student matrix must have a row for each entry of the group feature: "
-                f"got {len(self.T)} and {len(self.S)} rows. Save both in the same space."
+                "teacher and student matrix must have the same number of rows, one for each entry of the group "
+                f"feature: got {len(self.T)} and {len(self.S)} rows. Save both for the same group feature."
             )
             raise ShapeError(msg)
         self._check_numbers()
@@ -131,31 +130,21 @@ class SpuriousModel:
         return (Component(share=1 - eta, at=0.0), Component(share=eta, at=1.0))
 
     def _check_numbers(self) -> None:
-        for name, least in (("sigma", "above 0"), ("noise_variance", "at least 0")):
-            value = getattr(self, name)
-            if not 0 <= value < math.inf or (least == "above 0" and value == 0):
-                msg = f"{name} must be finite and {least}: got {value}. It is a spread."
-                raise ConfigError(msg)
+        sigma, noise = self.sigma, self.noise_variance
+        require_setting(0 < sigma < math.inf, "sigma", "finite and above 0", sigma, "Give a number such as 1.")
+        right = 0 <= noise < math.inf
+        require_setting(right, "noise_variance", "finite and at least 0", noise, "Give a variance such as 1.")
         for name in ("eta_labeled", "eta_unlabeled", "eta_test"):
-            if not 0 <= getattr(self, name) <= 1:  # NaN too
-                msg = f"{name} must lie between 0 and 1: got {getattr(self, name)}. It is the minority's fraction."
-                raise ConfigError(msg)
+            eta = getattr(self, name)
+            require_setting(0 <= eta <= 1, name, "between 0 and 1", eta, "Give the minority's fraction, such as 0.2.")
 
     def _check_sizes(self) -> None:
-        for name, rows, width, p in (
-            ("gamma", "labeled row", "p_t", self.p_teacher),
-            ("nu", "row of the pool", "p_s", self.p_student),
-        ):
-            value = getattr(self, name)
-            if name == "gamma" and value == 0:
-                msg = "gamma must be above 0: got 0.0. Every risk is a multiple of it; give a small one."
-                raise ConfigError(msg)
-            if not 0 <= value < 1 / p:
-                msg = (
-                    f"{name}, the core dimension for each {rows}, must be at least 0 and below 1/{width} = 1/{p}: got "
-                    f"{value}. With as many features as rows least squares has no finite risk; give more rows."
-                )
-                raise ConfigError(msg)
+        gamma, nu = self.gamma, self.nu
+        require_setting(gamma > 0, "gamma", "above 0", gamma, "Give a small number such as 0.01.")
+        require_setting(nu >= 0, "nu", "at least 0", nu, "Give 0 for an infinite pool.")
+        for name, value, p_name, p in (("gamma", gamma, "p_t", self.p_teacher), ("nu", nu, "p_s", self.p_student)):
+            advice = "Use a smaller number: least squares needs more rows than features."
+            require_setting(value < 1 / p, name, f"below 1/{p_name} = 1/{p}", value, advice)
 
 
 def second_moment(model: SpuriousModel, eta: float, *, of: Literal["teacher", "student"], origin: float = 0.0) -> Float:
@@ -204,14 +193,14 @@ def _directions(columns: NDArray[np.floating], name: str) -> Float:
     matrix = np.array(as_matrix(columns, name), dtype=np.float64)
     rows, count = matrix.shape
     if count > rows:
-        msg = f"{name} must have at most as many columns as rows: got shape {matrix.shape}. Transpose it."
+        msg = f"{name} must have at most as many columns as rows: got shape {matrix.shape}. Save its transpose."
         raise ShapeError(msg)
     with np.errstate(over="ignore", invalid="ignore"):
         far = np.abs(matrix.T @ matrix - np.eye(count)).max()
     if not far <= ORTHONORMAL:
         msg = (
-            f"{name} must have orthonormal columns: its inner products are up to {far:.3g} from those. "
-            "Give the Q of numpy.linalg.qr instead."
+            f"{name} must have orthonormal columns: got inner products that differ by up to {far:.3g} from 0 and 1. "
+            "Save the Q of numpy.linalg.qr instead."
         )
         raise ShapeError(msg)
     return matrix
@@ -221,9 +210,9 @@ def _mean(mu: NDArray[np.floating], p: int) -> Float:
     mean = np.asarray(mu, dtype=np.float64)
     if mean.shape != (p,):
         got = f"{mean.size} numbers" if mean.ndim == 1 else f"shape {mean.shape}"
-        msg = f"mu must have one number for each of the {p} rows of the teacher matrix: got {got}. Correct either."
+        msg = f"`mu` must have one number for each of the {p} rows of the teacher matrix: got {got}. Give {p} numbers."
         raise ShapeError(msg)
     if not np.isfinite(mean).all():
-        msg = f"mu must be finite: got {mean[~np.isfinite(mean)][0]}. Correct that number."
+        msg = f"`mu` must be finite: got {mean[~np.isfinite(mean)][0]}. Replace this entry by a number."
         raise ShapeError(msg)
     return mean

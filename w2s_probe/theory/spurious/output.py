@@ -220,15 +220,15 @@ class SpuriousOutput(Printed):
         above = [ratio(fixed.teacher, closed.teacher) - 1, ratio(fixed.student, closed.student) - 1]
         if max(above) > SMALL:
             notes.append(
-                "Published formula and second moments hold at small gamma and nu. At gamma p_t = "
-                f"{c.gamma * c.p_teacher:.3g} and nu p_s = {c.nu * c.p_student:.3g} the fixed point lies "
-                f"{above[0]:.0%} above the second moments for the teacher, {above[1]:.0%} for the student: "
-                "believe the fixed point."
+                "The published formula and the second moments hold for small gamma and nu. At gamma p_t = "
+                f"{c.gamma * c.p_teacher:.3g} and nu p_s = {c.nu * c.p_student:.3g} the risk by the fixed point is "
+                f"{above[0]:.0%} above the second moments for the teacher and {above[1]:.0%} for the student: "
+                "use the fixed point."
             )
         if not fixed.converged:
             notes.append(
-                f"The fixed point has not converged: with {fixed.nodes} nodes it still changed by a fraction of "
-                f"{fixed.accuracy:.2g}. Gamma p_t or nu p_s close to 1, or groups far apart, make it hard."
+                f"The fixed point has not converged: its relative error with {fixed.nodes} nodes is about "
+                f"{fixed.accuracy:.2g}. The reason is gamma p_t or nu p_s close to 1, or groups far apart."
             )
         return tuple(notes)
 
@@ -240,12 +240,14 @@ class SpuriousOutput(Printed):
         here = (c.eta_labeled, c.eta_unlabeled)
         return {
             "fractions must lie between 0 and 1": all(0 <= eta <= 1 for eta in etas),
-            "best must hold published, general and fixed_point": set(self.best) == set(get_args(Form)),
-            "moves must begin as asked": bool(self.moves) and _pair(self.moves[0]) == here,
-            "the curve must hold the fractions of config": not self.curve or here in map(_pair, self.curve),
-            "simulated must hold teacher and student": self.simulated is None
+            "best must have published, general and fixed_point": set(self.best) == set(get_args(Form)),
+            "the first entry of moves must have the fractions of config": bool(self.moves)
+            and _pair(self.moves[0]) == here,
+            "curve must include the fractions of config": not self.curve or here in map(_pair, self.curve),
+            "simulated must have teacher and student": self.simulated is None
             or set(self.simulated) == {"teacher", "student"},
-            "simulated and simulation must come together": (self.simulated is None) == (self.simulation is None),
+            "simulated and simulation must both be present or absent": (self.simulated is None)
+            == (self.simulation is None),
             "gamma must be above 0": c.gamma > 0 and c.p_teacher > 1 and c.p_student > 1,
         }
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import linalg
 
 from w2s_probe.core.arrays import row_blocks
-from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.errors import ConfigError, require_setting
 from w2s_probe.core.types import Float
 from w2s_probe.theory.spurious.model import SpuriousModel, second_moment
 from w2s_probe.theory.variance.simulation import Simulated
@@ -55,27 +55,24 @@ def simulated_sizes(model: SpuriousModel, *, core_dimension: int) -> SpuriousSiz
     ConfigError
         If there are too few rows for least squares, or more rows or features than the limits of a simulation.
     """
-    if core_dimension < 1:
-        msg = f"core_dimension must be at least 1: got {core_dimension}. Give 40, at which theory and simulation agree."
-        raise ConfigError(msg)
-    if model.nu == 0:
-        msg = "nu must be above 0 for a simulation: got 0.0, an endless pool. Give a small one, as .0025."
-        raise ConfigError(msg)
+    advice = "Use 40: theory and simulation then agree within a few percent."
+    require_setting(core_dimension >= 1, "core_dimension", "at least 1", core_dimension, advice)
+    require_setting(model.nu > 0, "nu", "above 0 for a simulation", model.nu, "Use a small number such as 0.0025.")
     rows = {}
     for name, rate, p in (("gamma", model.gamma, model.p_teacher), ("nu", model.nu, model.p_student)):
         features = core_dimension * p
         if features > MOST_FEATURES or core_dimension / rate > MOST_ROWS:
             msg = (
-                f"a simulation must have at most {MOST_FEATURES:,} features and {MOST_ROWS:,} rows: "
-                f"{name} {rate:g} and core_dimension {core_dimension} ask for {features:,} and "
-                f"{core_dimension / rate:,.0f}. Lower core_dimension."
+                f"a simulation must have at most {MOST_FEATURES:,} features and {MOST_ROWS:,} rows: got {features:,} "
+                f"and {core_dimension / rate:,.0f} for `{name}` {rate:g} and `core_dimension` {core_dimension}. "
+                "Use a smaller `core_dimension`."
             )
             raise ConfigError(msg)
         rows[name] = round(core_dimension / rate)
         if rows[name] < features + 2:
             msg = (
-                f"core_dimension / {name} must leave at least 2 rows more than the {features} features: got "
-                f"{rows[name]} rows. Raise core_dimension or lower {name}."
+                f"a simulation must have at least {features + 2} rows, 2 more than features: got {rows[name]}, "
+                f"`core_dimension` / `{name}`. Use a larger `core_dimension` or a smaller `{name}`."
             )
             raise ConfigError(msg)
     return SpuriousSizes(core_dimension=core_dimension, n=rows["gamma"], N=rows["nu"])
@@ -103,9 +100,7 @@ def simulate_risks(
     ConfigError
         If there are too few trials, or `simulated_sizes` rejects the sizes.
     """
-    if trials < 2:
-        msg = f"trials must be at least 2: got {trials}. Give 20 for standard errors of a few percent."
-        raise ConfigError(msg)
+    require_setting(trials >= 2, "trials", "at least 2", trials, "Use 20 for standard errors of a few percent.")
     sizes = simulated_sizes(model, core_dimension=core_dimension)
     risks = np.array([_trial(model, sizes, rng) for _ in range(trials)])
     errors = risks.std(axis=0, ddof=1) / math.sqrt(trials)

@@ -33,8 +33,8 @@ from w2s_probe.theory.spurious.risks import (
 from w2s_probe.theory.variance.simulation import Simulated
 
 LAW_REASON = (
-    "the published formula is for one cloud whose mean moves with eta (--law gaussian); "
-    "of two groups of rows it takes the wrong second moments"
+    "the published formula holds for one cloud whose mean moves with eta (--law gaussian); "
+    "for two groups of rows it uses the wrong second moments"
 )
 STEPS = 20
 
@@ -155,7 +155,7 @@ def _call(fixed: FixedPoint) -> Literal["helps", "hurts", "unresolved"]:
 def _moves(model: SpuriousModel, fixed: FixedPoint, best: float) -> Iterator[Move]:
     """Yield the fixed point at the model's fractions, then at other fractions."""
     labeled, pool, test = model.eta_labeled, model.eta_unlabeled, model.eta_test
-    yield Move(name="as asked", eta_labeled=labeled, eta_unlabeled=pool, teacher=fixed.teacher, student=fixed.student)
+    yield Move(name="as given", eta_labeled=labeled, eta_unlabeled=pool, teacher=fixed.teacher, student=fixed.student)
     fractions = {
         "best pool": (labeled, best),
         "pool as labeled rows": (labeled, labeled),

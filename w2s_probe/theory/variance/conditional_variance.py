@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.errors import require_setting
 from w2s_probe.core.types import Float
 from w2s_probe.linalg.moments import Moments
 
@@ -104,6 +104,4 @@ def _eigen(gram: Float, n: int) -> tuple[Float, Float]:
 
 def _check(**values: float) -> None:
     for name, value in values.items():
-        if not 0 <= value < np.inf:
-            msg = f"{name} must be finite and at least 0: got {value}. Give the number a head was fitted with."
-            raise ConfigError(msg)
+        require_setting(0 <= value < np.inf, name, "finite and at least 0", value, "Use 0 or a positive number.")

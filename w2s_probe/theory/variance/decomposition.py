@@ -35,7 +35,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg, optimize
 
-from w2s_probe.core.errors import ConfigError, ShapeError
+from w2s_probe.core.errors import ConfigError, ShapeError, require_setting
 from w2s_probe.core.types import Float
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.results.forecast import ErrorPart, ErrorParts
@@ -94,7 +94,7 @@ def decompose(
     misfit = _student_misfit(pool, teacher.root, student_alpha).for_independent_rows(rows=pool.n - 1, df=teacher.df)
     if misfit.spare(sizes["N"]) <= 0:
         least = sizes["N"] - misfit.spare(sizes["N"])
-        msg = f"N must be above {least:.1f}, what the student's degrees of freedom take: got {sizes['N']}. Enlarge it."
+        msg = f"`N` must be above {least:.1f}, the student's degrees of freedom: got {sizes['N']}. Use a larger pool."
         raise ConfigError(msg)
 
     def constant(n: float) -> float:  # error of the teacher's intercept, which the student repeats
@@ -193,8 +193,8 @@ def _teacher(covariance: Float, *, rows: int, alpha: float) -> _Teacher:
     spare = _spare(rows, df1, df)
     if spare <= 0:
         msg = (
-            f"n must be above {rows + 1 - spare:.1f}, what the teacher's degrees of freedom take: got {rows + 1}. "
-            "Raise teacher_alpha."
+            f"`n` must be above {rows + 1 - spare:.1f}, the teacher's degrees of freedom: got {rows + 1}. "
+            "Use more labeled rows or a larger `teacher_alpha`."
         )
         raise ConfigError(msg)
     return _Teacher(df1=df1, df=df, rows=rows, root=axes * (np.sqrt(s / spare) / (s + kappa)))
@@ -225,8 +225,8 @@ def _student_misfit(pool: Moments, root: Float, alpha: float) -> _Misfit:
     first, second = float(h.sum()), float((h**2).sum())
     if rows - first < 1e-9 * rows:
         msg = (
-            f"the student must keep degrees of freedom: got {rows} centered rows and as many directions. "
-            "Raise student_alpha or enlarge the pool."
+            f"the student must have fewer degrees of freedom than centered rows: got {rows} of both. "
+            "Use a larger `student_alpha` or a larger pool."
         )
         raise ConfigError(msg)
     total = float(np.einsum("ij,ik,kj->", root, pool.gram("teacher"), root, optimize=True))
@@ -247,16 +247,12 @@ def _positive(symmetric: Float, name: str) -> tuple[Float, Float]:
     values, axes = linalg.eigh(symmetric, driver="evd", check_finite=False)
     positive = values > len(values) * 1e-13 * values[-1]
     if values[-1] <= 0:
-        msg = f"{name} features must differ between rows of the pool: they do not. Check how they were made."
+        msg = f"{name} features must differ between rows of the pool: got equal rows. Use another features file."
         raise ShapeError(msg)
     return values[positive], axes[:, positive]
 
 
 def _check(*, n: int, **values: float) -> None:
-    if n < 3:
-        msg = f"n must be at least 3: got {n}. Give the number of labeled rows."
-        raise ConfigError(msg)
+    require_setting(n >= 3, "n", "at least 3", n, "Use more labeled rows.")
     for name, value in values.items():
-        if not 0 <= value < math.inf:
-            msg = f"{name} must be finite and at least 0: got {value}. Give the value used or estimated."
-            raise ConfigError(msg)
+        require_setting(0 <= value < math.inf, name, "finite and at least 0", value, "Use 0 or a positive number.")

@@ -27,7 +27,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, fields
 
-from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.errors import ConfigError, require_setting
 
 FEW_SPARE_ROWS = 10
 
@@ -72,9 +72,8 @@ class IntrinsicDimension:
         self._check_sizes()
         for name in ("noise_variance", "teacher_residual", "misalignment", "unseen_signal", "student_residual"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                msg = f"{name} must be finite and at least 0: got {value}. It is a mean square."
-                raise ConfigError(msg)
+            right = value is None or 0 <= value < math.inf
+            require_setting(right, name, "finite and at least 0", value, "Give a mean square such as 0.1.")
         self._check_geometry()
 
     @property
@@ -86,24 +85,18 @@ class IntrinsicDimension:
 
     def _check_sizes(self) -> None:
         for name in ("d_student", "d_teacher"):
-            if getattr(self, name) < 1:
-                msg = f"{name} must be at least 1: got {getattr(self, name)}. Give an intrinsic dimension."
-                raise ConfigError(msg)
-        for rows, dimension in (("n", "d_teacher"), ("N", "d_student")):
-            least = getattr(self, dimension) + 2
-            if getattr(self, rows) < least:
-                msg = (
-                    f"{rows} must be at least {dimension} + 2 = {least}: got {getattr(self, rows)}. "
-                    "With fewer rows least squares has no finite expected error; give more rows."
-                )
-                raise ConfigError(msg)
-        most = min(self.d_student, self.d_teacher)
-        if not 0 <= self.correlation_dimension <= most:
-            msg = (
-                f"correlation_dimension must lie between 0 and the smaller dimension, {most}: "
-                f"got {self.correlation_dimension}. It is a sum of squared canonical correlations."
-            )
-            raise ConfigError(msg)
+            d = getattr(self, name)
+            require_setting(d >= 1, name, "at least 1", d, "Give the intrinsic dimension of the features, such as 20.")
+        for name, dimension in (("n", "d_teacher"), ("N", "d_student")):
+            rows, least = getattr(self, name), getattr(self, dimension) + 2
+            advice = "Use more rows: with fewer, least squares has no finite expected error."
+            require_setting(rows >= least, name, f"at least `{dimension}` + 2 = {least}", rows, advice)
+        overlap, most = self.correlation_dimension, min(self.d_student, self.d_teacher)
+        expected, advice = (
+            f"between 0 and the smaller dimension, {most}",
+            "Give a sum of squared canonical correlations.",
+        )
+        require_setting(0 <= overlap <= most, "correlation_dimension", expected, overlap, advice)
 
     def _check_geometry(self) -> None:
         """Reject numbers that are impossible for any truth and any two spaces."""
@@ -113,14 +106,14 @@ class IntrinsicDimension:
         ):
             if getattr(self, name) > 0 and self.correlation_dimension == dimension:
                 msg = (
-                    f"{name} must be 0 where correlation_dimension is {dimension}, because {inside}: "
-                    f"got {getattr(self, name)}. Leave it out or lower correlation_dimension."
+                    f"`{name}` must be 0 if `correlation_dimension` is {dimension}, because {inside}: "
+                    f"got {getattr(self, name)}. Remove `{name}`, or use a smaller `correlation_dimension`."
                 )
                 raise ConfigError(msg)
         if self.misalignment > self.teacher_residual:
             msg = (
-                "misalignment must not exceed teacher_residual, of which it is the part that the student can fit: "
-                f"got {self.misalignment} and {self.teacher_residual}. Lower the first or raise the second."
+                "`misalignment` must be at most `teacher_residual`, which includes it: got "
+                f"{self.misalignment} and {self.teacher_residual}. Use a smaller `misalignment`."
             )
             raise ConfigError(msg)
         self._check_student_residual()
@@ -135,8 +128,8 @@ class IntrinsicDimension:
         if not low - slack <= self.rho_student <= high + slack:
             need = f"{low:.6g}" if low == high else f"between {low:.6g} and {high:.6g}"
             msg = (
-                f"student_residual must be {need} with these teacher_residual, misalignment and unseen_signal: "
-                f"got {self.rho_student}. Leave it out to have it implied."
+                f"`student_residual` must be {need} for these `teacher_residual`, `misalignment` and `unseen_signal`: "
+                f"got {self.rho_student}. Remove `student_residual`; its value is then computed."
             )
             raise ConfigError(msg)
 
@@ -220,9 +213,9 @@ class ExpectedErrors:
         }.items():
             if 1 < spare < FEW_SPARE_ROWS:
                 notes.append(
-                    f"The {system}'s error varies wildly between draws: it has {spare} rows more than dimensions, "
-                    "and only above 3 is the variance of its error finite. "
-                    f"Its mean says little below {FEW_SPARE_ROWS}."
+                    f"The {system}'s error varies strongly between draws: the {system} has only {spare} rows more "
+                    f"than dimensions. Below {FEW_SPARE_ROWS} the expected error says little; up to 3 the variance of "
+                    "the error is infinite."
                 )
         return tuple(notes)
 

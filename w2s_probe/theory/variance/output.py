@@ -118,10 +118,10 @@ class VarianceOutput(Printed):
         simulated = [self.simulated, *(point.simulated for point in self.curve or ())]
         here = (self.config.n, self.config.N)
         return {
-            "simulated must hold the same as the errors": all(
+            "simulated must have the same keys as the errors": all(
                 errors is None or set(errors) == set(NAMES) for errors in simulated
             ),
-            "the curve must hold the sizes of config": self.curve is None
+            "curve must include the sizes of config": self.curve is None
             or here in [(point.n, point.N) for point in self.curve],
-            "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in self.curve or ()),
+            "sizes in curve must be above 0": all(min(point.n, point.N) > 0 for point in self.curve or ()),
         }

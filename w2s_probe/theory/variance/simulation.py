@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy import linalg
 
-from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.errors import ConfigError, require_setting
 from w2s_probe.core.types import Float
 from w2s_probe.theory.variance.intrinsic_dimension import IntrinsicDimension, SystemErrors
 
@@ -91,9 +91,7 @@ def simulate_errors(config: IntrinsicDimension, *, trials: int, rng: np.random.G
     ConfigError
         If there are too few trials, or spaces of these dimensions have no room for overlap and biases together.
     """
-    if trials < 2:
-        msg = f"trials must be at least 2: got {trials}. Give 400 for standard errors of a few percent."
-        raise ConfigError(msg)
+    require_setting(trials >= 2, "trials", "at least 2", trials, "Use 400 for standard errors of a few percent.")
     world = _plant(config)
     errors = np.array([_trial(world, rng) for _ in range(trials)])
     left_out = (errors.sum(axis=0) - errors) / (trials - 1)
@@ -125,9 +123,9 @@ def _plant(config: IntrinsicDimension) -> _World:
     room = min(config.d_student - (m > 0 or squared > 0), config.d_teacher - (k > 0 or squared > 0))
     if rest < 0 or len(correlations) > room:
         msg = (
-            "the simulation must fit misalignment and unseen_signal beside the overlap: got correlation_dimension "
-            f"{config.correlation_dimension} where it takes {squared:.3g} to {squared + room:.6g}. Change it, or leave "
-            "student_residual out."
+            f"`correlation_dimension` must lie between {squared:.3g} and {squared + room:.6g} to simulate this "
+            f"`misalignment` and `unseen_signal`: got {config.correlation_dimension}. Use a number in this range"
+            f"{', or remove `student_residual`' if config.student_residual is not None else ''}."
         )
         raise ConfigError(msg)
     for i, c in enumerate(correlations, start=1):

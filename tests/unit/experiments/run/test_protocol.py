@@ -72,6 +72,35 @@ def test_given_strengths_are_those_of_scikit_learn_pipelines_on_the_same_rows() 
     assert outcome.students["vanilla"].head.alpha == 1000
 
 
+@pytest.mark.parametrize("head", ["ridge", "softmax"])
+def test_strengths_and_class_counts_are_those_of_the_heads_and_parts(head: Literal["ridge", "softmax"]) -> None:
+    teacher, student, labels = pair_of_views(800, classes=3)
+    splits = draw_splits(labels, seeds=range(3), n_labeled=80, n_unlabeled=300, n_test=200)
+    config = replace(
+        CONFIG, head=head, scale=None, student_alpha=None, alphas=None, strategies=("vanilla", "high_confidence")
+    )
+    result, outcomes = run_w2s(teacher, student, labels, splits=splits, config=config)
+    rules = {"teacher": "loo", "baseline": "loo", "ceiling": "loo", "vanilla": "gcv"} if head == "ridge" else {}
+    for name, system in {**result.systems, **result.students}.items():
+        heads = [outcome.head(name) for outcome in outcomes]
+        alphas = [head.alpha for head in heads]
+        assert system.strength is not None
+        assert system.strength.geometric_mean == pytest.approx(np.prod(alphas) ** (1 / 3))
+        assert (system.strength.low, system.strength.high) == (min(alphas), max(alphas))
+        assert system.strength.at_edge == pytest.approx(sum(head.at_edge for head in heads) / 3)
+        if name != "high_confidence":
+            assert system.strength.rule == rules.get(name, "cv")
+        rows = [row["value"] for row in result.to_record() if row["metric"] == "alpha" and name in row.values()]
+        assert rows == alphas
+    for code, name in enumerate(labels.classes or ()):
+        parts = splits[0].parts()
+        expected = {part: int((labels.values[rows] == code).sum()) for part, rows in parts.items()}
+        assert {part: getattr(result.class_counts[name], part) for part in parts} == expected
+    given, _ = run_w2s(teacher, student, labels, splits=splits, config=replace(CONFIG, teacher_alpha=3.0))
+    assert given.systems["teacher"].strength is not None
+    assert (given.systems["teacher"].strength.rule, given.systems["teacher"].strength.high) == ("given", 3.0)
+
+
 @pytest.mark.parametrize("pseudolabels", ["soft", "hard"])
 def test_only_the_ceiling_reads_the_pools_labels(pseudolabels: Literal["soft", "hard"]) -> None:
     teacher, student, labels = pair_of_views(600)

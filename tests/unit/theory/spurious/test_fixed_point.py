@@ -177,9 +177,9 @@ def test_no_pool_is_best_where_nothing_moves() -> None:
 
 def test_a_wrong_grid_is_refused() -> None:
     model = model_of(APART, (0.2, 0.4, 0.3))
-    with pytest.raises(ConfigError, match=r"eta_unlabeled must be one axis of fractions between 0 and 1: got 1\.2"):
+    with pytest.raises(ConfigError, match=r"`eta_unlabeled` must be one axis of fractions between 0 and 1: got 1\.2"):
         spurious_risks(model, eta_labeled=[0.1], eta_unlabeled=[0.1, 1.2])
     with pytest.raises(ConfigError, match=r"got shape \(1, 2\)"):
         spurious_risks(model, eta_labeled=[[0.1, 0.2]], eta_unlabeled=[0.1])
-    with pytest.raises(ConfigError, match="form must be published"):
+    with pytest.raises(ConfigError, match="`form` must be published"):
         spurious_risks(model, eta_labeled=[0.1], eta_unlabeled=[0.1], form="paper")  # type: ignore[arg-type]

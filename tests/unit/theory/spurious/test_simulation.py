@@ -122,9 +122,9 @@ def test_sizes_are_refused_that_nothing_can_be_fitted_on() -> None:
     model = model_of(APART, (0.1, 0.1, 0.5))
     assert simulated_sizes(model, core_dimension=40).n == 4000
     for refused, core_dimension, said in (
-        (replace(model, nu=0.0), 40, "nu must be above 0 for a simulation"),
-        (replace(model, gamma=0.2499), 2, "at least 2 rows more than the 8 features: got 8 rows"),
-        (model, 0, "core_dimension must be at least 1"),
+        (replace(model, nu=0.0), 40, "`nu` must be above 0 for a simulation"),
+        (replace(model, gamma=0.2499), 2, "at least 10 rows, 2 more than features: got 8"),
+        (model, 0, "`core_dimension` must be at least 1"),
         (model, 2000, "at most 5,000 features"),
         (replace(model, nu=1e-9), 40, "and 40,000,000,000"),
     ):

@@ -81,5 +81,5 @@ def _whitened(rng: np.random.Generator, rows: int, d: int) -> np.ndarray:
 
 def test_a_negative_strength_is_refused() -> None:
     part = moments_of({"teacher": np.eye(3), "student": np.eye(3)})
-    with pytest.raises(ConfigError, match="teacher_alpha must be finite and at least 0: got -1"):
+    with pytest.raises(ConfigError, match="`teacher_alpha` must be finite and at least 0: got -1"):
         student_variance(part, part, part, teacher_alpha=-1, student_alpha=0)

@@ -170,11 +170,11 @@ def test_a_penalized_student_holds_less_and_fits_less_of_the_rest() -> None:
 
 
 def test_too_small_sizes_and_constant_features_are_refused() -> None:
-    with pytest.raises(ConfigError, match="n must be above"):
+    with pytest.raises(ConfigError, match="`n` must be above"):
         parts_of(n=61)
-    with pytest.raises(ConfigError, match="N must be above"):
+    with pytest.raises(ConfigError, match="`N` must be above"):
         parts_of(N=21)
-    with pytest.raises(ConfigError, match="noise_variance must be finite"):
+    with pytest.raises(ConfigError, match="`noise_variance` must be finite"):
         parts_of(noise_variance=-1)
     flat = moments_of({"teacher": np.ones((9, 2)), "student": np.ones((9, 2))})
     with pytest.raises(ShapeError, match="teacher features must differ"):

@@ -95,7 +95,7 @@ def test_a_baseline_without_rows_is_undefined() -> None:
 
 def test_a_truth_that_does_not_fit_beside_the_overlap_is_refused() -> None:
     config = replace(SMALL, correlation_dimension=7.9, unseen_signal=0.1)
-    with pytest.raises(ConfigError, match="beside the overlap"):
+    with pytest.raises(ConfigError, match="to simulate this `misalignment`"):
         simulate_errors(config, trials=3, rng=np.random.default_rng(0))
 
 
