@@ -17,13 +17,11 @@ IMITATION = {
     "teacher_wrong": ("agreement", "where the teacher is wrong"),
     "teacher_error": ("repeated error", "share of the teacher's error"),
 }
-
-
 RULES = {
-    "loo": "leave-one-out on its own labels",
+    "loo": "leave-one-out on its labels",
     "gcv": "generalized cross-validation on its targets",
     "cv": "cross-validation on its targets",
-    "given": "given",
+    "given": "set by the user",
 }
 
 
@@ -89,6 +87,7 @@ def strength_grid(result: W2SResult) -> Grid:
     return Grid(
         header=["system", "strength (alpha)", "chosen by", "seeds at an end of the grid"],
         rows=rows,
+        caption="Geometric mean over seeds; in brackets the smallest and the largest strength.",
         folded="in Markdown",
     )
 
