@@ -72,7 +72,7 @@ def test_the_text_fits_80_columns_and_says_why_dimensions_differ(cli: Cli, table
     assert max(map(len, done.stdout.splitlines())) <= 80
     said = " ".join(done.stdout.split())
     assert "Spectral dimensions count directions" in said
-    assert "above about ten they fall short" in said
+    assert "above about ten they are too low" in said
 
 
 def test_out_holds_the_json_and_tidy_rows(cli: Cli, table: Path, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_colleague_can_open_what_a_run_with_groups_wrote(cli: Cli, colored: Pa
     for said in ("0 → blue, 1 → red", "labeled 0.05, pool 0.2, test 0.5", "worst group", "random control"):
         assert said in done.stdout
     page = (colored.parent / "out" / "report.html").read_text()
-    for heading in ("Groups", "Remedies", "Coverage of high_confidence", "Likely minority"):
+    for heading in ("Groups", "Effect of each strategy", "Coverage of high_confidence", "Likely minority"):
         assert f"<h2>{heading}</h2>" in page
     tidy = pl.read_parquet(colored.parent / "out" / "results.parquet")
     by_group = tidy.filter(pl.col("group").is_not_null(), strategy="high_confidence:control", seed=0)

@@ -80,12 +80,12 @@ def test_the_simulation_stands_beside_the_fixed_point(cli: Cli, law: str) -> Non
 
 def test_text_says_whether_it_gains_and_what_fractions_change_in_80_columns(cli: Cli) -> None:
     two, one = cli(*arguments(**LARGE)).stdout, cli(*arguments(law="gaussian")).stdout
-    assert "Weak-to-strong gains: the student's risk is 0.644 times its teacher's" in two
-    assert "The student errs least with a minority of 0.0641 in the pool" in two
+    assert "Weak-to-strong helps: the student's risk is 0.644 times its teacher's" in two
+    assert "The student's risk is lowest with a minority fraction of 0.0641 in the pool" in two
     assert "would change" in two
     assert "published (n/a)" in two
     assert "n/a" not in one
-    assert "follow --law mixture" in one
+    assert "use --law mixture" in one
     assert " ± " in two
     assert max(map(len, (two + one).splitlines())) <= 80
 
@@ -94,7 +94,7 @@ def test_failure_is_said(cli: Cli) -> None:
     # the student sees more of what differs between the parts than its teacher does
     np_matrix = {"teacher_matrix": "apart.npy", "student_matrix": "T.npy", "law": "gaussian", "mu": "0,0,0,9,0,0"}
     moved = {"eta_labeled": ".5", "eta_unlabeled": "0", "eta_test": ".5", "gamma": ".2", "nu": ".2"}
-    assert "Weak-to-strong fails: the student's risk is" in cli(*arguments(**np_matrix, **moved)).stdout
+    assert "Weak-to-strong hurts: the student's risk is" in cli(*arguments(**np_matrix, **moved)).stdout
 
 
 def test_the_command_and_the_model_know_the_same_laws() -> None:

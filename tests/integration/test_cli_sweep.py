@@ -77,7 +77,7 @@ ETAS = (
 def test_the_report_of_a_sweep_over_fractions_is_rebuilt_from_its_numbers(cli: Cli, tmp_path: Path) -> None:
     done = cli(*ETAS, "--out", "out")
     assert done.returncode == 0, done.stderr
-    assert "eta L 0.1 → 0.5, same pools and test rows" in done.stdout
+    assert "Change from eta L 0.1 to 0.5, same pools and test rows:" in done.stdout
     printed = cli(*ETAS, "--json").stdout
     check_schema("sweep", json.loads(printed))
     pages = {name: (tmp_path / "out" / name).read_bytes() for name in ("report.html", "report.md")}

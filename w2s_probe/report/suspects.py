@@ -35,14 +35,15 @@ def _lines(suspects: SuspectsFound) -> Iterator[str]:
     yield from suspects.first.notes
     for cluster in suspects.first.clusters:
         words = f": {_words(cluster)}" if cluster.words else ""
-        yield f"- {cluster.size} rows, calibrated error {cluster.error:.2f}, decided {_mix(cluster)}{words}"
+        yield f"- {cluster.size} rows, calibrated error {cluster.error:.2f}, predicted {_mix(cluster)}{words}"
         for example in cluster.examples[:1]:
             yield f"  {shorten(visible(example.text or example.id), TEXT)}"
     if suspects.judged:
         rows = suspects.judged.rows
         yield (
-            f"They hold {rows.value:.2f} [{rows.low:.2f}, {rows.high:.2f}] times the minority's share of the pool, "
-            f"over {suspects.judged.seeds} seeds (whole clusters: {suspects.judged.clusters.value:.2f})."
+            f"The minority's share of the suspected rows is {rows.value:.2f} [{rows.low:.2f}, {rows.high:.2f}] times "
+            f"its share of the pool, over {suspects.judged.seeds} seeds (if whole clusters are suspected: "
+            f"{suspects.judged.clusters.value:.2f})."
         )
 
 
@@ -51,15 +52,15 @@ def _summary(suspects: SuspectsFound) -> list[str]:
     if not first.resolved:
         return []
     return [
-        f"On {first.suspected:,} of {first.N:,} rows of the pool the student is expected to err most: in "
-        f"{first.suspected_error:.0%}, against {first.pool_error:.0%} of the whole pool. No label or group of the pool "
-        f"was read; the {first.n:,} labeled rows say where the student errs."
+        f"The student is expected to err most on {first.suspected:,} of the {first.N:,} pool rows: on "
+        f"{first.suspected_error:.0%} of them, against {first.pool_error:.0%} of the whole pool. No label or group of "
+        f"the pool was read; the error model is fitted on the {first.n:,} labeled rows."
     ]
 
 
 def _clusters(clusters: Sequence[SuspectCluster], *, folded: bool = False) -> Grid:
     return Grid(
-        header=["rows", "calibrated error", "student ≠ teacher", "decided", "distinctive words", "examples"],
+        header=["rows", "calibrated error", "student ≠ teacher", "predicted", "distinctive words", "examples"],
         rows=[
             [
                 f"{cluster.size:,}",
@@ -86,10 +87,10 @@ def _words(cluster: SuspectCluster) -> str:
 
 def _judged(judged: SuspectsOverSeeds) -> Section:
     return Section(
-        name="What the suspects are",
+        name="Suspects against the true minority",
         grids=[
             Grid(
-                header=["ranked by", "lift", "seeds with 2 or more"],
+                header=["ranked by", "lift", "seeds with lift of 2 or more"],
                 rows=[
                     _lift("calibrated error of rows", judged.rows),
                     _lift("calibrated error of whole clusters", judged.clusters),
@@ -98,8 +99,8 @@ def _judged(judged: SuspectsOverSeeds) -> Section:
             )
         ],
         text=[
-            f"Lift: the minority's share among the suspected rows over its share of the pool "
-            f"({judged.base_rate:.3f}), over {judged.seeds} seeds. The student errs on "
+            f"Lift: the minority's share among the suspected rows divided by its share of the pool "
+            f"({judged.base_rate:.3f}), mean over {judged.seeds} seeds. The student errs on "
             f"{judged.suspected_error:.3f} of the suspected rows and on {judged.pool_error:.3f} of "
             f"the pool (AUC of the ranking {judged.auc:.3f})."
         ],

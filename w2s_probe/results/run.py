@@ -366,14 +366,14 @@ class W2SResult(Printed):
             ),
             "config must name data, teacher and student, or none of them": len(names) in (0, 3),
             "systems must be teacher, baseline and ceiling": list(self.systems) == ["teacher", "baseline", "ceiling"],
-            "students must be at least one": bool(self.students),
-            "seeds must be at least one": bool(self.seeds),
+            "students must not be empty": bool(self.students),
+            "seeds must not be empty": bool(self.seeds),
             "score must be accuracy or r2": self.score in ("accuracy", "r2"),
             "every system must have the same scores": all(
                 scores.keys() == systems[0].keys() and {self.score, "brier", "squared_error"} & scores.keys()
                 for scores in systems
             ),
-            "error_imitation must say teacher_right and teacher_wrong, or teacher_error": all(
+            "error_imitation must hold teacher_right and teacher_wrong, or teacher_error": all(
                 set(student.error_imitation) == imitations.get(self.score) for student in self.students.values()
             ),
             "reliability must hold bins with rows": all(

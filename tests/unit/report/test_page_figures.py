@@ -79,7 +79,7 @@ def test_undefined_numbers_of_a_forecast_are_said_and_not_drawn(found: Forecast)
         strange, representation_gap=math.nan, misfit=Misfit(**dict.fromkeys(("misfit", "correction", "gain"), math.nan))
     )
     page = forecast_page(result_of(strange))
-    assert ["inherited variance", "undefined", "no size", "no size"] in [
+    assert ["inherited variance", "undefined", "none", "none"] in [
         list(row) for section in page.sections for grid in section.grids for row in grid.rows
     ]
     assert "nan" not in page_html(page, {}).replace("tabular-nums", "")
@@ -102,17 +102,17 @@ def test_a_single_size_has_no_curve_and_a_forecast_without_parts_no_section(foun
     bare = replace(found, curve=(point,), error_parts=None, needed=Needed(n=None, N=None))
     assert forecast_figures.forecast_curves(bare) == []
     names = [section.name for section in forecast_page(result_of(bare)).sections]
-    assert names == ["Systems", "Comparisons", "Against numbers that need no label"]
+    assert names == ["Systems", "Comparisons", "Label-free predictors of the gain"]
     assert found.error_parts is not None
-    assert "What the student's error is made of" in [s.name for s in forecast_page(result_of(found)).sections]
+    assert "Parts of the student's squared error" in [s.name for s in forecast_page(result_of(found)).sections]
 
 
 @pytest.mark.parametrize(
     ("resolved", "n", "N", "said"),
     [
         (False, 500, None, "The gain would resolve at about 500 labels."),
-        (True, 500, 9000, "Student - baseline would change its sign at about 500 labels or 9,000 pseudolabels."),
-        (False, 500, 9000, "The gain would resolve at about 500 labels; student - baseline would change its sign at "
+        (True, 500, 9000, "Student - baseline would change sign at about 500 labels or 9,000 pseudolabels."),
+        (False, 500, 9000, "The gain would resolve at about 500 labels; student - baseline would change sign at "
          "about 9,000 pseudolabels."),
         (True, None, None, ""),
     ],

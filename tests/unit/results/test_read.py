@@ -89,8 +89,8 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "an object for a list": (lambda d: d.update(seeds={}), "seeds must be a list"),
     "a student that is none": (lambda d: d["students"].update(vanilla=3), "students.vanilla must be an object"),
     "no teacher": (lambda d: d["systems"].pop("teacher"), "systems must be teacher, baseline and ceiling"),
-    "no students": (lambda d: d.update(students={}), "students must be at least one"),
-    "no seeds": (lambda d: d.update(seeds=[]), "seeds must be at least one"),
+    "no students": (lambda d: d.update(students={}), "students must not be empty"),
+    "no seeds": (lambda d: d.update(seeds=[]), "seeds must not be empty"),
     "no sizes": (lambda d: d["config"].pop("n_labeled"), "config must hold n_labeled"),
     "half the names": (lambda d: d["config"].update(data="x"), "config must name data, teacher and student"),
     "another score": (lambda d: d.update(score="f1"), "score must be accuracy or r2"),
@@ -101,7 +101,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "no labels": (lambda d: d["curve"][0].update(n=0), "sizes of the curve must be above 0"),
     "half an imitation": (
         lambda d: d["students"]["vanilla"]["error_imitation"].pop("teacher_wrong"),
-        "error_imitation must say",
+        "error_imitation must hold",
     ),
 }
 

@@ -23,7 +23,7 @@ def spectrum_figure(diagnosis: Diagnosis) -> str | None:
     return line_chart(
         "spectrum",
         series,
-        title="Energy held by the first principal axes",
+        title="Energy in the first principal axes",
         subject="share of the energy",
         axis="principal axes",
         description=f"{ranks}.",

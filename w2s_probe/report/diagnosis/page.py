@@ -42,11 +42,11 @@ def _pair(diagnosis: Diagnosis) -> Section:
     return Section(
         name="What both spaces share",
         figures=[*([angles] if angles else []), figures.chance_figure(diagnosis)],
-        caption="Angles: small ones are directions that both spaces hold; the dashed line is the smallest angle that "
-        "unrelated spaces would show. Measures: dashed strokes are what unrelated features of these sizes would show; "
-        "shared dimensions are a share of the smaller space."
+        caption="Angles: a small angle is a direction that both spaces share; the dashed line is the smallest angle "
+        "expected for unrelated spaces. Measures: dashed strokes are the values expected for unrelated features of "
+        "these sizes; shared dimensions are divided by the dimensions of the smaller space."
         if angles
-        else "Dashed strokes are what unrelated features of these sizes would show.",
+        else "Dashed strokes are the values expected for unrelated features of these sizes.",
         grids=[pair_grid(diagnosis)],
         text=[_shared(diagnosis)],
     )
@@ -56,11 +56,11 @@ def _shared(diagnosis: Diagnosis) -> str:
     pair, shared = diagnosis.pair, diagnosis.pair.correlation_dimension
     chance = pair.smallest_angle_chance
     if not pair.principal_angles or math.isnan(chance) or math.isnan(shared.corrected):
-        return "Principal angles are undefined here: the notes say why."
+        return "Principal angles are undefined here; the notes give the reason."
     below = sum(angle < chance for angle in pair.principal_angles)
     return (
-        f"Of {len(pair.principal_angles):,} principal angles {below:,} lie below {math.degrees(chance):.1f}°, the "
-        f"smallest that unrelated spaces would show. Their squared cosines sum to {shared.value:.1f} dimensions, "
-        f"{shared.corrected:.1f} without what chance adds. In these the student inherits its teacher's variance; "
-        "elsewhere more pseudolabels lower it."
+        f"Of {len(pair.principal_angles):,} principal angles, {below:,} lie below {math.degrees(chance):.1f}°, the "
+        f"smallest angle expected for unrelated spaces. The squared cosines of all angles sum to {shared.value:.1f} "
+        f"shared dimensions, {shared.corrected:.1f} after correction for chance. In the shared dimensions the student "
+        "inherits its teacher's variance; in the others more pseudolabels lower it."
     )

@@ -10,10 +10,10 @@ from w2s_probe.report.render.terminal import columns, wrapped
 from w2s_probe.results.diagnosis import Diagnosis, SpaceDimensions
 
 WHY_THEY_DIFFER = (
-    "Spectral dimensions count directions and are what the theory of weak-to-strong generalization uses. "
-    "Neighbor dimensions (twonn, mle) look at how fast the number of rows grows with distance: they are lower "
-    "where the features lie on a curved or clustered set, and above about ten they fall short anyway, because "
-    "no sample is dense enough."
+    "Spectral dimensions count directions; the theory of weak-to-strong generalization uses them. Neighbor "
+    "dimensions (twonn, mle) measure how fast the number of rows grows with distance: they are lower where the "
+    "features lie on a curved or clustered set, and above about ten they are too low anyway, because no sample is "
+    "dense enough."
 )
 
 
@@ -77,25 +77,25 @@ def pair_grid(diagnosis: Diagnosis) -> Grid:
     error, density = pair.teacher_error_energy, pair.overlap_density
     angles = pair.principal_angles
     near = sum(angle < pair.smallest_angle_chance for angle in angles) if angles else None
-    axes = f"of {_number(shared.d_teacher, 0)} and {_number(shared.d_student, 0)} kept"
+    axes = f"of {_number(shared.d_teacher, 0)} and {_number(shared.d_student, 0)} axes"
     gap, orthogonal = pair.representation_gap, pair.representation_gap_orthogonal
     overlap, overlap_chance = pair.overlap_uncalibrated, pair.overlap_uncalibrated_chance
     measures = [
         ("correlation dimension", shared.value, shared.chance, f"shared dimensions {axes}"),
-        ("  corrected for chance", shared.corrected, 0.0, "the number to use"),
-        ("  cross-fitted", shared.cross_fitted, 0.0, "a check; low if rows are few"),
+        ("  corrected for chance", shared.corrected, 0.0, "the estimate to use"),
+        ("  cross-fitted", shared.cross_fitted, 0.0, "a check; too low for few rows"),
         ("angles below chance", near, 0.0, "shared directions"),
         ("CKA, debiased", cka.debiased, 0.0, "1: same geometry"),
-        ("CKA, biased", cka.biased, cka.biased_chance, "as published"),
-        ("mutual neighbors", neighbors.value, neighbors.chance, "fraction shared"),
+        ("CKA, biased", cka.biased, cka.biased_chance, "published estimate"),
+        ("mutual neighbors", neighbors.value, neighbors.chance, "share of neighbors in common"),
         ("Procrustes", pair.procrustes, pair.procrustes_chance, "0: a rotated copy"),
         ("representation gap", gap, orthogonal, "0: teacher spans student"),
-        ("teacher-error energy", error.value, error.chance, "that student can imitate"),
-        ("overlap density", density.value, density.chance, "rows with both patterns"),
+        ("teacher-error energy", error.value, error.chance, "share the student can imitate"),
+        ("overlap density", density.value, density.chance, "share of rows with both patterns"),
         ("overlap, uncalibrated", overlap, overlap_chance, "published; ignores pairing"),
     ]
     return Grid(
-        header=["pair", "value", "chance", "what it says"],
+        header=["pair", "value", "chance", "meaning"],
         rows=[[name, _number(value, 3), _number(chance, 3), meaning] for name, value, chance, meaning in measures],
     )
 

@@ -91,16 +91,16 @@ def load_results(folder: Path) -> tuple[Any, dict[str, str]]:
         result = kind.result.from_dict(content)
         versions: dict[str, str] = from_plain(Mapping[str, str], content.get("versions"), "versions")
     except FileNotFoundError as error:
-        msg = f"{folder} must be a folder that run --out wrote: it has no {RESULT}. Check the folder."
+        msg = f"DIR must be a folder that --out wrote: {folder} has no {RESULT}. Name the folder given to --out."
         raise DataError(msg) from error
     except OSError as error:
-        msg = f"{path} must be a file to read: it said {error.strerror or error}. Check the folder."
+        msg = f"{path} must be a file to read: got {error.strerror or error}. Write it again with --out."
         raise DataError(msg) from error
     except W2SProbeError as error:
-        msg = f"{path} must be as {verb} --out wrote it: {error} Run again with --out."
+        msg = f"{path} must be as {verb} --out wrote it: {error} Write it again with {verb} --out."
         raise DataError(msg) from error
     except (ValueError, RecursionError) as error:
-        msg = f"{path} must be JSON as run --out wrote it: got {error}. Run again with --out."
+        msg = f"{path} must be JSON as --out wrote it: got {error}. Write it again with --out."
         raise DataError(msg) from error
     return result, versions
 
@@ -131,7 +131,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
             for name, content in files.items():
                 stack.enter_context(replacing(folder / name)).write_bytes(content)
     except OSError as error:
-        msg = f"--out must be a folder to write to: {folder} said {error.strerror or error}. Choose another folder."
+        msg = f"--out must be a folder to write to: got {folder}, {error.strerror or error}. Choose another folder."
         raise ConfigError(msg) from error
 
 

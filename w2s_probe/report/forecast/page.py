@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from w2s_probe.core.text import visible
 from w2s_probe.report.forecast import figures
-from w2s_probe.report.forecast.text import expected_text, needed_text, observed_text
-from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, pair_title, score_text
+from w2s_probe.report.forecast.text import expected_text, needed_text, observed_text, systems_grid
+from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, pair_title
 from w2s_probe.report.page import Grid, Page, Section
 from w2s_probe.report.suspects import suspect_sections
 from w2s_probe.results.forecast import ErrorPart, ErrorParts, Forecast, ForecastPoint, ForecastResult
@@ -39,10 +39,10 @@ def _sections(result: ForecastResult) -> Iterator[Section]:
     yield Section(
         name="Systems",
         figures=[figures.systems_figure(best), figures.differences_figure(best)],
-        caption=f"Marks are expected values, thick bars their {level} intervals; thin bars hold what a test set of "
-        f"{best.n_test:,} rows will show, and the dashed stroke is no difference. The ceiling is a student trained on "
-        "true labels of the pool, extrapolated from the baseline's curve.",
-        grids=[_systems(best)],
+        caption=f"Marks are expected values, thick bars their {level} intervals. Thin bars are intervals of the "
+        f"difference on a test set of {best.n_test:,} rows; the dashed stroke marks no difference. The ceiling, a "
+        "student trained on the pool's true labels, is extrapolated from the baseline's curve.",
+        grids=[systems_grid(best)],
     )
     yield Section(name="Comparisons", grids=[_differences(best)])
     yield from _learning(best, level)
@@ -57,7 +57,7 @@ def _ranking(pairs: tuple[Forecast, ...], level: str) -> Section:
         name="Pairs",
         figures=[figures.ranking_figure(pairs)],
         caption=f"{'All' if count == len(pairs) else f'The first {count}'} pairs by expected gain, with {level} "
-        "intervals; thin bars hold what a test set will show. What follows is about the first.",
+        "intervals; thin bars are intervals on a test set. The sections below describe the first pair.",
         grids=[
             Grid(
                 header=["teacher", "student", "expected gain", "student - baseline", "teacher alone", "verdict"],
@@ -78,28 +78,6 @@ def _ranking(pairs: tuple[Forecast, ...], level: str) -> Section:
     )
 
 
-def _systems(best: Forecast) -> Grid:
-    other, scores = next(iter(best.others.items()))
-    trained_on = {
-        "teacher": f"{best.n:,} labels",
-        "student": f"{best.N:,} pseudolabels",
-        "baseline": f"{best.n:,} labels",
-    }
-    rows = [
-        [
-            system,
-            labels,
-            score_text(best.score, getattr(best, system)),
-            score_text(other, getattr(scores, system)),
-            f"{best.alphas[system]:.3g}" if system in best.alphas else "-",
-        ]
-        for system, labels in trained_on.items()
-    ]
-    top = ["ceiling", "extrapolated", score_text(best.score, best.ceiling), "-", "-"]
-    names = [METRIC_NAMES[name] for name in (best.score, other)]
-    return Grid(header=["system", "trained on", *names, "alpha"], rows=[*rows, top])
-
-
 def _differences(best: Forecast) -> Grid:
     other, scores = next(iter(best.others.items()))
     error = METRIC_NAMES[other]
@@ -118,10 +96,16 @@ def _differences(best: Forecast) -> Grid:
             observed_text(best.versus_baseline),
             estimate_text(scores.versus_baseline, signed=True),
         ],
-        ["PGR", "of the teacher-to-ceiling gap", estimate_text(best.pgr), "-", "-"],
-        ["OPR", "baseline's error / student's", estimate_text(best.opr), "-", "-"],
+        ["PGR", "share of the gap to the ceiling", estimate_text(best.pgr), "-", "-"],
+        ["OPR", "baseline's error / student's error", estimate_text(best.opr), "-", "-"],
     ]
-    header = ["what", "of what", f"in {METRIC_NAMES[best.score]}", "on a test set", f"in {error} (less is better)"]
+    header = [
+        "measure",
+        "definition",
+        f"in {METRIC_NAMES[best.score]}",
+        "on a test set",
+        f"in {error} (less is better)",
+    ]
     return Grid(header=header, rows=rows)
 
 
@@ -133,11 +117,11 @@ def _learning(best: Forecast, level: str) -> Iterator[Section]:
     yield Section(
         name="Learning curves",
         figures=curves,
-        caption=f"Full marks and solid lines: heads of these sizes were tried. Hollow marks and dashed lines are "
-        f"extrapolated. Bands are {level} intervals, cut where they leave the frame.",
+        caption="Full marks and solid lines: heads were fitted at these sizes. Hollow marks and dashed lines: "
+        f"extrapolated. Bands are {level} intervals, cut at the edge of the figure.",
         grids=[
             Grid(
-                header=["n, N", "teacher", "student", "baseline", "gain", "how known"],
+                header=["n, N", "teacher", "student", "baseline", "gain", "source"],
                 rows=[_point(point) for size in ("n", "N") for point in figures.points_over(best, size)],
                 folded="always",
             )
@@ -151,7 +135,7 @@ def _point(point: ForecastPoint) -> list[str]:
         f"{point.n:,}, {point.N:,}",
         *(estimate_text(estimate) for estimate in (point.teacher, point.student, point.baseline)),
         estimate_text(point.gain, signed=True),
-        "tried" if point.measured else "extrapolated",
+        "fitted" if point.measured else "extrapolated",
     ]
 
 
@@ -163,20 +147,21 @@ def _parts(best: Forecast, parts: ErrorParts) -> Section:
         ["bias and label noise", *_part(parts.bias)],
     ]
     return Section(
-        name="What the student's error is made of",
+        name="Parts of the student's squared error",
         figures=[figure] if figure else [],
         caption="Squared error of the student on fresh rows, summed over classes.",
         grids=[Grid(header=["part", "squared error", "halved by n =", "halved by N ="], rows=rows)],
         text=[
-            "Inherited variance is the teacher's own, in directions that the student's features hold too: more "
-            "pseudolabels leave it, more labels lower it. Reduced variance is what is left of the teacher's in other "
-            "directions: either lowers it. The rest, label noise and what both heads cannot fit, stays."
+            "Inherited variance: the teacher's variance in directions that the student's features contain. More "
+            "labels lower it, more pseudolabels do not. Reduced variance: what remains of the teacher's variance in "
+            "other directions. More labels or more pseudolabels lower it. Bias and label noise: the rest, which "
+            "neither lowers."
         ],
     )
 
 
 def _part(part: ErrorPart) -> list[str]:
-    sizes = [f"{size:,.0f}" if math.isfinite(size) else "no size" for size in (part.n_to_halve, part.N_to_halve)]
+    sizes = [f"{size:,.0f}" if math.isfinite(size) else "none" for size in (part.n_to_halve, part.N_to_halve)]
     return [_number(part.value), *sizes]
 
 
@@ -184,18 +169,18 @@ def _label_free(best: Forecast) -> Section:
     gain = best.misfit
     rows = [
         ["misfit", "mean squared difference of student and teacher", _number(gain.misfit)],
-        ["correction", "what the label-free form leaves out", _number(gain.correction, "+")],
-        ["gain in squared error", "their sum, on the labeled rows", _number(gain.gain, "+")],
+        ["correction", "the part that needs labels", _number(gain.correction, "+")],
+        ["gain in squared error", "misfit plus correction, on the labeled rows", _number(gain.gain, "+")],
         ["representation gap", "what the student expresses and the teacher cannot", _number(best.representation_gap)],
     ]
     return Section(
-        name="Against numbers that need no label",
-        grids=[Grid(header=["what", "of what", "value"], rows=rows)],
+        name="Label-free predictors of the gain",
+        grids=[Grid(header=["measure", "definition", "value"], rows=rows)],
         text=[
-            "The gain in squared error is the misfit between student and teacher, where the student's errors do not "
-            "correlate with that difference; the correction says how far they do.",
-            "The representation gap looks at features only: a smaller one promises a better student, whatever the "
-            "labels say.",
+            "The gain in squared error equals the misfit if the student's errors are uncorrelated with the difference "
+            "of student and teacher. The correction measures this correlation.",
+            "The representation gap is computed from features only: the smaller it is, the better a student it "
+            "predicts, whatever the labels are.",
         ],
     )
 

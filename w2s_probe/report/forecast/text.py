@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from w2s_probe.core.text import shorten, visible
-from w2s_probe.report.numbers import METRIC_NAMES, estimate_of, estimate_text, pair_line
+from w2s_probe.report.numbers import METRIC_NAMES, estimate_of, estimate_text, pair_line, score_text
+from w2s_probe.report.page import Grid
 from w2s_probe.report.render.terminal import columns, size_table, wrapped
 from w2s_probe.report.suspects import suspects_text
 from w2s_probe.results.forecast import Forecast, ForecastResult, Outlook
@@ -14,11 +15,13 @@ from w2s_probe.results.forecast import Forecast, ForecastResult, Outlook
 def forecast_text(result: ForecastResult) -> str:
     """Return the forecast as lines of at most 80 cells."""
     best = result.best
+    grid = systems_grid(best)
+    systems = grid.select(*grid.header[:-1])
     remarks = ["" if point.measured else "extrapolated" for point in best.curve]
     parts = [
         _headline(result),
         _ranking(result.pairs) if result.pairs is not None else "",
-        _systems(best),
+        columns(systems.header, systems.rows),
         _comparisons(best),
         needed_text(best),
         size_table(best.curve, ("teacher", "student", "baseline"), remarks=remarks),
@@ -34,7 +37,7 @@ def _headline(result: ForecastResult) -> str:
     return (
         f"{pair_line(result.config, best.teacher_backbone, best.student_backbone)}\n"
         f"Forecast from n = {best.n:,} labels and a pool of N = {best.N:,}; no other label was read.\n"
-        f"{result.level:.0%} intervals; a test of {best.n_test:,} rows will show what is in the last column."
+        f'{result.level:.0%} intervals; "on a test set" is for {best.n_test:,} test rows.'
     )
 
 
@@ -51,15 +54,27 @@ def _ranking(pairs: tuple[Forecast, ...]) -> str:
     return columns(("teacher", "student", "expected gain", ""), rows, right=())
 
 
-def _systems(best: Forecast) -> str:
-    other = next(iter(best.others))
+def systems_grid(best: Forecast) -> Grid:
+    """Return the scores of the four systems, and the strengths of their heads."""
+    other, scores = next(iter(best.others.items()))
+    labels = {
+        "teacher": f"{best.n:,} labels",
+        "student": f"{best.N:,} pseudolabels",
+        "baseline": f"{best.n:,} labels",
+    }
     rows = [
-        ("teacher", estimate_text(best.teacher), estimate_text(best.others[other].teacher)),
-        ("student", estimate_text(best.student), estimate_text(best.others[other].student)),
-        ("baseline", estimate_text(best.baseline), estimate_text(best.others[other].baseline)),
-        ("ceiling", estimate_text(best.ceiling), "extrapolated"),
+        [
+            system,
+            trained_on,
+            score_text(best.score, getattr(best, system)),
+            score_text(other, getattr(scores, system)),
+            f"{best.alphas[system]:.3g}",
+        ]
+        for system, trained_on in labels.items()
     ]
-    return columns(("system", METRIC_NAMES[best.score], METRIC_NAMES[other]), rows, right=())
+    ceiling = ["ceiling", "extrapolated", score_text(best.score, best.ceiling), "-", "-"]
+    header = ["system", "trained on", METRIC_NAMES[best.score], METRIC_NAMES[other], "alpha"]
+    return Grid(header=header, rows=[*rows, ceiling])
 
 
 def _comparisons(best: Forecast) -> str:
@@ -67,19 +82,19 @@ def _comparisons(best: Forecast) -> str:
         ("gain: student - teacher", expected_text(best.gain), observed_text(best.gain)),
         ("student - baseline", expected_text(best.versus_baseline), observed_text(best.versus_baseline)),
         ("PGR: share of the gap", estimate_text(best.pgr), ""),
-        ("OPR: baseline's error / its", estimate_text(best.opr), ""),
+        ("OPR: baseline / student error", estimate_text(best.opr), ""),
     ]
-    return columns(("", "expected", "on a test"), rows, right=())
+    return columns(("", "expected", "on a test set"), rows, right=())
 
 
 def needed_text(best: Forecast) -> str:
-    """Return the sizes at which the gain would resolve or student minus baseline change its sign, or nothing."""
+    """Return the sizes at which the gain would resolve or student minus baseline change sign, or nothing."""
     sizes = {}
     if best.needed.n:
-        change = "student - baseline would change its sign" if best.gain.resolved else "the gain would resolve"
+        change = "student - baseline would change sign" if best.gain.resolved else "the gain would resolve"
         sizes[change] = [f"{best.needed.n:,} labels"]
     if best.needed.N:
-        sizes.setdefault("student - baseline would change its sign", []).append(f"{best.needed.N:,} pseudolabels")
+        sizes.setdefault("student - baseline would change sign", []).append(f"{best.needed.N:,} pseudolabels")
     text = "; ".join(f"{change} at about {' or '.join(counts)}" for change, counts in sizes.items())
     return f"{text[0].upper()}{text[1:]}." if text else ""
 

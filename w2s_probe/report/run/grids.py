@@ -13,17 +13,15 @@ from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import CurvePoint, StudentResult, W2SResult
 
 IMITATION = {
-    "teacher_right": ("agreement", "where it is right"),
-    "teacher_wrong": ("agreement", "where it is wrong"),
+    "teacher_right": ("agreement", "where the teacher is right"),
+    "teacher_wrong": ("agreement", "where the teacher is wrong"),
     "teacher_error": ("repeated error", "share of the teacher's error"),
 }
-
-
 RULES = {
-    "loo": "leave-one-out on its own labels",
+    "loo": "leave-one-out on its labels",
     "gcv": "generalized cross-validation on its targets",
     "cv": "cross-validation on its targets",
-    "given": "given",
+    "given": "set by the user",
 }
 
 
@@ -89,6 +87,7 @@ def strength_grid(result: W2SResult) -> Grid:
     return Grid(
         header=["system", "strength (alpha)", "chosen by", "seeds at an end of the grid"],
         rows=rows,
+        caption="Geometric mean over seeds; in brackets the smallest and the largest strength.",
         folded="in Markdown",
     )
 
@@ -107,7 +106,7 @@ def comparison_grids(result: W2SResult) -> list[Grid]:
     """Return the comparisons of each student, titled by strategy where there are several."""
     return [
         Grid(
-            header=["what", "of what", f"in {METRIC_NAMES[result.score]}"],
+            header=["measure", "definition", f"in {METRIC_NAMES[result.score]}"],
             rows=list(_comparisons(student)),
             title=visible(name) if len(result.students) > 1 else "",
         )
@@ -122,9 +121,9 @@ def _comparisons(student: StudentResult) -> Iterator[list[str]]:
         "against using the labels directly",
         estimate_text(student.versus_baseline, signed=True),
     ]
-    yield ["PGR", "of the teacher-to-ceiling gap", estimate_text(student.pgr)]
-    yield ["OPR", "baseline's error / student's", estimate_text(student.opr)]
-    yield ["agreement", "with the teacher", estimate_text(student.agreement)]
+    yield ["PGR", "share of the gap to the ceiling", estimate_text(student.pgr)]
+    yield ["OPR", "baseline's error / student's error", estimate_text(student.opr)]
+    yield ["agreement", "of student and teacher", estimate_text(student.agreement)]
     for key, estimate in student.error_imitation.items():
         yield [*IMITATION[key], estimate_text(estimate)]
 
@@ -152,7 +151,13 @@ def selection_grid(result: W2SResult) -> Grid:
         chosen = student.selection
         precision = [f"{chosen.label_precision:.3f}"] if result.classes else []
         rows.append([visible(name), visible(chosen.rule), f"{chosen.kept:,.0f}", f"{chosen.fraction:.0%}", *precision])
-    header = ["strategy", "rule", "rows kept", "of the pool", *(["true among them"] if result.classes else [])]
+    header = [
+        "strategy",
+        "rule",
+        "rows kept",
+        "share of the pool",
+        *(["share with true label"] if result.classes else []),
+    ]
     return Grid(header=header, rows=rows, folded="in Markdown")
 
 
@@ -163,7 +168,7 @@ def class_grid(result: W2SResult) -> Grid:
     return Grid(
         header=["class", *mixes],
         rows=[[visible(name), *(f"{mix.get(name, 0.0):.3f}" for mix in mixes.values())] for name in classes],
-        title="Classes among them",
+        title="Classes of the kept pseudolabels",
         folded="in Markdown" if len(classes) <= 10 else "always",
         user=(0,),
     )

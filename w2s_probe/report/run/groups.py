@@ -13,14 +13,11 @@ from w2s_probe.results.run import CoveragePoint, SystemResult, W2SResult
 
 NAME = 24  # cells of a group's or a strategy's name
 CONTROL = (
-    "The control is the same student on as many rows of the pool drawn at random, class by class: what it gains too is "
-    "not due to the choice. Differences are paired by row and seed. Strategies named oracle_… see the pool's true "
-    "groups, as no user can."
+    "The random control is the same student, trained on as many pool rows drawn at random within each class: a change "
+    "that the control shows as well is not an effect of the selection. Differences are paired by row and seed. "
+    "Strategies named oracle_… read the pool's true groups, which are unknown in practice."
 )
-WORST = (
-    "The worst group is the one that did worst here; its interval is one for the group that is worst, "
-    "and allows for the choice."
-)
+WORST = "The worst group is the group with the worst observed score. Its interval accounts for having picked the worst."
 
 
 def group_sections(result: W2SResult) -> Iterator[Section]:
@@ -30,7 +27,7 @@ def group_sections(result: W2SResult) -> Iterator[Section]:
         yield Section(name="Groups", grids=[group_grid(result)], text=[*cue, WORST])
     changes = change_grid(result)
     if changes.rows:
-        yield Section(name="Remedies", grids=[changes], text=[CONTROL])
+        yield Section(name="Effect of each strategy", grids=[changes], text=[CONTROL])
     for name, student in result.students.items():
         if student.coverage:
             yield _coverage(name, student.coverage, student.selection.fraction)
@@ -82,20 +79,22 @@ def cue_text(result: W2SResult) -> str:
     parts = {"labeled": "eta_labeled", "pool": "eta_unlabeled", "test": "eta_test"}
     etas = {part: result.config.get(key) for part, key in parts.items()}
     shares = ", ".join(f"{part} {eta:g}" for part, eta in etas.items() if eta is not None)
-    return f"Usual value of each label: {usual}." + (f" Conflicting rows asked for: {shares}." if shares else "")
+    return f"Usual group value of each label: {usual}." + (
+        f" Share of conflicting rows, as set: {shares}." if shares else ""
+    )
 
 
 def _coverage(name: str, points: Sequence[CoveragePoint], fraction: float) -> Section:
     metrics = _metrics(points)
-    header = ["kept", "true labels", *(["conflicting"] if points[0].conflicting is not None else [])]
+    header = ["kept", "share with true label", *(["conflicting"] if points[0].conflicting is not None else [])]
     for metric in metrics:
         header += [metric, "control"]
     return Section(
         name=f"Coverage of {shorten(visible(name), NAME)}",
         figures=coverage_figures(points),
-        caption="The student, and its random control, if it had kept another fraction of the pool; one band is the "
-        f"interval. It kept {fraction:.0%}. This curve is seen with the ground truth of the test "
-        "rows: a fraction chosen by it is an oracle's.",
+        caption="Student and random control at other kept fractions of the pool; bands are intervals. The student "
+        f"kept {fraction:.0%}. The curve needs the true labels of the test rows: a fraction chosen from it is an "
+        "oracle's choice.",
         grids=[Grid(header=header, rows=[_coverage_row(point, metrics) for point in points], folded="always")],
     )
 

@@ -44,8 +44,8 @@ def _sections(result: W2SResult) -> Iterator[Section]:
             name="Calibration",
             figures=reliability,
             small=True,
-            caption="Accuracy over what a system says of itself, its top probability, in 15 bins; on the dashed line "
-            "it is right as often as it says. Bars and the size of the dots show how many rows a bin has.",
+            caption="Accuracy against top probability, in 15 bins. On the dashed line both are equal. Bars and the "
+            "sizes of the dots show the number of rows in a bin.",
         )
     strengths, counts = grids.strength_grid(result), grids.count_grid(result)
     if strengths.rows:  # results of older versions have none
@@ -57,11 +57,11 @@ def _sections(result: W2SResult) -> Iterator[Section]:
 
 
 def _systems(result: W2SResult) -> Section:
-    caption = f"Marks are estimates, bars {result.level:.0%} intervals."
+    caption = f"Marks are estimates, bars are {result.level:.0%} confidence intervals."
     agreement = []
     if result.classes is not None:
         agreement = [figures.agreement_figure(result)]
-        caption += " A student that decides as its teacher where that is wrong has learned its errors."
+        caption += " High agreement where the teacher is wrong means that the student has learned the teacher's errors."
     return Section(
         name="Systems",
         figures=[figures.systems_figure(result), *agreement],
@@ -72,26 +72,24 @@ def _systems(result: W2SResult) -> Section:
 
 
 def _comparisons(result: W2SResult) -> Section:
-    seeds = (
-        "; with one seed, over test rows only"
+    coverage = (
+        "Intervals cover the choice of test rows only, since there is one seed."
         if len(result.seeds) == 1
-        else ". Seeds that re-split one table share training rows: the interval of a single system's score is too "
-        "narrow where the labeled rows are few, those of gain and PGR hold"
+        else "Intervals cover the choice of training rows and of test rows. All seeds split the same table, so that "
+        "their training rows overlap: where labeled rows are few, the interval of a single system's score is too "
+        "narrow; the intervals of gain and PGR are not."
     )
-    caption = (
-        "An interval covers the expected value over training draws of these sizes and test rows from the population"
-        f"{seeds}. PGR is unresolved unless the interval of ceiling minus teacher lies above 0."
-    )
+    caption = f"{coverage} PGR is unresolved unless the interval of ceiling minus teacher lies above 0."
     *first, last = grids.comparison_grids(result)
     return Section(name="Comparisons", grids=[*first, replace(last, caption=caption)], lead=True)
 
 
 def _curve(result: W2SResult) -> Section:
-    student = f" The student is that of {next(iter(result.students))}." if len(result.students) > 1 else ""
+    student = f" The student is trained by {next(iter(result.students))}." if len(result.students) > 1 else ""
     return Section(
         name="Learning curves",
         figures=figures.curve_figures(result),
-        caption="Smaller sizes are parts of the larger ones, scored on the same test rows; bands are "
-        f"{result.level:.0%} intervals, cut where they leave the frame.{student}",
+        caption="Smaller sizes are subsets of the larger sizes, scored on the same test rows. Bands are "
+        f"{result.level:.0%} intervals, cut at the edge of the figure.{student}",
         grids=[grids.curve_grid(result)],
     )

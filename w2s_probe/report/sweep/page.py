@@ -19,26 +19,27 @@ MOST_SLICES = 6  # slices with figures
 MOST_ROWS = 300
 NAME = 24  # cells of a group's name
 SAME_POOL = (
-    "Pool and test rows are the same along each line, seed by seed: only the labeled rows change. A teacher that gets "
-    "better with more conflicting labels can leave its student less to win: a gain that shrinks along the line is "
-    "then no failure of the student. The differences in the table are paired by seed and test row."
+    "Along each line only the labeled rows change: in each seed, pool and test rows stay the same. If more conflicting "
+    "labels improve the teacher, its student has less to gain: a gain that shrinks along the line then does not mean "
+    "that the student gets worse. Differences in the table are paired by seed and test row."
 )
 OTHER_POOLS = (
-    "Pools differ in size along the axis, since the data decides how many rows are left: give -N, and the same rows "
-    "stay in the pool while the labeled ones change."
+    "Pools differ in size along the axis, since they take all rows that are left. Use -N to keep the same rows in the "
+    "pool while the labeled rows change."
 )
 THEORY = (
-    "Theory: Liu, Dong and Lei (2026), the general form from second moments. What a space says of the group is one "
-    "number a row, from a ridge head that predicts the group value and never saw the row; agreeing and conflicting "
-    "rows of all the data are then weighed by the fractions. The share is (teacher - student) / teacher in excess "
-    "risk. It uses groups and labels of all rows: an analysis, no forecast.",
-    "It assumes one group direction, least squares without penalty, a truth that both spaces hold and from which the "
-    "cue only distracts, few labels lost to many directions (small gamma) and an endless pool. Real heads also use "
-    "the cue because it helps on their own rows. So it can say where the gain is larger or smaller, not how large "
-    "it is, nor its sign; cells share teachers, pools and test rows, and a rank agreement over them has no p-value.",
-    "Two traps. The published closed form is one of small gamma: simulations at gamma p = .2 lie a third to a half "
-    "above it. And it is for one cloud whose mean moves with the fraction; rows that belong to one of two groups, as "
-    "here, follow the mixture law, whose second moments are used.",
+    "Theory: Liu, Dong and Lei (2026), the general form from second moments. Each space's cue feature is one number a "
+    "row, from a ridge head that predicts the group value and was not trained on the row. Agreeing and conflicting "
+    "rows of all the data are then weighted by the fractions. The theory's gain is (teacher - student) / teacher in "
+    "excess risk. It uses groups and labels of all rows: it is an analysis, not a forecast.",
+    "Assumptions: one group direction; least squares without penalty; a truth that both spaces contain and that the "
+    "cue does not help to predict; few directions per label (small gamma); an infinite pool. Real heads also use the "
+    "cue, because it predicts the label on their own rows. So the theory can predict where the gain is larger or "
+    "smaller, but neither its size nor its sign. Cells share teachers, pools and test rows, so that a rank agreement "
+    "over cells has no p-value.",
+    "Two limits. The published closed form holds at small gamma: simulations at gamma p = 0.2 lie a third to a half "
+    "above it. And it assumes one cloud of rows whose mean moves with the fraction; rows that belong to one of two "
+    "groups, as here, follow the mixture law, whose second moments are used here.",
 )
 
 
@@ -79,7 +80,7 @@ def _maps(part: Slice, name: str, suffix: str) -> Iterator[Section]:
             name=f"Over both fractions of conflicting rows{suffix}",
             figures=maps,
             caption=f"Each cell holds its number{_sizes_of_maps(part)}. In framed cells the interval excludes 0; "
-            "hatched ones are unresolved: the ceiling is not clearly above the teacher.",
+            "hatched cells are unresolved: the ceiling is not clearly above the teacher.",
         )
 
 
@@ -98,14 +99,14 @@ def _eta_lines(part: Slice, name: str, suffix: str, score: str) -> Iterator[Sect
     if not lines:
         return
     left_out = len(part.etas(other)) - len(figures.fixed_values(part, other))
-    caption = "Bands are intervals, cut where they leave the frame."
+    caption = "Bands are intervals, cut at the edge of the figure."
     if left_out:
-        caption += f" {left_out} more values of {other} are in the table of points."
+        caption += f" The table of points has further values of {other}: {left_out}."
     if axis == AXES[1]:
-        yield Section(name=f"The pool's fraction moves{suffix}", figures=lines, caption=caption)
+        yield Section(name=f"Over eta_unlabeled{suffix}", figures=lines, caption=caption)
         return
     yield Section(
-        name=f"eta_labeled moves while eta_unlabeled is held{suffix}",
+        name=f"Over eta_labeled, at fixed eta_unlabeled{suffix}",
         figures=lines,
         caption=caption,
         grids=[_contrasts(part.contrasts)] if part.contrasts else [],
@@ -137,7 +138,8 @@ def _size_lines(part: Slice, name: str, suffix: str, score: str) -> Iterator[Sec
         yield Section(
             name=f"Over sizes{suffix}",
             figures=lines,
-            caption=f"Smaller sizes are parts of the larger ones, on the same test rows; bands are intervals.{place}",
+            caption="Smaller sizes are subsets of the larger sizes, scored on the same test rows. Bands are intervals."
+            f"{place}",
         )
 
 
@@ -151,12 +153,12 @@ def _theory(slices: Sequence[Slice]) -> Iterator[Section]:
     ]
     header = ["rank agreement", "gain", "teacher's error", "student's error", "separations", "correlation"]
     yield Section(
-        name="The theory beside it",
+        name="Theory against measurement",
         grids=[Grid(header=header, rows=rows, user=(0,))],
         text=[
-            f"Rank agreement: Spearman's, of theory and measurement over {cells} pairs of fractions. Separations: "
-            "distance of agreeing and conflicting rows in what teacher and student space say of the group, in "
-            "standard deviations. Correlation: of what both say, within groups.",
+            f"Rank agreement: Spearman correlation of theory and measurement over {cells} pairs of fractions. "
+            "Separations: distance of the means of agreeing and conflicting rows along the cue feature of teacher and "
+            "student, in standard deviations. Correlation: of both cue features, within groups.",
             *THEORY,
         ],
     )
@@ -202,7 +204,10 @@ def _points(slices: Sequence[Slice]) -> Section:
         text.append(f"{len(points) - MOST_ROWS:,} more points are in results.parquet.")
     header = ["point", "teacher", "student", "baseline", "ceiling", "gain", "PGR", *worst]
     grid = Grid(
-        header=[*(["what"] if several else []), *header], rows=rows, folded="always", user=(0,) if several else ()
+        header=[*(["combination"] if several else []), *header],
+        rows=rows,
+        folded="always",
+        user=(0,) if several else (),
     )
     return Section(name="Every point", grids=[grid], text=text)
 

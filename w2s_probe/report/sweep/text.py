@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from w2s_probe.report.numbers import METRIC_NAMES, estimate_text
-from w2s_probe.report.render.terminal import columns, size_table
-from w2s_probe.report.sweep.slices import eta_text, slices_of
+from w2s_probe.report.render.terminal import columns, size_table, wrapped
+from w2s_probe.report.sweep.slices import AXES, eta_text, slices_of
 from w2s_probe.results.sweep import EtaContrast, SweepPoint, SweepResult
 
 MOST = 40  # lines that a person reads
@@ -18,16 +18,18 @@ def sweep_text(result: SweepResult) -> str:
     lines = [
         f"{result.cells:,} cells, {result.rows:,} rows; {METRIC_NAMES[result.score]} on {result.n_test:,} test rows."
     ]
+    if any(len(part.etas(axis)) > 1 for part in slices for axis in AXES):
+        lines.append("eta L, eta U: share of conflicting rows among the labeled rows, and in the pool.")
     count = 0
     for part in slices:
         if count + len(part.points) > max(MOST, len(result.points) // len(slices)):
-            lines.append(f"… and {len(result.points) - count:,} more points: see --out or --json.")
+            lines.append(f"… and {len(result.points) - count:,} more points: use --out DIR or --json to see them.")
             break
         count += len(part.points)
         lines += ["", part.title, _points(part.points)]
         if part.contrasts:
             lines.append(_contrasts(part.contrasts))
-    return "\n".join([*lines, *(f"note: {note}" for note in result.notes)])
+    return "\n".join([*lines, *(wrapped(f"Note: {note}") for note in result.notes)])
 
 
 def _contrasts(contrasts: Sequence[EtaContrast]) -> str:
@@ -40,7 +42,7 @@ def _contrasts(contrasts: Sequence[EtaContrast]) -> str:
         )
         for contrast in contrasts
     ]
-    title = f"eta L {first.from_eta_labeled:g} → {first.to_eta_labeled:g}, same pools and test rows: change of"
+    title = f"Change from eta L {first.from_eta_labeled:g} to {first.to_eta_labeled:g}, same pools and test rows:"
     return f"{title}\n{columns(('eta U', 'gain', 'teacher', 'student'), rows, right=range(1))}"
 
 

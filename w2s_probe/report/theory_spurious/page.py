@@ -43,26 +43,26 @@ def spurious_rows(output: SpuriousOutput) -> Iterator[dict[str, Any]]:
 
 
 def _sections(output: SpuriousOutput) -> Iterator[Section]:
-    yield Section(name="What it means", text=spurious_meaning(output))
+    yield Section(name="Meaning", text=spurious_meaning(output))
     yield Section(
         name="Risks",
         grids=[form_grid(output)],
         text=[
-            "Squared errors against the truth, without label noise. The published formula holds at small gamma, with "
-            "an endless pool and for one cloud whose mean moves with eta; second moments hold at small gamma and nu "
-            f"for this law; the fixed point at any.{_simulation(output)}",
+            "Squared errors against the truth, without label noise. The published formula holds at small gamma, for an "
+            "infinite pool and for one cloud whose mean moves with eta; second moments hold at small gamma and nu, for "
+            f"this law; the fixed point holds at any gamma and nu.{_simulation(output)}",
             *law_reason(output),
         ],
     )
     yield Section(name="Other fractions", grids=[move_grid(output)])
     lines = figures.fraction_figures(output)
     if lines:
-        bar = " The bar is the simulation, two standard errors to either side." if output.simulation else ""
+        bar = " The bar is the simulated risk, two standard errors to either side." if output.simulation else ""
         yield Section(
             name="Over the minority's fractions",
             figures=lines,
-            caption="First the student by every form, the labeled rows as they are; then both systems by the fixed "
-            f"point, the pool as it is. Dashed: the fractions asked for.{bar}",
+            caption="First figure: the student by every form, with eta_labeled fixed. Second figure: both systems by "
+            f"the fixed point, with eta_unlabeled fixed. Dashed: the fractions that were set.{bar}",
             grids=[_points(output.curve or ())],
         )
 

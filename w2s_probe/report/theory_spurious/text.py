@@ -91,39 +91,43 @@ def risk_text(value: float) -> str:
 def _verdict(output: SpuriousOutput) -> str:
     share = ratio(output.fixed_point.student, output.fixed_point.teacher)
     if output.call == "helps":
-        return f"Weak-to-strong gains: the student's risk is {share:.3g} times its teacher's (fixed point)."
+        return f"Weak-to-strong helps: the student's risk is {share:.3g} times its teacher's (fixed point)."
     if output.call == "hurts":
-        return f"Weak-to-strong fails: the student's risk is {share:.3g} times its teacher's (fixed point)."
-    return "Weak-to-strong changes nothing: the student's risk is its teacher's (fixed point)."
+        return f"Weak-to-strong hurts: the student's risk is {share:.3g} times its teacher's (fixed point)."
+    return "Weak-to-strong changes nothing: the student's risk equals its teacher's (fixed point)."
 
 
 def _pool(output: SpuriousOutput) -> list[str]:
     best = output.best["fixed_point"]
     if math.isnan(best.eta_unlabeled):
-        return ["The pool's minority fraction makes no difference."]
-    least = f"The student errs least with a minority of {best.eta_unlabeled:.3g} in the pool"
+        return ["The minority fraction of the pool does not change the student's risk."]
+    here = f"{output.config.eta_unlabeled:g}"
+    share = f"with a minority fraction of {best.eta_unlabeled:.3g} in the pool"
     excess = ratio(output.fixed_point.student, best.student) - 1
     if excess < 0.005:
-        return [f"{least}: as it is, within half a percent."]
-    return [f"{least}, {risk_text(best.student)}; at {output.config.eta_unlabeled:g} its risk is {excess:.1%} larger."]
+        return [f"The student's risk is lowest {share}; at {here} it is less than half a percent larger."]
+    return [f"The student's risk is lowest {share}, {risk_text(best.student)}; at {here} it is {excess:.1%} larger."]
 
 
 def _labeled(output: SpuriousOutput) -> list[str]:
     move = next((move for move in output.moves if move.name == "labeled as test rows"), None)
     if move is None:
-        return ["Labeled rows hold the test rows' minority already."]
+        return ["The labeled rows already have the minority fraction of the test rows."]
     teacher = ratio(move.teacher, output.fixed_point.teacher) - 1
     student = ratio(move.student, output.fixed_point.student) - 1
     return [
-        f"Labeled rows with the test rows' minority ({move.eta_labeled:g}), the pool as it is, would change the "
-        f"teacher's risk by {teacher:+.1%} and the student's by {student:+.1%}."
+        f"Labeled rows with the minority fraction of the test rows ({move.eta_labeled:g}), at the same pool, would "
+        f"change the teacher's risk by {teacher:+.1%} and the student's by {student:+.1%}."
     ]
 
 
 def _law(output: SpuriousOutput) -> list[str]:
     if output.config.law == "mixture":
         return []
-    return ["Data whose rows belong to one of two groups follow --law mixture, with other risks and another best pool."]
+    return [
+        "If each row of the data belongs to one of two groups, use --law mixture: it has other risks and another best "
+        "pool."
+    ]
 
 
 def _row(name: str, teacher: float, student: float, output: SpuriousOutput, form: str | None) -> list[str]:

@@ -18,7 +18,7 @@ def variance_page(output: VarianceOutput) -> Page:
     simulation = {} if output.simulation is None else asdict(output.simulation)
     return Page(
         kind="Theory",
-        title="What linear heads are expected to err",
+        title="Expected errors of linear heads",
         headline=[*variance_headline(output), "Theory of Dong et al. (2025): Gaussian features, least squares"],
         notes=output.expected.notes,
         sections=list(_sections(output)),
@@ -38,7 +38,7 @@ def variance_rows(output: VarianceOutput) -> Iterator[dict[str, Any]]:
 def _sections(output: VarianceOutput) -> Iterator[Section]:
     trials = output.simulation.trials if output.simulation else 0
     simulated = f" Simulated: mean of {trials:,} draws ± its standard error." if trials else ""
-    yield Section(name="What it means", text=meaning(output.expected))
+    yield Section(name="Meaning", text=meaning(output.expected))
     yield Section(
         name="Errors",
         grids=[error_grid(output)],
@@ -48,14 +48,14 @@ def _sections(output: VarianceOutput) -> Iterator[Section]:
         name="Ratios",
         grids=[ratio_grid(output)],
         text=[
-            "PGR is the share of the gap from teacher to ceiling that the student closes; OPR the baseline's error "
-            "over the student's."
+            "PGR is the share of the teacher-to-ceiling gap that the student closes; OPR is the baseline's error over "
+            "the student's."
         ],
     )
     lines = figures.errors_figures(output)
     if lines:
         marks = (
-            " Marks are simulated means, bars twice their standard error; below, they stand in brackets."
+            " Marks are simulated means, bars two standard errors to either side; the table has them in brackets."
             if trials
             else ""
         )

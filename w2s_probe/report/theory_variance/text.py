@@ -75,7 +75,7 @@ def meaning(errors: ExpectedErrors) -> list[str]:
     shared = (
         f"The student keeps its teacher's variance in the {d_st:g} dimensions they share and "
         f"{c.d_student / (c.N - c.d_student - 1):.2g} of it in the teacher's other {c.d_teacher - d_st:g}: a larger "
-        "pool lowers the second only, more labels lower both."
+        "pool lowers the second part only, more labels lower both parts."
     )
     gap = "The ceiling is no better than the teacher: there is no gap to close, and PGR is undefined."
     if not math.isnan(total.pgr):
@@ -88,13 +88,13 @@ def _against_labels(opr: float) -> list[str]:
     """Return a sentence on weak-to-strong against the n labels alone; nothing where OPR is undefined."""
     if opr > 1:
         return [
-            f"Weak-to-strong is better than the strong model trained on the n labels: that errs {opr:.3g} "
-            "times as much (OPR above 1)."
+            f"Weak-to-strong is better than the strong model trained on the n labels, whose error is {opr:.3g} "
+            "times the student's (OPR above 1)."
         ]
     if opr <= 1:
         return [
-            "Training the strong model on the n labels directly is no worse than weak-to-strong: it errs "
-            f"{opr:.3g} times as much (OPR at most 1)."
+            "Training the strong model on the n labels directly is no worse than weak-to-strong: its error is "
+            f"{opr:.3g} times the student's (OPR at most 1)."
         ]
     return []
 

@@ -76,7 +76,7 @@ def test_rows_are_labeled_fractions_and_columns_those_of_the_pool(grid: SweepRes
 
 
 def test_lines_over_eta_labeled_are_drawn_at_each_pool_with_paired_differences_below(grid: SweepResult) -> None:
-    moved = section(sweep_page(grid), "eta_labeled moves")
+    moved = section(sweep_page(grid), "Over eta_labeled")
     assert len(moved.figures) == 3 * len(ETAS)
     point = next(point for point in grid.points if (point.eta_labeled, point.eta_unlabeled) == (0.3, 0.5))
     (drawn,) = (one for one in moved.figures if "gain over eta_labeled, at eta_unlabeled 0.5<" in one)
@@ -85,20 +85,20 @@ def test_lines_over_eta_labeled_are_drawn_at_each_pool_with_paired_differences_b
     assert [row[0] for row in contrasts.rows] == ["pool at 0.1", "pool at 0.3", "pool at 0.5"]
     assert contrasts.header[0] == "labeled 0.1 → 0.5"
     assert contrasts.rows[0][1].startswith(f"{grid.contrasts[0].gain.value:+.3f} [")
-    assert "Pool and test rows are the same" in moved.text[0]
+    assert "Along each line only the labeled rows change" in moved.text[0]
 
 
 def test_what_is_not_held_is_not_called_held() -> None:
-    moved = section(sweep_page(cue_sweep(n_unlabeled=(None,))), "eta_labeled moves")
+    moved = section(sweep_page(cue_sweep(n_unlabeled=(None,))), "Over eta_labeled")
     assert moved.grids == []
-    assert "give -N" in moved.text[0]
+    assert "Use -N" in moved.text[0]
 
 
 def test_one_axis_gives_lines_and_no_heat_map() -> None:
     names = [one.name for one in sweep_page(cue_sweep(eta_labeled=(0.5,))).sections]
-    assert names == ["The pool's fraction moves", "The theory beside it", "Every point"]
+    assert names == ["Over eta_unlabeled", "Theory against measurement", "Every point"]
     names = [one.name for one in sweep_page(cue_sweep(eta_labeled=(None, 0.5), eta_unlabeled=(0.3,))).sections]
-    assert names == ["The theory beside it", "Every point"]  # the data's own has no place on an axis
+    assert names == ["Theory against measurement", "Every point"]  # the data's own has no place on an axis
 
 
 def test_sizes_give_lines_over_each_that_varies(grid: SweepResult) -> None:
@@ -112,7 +112,7 @@ def test_sizes_give_lines_over_each_that_varies(grid: SweepResult) -> None:
 
 
 def test_the_theorys_rank_agreement_is_spearmans(grid: SweepResult) -> None:
-    beside = section(sweep_page(grid), "The theory beside it")
+    beside = section(sweep_page(grid), "Theory against measurement")
     (row,) = beside.grids[0].rows
     expected = [
         ([point.gain for point in grid.theory[0].points], [point.gain.value for point in grid.points]),
@@ -121,13 +121,13 @@ def test_the_theorys_rank_agreement_is_spearmans(grid: SweepResult) -> None:
     ]
     for cell, (theory, measured) in zip(row[1:4], expected, strict=True):
         assert cell == f"{spearmanr(np.round(theory, 9), np.round(measured, 9)).statistic:+.2f}"
-    assert "Two traps" in beside.text[-1]
+    assert "Two limits" in beside.text[-1]
     assert "9 pairs of fractions" in beside.text[0]
 
 
 def test_few_cells_or_equal_gains_have_no_rank_agreement(grid: SweepResult) -> None:
     same = replace(grid, points=tuple(replace(point, gain=grid.points[0].gain) for point in grid.points))
-    (agreement,) = section(sweep_page(same), "The theory beside it").grids
+    (agreement,) = section(sweep_page(same), "Theory against measurement").grids
     assert agreement.rows[0][1] == "–"
     assert agreement.rows[0][2] != "–"
 
@@ -149,9 +149,9 @@ def test_figures_of_a_large_sweep_are_limited_and_what_is_left_out_is_said(
         f"{len(many.points) - 5} more points are in results.parquet.",
     ]
     wide = cue_sweep(eta_labeled=(0.1, 0.5), eta_unlabeled=(0.1, 0.2, 0.3, 0.4, 0.5))
-    moved = section(sweep_page(wide), "eta_labeled moves")
+    moved = section(sweep_page(wide), "Over eta_labeled")
     assert len(moved.figures) == 3 * 4
-    assert "1 more values of eta_unlabeled are in the table of points" in moved.caption
+    assert "The table of points has further values of eta_unlabeled: 1." in moved.caption
 
 
 def test_markdown_and_text_say_the_same_without_nan(grid: SweepResult) -> None:
@@ -159,7 +159,7 @@ def test_markdown_and_text_say_the_same_without_nan(grid: SweepResult) -> None:
     assert "nan" not in markdown
     assert len(re.findall(r"^\| pool at", markdown, flags=re.MULTILINE)) == 3
     text = sweep_text(grid)
-    assert "eta L 0.1 → 0.5, same pools and test rows" in text
+    assert "Change from eta L 0.1 to 0.5, same pools and test rows:" in text
     assert max(map(len, text.splitlines())) <= 80
 
 

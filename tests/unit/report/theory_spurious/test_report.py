@@ -87,16 +87,16 @@ def test_words_follow_the_numbers() -> None:
     assert "has not converged: with 9 nodes it still changed by a fraction of 0.1" in worse.notes[-1]
     assert "times its teacher's" in spurious_meaning(output)[0]
     assert spurious_meaning(replace(worse, call="hurts"))[0].startswith(
-        "Weak-to-strong fails: the student's risk is 2 "
+        "Weak-to-strong hurts: the student's risk is 2 "
     )
     assert spurious_meaning(replace(output, call="unresolved"))[0].startswith("Weak-to-strong changes nothing")
     small = spurious_output(replace(PLAIN, gamma=1e-4, nu=1e-4))
     assert not small.notes
     there = spurious_output(replace(PLAIN, eta_labeled=0.3, eta_unlabeled=0.3))
-    assert any("hold the test rows' minority already" in said for said in spurious_meaning(there))
+    assert any("already have the minority fraction of the test rows" in said for said in spurious_meaning(there))
     assert [move.name for move in there.moves] == ["as asked", "best pool"]
     best = spurious_output(replace(PLAIN, eta_unlabeled=output.best["fixed_point"].eta_unlabeled))
-    assert any("within half a percent" in said for said in spurious_meaning(best))
+    assert any("less than half a percent larger" in said for said in spurious_meaning(best))
 
 
 def test_a_student_in_its_teachers_space_changes_nothing() -> None:
