@@ -42,7 +42,7 @@ def test_a_folder_runs_and_skips_only_when_told_to(w2s_probe: Main, tmp_path: Pa
     code, out, err = w2s_probe(*RUN, "--json", "-n", "8", "--seeds", "2")
     assert (code, out) == (1, "")
     assert err.count("\n") == 1
-    assert "1 of 60 cannot: daisy/000.png (no JPEG" in err
+    assert "1 of 60 cannot be decoded: daisy/000.png (no JPEG" in err
     code, out, err = w2s_probe(*RUN, "--json", "-n", "8", "--seeds", "2", "--skip-damaged")
     assert code == 0
     assert "note: 1 of 60 images cannot be decoded and are left out: daisy/000.png" in err

@@ -36,11 +36,11 @@ class SuspectsConfig:
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:
-            msg = f"`fraction` must be above 0 and at most 1: got {self.fraction}. Use 0.1 for a tenth of the pool."
+            msg = f"fraction must be above 0 and at most 1: got {self.fraction}. Use 0.1 for a tenth of the pool."
             raise ConfigError(msg)
         for name in ("clusters", "pool_clusters", "examples", "words"):
             if getattr(self, name) < 1:
-                msg = f"`{name}` must be at least 1: got {getattr(self, name)}. Use 1 or more."
+                msg = f"{name} must be at least 1: got {getattr(self, name)}. Use 1 or more."
                 raise ConfigError(msg)
 
 

@@ -99,8 +99,9 @@ def test_json_has_no_nan_and_the_shape_of_the_design() -> None:
     splits = draw_splits(labels, seeds=range(2), n_labeled=60, n_unlabeled=200, n_test=150)
     result, _ = run_w2s(teacher, teacher, labels, splits=splits, config=W2SConfig(seeds=2))
     found = json.loads(result.to_json(), parse_constant=lambda text: pytest.fail(f"{text} in JSON"))
-    assert list(found)[:9] == [
-        "schema", "config", "fingerprint", "score", "level", "n_test", "seeds", "classes", "majority_rate",
+    assert list(found)[:10] == [
+        "schema", "config", "class_counts", "fingerprint", "score", "level", "n_test", "seeds", "classes",
+        "majority_rate",
     ]  # fmt: skip
     assert set(found["systems"]) == {"teacher", "baseline", "ceiling"}
     vanilla = found["students"]["vanilla"]

@@ -165,8 +165,8 @@ def test_what_cannot_be_searched_is_refused() -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"fraction": 0.0}, "fraction must lie above 0"),
-        ({"fraction": float("nan")}, "fraction must lie above 0"),
+        ({"fraction": 0.0}, "fraction must be above 0"),
+        ({"fraction": float("nan")}, "fraction must be above 0"),
         ({"clusters": 0}, "clusters must be at least 1: got 0"),
         ({"words": -1}, "words must be at least 1: got -1"),
     ],

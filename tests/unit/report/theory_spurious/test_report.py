@@ -82,9 +82,9 @@ def test_curves_go_through_the_fractions_asked_for_in_order() -> None:
 
 def test_words_follow_the_numbers() -> None:
     output = spurious_output(PLAIN)
-    assert (output.call, output.notes[0][:17]) == ("helps", "Published formula")
+    assert (output.call, output.notes[0][:21]) == ("helps", "The published formula")
     worse = replace(output, fixed_point=FixedPoint(teacher=1.0, student=2.0, nodes=9, accuracy=0.1, converged=False))
-    assert "has not converged: with 9 nodes it still changed by a fraction of 0.1" in worse.notes[-1]
+    assert "has not converged: its relative error with 9 nodes is about 0.1" in worse.notes[-1]
     assert "times its teacher's" in spurious_meaning(output)[0]
     assert spurious_meaning(replace(worse, call="hurts"))[0].startswith(
         "Weak-to-strong hurts: the student's risk is 2 "
@@ -94,7 +94,7 @@ def test_words_follow_the_numbers() -> None:
     assert not small.notes
     there = spurious_output(replace(PLAIN, eta_labeled=0.3, eta_unlabeled=0.3))
     assert any("already have the minority fraction of the test rows" in said for said in spurious_meaning(there))
-    assert [move.name for move in there.moves] == ["as asked", "best pool"]
+    assert [move.name for move in there.moves] == ["as given", "best pool"]
     best = spurious_output(replace(PLAIN, eta_unlabeled=output.best["fixed_point"].eta_unlabeled))
     assert any("less than half a percent larger" in said for said in spurious_meaning(best))
 
@@ -107,8 +107,8 @@ def test_a_student_in_its_teachers_space_changes_nothing() -> None:
 
 BREAK = {
     "a fraction": ('"eta_unlabeled": 0.4', '"eta_unlabeled": 1.4', "fractions must lie between 0 and 1"),
-    "a form": ('"general": {"eta', '"genera1": {"eta', "best must hold published, general and fixed_point"),
-    "a move": ('"name": "as asked", "eta_labeled": 0.2', '"name": "as asked", "eta_labeled": 0.3', "begin as asked"),
+    "a form": ('"general": {"eta', '"genera1": {"eta', "best must have published, general and fixed_point"),
+    "a move": ('"name": "as given", "eta_labeled": 0.2', '"name": "as given", "eta_labeled": 0.3', "begin as asked"),
     "a system": ('"simulated": {"teacher"', '"simulated": {"teecher"', "simulated must hold teacher and student"),
     "how": ('"simulation": {', '"simulatiom": {', "simulated and simulation must come together"),
     "a law": ('"law": "mixture"', '"law": "normal"', "one of gaussian, mixture"),

@@ -181,5 +181,5 @@ def test_a_wrong_grid_is_refused() -> None:
         spurious_risks(model, eta_labeled=[0.1], eta_unlabeled=[0.1, 1.2])
     with pytest.raises(ConfigError, match=r"got shape \(1, 2\)"):
         spurious_risks(model, eta_labeled=[[0.1, 0.2]], eta_unlabeled=[0.1])
-    with pytest.raises(ConfigError, match="`form` must be published"):
+    with pytest.raises(ConfigError, match="form of the risks must be published"):
         spurious_risks(model, eta_labeled=[0.1], eta_unlabeled=[0.1], form="paper")  # type: ignore[arg-type]
