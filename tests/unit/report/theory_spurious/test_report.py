@@ -108,8 +108,12 @@ def test_a_student_in_its_teachers_space_changes_nothing() -> None:
 BREAK = {
     "a fraction": ('"eta_unlabeled": 0.4', '"eta_unlabeled": 1.4', "fractions must lie between 0 and 1"),
     "a form": ('"general": {"eta', '"genera1": {"eta', "best must have published, general and fixed_point"),
-    "a move": ('"name": "as given", "eta_labeled": 0.2', '"name": "as given", "eta_labeled": 0.3', "begin as asked"),
-    "a system": ('"simulated": {"teacher"', '"simulated": {"teecher"', "simulated must hold teacher and student"),
+    "a move": (
+        '"name": "as given", "eta_labeled": 0.2',
+        '"name": "as given", "eta_labeled": 0.3',
+        "must have the fractions of config",
+    ),
+    "a system": ('"simulated": {"teacher"', '"simulated": {"teecher"', "simulated must have teacher and student"),
     "how": ('"simulation": {', '"simulatiom": {', "simulated and simulation must come together"),
     "a law": ('"law": "mixture"', '"law": "normal"', "one of gaussian, mixture"),
     "the curve": ('0.2, "eta_unlabeled": 0.4, "pub', '0.2, "eta_unlabeled": 0.41, "pub', "must hold the fractions of"),
