@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
-from w2s_probe.core.config import DataConfig, Head, W2SConfig
+from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.fit_options import Head
 from w2s_probe.core.labels import Labels, read_labels
 from w2s_probe.core.splits import Split
 from w2s_probe.experiments.suspects import find_suspects, judge_suspects, name_clusters, over_seeds

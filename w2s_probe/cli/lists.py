@@ -7,8 +7,9 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from w2s_probe.core.config import Head
+from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.errors import ConfigError, did_you_mean
+from w2s_probe.core.fit_options import Head
 
 T = TypeVar("T")
 CHOSEN = "chosen"
@@ -80,3 +81,26 @@ STRENGTH: Listed[float | None] = Listed(float, "NUMBER", also=CHOSEN)
 def flattened(values: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
     """Return the values of an option that was given several times."""
     return tuple(value for several in values for value in several)
+
+
+def seeds_of(seeds: tuple[int, ...], count: int | None) -> tuple[int, ...]:
+    """Return the seeds of a grid: those that are listed, or `count` from the first."""
+    if len(seeds) > 1:
+        if count is not None:
+            msg = f"--seed must be one seed where --seeds counts from it: got {len(seeds)} seeds. Remove one flag."
+            raise ConfigError(msg)
+        return seeds
+    first, count = seeds[0] if seeds else 0, len(SweepConfig().seeds) if count is None else count
+    if count < 1:
+        msg = f"--seeds must be at least 1: got {count}. Give a larger number."
+        raise ConfigError(msg)
+    return tuple(range(first, first + count))
+
+
+def distinct(flag: str, texts: tuple[tuple[str, ...], ...]) -> list[str]:
+    """Return the names of an option that was given several times, each once."""
+    names = list(flattened(texts))
+    if not names or len(set(names)) < len(names):
+        msg = f"{flag} must be distinct backbones, at least one: got {', '.join(names) or 'none'}. Name each once."
+        raise ConfigError(msg)
+    return names

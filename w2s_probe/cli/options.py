@@ -14,7 +14,18 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import click
 
 from w2s_probe.cli.config_file import read_config_file
-from w2s_probe.cli.lists import BACKBONE, CHOSEN, INTEGER, NUMBER, STRENGTH, HeadNames, Listed, flattened
+from w2s_probe.cli.lists import (
+    BACKBONE,
+    CHOSEN,
+    INTEGER,
+    NUMBER,
+    STRENGTH,
+    HeadNames,
+    Listed,
+    distinct,
+    flattened,
+    seeds_of,
+)
 from w2s_probe.cli.runtime import Runtime
 from w2s_probe.core.config import DataConfig, DiagnoseConfig, SweepConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError
@@ -206,9 +217,9 @@ def _sweep_objects(values: Values) -> dict[str, object]:
         for name in ("n_labeled", "n_unlabeled", "teacher_alpha", "student_alpha", "eta_labeled", "eta_unlabeled")
     }
     heads = flattened(values["head"])
-    seeds = _seeds(flattened(values["seed"]), values["seeds"])
+    seeds = seeds_of(flattened(values["seed"]), values["seeds"])
     parsed = {**_parsed(values), **axes, "head": heads or SweepConfig().head, "seeds": seeds}
-    backbones = {name: _distinct(f"--{name[:-1]}", values[name]) for name in ("teachers", "students")}
+    backbones = {name: distinct(f"--{name[:-1]}", values[name]) for name in ("teachers", "students")}
     return {"data": _filled(DataConfig, values), "config": _filled(SweepConfig, parsed), **backbones}
 
 
@@ -380,24 +391,3 @@ def _setting(text: str) -> tuple[str, Any]:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except (ValueError, RecursionError):
         return key.strip(), value
-
-
-def _seeds(seeds: tuple[int, ...], count: int | None) -> tuple[int, ...]:
-    if len(seeds) > 1:
-        if count is not None:
-            msg = f"--seed must be one seed where --seeds counts from it: got {len(seeds)} seeds. Remove one flag."
-            raise ConfigError(msg)
-        return seeds
-    first, count = seeds[0] if seeds else 0, len(SweepConfig().seeds) if count is None else count
-    if count < 1:
-        msg = f"--seeds must be at least 1: got {count}. Give a larger number."
-        raise ConfigError(msg)
-    return tuple(range(first, first + count))
-
-
-def _distinct(flag: str, texts: tuple[tuple[str, ...], ...]) -> list[str]:
-    names = list(flattened(texts))
-    if not names or len(set(names)) < len(names):
-        msg = f"{flag} must be distinct backbones, at least one: got {', '.join(names) or 'none'}. Name each once."
-        raise ConfigError(msg)
-    return names

@@ -9,12 +9,9 @@ from itertools import product
 from typing import Any, Literal
 
 from w2s_probe.core.errors import require_setting
+from w2s_probe.core.fit_options import FitOptions, Head, Rule
 
 GroupBy = Literal["cell", "column"]
-Head = Literal["ridge", "softmax"]
-LossName = Literal["ce", "reverse_kl", "gce", "confidence"]  # of softmax heads: `w2s_probe.heads.losses`
-Rule = Literal["loo", "gcv", "cv"]  # how a strength is chosen
-Scale = Literal["none", "standard"]
 System = Literal["teacher", "student", "baseline", "ceiling"]
 
 
@@ -58,38 +55,6 @@ _BY_HEAD: dict[str, dict[str, Any]] = {
     "ridge": {"scale": "none", "student_alpha": "gcv", "alphas": 33},
     "softmax": {"scale": "standard", "student_alpha": "cv", "alphas": 13},
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitOptions:
-    """How one head is fitted.
-
-    Parameters
-    ----------
-    kind : {"ridge", "softmax"}
-        Linear head on the frozen features.
-    scale : {"none", "standard"}
-        Scaling of features, fitted on the head's own training rows.
-    points : int
-        Number of strengths tried.
-    alpha : float or None
-        A given strength; None chooses it by `rule`.
-    rule : {"loo", "gcv", "cv"}
-        Score that the chosen strength minimizes: exact leave-one-out or GCV (ridge), cross-validation (softmax).
-    loss : {"ce", "reverse_kl", "gce", "confidence"}
-        Loss of a softmax head.
-    exponent, confidence : float
-        Parameter of the loss ``gce``, and of the loss ``confidence``.
-    """
-
-    kind: Head = "ridge"
-    scale: Scale = "none"
-    points: int = 33
-    alpha: float | None = None
-    rule: Rule = "loo"
-    loss: LossName = "ce"
-    exponent: float = 0.2
-    confidence: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from w2s_probe.core.arrays import check_weights
-from w2s_probe.core.config import FitOptions, LossName, Scale
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.fit_options import FitOptions, LossName, Scale
 from w2s_probe.core.types import Float
 from w2s_probe.heads.fit import fit_head
 

@@ -6,7 +6,7 @@ from typing import Literal, cast
 
 from numpy.typing import ArrayLike
 
-from w2s_probe.core.config import FitOptions
+from w2s_probe.core.fit_options import FitOptions
 from w2s_probe.heads.linear import LinearHead
 from w2s_probe.heads.ridge import fit_ridge
 from w2s_probe.heads.softmax import fit_softmax

@@ -28,8 +28,8 @@ from functools import partial
 import numpy as np
 from scipy.special import log_softmax
 
-from w2s_probe.core.config import LossName
 from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.fit_options import LossName
 from w2s_probe.core.types import Float
 from w2s_probe.heads.confidence import check_confidence, confidence_targets
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from w2s_probe.core.config import FitOptions, Scale
+from w2s_probe.core.fit_options import FitOptions, Scale
 from w2s_probe.core.types import Features, Rows
 from w2s_probe.heads.fit import fit_head
 from w2s_probe.heads.linear import LinearHead

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import as_matrix, check_weights
-from w2s_probe.core.config import Scale
+from w2s_probe.core.fit_options import Scale
 from w2s_probe.core.types import Features, Float
 from w2s_probe.heads.linear import LinearHead, deviations
 from w2s_probe.linalg.loo import loo_error

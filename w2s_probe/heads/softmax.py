@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import as_matrix, check_same_rows, check_weights
-from w2s_probe.core.config import LossName, Scale
 from w2s_probe.core.errors import ConfigError, ShapeError
+from w2s_probe.core.fit_options import LossName, Scale
 from w2s_probe.core.types import Float
 from w2s_probe.heads.confidence import confidence_targets
 from w2s_probe.heads.coordinates import Coordinates, eigen_coordinates, with_both_classes

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from w2s_probe.core.config import FitOptions
+from w2s_probe.core.fit_options import FitOptions
 from w2s_probe.core.types import Features, Float, Rows
 
 

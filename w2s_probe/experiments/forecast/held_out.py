@@ -10,7 +10,8 @@ from typing import Self
 import numpy as np
 from scipy.special import softmax
 
-from w2s_probe.core.config import FitOptions, System, W2SConfig
+from w2s_probe.core.config import System, W2SConfig
+from w2s_probe.core.fit_options import FitOptions
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.forecast.calibration import ChoiceModel, fit_choice, fit_line

@@ -27,9 +27,10 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.arrays import check_same_rows
-from w2s_probe.core.config import FitOptions, System, W2SConfig
+from w2s_probe.core.config import System, W2SConfig
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.fit_options import FitOptions
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split

@@ -15,8 +15,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.core.config import Head, SweepConfig, System, W2SConfig
+from w2s_probe.core.config import SweepConfig, System, W2SConfig
 from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.fit_options import Head
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import SplitGrid

@@ -10,8 +10,9 @@ import pytest
 
 from tests.conftest import feature_set
 from tests.unit.experiments.suspects.planted import Planted, planted
-from w2s_probe.core.config import Head, W2SConfig
+from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.errors import ConfigError, ShapeError, SplitError
+from w2s_probe.core.fit_options import Head
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.serialize import from_plain, plain, to_json
 from w2s_probe.experiments.run.protocol import fit_seed

@@ -116,7 +116,11 @@ BREAK = {
     "a system": ('"simulated": {"teacher"', '"simulated": {"teecher"', "simulated must have teacher and student"),
     "how": ('"simulation": {', '"simulatiom": {', "simulated and simulation must both be present or absent"),
     "a law": ('"law": "mixture"', '"law": "normal"', "one of gaussian, mixture"),
-    "the curve": ('0.2, "eta_unlabeled": 0.4, "pub', '0.2, "eta_unlabeled": 0.41, "pub', "must include the fractions of"),
+    "the curve": (
+        '0.2, "eta_unlabeled": 0.4, "pub',
+        '0.2, "eta_unlabeled": 0.41, "pub',
+        "must include the fractions of",
+    ),
     "gamma": ('"gamma": 0.05', '"gamma": 0', "gamma must be above 0"),
     "a number": ('"nu": 0.05', '"nu": "x"', "config.nu must be a number"),
     "the form": ('"schema": 1', '"schema": 2', "schema must be 1"),
