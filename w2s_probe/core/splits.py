@@ -159,6 +159,7 @@ def draw_grid(
     fixed = dict(fixed or {})
     blocks = np.arange(len(labels)) if blocks is None else blocks
     free = _outside(blocks, fixed.values())
+    _check_free(int(free.sum()), fixed)
     strata = np.zeros(len(labels), dtype=np.int64) if labels.classes is None else labels.values
     for n in n_labeled:
         for N in n_unlabeled:
@@ -277,6 +278,18 @@ def _sizes(
         )
         raise SplitError(msg)
     return {"test": test, "labeled": labeled, "unlabeled": unlabeled}
+
+
+def _check_free(rows: int, fixed: Mapping[Part, Rows]) -> None:
+    """Raise `SplitError` if the user's parts leave no row from which another part can be drawn."""
+    missing = [part for part in PARTS if part not in fixed]
+    if fixed and missing and not rows:
+        msg = (
+            f"the split must hold {' and '.join(missing)} rows, or leave rows from which they are drawn: got only "
+            f"{' and '.join(part for part in PARTS if part in fixed)}. Write {' or '.join(missing)} into some rows, or "
+            "leave their split empty."
+        )
+        raise SplitError(msg)
 
 
 def _check_classes(labels: Labels, strata: NDArray[np.int64], *, drawn: int) -> None:
