@@ -159,7 +159,6 @@ def draw_grid(
     fixed = dict(fixed or {})
     blocks = np.arange(len(labels)) if blocks is None else blocks
     free = _outside(blocks, fixed.values())
-    _check_free(int(free.sum()), fixed)
     strata = np.zeros(len(labels), dtype=np.int64) if labels.classes is None else labels.values
     for n in n_labeled:
         for N in n_unlabeled:
@@ -267,6 +266,7 @@ def _sizes(
         if sizes[part] is not None:
             msg = f"`n_{part}` must be left out if a split fixes the {part} part: got {sizes[part]}. Remove `n_{part}`."
             raise SplitError(msg)
+    _check_free(rows, fixed)
     test = 0 if "test" in fixed else min(2000, rows // 3) if n_test is None else n_test
     labeled = 0 if "labeled" in fixed else min(400, (rows - test) // 5) if n_labeled is None else n_labeled
     unlabeled = 0 if "unlabeled" in fixed else n_unlabeled
