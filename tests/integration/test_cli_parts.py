@@ -92,3 +92,20 @@ def test_a_file_of_features_may_have_the_validation_rows_too(
         np.save(table.parent / name, np.load(table.parent / name)[inside])
     again = json.loads(cli("run", *PAIR, "--split", "part", "--seeds", "1", "--json").stdout)
     assert again["systems"] == result["systems"]  # the same rows, in the same order
+
+
+@pytest.mark.parametrize("noise", [1e-7, 1e-6, 1e-5])
+def test_rows_that_differ_by_rounding_are_counted(cli: Cli, table: Path, noise: float) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("t.npy", "s.npy"):
+        X = np.load(table.parent / name)
+        X[1200:] = X[:1200] * (1 + noise * rng.standard_normal((1200, X.shape[1])))
+        np.save(table.parent / name, X)
+    with_column(table, "twin", [row % 1200 for row in range(2400)])
+    for verb in ("run", "sweep"):
+        text = notes(cli, verb, "--seeds", "1")
+        assert [note for note in text if note.startswith("1,200 of 2,400 rows repeat another row to within 0.0001")]
+        tied = notes(cli, verb, "--seeds", "1", "--group-split", "twin")
+        assert not [note for note in tied if "repeat" in note]
+    with_column(table, "y", [*pl.read_csv(table)["y"].to_list()[:300], *[None] * 2100])
+    assert [note for note in notes(cli, "forecast") if "300 of 2,100 rows of the pool repeat labeled rows" in note]

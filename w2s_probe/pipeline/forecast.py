@@ -36,6 +36,7 @@ from w2s_probe.pipeline.data import (
     split_rows,
 )
 from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.parts import near_pool_notes
 from w2s_probe.pipeline.sources import without_folders
 from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
@@ -106,6 +107,8 @@ def forecast(
     whole = _whole_pool(pools, config)
     backbones = list(itertools.product(teachers, students))
     notes = (*_notes(pools), *parts.notes)
+    if opened.table.items is None:
+        notes += near_pool_notes([features[name].X[L] for name in whole], list(whole.values()))
     pairs = [_forecast(pair, features, L, labels, whole, config, parts.n_test, notes) for pair in backbones]
     ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
     echoed = echo(data, {"teacher": teachers, "student": students}, pool=pool, dtype=options.dtype)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import SplitError, listed
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import PARTS, Part, Split
-from w2s_probe.core.types import Rows
+from w2s_probe.core.types import Features, Rows
 from w2s_probe.datasets import Table
+from w2s_probe.diagnostics.near_copies import TOLERANCE, near_copies
 
 LOSS = 0.02  # share of the rows, or change of a class's share, from which ties are worth a note
 TITLES = {"labeled": "labeled rows", "unlabeled": "rows of the pool", "test": "test rows"}
@@ -71,6 +72,42 @@ def shared_item_notes(keys: NDArray[np.bytes_], splits: Sequence[Split]) -> tupl
             effect = ": systems were trained on their items" if part == "test" else ": their true labels are in use"
             notes.append(f"{counts[worst]:,} of {total:,} {TITLES[part]} are also {place}{seed}{effect}.")
     return tuple(notes)
+
+
+def near_copy_notes(features: Sequence[Features], blocks: Rows, splits: Sequence[Split]) -> tuple[str, ...]:
+    """Return how many rows repeat another row up to rounding, and how many test rows repeat a row of another part.
+
+    Exact copies, and other rows of one block, are in one part already and are not counted.
+    """
+    exact = np.unique(blocks, return_index=True)[1]
+    first = near_copies(*(X[exact] for X in features), everywhere=True)
+    copies = int((first != np.arange(len(first))).sum())
+    if not copies:
+        return ()
+    sets = np.empty(int(blocks.max()) + 1, dtype=np.intp)
+    sets[blocks[exact]] = first
+    rows = sets[blocks]
+    tests = [int(np.isin(rows[s.test], rows[np.concatenate([s.labeled, s.unlabeled])]).sum()) for s in splits]
+    worst = int(np.argmax(tests))
+    seed = f" at seed {splits[worst].seed}" if len(splits) > 1 else ""
+    return (
+        f"{copies:,} of {len(blocks):,} rows repeat another row to within {TOLERANCE:g} of its distance from the "
+        f"mean row: {tests[worst]:,} of {len(splits[worst].test):,} test rows repeat labeled rows or rows of the "
+        f"pool{seed}. To keep such rows in one part, name a column of their source with --group-split.",
+    )
+
+
+def near_pool_notes(labeled: Sequence[Features], pool: Sequence[Features]) -> tuple[str, ...]:
+    """Return how many rows of a pool repeat labeled rows up to rounding, in all spaces."""
+    n = len(labeled[0])
+    first = near_copies(*(np.concatenate(pair) for pair in zip(labeled, pool, strict=True)), everywhere=True)
+    copies = int((first[n:] < n).sum())
+    if not copies:
+        return ()
+    return (
+        f"{copies:,} of {len(pool[0]):,} rows of the pool repeat labeled rows to within {TOLERANCE:g} of their "
+        "distance from the mean row: forecasts count such rows twice.",
+    )
 
 
 def check_sources(table: Table, splits: Sequence[Split], flag: str | None) -> None:

@@ -18,6 +18,7 @@ from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.suspects import suspects_of_run
 from w2s_probe.pipeline.data import echo, open_labeled, shared_notes, split_notes, split_rows
 from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.parts import near_copy_notes
 from w2s_probe.results.run import W2SResult
 
 
@@ -82,6 +83,8 @@ def run(
     splits = split_rows(opened, config, split_file)
     notes = (*table.notes, *split_notes(opened, splits, config, split_file), *shared_notes(opened, splits, split_file))
     features, fetched = fetch(opened, store, on_progress)
+    if table.items is None:  # copies are known by their items, else by features, which rounding may change
+        notes += near_copy_notes([features[teacher].X, features[student].X], opened.blocks, splits)
     weak = replace(features[teacher], name="teacher features")
     strong = replace(features[student], name="student features")
     result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config, groups=groups)
