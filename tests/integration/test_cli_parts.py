@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def error(cli: Cli, verb: str, *arguments: str) -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
-def with_column(table: Path, name: str, values: list[object]) -> None:
+def with_column(table: Path, name: str, values: Sequence[object]) -> None:
     pl.read_csv(table).with_columns(pl.Series(name, values, strict=False)).write_csv(table)
 
 

@@ -101,11 +101,12 @@ def _value_name(value: Any) -> str:
         value = float(value)
     if not isinstance(value, (float, np.floating)):
         return class_name(value)
-    if float(value).is_integer() and abs(value) < EXACT:
-        return str(int(value))
+    number = float(value)
+    if number.is_integer() and abs(number) < EXACT:
+        return str(int(number))
     with np.errstate(over="ignore", under="ignore"):
-        single = np.float32(value)  # a column of float32 holds 0.9 as 0.8999999761581421
-    return str(single) if float(single) == value else str(float(value))
+        single = np.float32(number)  # a column of float32 holds 0.9 as 0.8999999761581421
+    return str(single) if float(single) == number else str(number)
 
 
 def _check_numbers(column: Sequence[Any], name: str) -> None:

@@ -73,7 +73,7 @@ def test_a_measurement_is_no_group_column(as_text: bool) -> None:
 
 
 @pytest.mark.parametrize("infinite", [math.inf, -math.inf, "inf", "-Infinity"])
-def test_an_infinite_group_value_is_refused(infinite: object) -> None:
+def test_an_infinite_group_value_is_refused(infinite: float | str) -> None:
     column = [type(infinite)(1.5)] * 6 + [infinite] * 2
     with pytest.raises(
         DataError, match=r"must hold finite group values: got -?[iI]nf.* in 2 of 8 rows, the first is row 6"
