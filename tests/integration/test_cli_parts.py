@@ -45,6 +45,17 @@ def test_rows_without_a_source_are_used_and_counted(cli: Cli, table: Path, verb:
     assert not [note for note in text if "stay in one part" in note]
 
 
+def test_a_forecast_from_missing_labels_counts_sources_on_both_sides(cli: Cli, table: Path) -> None:
+    with_column(table, "y", [*pl.read_csv(table)["y"].to_list()[:400], *[None] * 2000])
+    with_column(table, "user", [f"u{row % 1000}" if row % 2 else None for row in range(2400)])
+    text = notes(cli, "forecast", "--group-split", "user")
+    assert [
+        note for note in text if note.startswith("200 of 400 sources of labeled rows ('user') have rows of the pool")
+    ]
+    with_column(table, "user", [f"u{row < 400}" for row in range(2400)])
+    assert not [note for note in notes(cli, "forecast", "--group-split", "user") if "sources" in note]
+
+
 @pytest.mark.parametrize("verb", ["run", "sweep"])
 def test_copies_in_the_users_parts_are_counted(cli: Cli, table: Path, verb: str) -> None:
     for name in ("t.npy", "s.npy"):

@@ -36,7 +36,7 @@ from w2s_probe.pipeline.data import (
     split_rows,
 )
 from w2s_probe.pipeline.embed import Fetched, fetch
-from w2s_probe.pipeline.parts import near_pool_notes
+from w2s_probe.pipeline.parts import divided_source_notes, near_pool_notes
 from w2s_probe.pipeline.sources import without_folders
 from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
@@ -225,7 +225,8 @@ def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second
         )
         raise DataError(msg)
     n_test = int(marked["test"].sum()) or config.n_test or EXPECTED_TEST
-    return _Parts(_labeled_part(rows, column, config, name), pool, n_test)
+    L = _labeled_part(rows, column, config, name)
+    return _Parts(L, pool, n_test, divided_source_notes(table, L, pool, opened.data.group_split))
 
 
 def _labeled_part(rows: Rows, column: Sequence[Any], config: W2SConfig, name: str) -> Rows:

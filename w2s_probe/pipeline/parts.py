@@ -36,6 +36,21 @@ def source_notes(table: Table, flag: str | None) -> tuple[str, ...]:
     return (f"{missing:,} of {len(table):,} rows have no source in {flag!r}: each of them is a source of its own.",)
 
 
+def divided_source_notes(table: Table, labeled: Rows, pool: Rows, flag: str | None) -> tuple[str, ...]:
+    """Return how many sources a forecast from missing labels has on both sides, since it draws no parts."""
+    if table.source is None:
+        return ()
+    keys = source_keys(table.source)
+    sources = {keys[row] for row in labeled}
+    divided = sources & {keys[row] for row in pool}
+    if not divided:
+        return ()
+    return (
+        f"{len(divided):,} of {len(sources):,} sources of labeled rows ({flag!r}) have rows of the pool too: "
+        "--group-split changes only parts that are drawn.",
+    )
+
+
 def tie_notes(
     table: Table, labels: Labels, blocks: Rows, splits: Sequence[Split], *, drawn: Collection[Part], whole_pool: bool
 ) -> tuple[str, ...]:
