@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike
 from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.config import DiagnoseConfig
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.near_copies import TOLERANCE, near_copies
 from w2s_probe.core.types import Features, Rows
 from w2s_probe.diagnostics.dimension import SpectralDimension, ridge_df, spectral_dimension
 from w2s_probe.diagnostics.labeled import ChosenHead, LabeledRows, choose_head, labeled_rows
-from w2s_probe.diagnostics.near_copies import TOLERANCE, near_copies
 from w2s_probe.diagnostics.neighbor_dimension import mle_dimension, twonn_dimension
 from w2s_probe.diagnostics.neighbors import Neighbors, distinct_rows, nearest_neighbors
 from w2s_probe.diagnostics.overlap import (

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.errors import SplitError, listed
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.near_copies import TOLERANCE, near_copies
 from w2s_probe.core.splits import PARTS, Part, Split
 from w2s_probe.core.types import Features, Rows
 from w2s_probe.datasets import Table
-from w2s_probe.diagnostics.near_copies import TOLERANCE, near_copies
 
 LOSS = 0.02  # share of the rows, or change of a class's share, from which ties are worth a note
 TITLES = {"labeled": "labeled rows", "unlabeled": "rows of the pool", "test": "test rows"}

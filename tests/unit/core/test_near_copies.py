@@ -10,8 +10,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
 from w2s_probe.core.config import DiagnoseConfig
+from w2s_probe.core.near_copies import FARTHEST, TOLERANCE, near_copies
 from w2s_probe.diagnostics import diagnose
-from w2s_probe.diagnostics.near_copies import FARTHEST, TOLERANCE, near_copies
 
 
 def by_brute_force(X: np.ndarray) -> np.ndarray:
