@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
+from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +15,9 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import DataError, did_you_mean, listed
 from w2s_probe.core.labels import Labels, check_filled, class_name
 from w2s_probe.core.types import Float, Rows
+
+MOST_FRACTIONS = 20  # distinct values that are not integers: a column of more is a measurement, not a group
+EXACT = 2.0**53  # smaller whole numbers have digits of their own in float64
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,11 +67,13 @@ def read_groups(
     """Return the groups of a column, called `name` in messages, of rows with these labels.
 
     Groups are cells of label and value, or values alone (`by` column, and always for regression). `cue` sets the
-    usual value of some labels; `usual_values` finds the other ones. Raises `DataError` if a value is missing, if
-    all values are equal, or if `cue` has an unknown label or value.
+    usual value of some labels; `usual_values` finds the other ones. Raises `DataError` if a value is missing or
+    infinite, if all values are equal, if more than `MOST_FRACTIONS` distinct values are not integers, or if `cue`
+    has an unknown label or value.
     """
     check_filled(column, name=name, what="a group value")
-    texts = [class_name(value) for value in column]
+    _check_numbers(column, name)
+    texts = [_value_name(value) for value in column]
     value_names = tuple(sorted(set(texts)))
     if len(value_names) < 2:
         msg = (
@@ -86,6 +93,45 @@ def read_groups(
         cue=merged,
         conflicting=_conflicting(values, value_names, labels, merged),
     )
+
+
+def _value_name(value: Any) -> str:
+    """Return a group value as text; a number that is not an integer has the shortest name that reads back as it."""
+    if isinstance(value, Decimal):
+        value = float(value)
+    if not isinstance(value, (float, np.floating)):
+        return class_name(value)
+    number = float(value)
+    if number.is_integer() and abs(number) < EXACT:
+        return str(int(number))
+    with np.errstate(over="ignore", under="ignore"):
+        single = np.float32(number)  # a column of float32 holds 0.9 as 0.8999999761581421
+    return str(single) if float(single) == number else str(number)
+
+
+def _check_numbers(column: Sequence[Any], name: str) -> None:
+    """Raise `DataError` if a column of numbers, also of numbers as text, has infinite values or is a measurement."""
+    try:
+        number = {value: float(value) for value in set(column)}
+    except (TypeError, ValueError, OverflowError):  # texts, or an integer beyond float64: names
+        return
+    infinite = [row for row, value in enumerate(column) if not isfinite(number[value])]
+    if infinite:
+        msg = (
+            f"column {name!r} must hold finite group values: got {column[infinite[0]]} in {len(infinite):,} of "
+            f"{len(column):,} rows, the first is row {infinite[0]}. Fill in or remove these rows."
+        )
+        raise DataError(msg)
+    fractions = sorted({value for value in number.values() if not value.is_integer()})
+    if len(fractions) > MOST_FRACTIONS:
+        low, high = min(number.values()), max(number.values())
+        threshold = 0.5 if 0 <= low < 0.5 < high <= 1 else float(f"{np.median(list(number.values())):.3g}")
+        msg = (
+            f"column {name!r} must hold at most {MOST_FRACTIONS} distinct group values that are not integers: got "
+            f"{len(fractions):,}, from {low:.6g} to {high:.6g}. Write a column of two values first, for example "
+            f"{name} >= {threshold:g}, and name that column with `group`."
+        )
+        raise DataError(msg)
 
 
 def usual_values(counts: NDArray[np.integer[Any]]) -> Rows | None:

@@ -266,6 +266,7 @@ def _sizes(
         if sizes[part] is not None:
             msg = f"`n_{part}` must be left out if a split fixes the {part} part: got {sizes[part]}. Remove `n_{part}`."
             raise SplitError(msg)
+    _check_free(rows, fixed)
     test = 0 if "test" in fixed else min(2000, rows // 3) if n_test is None else n_test
     labeled = 0 if "labeled" in fixed else min(400, (rows - test) // 5) if n_labeled is None else n_labeled
     unlabeled = 0 if "unlabeled" in fixed else n_unlabeled
@@ -277,6 +278,18 @@ def _sizes(
         )
         raise SplitError(msg)
     return {"test": test, "labeled": labeled, "unlabeled": unlabeled}
+
+
+def _check_free(rows: int, fixed: Mapping[Part, Rows]) -> None:
+    """Raise `SplitError` if the user's parts leave no row from which another part can be drawn."""
+    missing = [part for part in PARTS if part not in fixed]
+    if fixed and missing and not rows:
+        msg = (
+            f"the split must hold {' and '.join(missing)} rows, or leave rows from which they are drawn: got only "
+            f"{' and '.join(part for part in PARTS if part in fixed)}. Write {' or '.join(missing)} into some rows, or "
+            "leave their split empty."
+        )
+        raise SplitError(msg)
 
 
 def _check_classes(labels: Labels, strata: NDArray[np.int64], *, drawn: int) -> None:

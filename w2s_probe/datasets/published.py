@@ -28,7 +28,7 @@ def with_published_split(table: Table) -> Table:
     """
     if table.split is None:
         return table
-    written = ["" if value is None else str(value).strip().lower() for value in table.split]
+    written = [_written(value) for value in table.split]
     values = {value for value in written if value}
     meaning = _NUMBERS if values <= set(_NUMBERS) else PUBLISHED_NAMES
     if values <= set(PARTS) or not values <= set(meaning):
@@ -45,3 +45,11 @@ def with_published_split(table: Table) -> Table:
     if not left_out:
         return parts
     return parts.take(np.flatnonzero(roles != "val"), note=f"{left_out} rows of the validation part are left out.")
+
+
+def _written(value: object) -> str:
+    """Return a value as lower-case text, empty for a missing one; 2.0, as pandas writes after a join, is 2."""
+    if value is None or value != value:  # noqa: PLR0124  # NaN
+        return ""
+    text = str(value).strip().lower()
+    return text.removesuffix(".0") if text.removesuffix(".0") in _NUMBERS else text

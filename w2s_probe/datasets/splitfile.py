@@ -89,10 +89,12 @@ def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
 
 
 def parts_of_column(column: Sequence[object], *, name: str) -> dict[Part, NDArray[np.bool_]]:
-    """Return the rows of each part, as a mask of shape (n,), from a column of part names; None means no part.
+    """Return the rows of each part, as a mask of shape (n,), from a column of part names.
 
-    Raises `SplitError`, with the `name` of the data, if a value is not labeled, unlabeled, test or None.
+    None, NaN and blank texts mean no part. Raises `SplitError`, with the `name` of the data, if another value is not
+    labeled, unlabeled or test.
     """
+    column = [None if value != value or not str(value).strip() else value for value in column]  # noqa: PLR0124  # NaN
     unknown = [value for value in column if value is not None and value not in PARTS]
     if unknown:
         msg = f"the split of {name} must be {', '.join(PARTS)} or empty: got {unknown[0]!r}. Rename such values."

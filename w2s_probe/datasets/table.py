@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.errors import DataError, did_you_mean, listed
 from w2s_probe.core.images import ImageFiles
-from w2s_probe.core.types import Rows
+from w2s_probe.core.types import Features, Rows
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,6 +38,10 @@ class Table:
         License of built-in data; empty for users' data.
     notes : tuple of str
         Sentences on rows that were left out.
+    positions : array of int, shape (n,), or None
+        Position of each row in the data, if rows were left out.
+    total : int
+        Rows of the data, if rows were left out; else 0.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Table:
     source: list[Any] | None = None
     license: str = ""
     notes: tuple[str, ...] = ()
+    positions: Rows | None = None
+    total: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -84,7 +90,25 @@ class Table:
             items = items.take(rows)
         elif items is not None:
             items = items[rows] if isinstance(items, np.ndarray) else [items[row] for row in rows]
-        return replace(self, ids=self.ids[rows], items=items, notes=(*self.notes, note), **columns)
+        return replace(
+            self,
+            ids=self.ids[rows],
+            items=items,
+            notes=(*self.notes, note),
+            positions=rows if self.positions is None else self.positions[rows],
+            total=self.total or len(self),
+            **columns,
+        )
+
+    def matching_rows(self, X: Features) -> Features:
+        """Return features without the rows that were left out, if they have a row for each row of the data.
+
+        Parameters
+        ----------
+        X : array of shape (m, d)
+            Features in the order of the data; those that do not have `total` rows are returned as they are.
+        """
+        return X[self.positions] if self.positions is not None and len(X) == self.total else X
 
 
 def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str) -> DataError:

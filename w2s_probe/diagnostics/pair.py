@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.config import DiagnoseConfig
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.near_copies import TOLERANCE, near_copies
 from w2s_probe.core.types import Features, Rows
 from w2s_probe.diagnostics.dimension import SpectralDimension, ridge_df, spectral_dimension
 from w2s_probe.diagnostics.labeled import ChosenHead, LabeledRows, choose_head, labeled_rows
@@ -120,13 +121,14 @@ def diagnose(
     m = len(features["teacher"])
     check_same_rows("student features", len(features["student"]), "teacher features", m)
     rows = _neighbor_rows(m, config)
-    distinct = distinct_rows(*(X[rows] for X in features.values()))
+    distinct, notes = _distinct(features, rows)
     pair = _Pair(
         config=config,
         features=features,
         moments=paired_moments(*features.values(), rng=np.random.default_rng([config.seed, 1])),
-        sample=rows[distinct],
+        sample=distinct,
         labels=None if targets is None else labeled_rows(targets, labeled, m),
+        notes=notes,
     )
     graphs = {name: _graph(pair, name) for name in features}
     heads = {name: _head(pair, name) for name in features}
@@ -149,6 +151,21 @@ def _neighbor_rows(m: int, config: DiagnoseConfig) -> Rows:
     if m <= config.sample:
         return np.arange(m)
     return np.sort(np.random.default_rng([config.seed, 0]).choice(m, config.sample, replace=False))
+
+
+def _distinct(features: dict[str, Features], rows: Rows) -> tuple[Rows, list[str]]:
+    """Return the rows that no earlier one equals in either space, also up to rounding, and a note on near-copies."""
+    exact = rows[distinct_rows(*(X[rows] for X in features.values()))]
+    first = near_copies(*(X[exact] for X in features.values()), everywhere=False)
+    distinct = exact[first == np.arange(len(exact))]
+    copies = len(exact) - len(distinct)
+    if not copies:
+        return distinct, []
+    note = (
+        f"{copies:,} of {len(rows):,} rows repeat an earlier row in one of the spaces to within {TOLERANCE:g} of its "
+        "distance from the mean row: measures from neighbors leave them out."
+    )
+    return distinct, [note]
 
 
 def _graph(pair: _Pair, name: str) -> Neighbors | None:

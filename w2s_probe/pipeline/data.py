@@ -20,10 +20,11 @@ from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.groups import Groups, read_groups
 from w2s_probe.core.images import ImageFiles
 from w2s_probe.core.labels import Labels, read_labels
-from w2s_probe.core.splits import Part, Split, draw_splits, same_item_blocks
+from w2s_probe.core.splits import PARTS, Part, Split, draw_splits, same_item_blocks
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
+from w2s_probe.pipeline.parts import check_sources, shared_item_notes, source_keys, source_notes, tie_notes
 from w2s_probe.pipeline.sources import Source, item_keys, open_source, without_folders
 from w2s_probe.strategies.registry import load_strategy
 
@@ -55,7 +56,7 @@ class Opened:
         """A number for each row; rows with equal numbers (the same item, or one source) stay in one part."""
         keys: list[Any] = [self.keys]
         if self.table.source is not None:
-            keys.append([str(value) for value in self.table.source])
+            keys.append(source_keys(self.table.source))
         return same_item_blocks(*keys)
 
     @property
@@ -157,11 +158,17 @@ def pool_config(pool: str, data: DataConfig) -> DataConfig:
 
 
 def split_rows(opened: LabeledData, config: W2SConfig, split_file: Path | None = None) -> list[Split]:
-    """Return the parts of each seed, from the user's file or drawn; identical items stay on one side."""
+    """Return the parts of each seed, from the user's file or drawn.
+
+    Identical items and rows of one source stay in one drawn part. In the user's own parts, `split_notes` counts
+    identical items; a source in two parts raises `SplitError`.
+    """
     if split_file is not None:
         check_split_file(opened, config, (config.n_labeled, config.n_unlabeled, config.n_test))
-        return read_split_file(split_file, opened.table.ids)
-    return draw_splits(
+        splits = read_split_file(split_file, opened.table.ids)
+        check_sources(opened.table, splits, opened.data.group_split)
+        return splits
+    splits = draw_splits(
         opened.labels,
         seeds=range(config.seed, config.seed + config.seeds),
         n_labeled=config.n_labeled,
@@ -171,6 +178,27 @@ def split_rows(opened: LabeledData, config: W2SConfig, split_file: Path | None =
         fixed=opened.fixed,
         composition=composition_for(opened.labels, opened.groups, config),
     )
+    check_sources(opened.table, splits, opened.data.group_split)
+    return splits
+
+
+def split_notes(
+    opened: LabeledData, splits: Sequence[Split], config: W2SConfig | SweepConfig, split_file: Path | None = None
+) -> tuple[str, ...]:
+    """Return the notes on rows without a source, and on rows that ties leave out of drawn parts."""
+    drawn = () if split_file else tuple(part for part in PARTS if part not in opened.fixed)
+    notes = source_notes(opened.table, opened.data.group_split)
+    if drawn:
+        sizes = config.n_unlabeled if isinstance(config, SweepConfig) else (config.n_unlabeled,)
+        shares = Labels(values=opened.labels.values, classes=None) if config.composed else opened.labels
+        whole = None in sizes
+        notes += tie_notes(opened.table, shares, opened.blocks, splits, drawn=drawn, whole_pool=whole)
+    return notes
+
+
+def shared_notes(opened: LabeledData, splits: Sequence[Split], split_file: Path | None = None) -> tuple[str, ...]:
+    """Return how many rows of a part of the user's own repeat an item of another one; drawn parts share none."""
+    return shared_item_notes(opened.keys, splits) if split_file or len(opened.fixed) > 1 else ()
 
 
 def check_split_file(opened: Opened, config: W2SConfig | SweepConfig, sizes: Iterable[int | None]) -> None:

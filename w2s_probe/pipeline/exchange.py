@@ -183,6 +183,7 @@ def from_file(table: Table, path: Path) -> FeatureSet:
     X, ids, spec = read_features(path)
     name = f"features:{path.name}"
     if ids is None:
+        X = table.matching_rows(X)
         check_same_rows(name, len(X), table.name, len(table))
         return FeatureSet(ids=table.ids, X=X, spec=spec, name=name)
     if not table.has_ids:

@@ -25,8 +25,18 @@ from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.experiments.forecast.held_out import stratified_part
 from w2s_probe.experiments.forecast.pair import forecast_pair
 from w2s_probe.experiments.suspects import SearchedRows, suspects_of_run
-from w2s_probe.pipeline.data import Opened, echo, groups_of, open_rows, pool_config, split_rows
+from w2s_probe.pipeline.data import (
+    Opened,
+    echo,
+    groups_of,
+    open_rows,
+    pool_config,
+    shared_notes,
+    split_notes,
+    split_rows,
+)
 from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.parts import divided_source_notes, near_pool_notes
 from w2s_probe.pipeline.sources import without_folders
 from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
@@ -96,7 +106,10 @@ def forecast(
         fetched += took
     whole = _whole_pool(pools, config)
     backbones = list(itertools.product(teachers, students))
-    pairs = [_forecast(pair, features, L, labels, whole, config, parts.n_test, _notes(pools)) for pair in backbones]
+    notes = (*_notes(pools), *parts.notes)
+    if opened.table.items is None:
+        notes += near_pool_notes([features[name].X[L] for name in whole], list(whole.values()))
+    pairs = [_forecast(pair, features, L, labels, whole, config, parts.n_test, notes) for pair in backbones]
     ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
     echoed = echo(data, {"teacher": teachers, "student": students}, pool=pool, dtype=options.dtype)
     sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": parts.n_test}
@@ -171,11 +184,12 @@ def _suspects(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Parts:
-    """Labeled rows, rows of the pool and the size of the test part."""
+    """Labeled rows, rows of the pool, the size of the test part, and notes on drawn parts."""
 
     labeled: Rows
     pool: Rows
     n_test: int
+    notes: tuple[str, ...] = ()
 
 
 def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second: bool) -> _Parts:
@@ -188,8 +202,12 @@ def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second
             labels = read_labels(column, name=name, task=config.task)
         single = replace(config, seeds=1)
         groups = groups_of(table, labels, opened.data, single) if config.composed else None
-        split = split_rows(opened.labeled(labels, groups), single, split_file)[0]
-        return _Parts(split.labeled, split.unlabeled, len(split.test))
+        whole = opened.labeled(labels, groups)
+        split = split_rows(whole, single, split_file)[0]
+        notes = split_notes(whole, [split], single, split_file)
+        if split_file:  # copies in a file's pool stay in; `_fresh` leaves other copies out
+            notes += shared_notes(whole, [split], split_file)
+        return _Parts(split.labeled, split.unlabeled, len(split.test), notes)
     if config.composed:
         msg = (
             "--eta-labeled, --eta-unlabeled, --eta-test and --balance-classes need the labels of all rows: got rows "
@@ -207,7 +225,8 @@ def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second
         )
         raise DataError(msg)
     n_test = int(marked["test"].sum()) or config.n_test or EXPECTED_TEST
-    return _Parts(_labeled_part(rows, column, config, name), pool, n_test)
+    L = _labeled_part(rows, column, config, name)
+    return _Parts(L, pool, n_test, divided_source_notes(table, L, pool, opened.data.group_split))
 
 
 def _labeled_part(rows: Rows, column: Sequence[Any], config: W2SConfig, name: str) -> Rows:

@@ -16,8 +16,9 @@ from w2s_probe.experiments.run.curve import learning_curve
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.suspects import suspects_of_run
-from w2s_probe.pipeline.data import echo, open_labeled, split_rows
+from w2s_probe.pipeline.data import echo, open_labeled, shared_notes, split_notes, split_rows
 from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.parts import near_copy_notes
 from w2s_probe.results.run import W2SResult
 
 
@@ -80,7 +81,10 @@ def run(
     opened = open_labeled(data, (teacher, student), config, store, options)
     labels, groups, table = opened.labels, opened.groups, opened.table
     splits = split_rows(opened, config, split_file)
+    notes = (*table.notes, *split_notes(opened, splits, config, split_file), *shared_notes(opened, splits, split_file))
     features, fetched = fetch(opened, store, on_progress)
+    if table.items is None:  # copies are known by their items, else by features, which rounding may change
+        notes += near_copy_notes([features[teacher].X, features[student].X], opened.blocks, splits)
     weak = replace(features[teacher], name="teacher features")
     strong = replace(features[student], name="student features")
     result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config, groups=groups)
@@ -93,7 +97,7 @@ def run(
         result = replace(result, suspects=suspected)
     echoed = echo(data, {"teacher": [teacher], "student": [student]}, dtype=options.dtype)
     return Run(
-        result=replace(result, config={**echoed, **result.config}, notes=(*table.notes, *result.notes)),
+        result=replace(result, config={**echoed, **result.config}, notes=(*notes, *result.notes)),
         outcomes=outcomes,
         table=table,
         labels=labels,

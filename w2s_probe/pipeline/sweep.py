@@ -9,11 +9,13 @@ from pathlib import Path
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, SweepConfig
+from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Progress
 from w2s_probe.datasets import read_split_file
 from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
-from w2s_probe.pipeline.data import LabeledData, check_split_file, echo, open_labeled
+from w2s_probe.pipeline.data import LabeledData, check_split_file, echo, open_labeled, shared_notes, split_notes
 from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.parts import check_sources, near_copy_notes
 from w2s_probe.pipeline.sources import without_folders
 
 
@@ -69,12 +71,25 @@ def sweep(
     opened = open_labeled(data, (*teachers, *students), config, store, options)
     splits, config = _split_source(opened, config, split_file)
     splits.check(config)
+    largest = [_largest(splits, seed, config) for seed in config.seeds]
+    check_sources(opened.table, largest, data.group_split)
+    own = shared_notes(opened, largest, split_file)
+    notes = (*opened.table.notes, *split_notes(opened, largest, config, split_file), *own)
     features, fetched = fetch(opened, store, on_progress)
+    if opened.table.items is None:
+        notes += near_copy_notes([matrix.X for matrix in features.values()], opened.blocks, largest)
     weak, strong = ({without_folders(name): features[name] for name in side} for side in (teachers, students))
     result = run_sweep(weak, strong, splits, config=config, folder=folder, jobs=jobs, on_progress=on_progress)
     echoed = {"teachers": list(weak), "students": list(strong), **echo(data, {})}
-    notes = (*opened.table.notes, *result.notes)
-    return Sweep(result=replace(result, config={**echoed, **result.config}, notes=notes), fetched=fetched)
+    result = replace(result, config={**echoed, **result.config}, notes=(*notes, *result.notes))
+    return Sweep(result=result, fetched=fetched)
+
+
+def _largest(splits: SplitSource, seed: int, config: SweepConfig) -> Split:
+    """Return the split of one seed at the last n, and at the whole pool if that is on the axis."""
+    grid = splits.grid(seed, config)
+    whole = [j for j, size in enumerate(config.n_unlabeled) if size is None]
+    return grid.split(len(grid.labeled) - 1, whole[0] if whole else -1)
 
 
 def _split_source(opened: LabeledData, config: SweepConfig, split_file: Path | None) -> tuple[SplitSource, SweepConfig]:

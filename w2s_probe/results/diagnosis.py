@@ -244,7 +244,7 @@ class Diagnosis(Printed):
     sample : int
         Number of distinct rows for measures from neighbors and cosines.
     dropped_duplicates : int
-        Drawn rows left out because they equal an earlier row in either space.
+        Drawn rows left out because they equal an earlier row in either space, also up to rounding.
     n_labeled : int
         Rows with labels.
     notes : tuple of str

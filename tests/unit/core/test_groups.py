@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from itertools import permutations
 
 import numpy as np
@@ -10,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from w2s_probe.core.errors import DataError
-from w2s_probe.core.groups import read_groups, usual_values
+from w2s_probe.core.groups import Groups, read_groups, usual_values
 from w2s_probe.core.labels import Labels
 
 MAILS = Labels(values=np.array([0, 0, 0, 0, 1, 1, 1, 1]), classes=("ham", "spam"))
@@ -35,6 +37,51 @@ def test_groups_are_cells_or_values() -> None:
     values = read_groups(HTML, MAILS, name="html", by="column")
     assert values.names == ("no", "yes")
     np.testing.assert_array_equal(values.conflicting, cells.conflicting)
+
+
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [
+        ([0.0, 0.9, 1.0, 0.1], ("0", "0.1", "0.9", "1")),
+        ([23.2, 23.9, 23.2, 24.0], ("23.2", "23.9", "24")),
+        ([-0.5, -0.0, 0.0, 0.5], ("-0.5", "0", "0.5")),
+        (list(np.array([0.1, 0.9, 2, 0.9], dtype=np.float32).astype(float)), ("0.1", "0.9", "2")),
+        (list(np.array([0.1, 0.9, 2, 0.9], dtype=np.float32)), ("0.1", "0.9", "2")),
+        ([Decimal("0.90"), Decimal("1.00"), Decimal("0.10"), Decimal("0.90")], ("0.1", "0.9", "1")),
+        ([1e300, 2e300, 1e300, 2e300], ("1e+300", "2e+300")),
+        (["0.9", "1.0", "01", "1"], ("0.9", "01", "1", "1.0")),  # texts are names
+    ],
+)
+def test_group_values_that_are_numbers_keep_their_own_name(column: list[object], names: tuple[str, ...]) -> None:
+    groups = read_groups(column * 2, MAILS, name="share", by="column")
+    assert groups.names == names
+    assert len(set(zip(map(float, column * 2), groups.codes.tolist(), strict=True))) == len(names)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_measurement_is_no_group_column(as_text: bool) -> None:
+    def groups(values: list[float]) -> Groups:
+        labels = Labels(values=np.arange(len(values)) % 2, classes=("a", "b"))
+        return read_groups([str(value) if as_text else value for value in values], labels, name="male", by="column")
+
+    assert len(groups([n / 40 for n in range(1, 40, 2)] + list(range(30))).names) == 50  # 20 fractions, 30 integers
+    with pytest.raises(DataError, match=r"got 21, from 0\.01 to 0\.97\. .*for example male >= 0\.5, and") as refusal:
+        groups([0.01 + 0.048 * n for n in range(21)])
+    assert "\n" not in str(refusal.value)
+    with pytest.raises(DataError, match=r"from 20\.5 to 49\.5\. .*male >= 35, and"):
+        groups([20.5 + n for n in range(30)])
+
+
+@pytest.mark.parametrize("infinite", [math.inf, -math.inf, "inf", "-Infinity"])
+def test_an_infinite_group_value_is_refused(infinite: float | str) -> None:
+    column = [type(infinite)(1.5)] * 6 + [infinite] * 2
+    with pytest.raises(
+        DataError, match=r"must hold finite group values: got -?[iI]nf.* in 2 of 8 rows, the first is row 6"
+    ):
+        read_groups(column, MAILS, name="g")
+    with pytest.raises(DataError, match="must hold a group value in every row: 1 of 8 rows"):
+        read_groups([1.5, 2.5] * 3 + [math.nan, 1.5], MAILS, name="g")
+    assert read_groups(["inf", "man"] * 4, MAILS, name="g", by="column").names == ("inf", "man")  # a name, not a number
 
 
 def test_regression_has_values_and_no_cue() -> None:

@@ -102,6 +102,95 @@ def test_a_folder_without_images_or_with_parts_for_classes_is_refused(folder: Pa
         open_data(DataConfig(data=str(folder)))
 
 
+@pytest.mark.parametrize("suffix", [".HEIC", ".avif", ".jfif", ".cr2", ""])
+def test_files_of_other_suffixes_are_counted_and_no_class_vanishes(folder: Path, suffix: str) -> None:
+    for i in range(3):
+        (folder / "palace" / f"extra{i}{suffix}").write_bytes(b"x")
+    (folder / "readme.txt").touch()
+    table = open_data(DataConfig(data=str(folder)))
+    assert len(table) == 8
+    assert len(table.notes) == 1
+    assert f"are left out: 3 {suffix.lower() or 'without a suffix'}, 1 .txt." in table.notes[0]
+    (folder / "phone" / "deep").mkdir(parents=True)
+    (folder / "phone" / "deep" / f"a{suffix}").touch()
+    (folder / "phone" / "._hidden.jpg").touch()
+    with pytest.raises(DataError, match="'phone' holds none, but 1 ") as refusal:
+        open_data(DataConfig(data=str(folder)))
+    assert (suffix.lower() or "without a suffix") in str(refusal.value)
+    assert "Convert" in str(refusal.value)
+
+
+def test_folders_and_links_that_are_no_classes_are_named(folder: Path) -> None:
+    (folder / "empty").mkdir()
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "a.png").touch()
+    (folder / "around").symlink_to(folder.parent)
+    (folder / "itself").symlink_to(folder)
+    (folder / "flower").symlink_to(folder / "daisy")
+    (folder / "palace" / "link").symlink_to(folder / "daisy")
+    table = open_data(DataConfig(data=str(folder)))
+    assert set(table.label or ()) == {"daisy", "palace"}
+    assert len(table) == 8
+    assert table.notes == (
+        "Folders without files are no classes: empty.",
+        "Links to this folder or to another class are no classes: around, flower, itself.",
+        "Links to folders inside a class are not followed: 1.",
+    )
+
+
+PARTS = [
+    "train test extra",
+    "train_images test_images",
+    "train2017 val2017",
+    "Training validation",
+    "train",
+    "trainA testA",
+]
+
+
+def nested(root: Path, tree: dict[str, str]) -> Path:
+    for part, classes in tree.items():
+        for label in classes.split() or [""]:
+            (root / part / label).mkdir(parents=True, exist_ok=True)
+            crops("palace", 1, side=12)[0].save(root / part / label / "a.png")
+    return root
+
+
+@pytest.mark.parametrize("inside", ["", "cat dog"])
+@pytest.mark.parametrize("names", [*PARTS, "train test unlabeled", "labeled unlabeled", "extra test-set val_set"])
+def test_parts_are_no_classes(tmp_path: Path, names: str, inside: str) -> None:
+    data = nested(tmp_path / "d", dict.fromkeys(names.split(), inside))
+    with pytest.raises(DataError, match=r"must be classes: got .* look like parts"):
+        open_data(DataConfig(data=str(data)))
+
+
+def test_most_folders_may_be_parts_and_a_class_may_be_named_as_one(tmp_path: Path) -> None:
+    parts = {"train": "0 1 2", "test": "0 1 2", "mystery": "0 1 2"}
+    refused = [
+        parts,
+        {**parts, "mystery": ""},
+        {"train": "0 1 2", "test": "0 1", "x": "a b"},
+        {"train": "0 1", "x": "0 1"},
+    ]
+    for i, tree in enumerate(refused):
+        with pytest.raises(DataError, match="look like parts"):
+            open_data(DataConfig(data=str(nested(tmp_path / f"refused{i}", tree))))
+    classes = [
+        {"bus": "", "car": "", "train": ""},
+        {"bus": "day night", "car": "day night", "train": "day night"},
+        {"train": "steam", "test": "blood", "c": ""},
+        {"training shoe": "", "trains": "", "dev team": ""},
+    ]
+    for i, tree in enumerate(classes):
+        table = open_data(DataConfig(data=str(nested(tmp_path / f"read{i}", tree))))
+        assert set(table.label or ()) == set(tree)
+        assert bool(table.notes) == (i == 1)  # the same folders in every class are named
+    assert (
+        "(bus, car, train) hold the same folders (day, night), which are not read as classes"
+        in open_data(DataConfig(data=str(tmp_path / "read1"))).notes[0]
+    )
+
+
 @pytest.mark.parametrize(
     "values", [[0, 0, 1, 2], ["train", "train", "val", "test"], ["Training", " train", "dev", "TEST"]]
 )

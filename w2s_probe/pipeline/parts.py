@@ -1,0 +1,193 @@
+"""Checks of the parts of a table: rows without a source, rows lost to ties, and items or sources in two parts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2s_probe.core.errors import SplitError, listed
+from w2s_probe.core.labels import Labels
+from w2s_probe.core.near_copies import TOLERANCE, near_copies
+from w2s_probe.core.splits import PARTS, Part, Split
+from w2s_probe.core.types import Features, Rows
+from w2s_probe.datasets import Table
+
+LOSS = 0.02  # share of the rows, or change of a class's share, from which ties are worth a note
+TITLES = {"labeled": "labeled rows", "unlabeled": "rows of the pool", "test": "test rows"}
+
+
+def source_keys(column: Sequence[Any]) -> list[str]:
+    """Return a key of each row's source; a row without a source is a source of its own."""
+    return [
+        f"row {row}" if missing else f"source {value}"
+        for row, (value, missing) in enumerate(zip(column, _missing(column), strict=True))
+    ]
+
+
+def source_notes(table: Table, flag: str | None) -> tuple[str, ...]:
+    """Return how many rows have no source in the column that ``--group-split`` names."""
+    missing = sum(_missing(table.source or ()))
+    if not missing:
+        return ()
+    return (f"{missing:,} of {len(table):,} rows have no source in {flag!r}: each of them is a source of its own.",)
+
+
+def divided_source_notes(table: Table, labeled: Rows, pool: Rows, flag: str | None) -> tuple[str, ...]:
+    """Return how many sources a forecast from missing labels has on both sides, since it draws no parts."""
+    if table.source is None:
+        return ()
+    keys = source_keys(table.source)
+    sources = {keys[row] for row in labeled}
+    divided = sources & {keys[row] for row in pool}
+    if not divided:
+        return ()
+    return (
+        f"{len(divided):,} of {len(sources):,} sources of labeled rows ({flag!r}) have rows of the pool too: "
+        "--group-split changes only parts that are drawn.",
+    )
+
+
+def tie_notes(
+    table: Table, labels: Labels, blocks: Rows, splits: Sequence[Split], *, drawn: Collection[Part], whole_pool: bool
+) -> tuple[str, ...]:
+    """Return what ties cost: rows in no part because their block is in one, and class shares that differ.
+
+    `drawn` are the parts that were drawn. Rows are lost only if the pool takes all that is left (`whole_pool`).
+    """
+    what = "Identical items" if table.source is None else "Identical items and rows of one source"
+    lost = [_lost_rows(blocks, split) for split in splits]
+    worst = int(np.argmax(lost))
+    notes = []
+    if whole_pool and "unlabeled" in drawn and lost[worst] > LOSS * len(table):
+        where = f" at seed {splits[worst].seed}" if len(splits) > 1 else ""
+        notes.append(
+            f"{what} stay in one part: {lost[worst]:,} of {len(table):,} rows are in no part{where}. The largest set "
+            f"of such rows has {_largest_block(table, blocks)}."
+        )
+    if lost[worst] and (shift := _largest_shift(labels, splits, drawn)):
+        notes.append(f"{what} stay in one part, which changes the shares of classes: {shift}.")
+    return tuple(notes)
+
+
+def shared_item_notes(keys: NDArray[np.bytes_], splits: Sequence[Split]) -> tuple[str, ...]:
+    """Return how many rows of a part have the same item as a row of an earlier part, for the worst seed."""
+    items = np.unique(keys, return_inverse=True)[1]
+    notes = []
+    for earlier, part in (("unlabeled", "test"), ("labeled", "test"), ("labeled", "unlabeled")):
+        counts = [int(np.isin(items[s.parts()[part]], items[s.parts()[earlier]]).sum()) for s in splits]  # type: ignore[index]
+        worst = int(np.argmax(counts))
+        if counts[worst]:
+            total = len(splits[worst].parts()[part])  # type: ignore[index]
+            seed = f" at seed {splits[worst].seed}" if len(splits) > 1 else ""
+            place = "in the pool" if earlier == "unlabeled" else "labeled rows"
+            effect = ": systems were trained on their items" if part == "test" else ": their true labels are in use"
+            notes.append(f"{counts[worst]:,} of {total:,} {TITLES[part]} are also {place}{seed}{effect}.")
+    return tuple(notes)
+
+
+def near_copy_notes(features: Sequence[Features], blocks: Rows, splits: Sequence[Split]) -> tuple[str, ...]:
+    """Return how many rows repeat another row up to rounding, and how many test rows repeat a row of another part.
+
+    Exact copies, and other rows of one block, are in one part already and are not counted.
+    """
+    exact = np.unique(blocks, return_index=True)[1]
+    first = near_copies(*(X[exact] for X in features), everywhere=True)
+    copies = int((first != np.arange(len(first))).sum())
+    if not copies:
+        return ()
+    sets = np.empty(int(blocks.max()) + 1, dtype=np.intp)
+    sets[blocks[exact]] = first
+    rows = sets[blocks]
+    tests = [int(np.isin(rows[s.test], rows[np.concatenate([s.labeled, s.unlabeled])]).sum()) for s in splits]
+    worst = int(np.argmax(tests))
+    seed = f" at seed {splits[worst].seed}" if len(splits) > 1 else ""
+    return (
+        f"{copies:,} of {len(blocks):,} rows repeat another row to within {TOLERANCE:g} of its distance from the "
+        f"mean row: {tests[worst]:,} of {len(splits[worst].test):,} test rows repeat labeled rows or rows of the "
+        f"pool{seed}. To keep such rows in one part, name a column of their source with --group-split.",
+    )
+
+
+def near_pool_notes(labeled: Sequence[Features], pool: Sequence[Features]) -> tuple[str, ...]:
+    """Return how many rows of a pool repeat labeled rows up to rounding, in all spaces."""
+    n = len(labeled[0])
+    first = near_copies(*(np.concatenate(pair) for pair in zip(labeled, pool, strict=True)), everywhere=True)
+    copies = int((first[n:] < n).sum())
+    if not copies:
+        return ()
+    return (
+        f"{copies:,} of {len(pool[0]):,} rows of the pool repeat labeled rows to within {TOLERANCE:g} of their "
+        "distance from the mean row: forecasts count such rows twice.",
+    )
+
+
+def check_sources(table: Table, splits: Sequence[Split], flag: str | None) -> None:
+    """Raise `SplitError` if a source has rows in two parts, which only the user's own parts can do."""
+    if table.source is None:
+        return
+    names, sources = np.unique(source_keys(table.source), return_inverse=True)
+    for split in splits:
+        parts = {part: np.unique(sources[rows]) for part, rows in split.parts().items()}
+        pairs = {pair: np.intersect1d(parts[pair[0]], parts[pair[1]]) for pair in combinations(PARTS, 2)}
+        divided = np.unique(np.concatenate(list(pairs.values())))
+        if len(divided):
+            first = names[divided[0]].removeprefix("source ")
+            where = listed([part for part in PARTS if divided[0] in parts[part]])
+            msg = (
+                f"--group-split {flag} must find each source in one part: got {len(divided):,} of {len(names):,} "
+                f"sources in two or more, the first is {first!r:.60} ({where}). Correct the parts, or remove "
+                "--group-split."
+            )
+            raise SplitError(msg)
+
+
+def _missing(column: Sequence[Any]) -> list[bool]:
+    """Return which values are None, NaN or blank texts."""
+    return [
+        value is None or value != value or (isinstance(value, str) and not value.strip())  # noqa: PLR0124  # NaN
+        for value in column
+    ]
+
+
+def _largest_block(table: Table, blocks: Rows) -> str:
+    """Return the size of the largest block, with the value that stands in the column of sources."""
+    sizes = np.bincount(blocks)
+    size = int(sizes.max())
+    if table.source is None:
+        return f"{size:,} rows"
+    first = int(np.flatnonzero(blocks == sizes.argmax())[0])
+    return f"{size:,} rows, among them those of source {str(table.source[first])!r:.60}"
+
+
+def _lost_rows(blocks: Rows, split: Split) -> int:
+    """Return the number of rows that are in no part although a row of their block is in one."""
+    rows = np.concatenate(list(split.parts().values()))
+    used = np.zeros(int(blocks.max()) + 1, dtype=np.bool_)
+    used[blocks[rows]] = True
+    return int(used[blocks].sum()) - len(rows)
+
+
+def _largest_shift(labels: Labels, splits: Sequence[Split], drawn: Collection[Part]) -> str:
+    """Return the class whose share in a drawn part differs most from its share in all rows; empty if none does."""
+    if labels.classes is None:
+        return ""
+    K = len(labels.classes)
+    largest, text = LOSS, ""
+    for split in splits:
+        fixed = [rows for part, rows in split.parts().items() if part not in drawn]
+        rest = np.delete(labels.values, np.concatenate(fixed) if fixed else [])
+        shares = np.bincount(rest, minlength=K) / max(len(rest), 1)
+        for part in drawn:
+            rows = split.parts()[part]
+            own = np.bincount(labels.values[rows], minlength=K) / len(rows)
+            code = int(np.abs(own - shares).argmax())
+            shift = abs(own[code] - shares[code]) - K / len(rows)  # rounding, and one row of every class
+            if shift > largest:
+                name, seed = labels.classes[code], f" at seed {split.seed}" if len(splits) > 1 else ""
+                largest = shift
+                text = f"class {name!r} is {own[code]:.2f} of the {TITLES[part]}{seed}, {shares[code]:.2f} of the data"
+    return text
