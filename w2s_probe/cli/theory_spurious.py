@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -110,7 +109,7 @@ def _model(values: dict[str, Any]) -> SpuriousModel:
     from w2s_probe.theory import SpuriousModel
 
     teacher, student, mu = (values.pop(name) for name in ("teacher_matrix", "student_matrix", "mu"))
-    T, S = (read_features(Path(file))[0] for file in (teacher, student))
+    T, S = (read_features(file).X for file in (teacher, student))
     return SpuriousModel(T=T, S=S, mu=_numbers(mu), **values)
 
 
