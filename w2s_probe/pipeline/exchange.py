@@ -24,10 +24,10 @@ from w2s_probe.cache import (
     point,
     storable,
 )
-from w2s_probe.core.arrays import check_same_rows, row_blocks
+from w2s_probe.core.arrays import check_not_transposed, check_same_rows, row_blocks
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import CacheError, DataError, ShapeError, did_you_mean
-from w2s_probe.core.features import EmbeddingSpec, FeatureSet
+from w2s_probe.core.features import EmbeddingSpec, FeatureSet, missing_id_advice
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, open_data
 from w2s_probe.pipeline.feature_files import FeatureFile, holds_ids, read_features, write_features
@@ -206,6 +206,7 @@ def _check_order(file: FeatureFile, table: Table) -> None:
                 f"{table.name} in {column.name!r:.60}. Rename this column to id."
             )
             raise DataError(msg)
+    check_not_transposed(file.name, file.X.shape, table.name, len(table))
     check_same_rows(file.name, len(file.X), table.name, len(table))
 
 
@@ -261,7 +262,6 @@ def _identified(
     X, ids = file.X, file.ids
     if ids is None:
         return X, label_digests("row", map(str, range(len(X)))), "row", None, file.notes
-    check_same_rows(path.name, len(X), "its ids", len(ids))
     twice, times = Counter(ids).most_common(1)[0]
     if times > 1:
         msg = f"{path.name} must have distinct ids: got {twice!r} {times} times. Make them distinct, or give --data."
@@ -300,7 +300,7 @@ def _cached_digests(table: Table, name: str, entry: Contents, store: FeatureStor
     if len(lacking):
         msg = (
             f"cached:{name} must hold every row of {table.name}: {len(lacking)} of {len(np.unique(digests))} distinct "
-            f"{by}s are missing, the first is row {lacking[0]}. Embed or import these rows too."
+            f"{by}s are missing, the first is row {lacking[0]}. {_lacking_advice(table, lacking, entry, store)}"
         )
         raise CacheError(msg)
     if by == "row" and not len(store.missing(entry.spec, label_digests("row", [str(len(table))]))):
@@ -310,6 +310,16 @@ def _cached_digests(table: Table, name: str, entry: Contents, store: FeatureStor
         )
         raise CacheError(msg)
     return digests
+
+
+def _lacking_advice(table: Table, lacking: Rows, entry: Contents, store: FeatureStore) -> str:
+    advice = "Embed or import these rows too."
+    if _matched_by(entry) != "id":
+        return advice
+    ids = [name for shard in store.items(entry.spec)[1] for name in shard["ids"]]
+    return missing_id_advice(table.ids[lacking].tolist(), ids, total=len(table)).replace(
+        "Embed these rows too.", advice
+    )
 
 
 def _digests(table: Table, name: str, by: str) -> Digests:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.identity import hash_file
-from w2s_probe.core.arrays import as_matrix
+from w2s_probe.core.arrays import as_matrix, check_not_transposed, check_same_rows
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec
@@ -28,6 +28,7 @@ from w2s_probe.pipeline.feature_columns import (
     SUFFIXES,
     choose_columns,
     described,
+    holds_lists,
     id_column,
     is_number,
     parse_address,
@@ -111,8 +112,12 @@ def read_features(address: Path | str, data: DataConfig | None = None) -> Featur
     try:
         with warnings.catch_warnings(action="ignore"):  # numpy's on headers; a wrong one raises too
             content = read[path.suffix](path, data=data)
+        X = as_matrix(content.X, name)
+        if content.ids is not None:
+            check_not_transposed(name, X.shape, "its ids", len(content.ids))
+            check_same_rows(name, len(X), "its ids", len(content.ids))
         return FeatureFile(
-            X=as_matrix(content.X, name),
+            X=X,
             ids=content.ids,
             spec=EmbeddingSpec(backbone="features", revision=_revision(path, content.columns)),
             name=name,
@@ -235,6 +240,14 @@ def _safetensors(path: Path, *, data: DataConfig | None) -> Content:
     with safe_open(path, framework="numpy") as arrays:
         names = list(arrays.keys())
         _check_names(path, names)
+        dtype = arrays.get_slice("X").get_dtype()
+        if dtype.startswith(("BF", "F8", "F6", "F4")):
+            kind = dtype.replace("BF", "bfloat").replace("F8", "float8")
+            msg = (
+                f"features:{path.name} must hold X in a type that numpy has: got {dtype} ({kind}). "
+                "Save it as float32, with X.float() in PyTorch."
+            )
+            raise DataError(msg)
         return _of_arrays(names, arrays.get_tensor, data)
 
 
@@ -256,7 +269,7 @@ def _parquet(path: Path, *, chosen: str | None, data: DataConfig | None) -> Cont
     numbers = is_number(first.dtype) and (chosen is not None or names != ["features"])
     others = [name for name in frame.columns if name != column and (chosen is None or name not in names)]
     return Content(
-        X=_of_numbers(frame.select(names)) if numbers else _of_lists(first),
+        X=_of_numbers(frame.select(names)) if numbers else _of_lists(first, path.name),
         columns=names,
         ids=None if column is None else _ids_of_column(frame[column]),
         id_column=column,
@@ -272,18 +285,29 @@ def _of_numbers(frame: pl.DataFrame) -> NDArray[Any]:
     return frame.with_columns((cs.boolean() | cs.decimal()).cast(pl.Float64)).to_numpy()
 
 
-def _of_lists(column: pl.Series) -> NDArray[np.float32]:
+def _of_lists(column: pl.Series, file: str) -> NDArray[np.float32]:
     import polars as pl
 
     inner = column.dtype.inner if isinstance(column.dtype, (pl.List, pl.Array)) else None
     if not isinstance(inner, pl.DataType) or not inner.is_numeric():
-        msg = f"its column {column.name} holds {column.dtype}, not lists of numbers"
-        raise TypeError(msg)
+        advice = (
+            "Flatten them with X.reshape(len(X), -1)" if holds_lists(column.dtype) else "Make them lists of numbers"
+        )
+        msg = (
+            f"features:{file} must have one list of numbers in each row: its column {column.name!r:.60} holds "
+            f"{column.dtype!s:.60}, not lists of numbers. {advice} before saving."
+        )
+        raise DataError(msg)
     rows = column.cast(pl.List(pl.Float32), strict=False)
     widths = rows.list.len()
     if widths.null_count() or widths.n_unique() > 1:
-        msg = f"the lists in its column {column.name} differ in length"
-        raise ValueError(msg)
+        odd = next(row for row, width in enumerate(widths) if width is None or width != widths[0])
+        length = "no list" if widths[odd] is None else f"{widths[odd]} numbers"
+        msg = (
+            f"features:{file} must have lists of one length: those in its column {column.name!r:.60} differ in length, "
+            f"row {odd} has {length}. Fill in or remove such rows."
+        )
+        raise DataError(msg)
     flat = rows.explode(empty_as_null=False).to_numpy()
     return flat.reshape(len(rows), -1) if len(flat) else np.empty((len(rows), 0), dtype=np.float32)
 
