@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from w2s_probe.cache import (
 )
 from w2s_probe.core.arrays import check_not_transposed, check_same_rows, row_blocks
 from w2s_probe.core.config import DataConfig
-from w2s_probe.core.errors import CacheError, DataError, ShapeError, did_you_mean
+from w2s_probe.core.errors import CacheError, DataError, ShapeError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet, missing_id_advice
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, open_data
@@ -131,7 +131,7 @@ def import_features(
         matched_by=by,
         dtype=spec.dtype,
         replaced="" if taken == spec.fingerprint() else taken,
-        notes=notes,
+        notes=(*notes, *_zeroed(X, spec.dtype)),
     )
 
 
@@ -267,6 +267,21 @@ def _identified(
         msg = f"{path.name} must have distinct ids: got {twice!r} {times} times. Make them distinct, or give --data."
         raise ShapeError(msg)
     return X, label_digests("id", ids), "id", ids, file.notes
+
+
+def _zeroed(X: NDArray[Any], dtype: str) -> Iterator[str]:
+    """Yield a note on columns whose values are not 0, but all become 0 in a type."""
+    before, after = (np.zeros(X.shape[1], dtype=np.bool_) for _ in range(2))
+    for rows in row_blocks(len(X)):
+        before |= X[rows].any(axis=0)
+        after |= X[rows].astype(dtype).any(axis=0)
+    columns = np.flatnonzero(before & ~after)
+    if len(columns):
+        which = listed([str(column) for column in columns])
+        yield (
+            f"{len(columns):,} of {X.shape[1]:,} columns become 0 in {dtype}: column {which}. "
+            "Scale these columns to keep them."
+        )
 
 
 def _first_of_each(X: NDArray[Any], digests: Digests, name: str) -> Rows:

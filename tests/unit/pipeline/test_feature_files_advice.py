@@ -136,3 +136,52 @@ def test_ids_that_are_really_missing_are_told_so(tmp_path: Path) -> None:
         DataError, match=r"The features have ids such as 'u'\. Name the column of the same ids with --id"
     ):
         from_file(open_data(data), tmp_path / "none.npz", data)
+
+
+LOST: dict[str, tuple[float, float, str]] = {  # factor, offset, dtype
+    "below the smallest half": (1e-9, 0.0, "float16"),
+    "one digit left": (3e-8, 0.0, "float16"),
+    "a large mean": (1.0, 4000.0, "float16"),
+    "a large negative mean": (0.01, -60.0, "float16"),
+    "below the smallest float32": (1e-60, 0.0, "float32"),
+    "a mean of nine digits": (1.0, 1e9, "float32"),
+}
+
+
+@pytest.mark.parametrize("case", LOST)
+def test_a_type_that_loses_the_differences_is_refused_on_import(tmp_path: Path, case: str) -> None:
+    factor, offset, dtype = LOST[case]
+    values = np.random.default_rng(0).standard_normal((40, 3)) * factor + offset
+    np.save(tmp_path / "x.npy", values)
+    store = FeatureStore(tmp_path / "cache")
+    with pytest.raises(ShapeError, match=f"must keep their differences in {dtype}: got values up to") as refusal:
+        import_features(tmp_path / "x.npy", name="x", store=store, dtype=dtype)
+    assert ("Use --dtype float32" in str(refusal.value)) == (dtype == "float16")
+    assert "\n" not in str(refusal.value)
+    np.save(tmp_path / "better.npy", (values - values.mean(axis=0)) / values.std(axis=0))
+    assert import_features(tmp_path / "better.npy", name="x", store=store, dtype=dtype).notes == ()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(0).standard_normal((40, 3)) * 100 + 300,
+        np.where(np.arange(120).reshape(40, 3) % 7 == 0, 1e-9, np.arange(120).reshape(40, 3) % 5),  # after a ReLU
+        np.full((40, 3), 0.1),
+        np.repeat([[0.1], [0.100001]], 3, axis=1),
+        np.zeros((40, 3)),
+    ],
+)
+def test_features_that_halves_can_hold_are_imported(tmp_path: Path, values: np.ndarray) -> None:
+    np.save(tmp_path / "x.npy", values)
+    done = import_features(tmp_path / "x.npy", name="x", store=FeatureStore(tmp_path / "cache"), dtype="float16")
+    assert (done.rows, done.notes) == (len(values), ())
+
+
+def test_columns_that_become_zero_are_noted(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).standard_normal((3000, 4)) * [1.0, 1e-9, 1.0, 1e-10]
+    np.save(tmp_path / "x.npy", values)
+    store = FeatureStore(tmp_path / "cache")
+    done = import_features(tmp_path / "x.npy", name="x", store=store, dtype="float16")
+    assert done.notes == ("2 of 4 columns become 0 in float16: column 1, 3. Scale these columns to keep them.",)
+    assert import_features(tmp_path / "x.npy", name="y", store=store).notes == ()
