@@ -33,11 +33,6 @@ def shuffled(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def accuracies(text: str) -> list[float]:
-    result = json.loads(text)
-    return [result["systems"][name]["accuracy"]["mean"] for name in ("teacher", "student", "baseline", "ceiling")]
-
-
 def test_run_reads_the_same_rows_from_parquet_in_any_order(cli: Cli, shuffled: Path) -> None:
     split = ("--split-file", "split.parquet", "--json")
     plain = ("run", "d.csv", "--id", "image", "--teacher", "features:t.npy")
@@ -47,7 +42,7 @@ def test_run_reads_the_same_rows_from_parquet_in_any_order(cli: Cli, shuffled: P
     for student in ("s.parquet", "s.parquet#vector", f"wide.parquet#{columns}"):
         done = cli(*plain, "--student", f"features:{student}", *split)
         result = json.loads(done.stdout)
-        assert result["systems"] == expected["systems"]
+        assert (result["systems"], result["students"]) == (expected["systems"], expected["students"])
         assert result["notes"][0].startswith(f"features:{student.partition('#')[0]}: column")
         assert result["config"]["student"] == f"features:{student}"
     assert TAKEN in json.loads(cli(*plain, "--student", "features:s.parquet", *split).stdout)["notes"]
@@ -86,3 +81,40 @@ def test_an_import_says_what_it_reads_or_refuses(cli: Cli, shuffled: Path) -> No
     assert done.stderr == f"note: {json.loads(done.stdout)['notes'][0]}\n"
     chosen = cli("cache", "import", "wide.parquet#f1,f2", "--name", "two")
     assert chosen.stdout == "cached:two: 900 rows, 2 dimensions, matched by row\n"
+
+
+@pytest.mark.parametrize("factor", [1e160, 1e60, 1e-60, 1e-200])
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("run", "d.csv", "--seeds", "1"),
+        ("run", "d.csv", "--seeds", "1", "--head", "softmax", "--scale", "none"),
+        ("forecast", "d.csv"),
+        ("sweep", "d.csv", "--seeds", "1"),
+        ("diagnose", "d.csv"),
+    ],
+)
+def test_features_whose_squares_leave_the_range_are_refused_in_one_line(
+    cli: Cli, shuffled: Path, line: tuple[str, ...], factor: float
+) -> None:
+    np.save(shuffled / "far.npy", np.load(shuffled / "s.npy").astype(np.float64) * factor)
+    done = cli(*line, "--teacher", "features:t.npy", "--student", "features:far.npy")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+    assert "features:far.npy must have absolute values whose maximum is between 1e-35 and 1e+35" in done.stderr
+    assert "Divide all features by a constant" in done.stderr
+
+
+@pytest.mark.parametrize("head", ["ridge", "softmax"])
+def test_features_within_the_range_give_the_same_numbers_in_any_unit(cli: Cli, shuffled: Path, head: str) -> None:
+    features = np.load(shuffled / "s.npy").astype(np.float64)
+    line = ("run", "d.csv", "--id", "image", "--seeds", "1", "--head", head, "--scale", "none", "--json")
+    start = ("--teacher", "features:t.npy", "--student")
+    first = cli(*line, *start, "features:s.npy", *SIZES, "--save-split", "split.parquet")
+    for factor in (3e33, 3e-34):
+        np.save(shuffled / "far.npy", features * factor)
+        done = cli(*line, *start, "features:far.npy", "--split-file", "split.parquet")
+        assert done.returncode == 0, done.stderr
+        far, near = (json.loads(text) for text in (done.stdout, first.stdout))
+        for kind, name in (("students", "vanilla"), ("systems", "baseline"), ("systems", "ceiling")):
+            expected = near[kind][name]["accuracy"]["value"]
+            assert far[kind][name]["accuracy"]["value"] == pytest.approx(expected, abs=0.007)  # two of 300 test rows

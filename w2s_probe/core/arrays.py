@@ -11,6 +11,7 @@ from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.types import Features, Float
 
 BLOCK_ROWS = 2048
+LARGEST = 1e35  # squares of larger features, or of features that are all below 1 / LARGEST, leave the range of floats
 
 
 def as_matrix(X: ArrayLike, name: str) -> Features:
@@ -47,6 +48,17 @@ def as_matrix(X: ArrayLike, name: str) -> Features:
             )
             raise ShapeError(msg)
     return array
+
+
+def check_magnitude(X: Features, name: str) -> None:
+    """Raise `ShapeError` if the largest absolute value is so large or so small that no head can be fitted."""
+    largest = max(max(float(X[rows].max()), -float(X[rows].min())) for rows in row_blocks(len(X)))
+    if largest and not 1 / LARGEST <= largest <= LARGEST:
+        msg = (
+            f"{name} must have absolute values whose maximum is between {1 / LARGEST:.0e} and {LARGEST:.0e}: got "
+            f"{largest:.3g}. Divide all features by a constant, such as their standard deviation."
+        )
+        raise ShapeError(msg)
 
 
 def _two_dimensions(shape: tuple[int, ...]) -> str:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.core.arrays import as_matrix, check_same_rows
+from w2s_probe.core.arrays import as_matrix, check_magnitude, check_same_rows
 from w2s_probe.core.errors import DataError, ShapeError
 from w2s_probe.core.types import Features, Rows
 
@@ -63,7 +63,8 @@ class FeatureSet:
     ids : sequence of str, length n
         A distinct id for each row.
     X : array of shape (n, d)
-        Finite float32 or float64 features, made read-only; may be a memory map.
+        Finite float32 or float64 features, made read-only; may be a memory map. Their largest absolute value is at
+        most 1e35, and at least 1e-35 unless all are 0.
     spec : EmbeddingSpec
         Embedding that computed the features.
     name : str
@@ -77,6 +78,7 @@ class FeatureSet:
 
     def __post_init__(self) -> None:
         X = as_matrix(self.X, self.name).view()
+        check_magnitude(X, self.name)
         X.flags.writeable = False
         ids = np.asarray(self.ids, dtype=np.str_)
         check_same_rows(self.name, len(X), "ids", len(ids))
