@@ -118,3 +118,14 @@ def test_features_within_the_range_give_the_same_numbers_in_any_unit(cli: Cli, s
         for kind, name in (("students", "vanilla"), ("systems", "baseline"), ("systems", "ceiling")):
             expected = near[kind][name]["accuracy"]["value"]
             assert far[kind][name]["accuracy"]["value"] == pytest.approx(expected, abs=0.007)  # two of 300 test rows
+
+
+def test_a_matrix_of_the_theory_is_told_and_its_columns_can_be_named(cli: Cli, tmp_path: Path) -> None:
+    sizes = "--sigma 1 --gamma .01 --nu .0025 --eta-labeled .2 --eta-unlabeled .4 --eta-test .3 --noise-variance 1"
+    pl.DataFrame({"a": [1.0, 0.0, 0.0], "b": [0.0, 1.0, 0.0], "label": [0, 1, 0]}).write_parquet(tmp_path / "T.parquet")
+    line = ("theory", "spurious", "--law", "mixture", "--mu", "2,0,1", *sizes.split())
+    done = cli(*line, "--teacher-matrix", "T.parquet#a,b", "--student-matrix", "T.parquet#a,b")
+    assert done.returncode == 0, done.stderr
+    assert "note: features:T.parquet: columns a … b, 2 dimensions" in done.stderr
+    refused = cli(*line, "--teacher-matrix", "T.parquet", "--student-matrix", "T.parquet")
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)

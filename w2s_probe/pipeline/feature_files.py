@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.identity import hash_file
-from w2s_probe.core.arrays import as_matrix, check_magnitude, check_not_transposed, check_same_rows
+from w2s_probe.core.arrays import as_matrix, check_not_transposed, check_same_rows
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec
@@ -113,7 +113,6 @@ def read_features(address: Path | str, data: DataConfig | None = None) -> Featur
         with warnings.catch_warnings(action="ignore"):  # numpy's on headers; a wrong one raises too
             content = read[path.suffix](path, data=data)
         X = as_matrix(content.X, name)
-        check_magnitude(X, name)
         if content.ids is not None:
             check_not_transposed(name, X.shape, "its ids", len(content.ids))
             check_same_rows(name, len(X), "its ids", len(content.ids))
