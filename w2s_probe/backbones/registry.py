@@ -119,6 +119,11 @@ def list_backbones() -> list[Listing]:
     return [*CATALOG, *plugins]
 
 
+def kinds_of_backbones() -> tuple[str, ...]:
+    """Return the kinds that may stand before the colon of a name: built-in ones, plug-ins, files and imports."""
+    return (*KINDS, *(point.name for point in entry_points(group=GROUP)), "features", "cached")
+
+
 def get_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:
     """Return the backbone called ``KIND:NAME``, without loading its model.
 

@@ -22,6 +22,7 @@ from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Features, Rows
 
 SHARD_ROWS = 512
+FEWEST = 10  # rows whose spread says how precise their features must be
 Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]  # features and recorded facts, for each spec
 State = tuple[int, int, int]  # inode, size and time of change of a file
 
@@ -348,7 +349,29 @@ def storable(features: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> Featu
             f"{np.finfo(spec.dtype).max:.6g}. {advice}"
         )
         raise ShapeError(msg)
+    if stored.dtype != X.dtype:
+        _check_rounding(X, stored, name)
     return stored
+
+
+def _check_rounding(X: Features, stored: Features, name: str) -> None:
+    """Raise `ShapeError` if rounding changes features by more than a tenth of their spread (root mean squares).
+
+    Values below the smallest one of a type become 0, and a large mean leaves few digits to the differences between
+    rows. Rows that are equal, or fewer than `FEWEST`, have no spread to compare with: their distance from 0 is used.
+    """
+    unit = float(np.abs(X).max()) or 1.0
+    scaled = X.astype(np.float64) / unit
+    center = scaled.mean(axis=0) if len(X) >= FEWEST and np.ptp(X, axis=0).any() else 0.0
+    spread, change = np.linalg.norm(scaled - center), np.linalg.norm(scaled - stored.astype(np.float64) / unit)
+    if change > spread / 10:
+        half = stored.dtype == np.float16
+        advice = "Use --dtype float32, or subtract" if half else "Subtract"
+        msg = (
+            f"{name} must keep their differences in {stored.dtype}: got values up to {unit:.3g}, which rounding "
+            f"changes by {change / spread:.0%} of their spread. {advice} each column's mean and scale the features."
+        )
+        raise ShapeError(msg)
 
 
 def _contents(sidecars: Sequence[Sidecar]) -> Contents:

@@ -29,4 +29,4 @@ def backbones(*, as_json: bool) -> None:
         say(f"{backbone.name}  ({backbone.takes}; {backbone.license})\n    {backbone.what}")
         say(f"    {'installed' if backbone.installed else backbone.install}")
     say("cached:NAME\n    features of the cache, by the name of `cache import` or by the beginning of a fingerprint")
-    say("features:FILE\n    features computed elsewhere: .npy, .npz, .safetensors, .parquet")
+    say("features:FILE\n    features computed elsewhere: .npy, .npz, .safetensors, .parquet, .parquet#COLUMN")

@@ -34,15 +34,16 @@ def import_(
 ) -> None:
     """Import features as the backbone cached:NAME.
 
-    FILE is .npy, .npz, .safetensors or .parquet, as features:FILE takes it. With --data its rows belong to
-    the items of DATA, in DATA's order or by ids, and serve every table of these items. Without --data, rows
-    are matched by the ids in FILE, or by their order if FILE has no ids.
+    FILE is .npy, .npz, .safetensors or .parquet, as features:FILE takes it; FILE#COLUMN or FILE#a,b,c names
+    the columns of a Parquet file. With --data its rows belong to the items of DATA, in DATA's order or by
+    ids, and serve every table of these items. Without --data, rows are matched by the ids in FILE, or by
+    their order if FILE has no ids.
 
     \b
     Example:
       w2s-probe cache import clip.npz --name clip --data table.csv --text text --id id
     """
-    from w2s_probe.cli.runtime import open_store
+    from w2s_probe.cli.runtime import open_store, say
     from w2s_probe.pipeline import exchange
 
     done = exchange.import_features(
@@ -53,6 +54,8 @@ def import_(
         dtype=dtype,
         replace=replace,
     )
+    for note in done.notes:
+        say(f"note: {note}", err=True)
     if as_json:
         click.echo(to_json(done))
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from w2s_probe.cli.lists import Listed
+from w2s_probe.cli.lists import backbone_names
 from w2s_probe.cli.options import (
     config_option,
     experiment_options,
@@ -80,7 +80,7 @@ def forecast(
 
 
 def _names(text: str, flag: str) -> list[str]:
-    names = list(dict.fromkeys(Listed.parts([text])))
+    names = list(dict.fromkeys(backbone_names(text)))
     if not names:
         msg = f"{flag} must name a backbone: got {text!r}. See: w2s-probe backbones"
         raise ConfigError(msg)

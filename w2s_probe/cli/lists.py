@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
@@ -72,7 +73,47 @@ class HeadNames(Listed[Head]):
         return HEADS[text]
 
 
-BACKBONE: Listed[str] = Listed(str, "BACKBONE")
+class BackboneNames(Listed[str]):
+    """Names of backbones; `backbone_names` says which commas separate them."""
+
+    def __init__(self) -> None:
+        super().__init__(str, "BACKBONE")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names in a text."""
+        return value if isinstance(value, tuple) else tuple(backbone_names(value))
+
+
+def backbone_names(text: str) -> list[str]:
+    """Return the names of backbones in a text with commas between them.
+
+    In ``features:FILE#a,b,c``, and in a file name with a comma, a comma separates only before a registered ``KIND:``.
+    """
+    from w2s_probe.backbones.registry import kinds_of_backbones
+
+    kinds = kinds_of_backbones()
+    names: list[str] = []
+    for part in text.split(","):
+        kind, colon, _ = part.strip().partition(":")
+        if names and not (colon and kind in kinds) and _goes_on(names[-1], part):
+            names[-1] = f"{names[-1]},{part}"
+        else:
+            names.append(part)
+    return [name.strip() for name in names if name.strip()]
+
+
+def _goes_on(name: str, part: str) -> bool:
+    """Return whether ``name,part`` is one file or one list of columns."""
+    from w2s_probe.pipeline.feature_columns import SUFFIXES, parse_address
+
+    kind, _, rest = name.strip().partition(":")
+    if kind != "features" or not part.strip():
+        return False
+    whole = Path(f"{rest},{part}".strip()).is_file()
+    return whole or parse_address(rest)[1] is not None or Path(rest).suffix not in SUFFIXES
+
+
+BACKBONE = BackboneNames()
 INTEGER: Listed[int] = Listed(int, "INTEGER")
 NUMBER: Listed[float] = Listed(float, "NUMBER")
 STRENGTH: Listed[float | None] = Listed(float, "NUMBER", also=CHOSEN)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -106,12 +105,15 @@ def spurious(
 
 
 def _model(values: dict[str, Any]) -> SpuriousModel:
+    from w2s_probe.cli.runtime import say
     from w2s_probe.pipeline.feature_files import read_features
     from w2s_probe.theory import SpuriousModel
 
     teacher, student, mu = (values.pop(name) for name in ("teacher_matrix", "student_matrix", "mu"))
-    T, S = (read_features(Path(file))[0] for file in (teacher, student))
-    return SpuriousModel(T=T, S=S, mu=_numbers(mu), **values)
+    T, S = (read_features(file) for file in (teacher, student))
+    for note in dict.fromkeys((*T.notes, *S.notes)):
+        say(f"note: {note}", err=True)
+    return SpuriousModel(T=T.X, S=S.X, mu=_numbers(mu), **values)
 
 
 def _numbers(text: str) -> Float:

@@ -11,6 +11,7 @@ from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.types import Features, Float
 
 BLOCK_ROWS = 2048
+LARGEST = 1e35  # squares of larger features, or of features that are all below 1 / LARGEST, leave the range of floats
 
 
 def as_matrix(X: ArrayLike, name: str) -> Features:
@@ -22,12 +23,12 @@ def as_matrix(X: ArrayLike, name: str) -> Features:
     """
     array = np.asanyarray(X)
     if array.dtype.kind not in "fiub":
-        msg = f"{name} must be numbers: got an array of type {array.dtype!s:.60}. Save them as float32 or float64."
+        kind = "bytes, as numpy saves bfloat16" if array.dtype.str.endswith("V2") else f"type {array.dtype!s:.60}"
+        msg = f"{name} must be numbers: got an array of {kind}. Save them as float32 or float64."
         raise ShapeError(msg)
     if array.ndim != 2:
         msg = (
-            f"{name} must have two dimensions (rows, features): got shape {array.shape}. "
-            "Use reshape(-1, 1) for a single feature."
+            f"{name} must have two dimensions (rows, features): got shape {array.shape}. {_two_dimensions(array.shape)}"
         )
         raise ShapeError(msg)
     if 0 in array.shape:
@@ -47,6 +48,38 @@ def as_matrix(X: ArrayLike, name: str) -> Features:
             )
             raise ShapeError(msg)
     return array
+
+
+def check_magnitude(X: Features, name: str) -> None:
+    """Raise `ShapeError` if the largest absolute value is so large or so small that no head can be fitted."""
+    largest = max(max(float(X[rows].max()), -float(X[rows].min())) for rows in row_blocks(len(X)))
+    if largest and not 1 / LARGEST <= largest <= LARGEST:
+        msg = (
+            f"{name} must have absolute values whose maximum is between {1 / LARGEST:.0e} and {LARGEST:.0e}: got "
+            f"{largest:.3g}. Divide all features by a constant, such as their standard deviation."
+        )
+        raise ShapeError(msg)
+
+
+def _two_dimensions(shape: tuple[int, ...]) -> str:
+    """Return how to make a matrix of an array that is none: without axes of length 1, or one vector for each row."""
+    if len(shape) < 2:
+        return "Use reshape(-1, 1) for a single feature."
+    axes = [size for size in shape if size != 1]
+    if len(axes) <= 2:
+        rows, features = axes if len(axes) == 2 else (shape[0], max(axes[0] // shape[0], 1) if axes else 1)
+        return f"Use reshape({rows}, {features}) before saving."
+    return "Save one vector for each row, such as the mean over the tokens: X.mean(axis=1)."
+
+
+def check_not_transposed(name: str, shape: tuple[int, ...], other_name: str, other_n: int) -> None:
+    """Raise `ShapeError` if a matrix has a column, and not a row, for each of the `other_n` rows."""
+    if shape[0] != other_n and shape[1] == other_n:
+        msg = (
+            f"{name} must have one row for each row of {other_name}: got shape {tuple(shape)} for {other_n} rows. "
+            "Save the transposed array, X.T."
+        )
+        raise ShapeError(msg)
 
 
 def check_same_rows(name: str, n: int, other_name: str, other_n: int) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.core.arrays import as_matrix, check_same_rows
+from w2s_probe.core.arrays import as_matrix, check_magnitude, check_same_rows
 from w2s_probe.core.errors import DataError, ShapeError
 from w2s_probe.core.types import Features, Rows
 
@@ -61,7 +63,8 @@ class FeatureSet:
     ids : sequence of str, length n
         A distinct id for each row.
     X : array of shape (n, d)
-        Finite float32 or float64 features, made read-only; may be a memory map.
+        Finite float32 or float64 features, made read-only; may be a memory map. Their largest absolute value is at
+        most 1e35, and at least 1e-35 unless all are 0.
     spec : EmbeddingSpec
         Embedding that computed the features.
     name : str
@@ -75,6 +78,7 @@ class FeatureSet:
 
     def __post_init__(self) -> None:
         X = as_matrix(self.X, self.name).view()
+        check_magnitude(X, self.name)
         X.flags.writeable = False
         ids = np.asarray(self.ids, dtype=np.str_)
         check_same_rows(self.name, len(X), "ids", len(ids))
@@ -121,7 +125,30 @@ class FeatureSet:
         if missing.any():
             msg = (
                 f"{self.name} must have a row for every id of the data: {int(missing.sum())} of {len(targets)} ids "
-                f"are missing, the first is {str(targets[missing][0])!r}. Embed these rows too."
+                f"are missing, the first is {str(targets[missing][0])!r}. "
+                f"{missing_id_advice(targets[missing].tolist(), self.ids.tolist(), total=len(targets))}"
             )
             raise DataError(msg)
         return self.take(order[at])
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "leading zeros": lambda name: name.lstrip("0"),
+    "a decimal point": lambda name: re.sub(r"\.0+$", "", name),
+    "spaces or capitals": lambda name: name.strip().casefold(),
+    "a folder": lambda name: PurePosixPath(name.replace("\\", "/")).name,
+    "a folder or suffix": lambda name: PurePosixPath(name.replace("\\", "/")).stem,
+}
+
+
+def missing_id_advice(missing: Sequence[str], present: Sequence[str], *, total: int) -> str:
+    """Return what to do about ids that features lack: most may be there in another spelling."""
+    for difference, spelled in SPELLINGS.items():
+        names = {spelled(name): name for name in present}
+        matched = [name for name in missing if spelled(name) in names]
+        if 2 * len(matched) >= len(missing):
+            pair = f"{matched[0]!r:.60} in the data, {names[spelled(matched[0])]!r:.60} in the features"
+            return f"The ids differ in {difference}: {pair}. Write them the same way in both, as texts."
+    if present and len(missing) == total:
+        return f"The features have ids such as {present[0]!r:.60}. Name the column of the same ids with --id."
+    return "Embed these rows too."

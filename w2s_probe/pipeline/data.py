@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -104,8 +104,9 @@ def open_sources(
     data: DataConfig, table: Table, names: Iterable[str], store: FeatureStore, options: BackboneOptions
 ) -> Opened:
     """Return a table that is open with a source of features for each backbone name."""
-    sources = {name: open_source(table, name, options, store) for name in dict.fromkeys(names)}
-    return Opened(data=data, table=table, sources=sources)
+    sources = {name: open_source(table, name, options, store, data) for name in dict.fromkeys(names)}
+    notes = (*table.notes, *(note for source in sources.values() for note in source.notes))
+    return Opened(data=data, table=replace(table, notes=tuple(dict.fromkeys(notes))), sources=sources)
 
 
 def echo(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,13 @@ from w2s_probe.cache import (
     point,
     storable,
 )
-from w2s_probe.core.arrays import check_same_rows, row_blocks
+from w2s_probe.core.arrays import check_not_transposed, check_same_rows, row_blocks
 from w2s_probe.core.config import DataConfig
-from w2s_probe.core.errors import CacheError, DataError, ShapeError, did_you_mean
-from w2s_probe.core.features import EmbeddingSpec, FeatureSet
-from w2s_probe.core.types import Rows
+from w2s_probe.core.errors import CacheError, DataError, ShapeError, did_you_mean, listed
+from w2s_probe.core.features import EmbeddingSpec, FeatureSet, missing_id_advice
+from w2s_probe.core.types import Features, Rows
 from w2s_probe.datasets import Table, open_data
-from w2s_probe.pipeline.feature_files import holds_ids, read_features, write_features
+from w2s_probe.pipeline.feature_files import FeatureFile, holds_ids, read_features, write_features
 
 ROUNDING = 1e-2  # of a row's largest feature: half precision and another batch size differ by less
 
@@ -53,6 +53,8 @@ class Exchanged:
         Type in which the features are stored.
     replaced : str
         Fingerprint that the name pointed at before, or empty.
+    notes : tuple of str
+        Sentences on the columns that were read.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Exchanged:
     matched_by: str
     dtype: str
     replaced: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def import_features(
@@ -81,7 +84,7 @@ def import_features(
     Parameters
     ----------
     path : Path
-        As `read_features` takes it.
+        A file, or ``FILE#COLUMN``, as `read_features` takes it.
     name : str
         Letters, digits and ``. _ -``.
     store : FeatureStore
@@ -101,7 +104,7 @@ def import_features(
         If file and data do not fit, or the features do not fit into `dtype`.
     """
     check_name(name)
-    X, digests, by, ids = _identified(path, data)
+    X, digests, by, ids, notes = _identified(path, data)
     first = _first_of_each(X, digests, path.name)
     spec = EmbeddingSpec(backbone=f"cached:{name}", revision="", **({"dtype": dtype} if dtype else {}))
     spec = _with_content(spec, X, digests, first)
@@ -128,6 +131,7 @@ def import_features(
         matched_by=by,
         dtype=spec.dtype,
         replaced="" if taken == spec.fingerprint() else taken,
+        notes=(*notes, *_zeroed(X, spec.dtype)),
     )
 
 
@@ -178,18 +182,33 @@ def export_features(
     )
 
 
-def from_file(table: Table, path: Path) -> FeatureSet:
-    """Return the features of a file for the rows of a table, by ids if the file has any."""
-    X, ids, spec = read_features(path)
-    name = f"features:{path.name}"
-    if ids is None:
-        X = table.matching_rows(X)
-        check_same_rows(name, len(X), table.name, len(table))
-        return FeatureSet(ids=table.ids, X=X, spec=spec, name=name)
+def from_file(table: Table, address: Path | str, data: DataConfig) -> tuple[FeatureSet, tuple[str, ...]]:
+    """Return the features of a file for the rows of a table, by ids if the file has any, and notes on its columns."""
+    file = read_features(address, data)
+    name = file.name
+    if file.ids is None:
+        X = table.matching_rows(file.X)
+        _check_order(file, X, table)
+        return FeatureSet(ids=table.ids, X=X, spec=file.spec, name=name), file.notes
     if not table.has_ids:
         msg = f"{name} has ids, so the data must have them too: {table.name} was read without. Name a column with --id."
         raise DataError(msg)
-    return FeatureSet(ids=np.array(ids, dtype=np.str_), X=X, spec=spec, name=name).align(table.ids)
+    features = FeatureSet(ids=np.array(file.ids, dtype=np.str_), X=file.X, spec=file.spec, name=name)
+    return features.align(table.ids), file.notes
+
+
+def _check_order(file: FeatureFile, X: Features, table: Table) -> None:
+    """Raise an error if the rows of a file without ids cannot be the rows of the table in its order."""
+    ids = set(table.ids.tolist()) if table.has_ids and file.possible_ids else set()
+    for column in file.possible_ids:
+        if ids and column.n_unique() >= len(ids) and ids.issubset(map(str, column.to_list())):
+            msg = (
+                f"{file.name} must have its ids in a column called id, or called what --id names: got the ids of "
+                f"{table.name} in {column.name!r:.60}. Rename this column to id."
+            )
+            raise DataError(msg)
+    check_not_transposed(file.name, X.shape, table.name, len(table))
+    check_same_rows(file.name, len(X), table.name, len(table))
 
 
 def from_cache(table: Table, name: str, store: FeatureStore) -> FeatureSet:
@@ -231,21 +250,39 @@ def resolve(store: FeatureStore, name: str) -> Contents:
     return entries[0]
 
 
-def _identified(path: Path, data: DataConfig | None) -> tuple[NDArray[Any], Digests, str, list[str] | None]:
-    """Return features, digests of their rows, what the rows are matched by, and the ids if rows are matched by id."""
+def _identified(
+    path: Path, data: DataConfig | None
+) -> tuple[NDArray[Any], Digests, str, list[str] | None, tuple[str, ...]]:
+    """Return features, digests of their rows, what rows are matched by, ids if matched by id, and notes."""
     if data is not None:
         table = open_data(data)
         digests = _digests(table, path.name, "item")
-        return from_file(table, path).X, digests, "item", None
-    X, ids, _ = read_features(path)
+        features, notes = from_file(table, path, data)
+        return features.X, digests, "item", None, notes
+    file = read_features(path)
+    X, ids = file.X, file.ids
     if ids is None:
-        return X, label_digests("row", map(str, range(len(X)))), "row", None
-    check_same_rows(path.name, len(X), "its ids", len(ids))
+        return X, label_digests("row", map(str, range(len(X)))), "row", None, file.notes
     twice, times = Counter(ids).most_common(1)[0]
     if times > 1:
         msg = f"{path.name} must have distinct ids: got {twice!r} {times} times. Make them distinct, or give --data."
         raise ShapeError(msg)
-    return X, label_digests("id", ids), "id", ids
+    return X, label_digests("id", ids), "id", ids, file.notes
+
+
+def _zeroed(X: NDArray[Any], dtype: str) -> Iterator[str]:
+    """Yield a note on columns whose values are not 0, but all become 0 in a type."""
+    before, after = (np.zeros(X.shape[1], dtype=np.bool_) for _ in range(2))
+    for rows in row_blocks(len(X)):
+        before |= X[rows].any(axis=0)
+        after |= X[rows].astype(dtype).any(axis=0)
+    columns = np.flatnonzero(before & ~after)
+    if len(columns):
+        which = listed([str(column) for column in columns])
+        yield (
+            f"{len(columns):,} of {X.shape[1]:,} columns become 0 in {dtype}: column {which}. "
+            "Scale these columns to keep them."
+        )
 
 
 def _first_of_each(X: NDArray[Any], digests: Digests, name: str) -> Rows:
@@ -279,7 +316,7 @@ def _cached_digests(table: Table, name: str, entry: Contents, store: FeatureStor
     if len(lacking):
         msg = (
             f"cached:{name} must hold every row of {table.name}: {len(lacking)} of {len(np.unique(digests))} distinct "
-            f"{by}s are missing, the first is row {lacking[0]}. Embed or import these rows too."
+            f"{by}s are missing, the first is row {lacking[0]}. {_lacking_advice(table, lacking, entry, store)}"
         )
         raise CacheError(msg)
     if by == "row" and not len(store.missing(entry.spec, label_digests("row", [str(len(table))]))):
@@ -289,6 +326,16 @@ def _cached_digests(table: Table, name: str, entry: Contents, store: FeatureStor
         )
         raise CacheError(msg)
     return digests
+
+
+def _lacking_advice(table: Table, lacking: Rows, entry: Contents, store: FeatureStore) -> str:
+    advice = "Embed or import these rows too."
+    if _matched_by(entry) != "id":
+        return advice
+    ids = [name for shard in store.items(entry.spec)[1] for name in shard["ids"]]
+    return missing_id_advice(table.ids[lacking].tolist(), ids, total=len(table)).replace(
+        "Embed these rows too.", advice
+    )
 
 
 def _digests(table: Table, name: str, by: str) -> Digests:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -14,54 +17,128 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.identity import hash_file
-from w2s_probe.core.arrays import as_matrix
+from w2s_probe.core.arrays import as_matrix, check_not_transposed, check_same_rows
+from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_regular_file, read_member, reason, replacing
 from w2s_probe.core.types import Features
 from w2s_probe.datasets.parquet import read_parquet
+from w2s_probe.pipeline.feature_columns import (
+    SUFFIXES,
+    choose_columns,
+    described,
+    holds_lists,
+    id_column,
+    is_number,
+    parse_address,
+)
 
 if TYPE_CHECKING:
     import polars as pl
 
-Found = tuple[NDArray[Any], list[str] | None]
 WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")  # what int64 gives back as it was
-SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
 
 
-def read_features(path: Path) -> tuple[Features, list[str] | None, EmbeddingSpec]:
-    """Return features, their ids if the file has any, and a spec made of the file's hash.
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Content:
+    """The arrays of a file: features, ids and their column, and columns that are neither."""
+
+    X: NDArray[Any]
+    columns: Sequence[str] = ("X",)
+    ids: list[str] | None = None
+    id_column: str | None = None
+    left_out: Sequence[str] = ()
+    possible_ids: Sequence[pl.Series] = ()  # other columns of texts or whole numbers
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class FeatureFile:
+    """Features of a file: what was read, and what was left out.
+
+    `name` is ``features:FILE`` without folders. `columns` and `left_out` are columns of a Parquet file, or arrays.
+    """
+
+    X: Features
+    ids: list[str] | None
+    spec: EmbeddingSpec
+    name: str
+    columns: tuple[str, ...]
+    left_out: tuple[str, ...]
+    id_column: str | None
+    possible_ids: tuple[pl.Series, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence on the columns, unless the file holds X or `features`, ids, and nothing else."""
+        if not self.left_out and self.columns in (("X",), ("features",)):
+            return ()
+        what = "array X" if self.columns == ("X",) else described(self.columns)
+        order = "rows in the file's order" if self.id_column is None else f"rows by {self.id_column}"
+        count = f"{len(self.left_out)} other column{'s' * (len(self.left_out) > 1)}"
+        rest = f"; {count} left out: {listed(self.left_out)}" if self.left_out else ""
+        return (f"{self.name}: {what}, {self.X.shape[1]:,} dimensions, {self.X.dtype}, {order}{rest}.",)
+
+
+def read_features(address: Path | str, data: DataConfig | None = None) -> FeatureFile:
+    """Return the features of a file, their ids if the file has any, and a spec with the file's hash.
 
     Parameters
     ----------
-    path : Path
-        ``.npy``: a 2-D array, opened as a memory map. ``.npz`` and ``.safetensors``: ``X`` and
-        optionally ``ids``. ``.parquet``: ``id`` and one list column ``features``, or all other
-        numeric columns.
+    address : Path or str
+        FILE, or ``FILE#COLUMN`` or ``FILE#a,b,c`` for Parquet. ``.npy``: a 2-D array, opened as a memory map. ``.npz``
+        and ``.safetensors``: ``X`` and optionally ``ids``. ``.parquet``: see `choose_columns`, and optionally ``id``.
+    data : DataConfig, optional
+        The table; its id column is the file's id column too, and its other columns are no features.
 
     Raises
     ------
     DataError
-        If there is no such file, or it is not what its suffix says.
+        If there is no such file, it is not what its suffix says, or it can be read in two ways.
     ShapeError
         If the array is not two-dimensional, empty, not numeric, or not finite.
     """
+    path, chosen = parse_address(str(address))
     name = f"features:{path.name}"
     _check_suffix(path, name)
     if not is_regular_file(path):
         msg = f"{name} must be a file: there is none at {path}. Check the path, relative to the working directory."
         raise DataError(msg)
-    read = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors, ".parquet": _parquet}[path.suffix]
+    if chosen is not None and path.suffix != ".parquet":
+        msg = f"{name} has no columns, since it is no Parquet file: got #{chosen:.60}. Remove # and what follows."
+        raise DataError(msg)
+    read: dict[str, Callable[..., Content]]
+    read = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors, ".parquet": partial(_parquet, chosen=chosen)}
     try:
         with warnings.catch_warnings(action="ignore"):  # numpy's on headers; a wrong one raises too
-            X, ids = read(path)
-        spec = EmbeddingSpec(backbone="features", revision=f"sha256:{hash_file(path)}")
-        return as_matrix(X, name), ids, spec
+            content = read[path.suffix](path, data=data)
+        X = as_matrix(content.X, name)
+        if content.ids is not None:
+            check_not_transposed(name, X.shape, "its ids", len(content.ids))
+            check_same_rows(name, len(X), "its ids", len(content.ids))
+        return FeatureFile(
+            X=X,
+            ids=content.ids,
+            spec=EmbeddingSpec(backbone="features", revision=_revision(path, content.columns)),
+            name=name,
+            columns=tuple(content.columns),
+            left_out=tuple(content.left_out),
+            id_column=content.id_column,
+            possible_ids=tuple(content.possible_ids),
+        )
     except W2SProbeError:
         raise
     except Exception as error:  # on crafted bytes, readers raise whatever their innermost line does
         msg = f"{name} must be a plain numeric {path.suffix} file: it cannot be read ({reason(error)}). Save it again."
         raise DataError(msg) from error
+
+
+def _revision(path: Path, columns: Sequence[str]) -> str:
+    """Return the hash of a file, and of the columns where others could have been chosen."""
+    content = hash_file(path)
+    if tuple(columns) not in (("X",), ("features",)):
+        content = hashlib.sha256(f"{content}\0{json.dumps(list(columns))}".encode()).hexdigest()
+    return f"sha256:{content}"
 
 
 def write_features(path: Path, X: Features, ids: Sequence[str] | None, *, force: bool = False) -> None:
@@ -141,53 +218,96 @@ def _write_parquet(path: Path, X: NDArray[Any], ids: Sequence[str] | None) -> No
     pl.DataFrame({**id_column, "features": features}).write_parquet(path)
 
 
-def _npy(path: Path) -> Found:
+def _npy(path: Path, *, data: DataConfig | None) -> Content:  # it holds no ids
     X = np.lib.format.open_memmap(path, mode="r")
     promised, there = X.offset + X.nbytes, path.stat().st_size
     if X.size and promised != there:
         msg = f"its header says {promised} bytes, it has {there}"
         raise ValueError(msg)
-    return X, None
+    return Content(X=X)
 
 
-def _npz(path: Path) -> Found:
+def _npz(path: Path, *, data: DataConfig | None) -> Content:
     with zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         _check_names(path, names)
-        read = partial(read_member, path, archive, label=f"features:{path.name}")
-        return read("X"), _ids(read("ids")) if "ids" in names else None
+        return _of_arrays(names, partial(read_member, path, archive, label=f"features:{path.name}"), data)
 
 
-def _safetensors(path: Path) -> Found:
+def _safetensors(path: Path, *, data: DataConfig | None) -> Content:
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy") as arrays:
         names = list(arrays.keys())
         _check_names(path, names)
-        return arrays.get_tensor("X"), _ids(arrays.get_tensor("ids")) if "ids" in names else None
+        dtype = arrays.get_slice("X").get_dtype()
+        if dtype.startswith(("BF", "F8", "F6", "F4")):
+            kind = dtype.replace("BF", "bfloat").replace("F8", "float8")
+            msg = (
+                f"features:{path.name} must hold X in a type that numpy has: got {dtype} ({kind}). "
+                "Save it as float32, with X.float() in PyTorch."
+            )
+            raise DataError(msg)
+        return _of_arrays(names, arrays.get_tensor, data)
 
 
-def _parquet(path: Path) -> Found:
-    table = read_parquet(path, name=f"features:{path.name}")
-    ids = _ids_of_column(table["id"]) if "id" in table.columns else None
-    if "features" in table.columns:
-        return _of_lists(table["features"]), ids
-    numeric = [name for name in table.columns if name != "id" and table[name].dtype.is_numeric()]
-    return table.select(numeric).to_numpy(), ids
+def _of_arrays(names: Sequence[str], read: Callable[[str], NDArray[Any]], data: DataConfig | None) -> Content:
+    column = id_column([name for name in names if name != "X"], data)
+    return Content(
+        X=read("X"),
+        ids=None if column is None else _ids(read(column)),
+        id_column=column,
+        left_out=[name for name in names if name not in ("X", column)],
+    )
 
 
-def _of_lists(column: pl.Series) -> NDArray[np.float32]:
+def _parquet(path: Path, *, chosen: str | None, data: DataConfig | None) -> Content:
+    frame = read_parquet(path, name=f"features:{path.name}")
+    column = id_column(frame.columns, data)
+    names = choose_columns(frame, chosen, ids=column, data=data, file=path.name)
+    first = frame[names[0]]
+    numbers = is_number(first.dtype) and (chosen is not None or names != ["features"])
+    others = [name for name in frame.columns if name != column and (chosen is None or name not in names)]
+    return Content(
+        X=_of_numbers(frame.select(names)) if numbers else _of_lists(first, path.name),
+        columns=names,
+        ids=None if column is None else _ids_of_column(frame[column]),
+        id_column=column,
+        left_out=[name for name in frame.columns if name not in (*names, column)],
+        possible_ids=[frame[name] for name in others if column is None and _may_be_ids(frame[name])],
+    )
+
+
+def _of_numbers(frame: pl.DataFrame) -> NDArray[Any]:
+    import polars as pl
+    import polars.selectors as cs
+
+    return frame.with_columns((cs.boolean() | cs.decimal()).cast(pl.Float64)).to_numpy()
+
+
+def _of_lists(column: pl.Series, file: str) -> NDArray[np.float32]:
     import polars as pl
 
     inner = column.dtype.inner if isinstance(column.dtype, (pl.List, pl.Array)) else None
     if not isinstance(inner, pl.DataType) or not inner.is_numeric():
-        msg = f"its column features holds {column.dtype}, not lists of numbers"
-        raise TypeError(msg)
+        advice = (
+            "Flatten them with X.reshape(len(X), -1)" if holds_lists(column.dtype) else "Make them lists of numbers"
+        )
+        msg = (
+            f"features:{file} must have one list of numbers in each row: its column {column.name!r:.60} holds "
+            f"{column.dtype!s:.60}, not lists of numbers. {advice} before saving."
+        )
+        raise DataError(msg)
     rows = column.cast(pl.List(pl.Float32), strict=False)
     widths = rows.list.len()
     if widths.null_count() or widths.n_unique() > 1:
-        msg = "the lists in its column features differ in length"
-        raise ValueError(msg)
+        odd = next(row for row, width in enumerate(widths) if width is None or width != widths[0])
+        length = "no list" if widths[odd] is None else f"{widths[odd]} numbers"
+        msg = (
+            f"features:{file} must have lists of one length: those in its column {column.name!r:.60} differ in length, "
+            f"row {odd} has {length}. Fill in or remove such rows."
+        )
+        raise DataError(msg)
     flat = rows.explode(empty_as_null=False).to_numpy()
     return flat.reshape(len(rows), -1) if len(flat) else np.empty((len(rows), 0), dtype=np.float32)
 
@@ -213,9 +333,16 @@ def _ids(column: NDArray[Any]) -> list[str]:
 
 
 def _ids_of_column(column: pl.Series) -> list[str]:
-    import polars as pl
-
-    if column.null_count() or not (column.dtype.is_integer() or column.dtype in (pl.String, pl.Categorical, pl.Enum)):
-        msg = f"its column id holds {column.dtype} with {column.null_count()} missing, not one id for each row"
+    if not _may_be_ids(column):
+        msg = (
+            f"its column {column.name} holds {column.dtype} with {column.null_count()} missing, not one id for each row"
+        )
         raise TypeError(msg)
     return [str(value) for value in column.to_list()]
+
+
+def _may_be_ids(column: pl.Series) -> bool:
+    import polars as pl
+
+    texts = column.dtype in (pl.String, pl.Categorical, pl.Enum)
+    return not column.null_count() and (texts or column.dtype.is_integer())

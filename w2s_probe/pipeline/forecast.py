@@ -285,7 +285,7 @@ def _whole_pool(pools: Sequence[_Pool], config: W2SConfig) -> dict[str, Features
 
 def _notes(pools: Sequence[_Pool]) -> tuple[str, ...]:
     """Return the notes of the tables, and how many rows of the pool were left out."""
-    notes = tuple(note for pool in pools for note in pool.table.notes)
+    notes = tuple(dict.fromkeys(note for pool in pools for note in pool.table.notes))
     copies = sum(pool.copies for pool in pools)
     return (*notes, f"{copies:,} rows of the pool repeat items of labeled rows and are left out.") if copies else notes
 

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.core.arrays import row_blocks
+from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import BackboneError, DataError
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
 from w2s_probe.datasets import Table
 from w2s_probe.pipeline.exchange import from_cache, from_file
+from w2s_probe.pipeline.feature_columns import parse_address
 
 
 def without_folders(name: str) -> str:
@@ -26,7 +28,8 @@ def without_folders(name: str) -> str:
     if not colon:
         return Path(name).name
     if kind in ("features", "sentence-transformers"):
-        return f"{kind}:{Path(rest).name}"
+        path, columns = parse_address(rest) if kind == "features" else (Path(rest), None)
+        return f"{kind}:{path.name}" + ("" if columns is None else f"#{columns}")
     if kind == "timm":
         model, at, weights = rest.partition("@")
         return f"{kind}:{model}{at}{Path(weights).name}"
@@ -48,6 +51,10 @@ class Source(Protocol):
     def spec(self) -> EmbeddingSpec:
         """Everything that decided the numbers."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was read."""
+
     def features_of(self, table: Table) -> FeatureSet:
         """Return a row of features for each row of the table."""
 
@@ -57,6 +64,7 @@ class ReadySource:
     """Features that a file or an import holds already."""
 
     features: FeatureSet
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -90,17 +98,22 @@ class EmbeddedSource:
         """Everything that decided the numbers."""
         return self.backbone.stored
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was read: none."""
+        return ()
+
     def features_of(self, table: Table) -> FeatureSet:
         """Return a row of features for each row of the table."""
         X = self.store.read(self.spec, item_digests([] if table.items is None else table.items))
         return FeatureSet(ids=table.ids, X=X, spec=self.spec, name=self.name)
 
 
-def open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore) -> Source:
+def open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore, data: DataConfig) -> Source:
     """Return the source that a name means: a file, an import, or a backbone that takes the table's items."""
     kind, _, rest = name.partition(":")
     if kind == "features":
-        return ReadySource(from_file(table, Path(rest)))
+        return ReadySource(*from_file(table, rest, data))
     if kind == "cached":
         return ReadySource(from_cache(table, rest, store))
     backbone = get_backbone(name, options)

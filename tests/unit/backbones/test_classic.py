@@ -107,11 +107,10 @@ def test_feature_files_of_every_format_agree(tmp_path: Path) -> None:
     np.savez(tmp_path / "f.npz", X=X, ids=np.array(ids))
     save_file({"X": X}, tmp_path / "f.safetensors")
     pl.DataFrame({"id": ids, "features": X.tolist()}).write_parquet(tmp_path / "list.parquet")
-    pl.DataFrame({"id": ids, "name": ids, **{f"x{j}": X[:, j] for j in range(3)}}).write_parquet(
-        tmp_path / "wide.parquet"
-    )
+    pl.DataFrame({"id": ids, **{f"x{j}": X[:, j] for j in range(3)}}).write_parquet(tmp_path / "wide.parquet")
     for path in sorted(tmp_path.iterdir()):
-        found, found_ids, spec = read_features(path)
+        file = read_features(path)
+        found, found_ids, spec = file.X, file.ids, file.spec
         np.testing.assert_array_equal(found, X)
         assert found_ids == (None if path.suffix in (".npy", ".safetensors") else ids)
         assert spec.revision.startswith("sha256:")
