@@ -85,7 +85,7 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
     "empty table": (lambda f: (f / "table.csv").write_text("y,source\n"), RUN, "at least one row"),
     "not UTF-8": (lambda f: (f / "table.csv").write_bytes(b"y\ncaf\xe9\nth\xe9\n"), RUN, "some bytes are not UTF-8"),
     "not a table": (lambda f: (f / "t.parquet").write_bytes(b"PAR1no"), ("run", "t.parquet", *PAIR), "cannot be read"),
-    "missing label": (frame({"y": ["a", None, "b"] * 800}), RUN, "800 of 2400 rows have none"),
+    "missing label": (frame({"y": ["a", None, "b"] * 800}), RUN, "run and sweep need a label in every row"),
     "one class": (frame({"y": ["a"] * 2400}), RUN, "at least two classes"),
     "numbers as classes": (frame({"y": np.linspace(0, 1, 2400)}), RUN, "--task regression"),
     "classes as numbers": (frame({"y": ["a", "b"] * 1200}), (*RUN, "--task", "regression"), "--task classification"),
@@ -108,7 +108,16 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
     "unknown strategy": (nothing, (*RUN, "--strategy", "vanila"), "Did you mean vanilla"),
     "nothing to embed": (nothing, (*RUN, "--teacher", "classic:hashing-8"), "--text"),
     "images wanted": (nothing, ("embed", "builtin:vader-movie", "--backbone", "classic:pixels-2x2"), "takes images"),
-    "text of numbers": (nothing, (*RUN, "--text", "y", "--teacher", "classic:hashing-8"), "in row 0"),
+    "text of numbers": (
+        lambda f: pl.DataFrame({"y": [0, 1] * 1200}).write_parquet(f / "t.parquet"),
+        ("embed", "t.parquet", "--text", "y", "--backbone", "classic:hashing-8"),
+        "got 0 in row 0. Save the column as text.",
+    ),
+    "images in the table": (
+        lambda f: pl.DataFrame({"y": [{"bytes": b"a" * 999}]}).write_parquet(f / "t.parquet"),
+        ("embed", "t.parquet", "--image", "y", "--backbone", "classic:pixels-2x2"),
+        "Save the images as files",
+    ),
     "cache below a file": (
         nothing,
         ("embed", "builtin:digits", "--backbone", "classic:pixels-2x2", "--cache", "table.csv/cache"),

@@ -131,40 +131,44 @@ def _read_strictly(path: Path, separator: str, names: list[str], *, whole_rows: 
     """
     import polars as pl
 
-    width, frames = len(names), [pl.DataFrame(schema=dict.fromkeys(names, pl.String))]
+    frames = [pl.DataFrame(schema=dict.fromkeys(names, pl.String))]
     with _rows(path, separator, strict=True) as rows:
         try:
             next(row for row in rows if row)
-            while block := list(islice(rows, max(1, CELLS_AT_ONCE // width))):
-                lengths = {len(row) for row in block}
-                if max(lengths) > width or (whole_rows and lengths - {0, width}):
-                    raise _wrong_row(path, separator, width, whole_rows=whole_rows)
-                columns = dict(zip(names, zip_longest(*block, fillvalue=""), strict=False))
-                empty = ("",) * len(block)
-                values: dict[str, Any] = {name: columns.get(name, empty) for name in names}
-                frames.append(pl.DataFrame(values, schema=dict.fromkeys(names, pl.String)))
+            while block := list(islice(rows, max(1, CELLS_AT_ONCE // len(names)))):
+                frames.append(_frame(block, names, whole_rows=whole_rows))
         except csv.Error:
-            raise _wrong_row(path, separator, width, whole_rows=whole_rows) from None
+            raise _wrong_row(path, separator, len(names), whole_rows=whole_rows) from None
     return pl.concat(frames)
+
+
+def _frame(block: list[list[str]], names: list[str], *, whole_rows: bool) -> pl.DataFrame:
+    import polars as pl
+
+    lengths = {len(row) for row in block}
+    if max(lengths) > len(names) or (whole_rows and lengths - {0, len(names)}):
+        raise csv.Error
+    columns = dict(zip(names, zip_longest(*block, fillvalue=""), strict=False))
+    values: dict[str, Any] = {name: columns.get(name, ("",) * len(block)) for name in names}
+    return pl.DataFrame(values, schema=dict.fromkeys(names, pl.String))
 
 
 def _wrong_row(path: Path, separator: str, width: int, *, whole_rows: bool) -> DataError:
     """Return the error for the first row that cannot be read."""
-    row, first, problem = -1, 1, "a quote is not closed"
     with _rows(path, separator, strict=True) as rows:
-        try:
-            for fields in rows:
-                if len(fields) > width or (whole_rows and 0 < len(fields) < width):
-                    return _wrong_length(path, row, first, (len(fields), width))
-                row, first = row + (row >= 0 or bool(fields)), rows.line_num + 1
-        except csv.Error as error:
-            if "expected after" in str(error):
-                problem = "a quote inside a quoted field is not doubled"
+        row, line, problem = _first_problem(rows, width, whole_rows=whole_rows)
+    where = f"row {row} (line {line} of the file)" if row >= 0 else "the header"
+    if isinstance(problem, int):
+        msg = (
+            f"rows of {path.name} must have as many fields as the header, {width}: {where} has "
+            f"{'more' if problem > width else 'fewer'} fields, {problem}. "
+            "Put quotes around fields that hold a separator or a line end."
+        )
+        return DataError(msg)
     with path.open(encoding="utf-8-sig", newline="") as handle:
-        text = "".join(islice(handle, first - 1, first + 1))
+        text = "".join(islice(handle, line - 1, line + 1))
     if '\\"' in text:
         problem = 'backslash-escaped quotes (\\") are not CSV'
-    where = f"row {row} (line {first} of the file)" if row >= 0 else "the header"
     msg = (
         f"a quote inside a quoted field of {path.name} must be written twice: {where} cannot be read, {problem}. "
         'Export the table again with doubled quotes ("").'
@@ -172,14 +176,18 @@ def _wrong_row(path: Path, separator: str, width: int, *, whole_rows: bool) -> D
     return DataError(msg)
 
 
-def _wrong_length(path: Path, row: int, line: int, lengths: tuple[int, int]) -> DataError:
-    got, width = lengths
-    rule = "Put quotes around fields that hold a separator or a line end."
-    msg = (
-        f"rows of {path.name} must have as many fields as the header, {width}: row {row} (line {line} of the file) has "
-        f"{'more' if got > width else 'fewer'} fields, {got}. {rule}"
-    )
-    return DataError(msg)
+def _first_problem(rows: Any, width: int, *, whole_rows: bool) -> tuple[int, int, str | int]:
+    """Return the first wrong row (-1: the header), its line in the file, and what is wrong or its number of fields."""
+    row, line = -1, 1
+    try:
+        for fields in rows:
+            if len(fields) > width or (whole_rows and 0 < len(fields) < width):
+                return row, line, len(fields)
+            row, line = row + (row >= 0 or bool(fields)), rows.line_num + 1
+    except csv.Error as error:
+        if "expected after" in str(error):
+            return row, line, "a quote inside a quoted field is not doubled"
+    return row, line, "a quote is not closed"
 
 
 @contextmanager

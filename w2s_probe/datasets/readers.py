@@ -11,6 +11,7 @@ from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, listed
 from w2s_probe.core.files import check_expansion, is_regular_file, native_reader, reason
 from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.labels import is_missing
 from w2s_probe.datasets.delimited import read_delimited, with_numbers
 from w2s_probe.datasets.parquet import read_parquet
 from w2s_probe.datasets.table import Table, missing_column
@@ -53,7 +54,7 @@ def table_from_frame(
         msg = f"{name} must hold at least one row: it has columns {listed(frame.columns)} and no rows. Add rows."
         raise DataError(msg)
     modality, items = _items(frame, config, name, folder)
-    ids = _column(frame, config.id, "--id", name)
+    ids = _names(frame, config.id, "--id", name)
     if ids is not None and None in ids:
         msg = (
             f"column {config.id!r} of {name} must hold an id in every row: row {ids.index(None)} has none. Fill it in."
@@ -67,10 +68,10 @@ def table_from_frame(
         modality=modality,
         items=items,
         columns=tuple(frame.columns),
-        label=_column(frame, config.label, "--label", name) if has_label else None,
-        group=_column(frame, config.group, "--group", name),
-        split=_column(frame, config.split, "--split", name),
-        source=_column(frame, config.group_split, "--group-split", name),
+        label=_names(frame, config.label, "--label", name) if has_label else None,
+        group=_names(frame, config.group, "--group", name),
+        split=_names(frame, config.split, "--split", name),
+        source=_names(frame, config.group_split, "--group-split", name),
         license=license,
     )
 
@@ -160,11 +161,19 @@ def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> li
     return values.to_list()
 
 
+def _names(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> list[Any] | None:
+    """Return a column of labels or other names, in which texts of blanks are missing, as empty CSV fields are."""
+    values = _column(frame, column, flag, name)
+    return None if values is None else [None if is_missing(value) else value for value in values]
+
+
 def _check_texts(texts: list[Any], column: str, name: str, *, what: str) -> None:
     for row, text in enumerate(texts):
         if not isinstance(text, str):
+            advice = "Fill in or remove such rows." if text is None else "Save the column as text."
+            if isinstance(text, dict) and what == "path":
+                advice = "Save the images as files and name a column of their paths."
             msg = (
-                f"column {column!r} of {name} must hold a {what} in every row: got {text!r:.60} in row {row}. "
-                "Fill in or remove such rows."
+                f"column {column!r} of {name} must hold a {what} in every row: got {text!r:.60} in row {row}. {advice}"
             )
             raise DataError(msg)
