@@ -93,7 +93,7 @@ class _Content:
 def _check_header(path: Path, separator: str, columns: Collection[str]) -> list[str]:
     """Return the names of the columns, read without the rest of the file."""
     with _rows(path, separator, strict=False) as rows:
-        names = next((row for row in rows if row), [])
+        names: list[str] = next((row for row in rows if row), [])
     if not names:
         msg = "empty CSV"
         raise ValueError(msg)

@@ -6,6 +6,7 @@ import csv
 import io
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -81,7 +82,7 @@ def test_the_rows_are_those_of_csv_in_strict_mode_or_refused(file: tuple[str, st
 @given(
     rows=st.lists(st.tuples(FIELDS, FIELDS), max_size=8), quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL])
 )
-def test_what_csv_writes_is_never_refused(rows: list[tuple[str, str]], quoting: int) -> None:
+def test_what_csv_writes_is_never_refused(rows: list[tuple[str, str]], quoting: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.csv"
         with path.open("w", newline="", encoding="utf-8") as handle:

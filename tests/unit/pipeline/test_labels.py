@@ -34,7 +34,7 @@ def write(path: Path, columns: dict[str, list[Any]]) -> Path:
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         path.write_text("\n".join(json.dumps(row) for row in rows) + "\n")
     else:
-        quoting = csv.QUOTE_ALL if path.stem == "quoted" else csv.QUOTE_MINIMAL
+        quoting: Any = csv.QUOTE_ALL if path.stem == "quoted" else csv.QUOTE_MINIMAL
         with path.open("w", newline="") as handle:
             writer = csv.writer(handle, quoting=quoting, delimiter="\t" if path.suffix == ".tsv" else ",")
             writer.writerows([list(columns), *zip(*columns.values(), strict=True)])
