@@ -280,6 +280,7 @@ def _class_notes(opened: Opened, rows: Rows, config: W2SConfig, *, more_pool: in
 
     Only the labels of `rows` are read. Asked for names that often mean "no label", and for a class with more than
     half of the rows of DATA where fewer rows than the pool is to have, or than that class has, are without a label.
+    Of two classes, neither can be rows without a label: one class alone would remain.
     """
     if config.task == "regression":
         return ()
@@ -289,7 +290,7 @@ def _class_notes(opened: Opened, rows: Rows, config: W2SConfig, *, more_pool: in
     name, largest = counts.most_common(1)[0]
     unlabeled = len(rows) - len(labels) + more_pool
     few = unlabeled < (config.n_unlabeled or largest) and not opened.data.data.startswith("builtin:")
-    if not few or 2 * largest <= len(column):
+    if not few or 2 * largest <= len(column) or len(counts) == 2:
         return placeholder_notes(counts)
     others = {other: count for other, count in counts.items() if other != name}
     question = placeholder_note(name, largest, len(labels))

@@ -170,6 +170,12 @@ def test_the_note_depends_on_the_rows_without_a_label(
     assert any("Is 'most', 130 of" in note for note in result.best.notes) is noted
 
 
+def test_of_two_classes_the_larger_one_has_no_note(tmp_path: Path, truth: list[str]) -> None:
+    labels = ["pos" if row % 4 else label for row, label in enumerate(truth)]
+    result = forecasted(write(tmp_path / "t.parquet", {"label": labels}))
+    assert not any("a class, or rows" in note for note in result.best.notes)
+
+
 def test_forecast_asks_once_about_a_placeholder_that_holds_most_rows(tmp_path: Path, truth: list[str]) -> None:
     labels = ["-1" if row >= 80 else ("1" if label == "pos" else "0") for row, label in enumerate(truth)]
     result = forecasted(write(tmp_path / "t.parquet", {"label": labels}))
