@@ -46,7 +46,8 @@ FLAGS = [(), ("--head", "softmax"), ("--pseudolabels", "hard"), ("--seeds", "1",
 
 @pytest.mark.parametrize("flags", FLAGS, ids=lambda flags: " ".join(flags) or "defaults")
 def test_classification_prints_what_its_schema_says(cli: Cli, table: Path, flags: tuple[str, ...]) -> None:
-    check("run", cli(*RUN, *flags, "--json").stdout)
+    seeds = () if "--seeds" in flags else ("--seeds", "2")
+    check("run", cli("run", "table.csv", *PAIR[:-2], "--label", "y", *seeds, *flags, "--json").stdout)
 
 
 @pytest.mark.parametrize("flags", [(), ("--student-alpha", "chosen,1", "--head", "ridge,softmax", "--seed", "1,4")])
@@ -65,7 +66,7 @@ def test_regression_prints_what_its_schema_says(cli: Cli, table: Path, tmp_path:
 
 def test_an_undefined_number_is_null_and_allowed(cli: Cli, table: Path) -> None:
     weaker_student = ("--teacher", "features:s.npy", "--student", "features:t.npy")
-    found = check("run", cli(*RUN, *weaker_student, "--json").stdout)
+    found = check("run", cli("run", "table.csv", *weaker_student, *PAIR[4:], "--label", "y", "--json").stdout)
     assert found["students"]["vanilla"]["pgr"] == {"value": None, "low": None, "high": None, "resolved": False}
 
 

@@ -137,7 +137,7 @@ def test_a_group_without_test_rows_is_said(cli: Cli, colored: Path) -> None:
 
 MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "no group": (("run", "table.csv", *PAIR, "--eta-labeled", ".1"), "Add --group COLUMN"),
-    "no such column": ((*RUN, "--group", "colour"), "Did you mean color"),
+    "no such column": (("run", "table.csv", *PAIR, "--group", "colour"), "Did you mean color"),
     "no fraction": ((*RUN, "--eta-labeled", "5"), "--eta-labeled must be a share between 0 and 1: got 5.0"),
     "more than there is": (
         (*RUN, "--eta-test", ".5", "--balance-classes", "--n-test", "1800", "-n", "20", "-N", "20"),

@@ -19,6 +19,13 @@ from w2s_probe.pipeline.exchange import import_features
 Prepare = Callable[[Path], object]
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")
 RUN = ("run", "table.csv", *PAIR)
+
+
+def with_teacher(name: str) -> tuple[str, ...]:
+    """Return a run with another teacher."""
+    return ("run", "table.csv", "--teacher", name, *PAIR[2:])
+
+
 IMPORT = ("cache", "import", "t.npy")
 
 
@@ -85,7 +92,7 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
     "empty table": (lambda f: (f / "table.csv").write_text("y,source\n"), RUN, "at least one row"),
     "not UTF-8": (lambda f: (f / "table.csv").write_bytes(b"y\ncaf\xe9\nth\xe9\n"), RUN, "some bytes are not UTF-8"),
     "not a table": (lambda f: (f / "t.parquet").write_bytes(b"PAR1no"), ("run", "t.parquet", *PAIR), "cannot be read"),
-    "missing label": (frame({"y": ["a", None, "b"] * 800}), RUN, "800 of 2400 rows have none"),
+    "missing label": (frame({"y": ["a", None, "b"] * 800}), RUN, "run and sweep need a label in every row"),
     "one class": (frame({"y": ["a"] * 2400}), RUN, "at least two classes"),
     "numbers as classes": (frame({"y": np.linspace(0, 1, 2400)}), RUN, "--task regression"),
     "classes as numbers": (frame({"y": ["a", "b"] * 1200}), (*RUN, "--task", "regression"), "--task classification"),
@@ -99,16 +106,25 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
     "object features": (features([{"a": 1}], dtype=object), RUN, "plain numeric .npy file"),
     "text features": (features([["a"]]), RUN, "must be numbers"),
     "no array": (lambda f: (f / "t.npy").write_text("hello"), RUN, "plain numeric .npy file"),
-    "no feature file": (nothing, (*RUN, "--teacher", "features:x.npy"), "there is none at x.npy"),
-    "odd feature suffix": (nothing, (*RUN, "--teacher", "features:x.pkl"), "got '.pkl'"),
+    "no feature file": (nothing, with_teacher("features:x.npy"), "there is none at x.npy"),
+    "odd feature suffix": (nothing, with_teacher("features:x.pkl"), "got '.pkl'"),
     "repeated ids": (nothing, (*RUN, "--id", "source"), "must be distinct: '0' occurs 3 times"),
-    "unknown backbone": (nothing, (*RUN, "--teacher", "packagd:wordllama"), "Did you mean packaged:wordllama"),
-    "unknown exit": (nothing, (*RUN, "--teacher", "packaged:minilm-l6@7"), "minilm-l6@5"),
+    "unknown backbone": (nothing, with_teacher("packagd:wordllama"), "Did you mean packaged:wordllama"),
+    "unknown exit": (nothing, with_teacher("packaged:minilm-l6@7"), "minilm-l6@5"),
     "unknown data": (nothing, ("run", "builtin:vaders", *PAIR), "Did you mean vader"),
     "unknown strategy": (nothing, (*RUN, "--strategy", "vanila"), "Did you mean vanilla"),
-    "nothing to embed": (nothing, (*RUN, "--teacher", "classic:hashing-8"), "--text"),
+    "nothing to embed": (nothing, with_teacher("classic:hashing-8"), "--text"),
     "images wanted": (nothing, ("embed", "builtin:vader-movie", "--backbone", "classic:pixels-2x2"), "takes images"),
-    "text of numbers": (nothing, (*RUN, "--text", "y", "--teacher", "classic:hashing-8"), "in row 0"),
+    "text of numbers": (
+        lambda f: pl.DataFrame({"y": [0, 1] * 1200}).write_parquet(f / "t.parquet"),
+        ("embed", "t.parquet", "--text", "y", "--backbone", "classic:hashing-8"),
+        "got 0 in row 0. Save the column as text.",
+    ),
+    "images in the table": (
+        lambda f: pl.DataFrame({"y": [{"bytes": b"a" * 999}]}).write_parquet(f / "t.parquet"),
+        ("embed", "t.parquet", "--image", "y", "--backbone", "classic:pixels-2x2"),
+        "Save the images as files",
+    ),
     "cache below a file": (
         nothing,
         ("embed", "builtin:digits", "--backbone", "classic:pixels-2x2", "--cache", "table.csv/cache"),
@@ -143,8 +159,8 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
     ),
     "level out of range": (nothing, (*RUN, "--level", "95"), "between 0 and 1"),
     "no such fingerprint": (nothing, ("cache", "info", "abc"), "matches 0"),
-    "no such name": (nothing, (*RUN, "--teacher", "cached:movies"), "See: w2s-probe cache ls"),
-    "near name": (named(), (*RUN, "--teacher", "cached:mina"), "Did you mean mine?"),
+    "no such name": (nothing, with_teacher("cached:movies"), "See: w2s-probe cache ls"),
+    "near name": (named(), with_teacher("cached:mina"), "Did you mean mine?"),
     "path for a name": (nothing, (*IMPORT, "--name", "../t"), "got '../t'"),
     "name that is taken": (named(), ("cache", "import", "s.npy", "--name", "mine"), "add --replace"),
     "import of nothing": (nothing, ("cache", "import", "x.npy", "--name", "x"), "there is none at x.npy"),
@@ -177,17 +193,17 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
     ),
     "rows the cache lacks": (
         lambda f: (named()(f), frame({"y": ["a", "b"] * 1201})(f)),
-        (*RUN, "--teacher", "cached:mine"),
+        with_teacher("cached:mine"),
         "2 of 2402 distinct rows are missing, the first is row 2400",
     ),
     "fewer rows than imported": (
         lambda f: (named()(f), frame({"y": ["a", "b"] * 100})(f)),
-        (*RUN, "--teacher", "cached:mine"),
+        with_teacher("cached:mine"),
         "it has 2400, table.csv has 200",
     ),
     "ids wanted": (
         named(ids=[1, 2, 3]),
-        (*RUN, "--teacher", "cached:mine"),
+        with_teacher("cached:mine"),
         "Name a column with --id",
     ),
     "export over a file": (named(), ("cache", "export", "mine", "t.npy"), "add --force"),
@@ -248,3 +264,28 @@ def test_a_hub_model_without_network_is_one_line_within_15_seconds(process: Cli,
     assert done.stderr.count("\n") == 1, done.stderr
     assert "sentence-transformers:sentence-transformers/no-such-model" in done.stderr
     assert elapsed < 15  # the one limit in seconds that users were promised
+
+
+PLAIN = ("--teacher", "features:t.npy", "--student", "features:s.npy")
+REPEATED: dict[str, tuple[tuple[str, ...], str]] = {
+    "columns": (("run", "table.csv", *PLAIN, "--group", "source", "--group", "y"), "--group takes one value"),
+    "long and short": (("run", "table.csv", *PLAIN, "-n", "30", "--n-labeled", "40"), "--n-labeled takes one value"),
+    "equals sign": (("forecast", "table.csv", *PLAIN, "--label=y", "--label", "y"), "--label takes one value"),
+    "in a grid": (("sweep", "t.csv", *PLAIN, "-n", "3", "-n", "4", "--id", "a", "--id", "b"), "--id takes one value"),
+    "of a part": (("cache", "ls", "--cache", "a", "--cache", "b"), "--cache takes one value"),
+}
+
+
+@pytest.mark.parametrize("mistake", REPEATED)
+def test_a_flag_with_one_value_cannot_be_repeated(cli: Cli, table: Path, mistake: str) -> None:
+    arguments, said = REPEATED[mistake]
+    done = cli(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert f"{said}: got the flag 2 times. Give it once." in done.stderr
+    assert table.exists()
+
+
+def test_flags_that_take_several_values_may_be_repeated(cli: Cli, table: Path) -> None:
+    sizes = ("-n", "20", "-n", "30", "-N", "40", "--n-test", "50", "--seeds", "1", "--json", "--json")
+    assert cli("sweep", table.name, *PAIR, *sizes).returncode == 0

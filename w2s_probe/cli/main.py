@@ -28,7 +28,19 @@ LONGEST = 1000  # characters of a message
 
 
 class Verbs(click.Group):
-    """A group that leaves the message on Ctrl-C to `main`; click would add a blank line."""
+    """A group that refuses a flag given twice, and leaves the message on Ctrl-C to `main`.
+
+    click would take the last value of the flag, and add a blank line to the message.
+    """
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the verb and its arguments."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            _refuse_repeated(command, ctx, rest)
+        return name, command, rest
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the verb."""
@@ -56,6 +68,24 @@ def cli() -> None:
 
 for verb in (demo, run, forecast, diagnose, sweep, theory, report, embed, cache, backbones, doctor):
     cli.add_command(verb)
+
+
+def _refuse_repeated(command: click.Command, context: click.Context, arguments: list[str]) -> None:
+    """Raise `UsageError` if a flag that takes one value is there twice; click raises other mistakes later."""
+    context = click.Context(command, info_name=command.name, parent=context)
+    if isinstance(command, click.Group):
+        part = command.commands.get(arguments[0]) if arguments else None
+        if part is not None:
+            _refuse_repeated(part, context, arguments[1:])
+        return
+    try:
+        _, _, order = command.make_parser(context).parse_args(args=list(arguments))
+    except click.UsageError:
+        return
+    for option in {parameter for parameter in order if isinstance(parameter, click.Option)}:
+        if order.count(option) > 1 and not (option.multiple or option.is_flag or option.count):
+            msg = f"{option.opts[-1]} takes one value: got the flag {order.count(option)} times. Give it once."
+            raise click.UsageError(msg, ctx=context)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Any, Literal
@@ -16,6 +16,12 @@ from w2s_probe.core.types import Float, Rows
 
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # class "2" is sorted before "10", also if both were read as text
 Task = Literal["classification", "regression"]
+PLACEHOLDERS = {  # in lower case, without underscores and brackets
+    *("-1", "-9", "-99", "-999", "-9999", "?", "??", ".", "-", "--", "\\n"),
+    *("na", "n/a", "n.a", "n/d", "nd", "nan", "nat", "none", "null", "nil", "no value", "missing", "empty", "blank"),
+    *("unk", "unknown", "not known", "undefined", "undetermined", "unspecified", "not available", "not applicable"),
+    *("unlabeled", "unlabelled", "no label", "not labeled", "not labelled", "unannotated", "unassigned", "tbd", "todo"),
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,6 +59,12 @@ class Labels:
             return self.values[rows, None].astype(np.float64)
         return np.eye(len(self.classes))[self.values[rows]]
 
+    def class_counts(self) -> dict[str, int]:
+        """Return the rows of each class; empty for regression."""
+        if self.classes is None:
+            return {}
+        return dict(zip(self.classes, np.bincount(self.values, minlength=len(self.classes)).tolist(), strict=True))
+
     def names(self, rows: Rows) -> list[str] | list[float]:
         """Return the labels of these rows as the user wrote them.
 
@@ -89,13 +101,43 @@ def read_labels(column: Sequence[Any], *, name: str, task: Task) -> Labels:
 
 def check_filled(column: Sequence[Any], *, name: str, what: str) -> None:
     """Raise `DataError` unless every row of the column has a value; `what` names the value in the message."""
-    missing = [i for i, value in enumerate(column) if value is None or (isinstance(value, float) and isnan(value))]
+    missing = [i for i, value in enumerate(column) if is_missing(value)]
     if missing:
         msg = (
             f"column {name!r} must hold {what} in every row: {len(missing)} of {len(column)} rows "
             f"have none, the first is row {missing[0]}. Fill in or remove these rows."
         )
         raise DataError(msg)
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value of a column is none: null, NaN, or a text of blanks."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, float) and isnan(value))
+
+
+def placeholder_notes(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Return a sentence for each class whose name often means "no label"; `counts` has the rows of each class.
+
+    -1 beside 1 alone is the usual coding of two classes.
+    """
+    names = [name for name in counts if _bare(name) in PLACEHOLDERS and set(counts) != {"-1", "1"}]
+    return tuple(placeholder_note(name, counts[name], sum(counts.values())) for name in names)
+
+
+def placeholder_note(name: str, rows: int, total: int) -> str:
+    """Return the question whether a class is a class."""
+    return (
+        f"Is {name!r:.60}, {rows:,} of {total:,} labels, a class, or rows without a label? "
+        "Leave the label empty for those."
+    )
+
+
+def _bare(name: str) -> str:
+    """Return a name in lower case, with blanks for underscores and without brackets, number signs or a last dot."""
+    bare = " ".join(name.casefold().replace("_", " ").split()).strip("<>()[]{}#'\" ")
+    return bare.removesuffix(".") or bare or name
 
 
 def class_name(value: Any) -> str:
@@ -106,15 +148,19 @@ def class_name(value: Any) -> str:
 
 
 def _numbers(column: Sequence[Any], name: str) -> Labels:
-    try:
-        values = np.array([float(value) for value in column])
-    except (TypeError, ValueError):
-        msg = (
-            f"column {name!r} must hold numbers for regression: got "
-            f"{next(v for v in column if not isinstance(v, (int, float)))!r}. "
-            "Name a numeric column with `label`, or use `task` classification."
-        )
-        raise DataError(msg) from None
+    values = np.empty(len(column))
+    for row, value in enumerate(column):
+        number = _number(value)
+        if number is None:
+            hint = ""
+            if isinstance(value, str) and _bare(value) in PLACEHOLDERS:
+                hint = f"If {value!r:.60} means that a row has no label, leave the label empty. Otherwise: "
+            msg = (
+                f"column {name!r} must hold numbers for regression: got {value!r:.60} in row {row}. "
+                f"{hint}Name a numeric column with `label`, or use `task` classification."
+            )
+            raise DataError(msg)
+        values[row] = number
     if not np.isfinite(values).all() or np.ptp(values) == 0:
         msg = (
             f"column {name!r} must hold finite numbers that differ: got values from "
@@ -122,6 +168,16 @@ def _numbers(column: Sequence[Any], name: str) -> Labels:
         )
         raise DataError(msg)
     return Labels(values=values, classes=None)
+
+
+def _number(value: Any) -> float | None:
+    """Return a label as a number; None if it is not a number in digits (0 to 9) with a decimal point."""
+    if isinstance(value, str) and not (value.isascii() and "_" not in value):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _classes(column: Sequence[Any], name: str) -> Labels:

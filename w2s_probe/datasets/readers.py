@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +11,8 @@ from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, listed
 from w2s_probe.core.files import check_expansion, is_regular_file, native_reader, reason
 from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.labels import is_missing
+from w2s_probe.datasets.delimited import read_delimited, with_numbers
 from w2s_probe.datasets.parquet import read_parquet
 from w2s_probe.datasets.table import Table, missing_column
 
@@ -38,7 +38,7 @@ def read_table(path: Path, config: DataConfig) -> Table:
         If the file is missing, empty, unreadable or not UTF-8, if a column or a text is missing,
         or if ids repeat.
     """
-    return table_from_frame(read_frame(path), config, name=path.name, folder=path.parent)
+    return table_from_frame(read_frame(path, config), config, name=path.name, folder=path.parent)
 
 
 def table_from_frame(
@@ -54,7 +54,7 @@ def table_from_frame(
         msg = f"{name} must hold at least one row: it has columns {listed(frame.columns)} and no rows. Add rows."
         raise DataError(msg)
     modality, items = _items(frame, config, name, folder)
-    ids = _column(frame, config.id, "--id", name)
+    ids = _names(frame, config.id, "--id", name)
     if ids is not None and None in ids:
         msg = (
             f"column {config.id!r} of {name} must hold an id in every row: row {ids.index(None)} has none. Fill it in."
@@ -68,10 +68,10 @@ def table_from_frame(
         modality=modality,
         items=items,
         columns=tuple(frame.columns),
-        label=_column(frame, config.label, "--label", name) if has_label else None,
-        group=_column(frame, config.group, "--group", name),
-        split=_column(frame, config.split, "--split", name),
-        source=_column(frame, config.group_split, "--group-split", name),
+        label=_names(frame, config.label, "--label", name) if has_label else None,
+        group=_names(frame, config.group, "--group", name),
+        split=_names(frame, config.split, "--split", name),
+        source=_names(frame, config.group_split, "--group-split", name),
         license=license,
     )
 
@@ -96,8 +96,12 @@ def _items(
     return "image", files
 
 
-def read_frame(path: Path) -> pl.DataFrame:
-    """Return a table file as a polars frame; raises `DataError` if it cannot be read."""
+def read_frame(path: Path, config: DataConfig | None = None) -> pl.DataFrame:
+    """Return a table file as a polars frame; without `config` it is a file of splits.
+
+    Columns of CSV and TSV files are texts, except columns of labels, groups, parts and seeds that hold plain numbers
+    in every row. Raises `DataError` if the file cannot be read.
+    """
     if not is_regular_file(path):
         msg = f"data must be a table file, a folder of images or builtin:NAME: there is no file {path}. Check the path."
         raise DataError(msg)
@@ -111,7 +115,7 @@ def read_frame(path: Path) -> pl.DataFrame:
         msg = f"{path.name} must hold a table: it is empty (0 bytes). Export the table again."
         raise DataError(msg)
     try:
-        return _read(path)
+        return _read(path, config)
     except W2SProbeError:
         raise
     except Exception as error:  # crafted bytes make readers raise errors of any type
@@ -120,37 +124,27 @@ def read_frame(path: Path) -> pl.DataFrame:
         raise DataError(msg) from error
 
 
-def _read(path: Path) -> pl.DataFrame:
+def _read(path: Path, config: DataConfig | None) -> pl.DataFrame:
     import polars as pl
 
     if path.suffix == ".parquet":
         return read_parquet(path, name=path.name)
+    if path.suffix in (".csv", ".tsv"):
+        texts, numbers = (("id", "part"), ("seed",)) if config is None else _texts_and_numbers(config)
+        frame = read_delimited(path, "\t" if path.suffix == ".tsv" else ",", columns=(*texts, *numbers))
+        return with_numbers(frame, [name for name in numbers if name in frame.columns and name not in texts])
     with native_reader():
-        if path.suffix in (".ndjson", ".jsonl"):
-            content = path.read_bytes()  # not by path: polars would expand brackets and stars in it
-            schema = pl.scan_ndjson(content, infer_schema_length=None).collect_schema()
-            _check_cells(path, len(schema))
-            return pl.read_ndjson(content, schema=schema)
-        separator = "\t" if path.suffix == ".tsv" else ","
-        _check_header(path, separator)
-        return pl.read_csv(path, separator=separator, infer_schema_length=None, glob=False)
+        content = path.read_bytes()  # not by path: polars would expand brackets and stars in it
+        schema = pl.scan_ndjson(content, infer_schema_length=None).collect_schema()
+        check_expansion(path.name, on_disk=len(content), in_memory=8 * len(schema) * content.count(b"\n"))
+        return pl.read_ndjson(content, schema=schema)
 
 
-def _check_header(path: Path, separator: str) -> None:
-    with path.open(encoding="utf-8-sig", newline="") as handle:  # not with polars, which would parse the whole file
-        names = next((row for row in csv.reader(handle, delimiter=separator) if row), [])
-    _check_cells(path, len(names))
-    repeated = [name for name, times in Counter(names).items() if times > 1]
-    if repeated:
-        msg = f"columns of {path.name} must have distinct names: got repeated {listed(repeated)}. Rename these columns."
-        raise DataError(msg)
-
-
-def _check_cells(path: Path, columns: int) -> None:
-    """Raise `DataError` if short rows below a long header would become very many nulls."""
-    with path.open("rb") as handle:
-        rows = sum(block.count(b"\n") for block in iter(lambda: handle.read(2**20), b""))
-    check_expansion(path.name, on_disk=path.stat().st_size, in_memory=8 * columns * rows)
+def _texts_and_numbers(config: DataConfig) -> tuple[list[str], list[str]]:
+    """Return the columns that are texts whatever they hold, and the columns whose numbers are numbers."""
+    texts = (config.text, config.image, config.id, config.group_split)
+    numbers = (config.label, config.group, config.split)
+    return [name for name in texts if name], [name for name in numbers if name]
 
 
 def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> list[Any] | None:
@@ -167,11 +161,19 @@ def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> li
     return values.to_list()
 
 
+def _names(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> list[Any] | None:
+    """Return a column of labels or other names, in which texts of blanks are missing, as empty CSV fields are."""
+    values = _column(frame, column, flag, name)
+    return None if values is None else [None if is_missing(value) else value for value in values]
+
+
 def _check_texts(texts: list[Any], column: str, name: str, *, what: str) -> None:
     for row, text in enumerate(texts):
         if not isinstance(text, str):
+            advice = "Fill in or remove such rows." if text is None else "Save the column as text."
+            if isinstance(text, dict) and what == "path":
+                advice = "Save the images as files and name a column of their paths."
             msg = (
-                f"column {column!r} of {name} must hold a {what} in every row: got {text!r} in row {row}. "
-                "Fill in or remove such rows."
+                f"column {column!r} of {name} must hold a {what} in every row: got {text!r:.60} in row {row}. {advice}"
             )
             raise DataError(msg)

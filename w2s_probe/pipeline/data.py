@@ -19,7 +19,7 @@ from w2s_probe.core.config import DataConfig, SweepConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.groups import Groups, read_groups
 from w2s_probe.core.images import ImageFiles
-from w2s_probe.core.labels import Labels, read_labels
+from w2s_probe.core.labels import Labels, is_missing, placeholder_notes, read_labels
 from w2s_probe.core.splits import PARTS, Part, Split, draw_splits, same_item_blocks
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
@@ -94,10 +94,25 @@ def open_labeled(
 ) -> LabeledData:
     """Return a fully labeled table with its groups; strategies are checked before any file of features is read."""
     table = open_table(data, store)
-    labels = read_labels(Opened(data=data, table=table, sources={}).label_column, name=data.label, task=config.task)
+    column = Opened(data=data, table=table, sources={}).label_column
+    _check_labeled(column, data.label)
+    labels = read_labels(column, name=data.label, task=config.task)
+    table = replace(table, notes=(*table.notes, *placeholder_notes(labels.class_counts())))
     for name in config.strategies:
         load_strategy(name, config.settings)
     return open_sources(data, table, names, store, options).labeled(labels, groups_of(table, labels, data, config))
+
+
+def _check_labeled(column: Sequence[Any], name: str) -> None:
+    """Raise `DataError` if some rows have no label; if no row has one, `read_labels` says so."""
+    missing = [row for row, value in enumerate(column) if is_missing(value)]
+    if 0 < len(missing) < len(column):
+        msg = (
+            f"run and sweep need a label in every row of column {name!r}: {len(missing)} of {len(column)} rows have "
+            f"none, the first is row {missing[0]}. Use forecast, which takes rows without a label as its pool, or "
+            "label these rows."
+        )
+        raise DataError(msg)
 
 
 def open_sources(

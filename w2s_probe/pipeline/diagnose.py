@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, DiagnoseConfig
-from w2s_probe.core.labels import Task, read_labels
+from w2s_probe.core.labels import Task, is_missing, read_labels
 from w2s_probe.core.types import Float, Progress, Rows
 from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.diagnostics import diagnose as diagnose_features
@@ -81,7 +80,7 @@ def _labeled_targets(opened: Opened, task: Task) -> tuple[Rows | None, Float | N
     """Return which rows have labels, and their targets; None and None if there are no labels at all."""
     default = DataConfig(data=opened.data.data).label
     column = [] if opened.table.label is None and opened.data.label == default else opened.label_column
-    missing = [value is None or (isinstance(value, float) and math.isnan(value)) for value in column]
+    missing = [is_missing(value) for value in column]
     rows = np.flatnonzero(~np.array(missing, dtype=bool))
     if not len(rows):
         return None, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.features import FeatureSet
-from w2s_probe.core.labels import Labels, read_labels
+from w2s_probe.core.labels import Labels, class_name, is_missing, placeholder_note, placeholder_notes, read_labels
 from w2s_probe.core.types import Features, Progress, Rows
 from w2s_probe.datasets import Table
 from w2s_probe.datasets.splitfile import parts_of_column
@@ -106,7 +107,9 @@ def forecast(
         fetched += took
     whole = _whole_pool(pools, config)
     backbones = list(itertools.product(teachers, students))
-    notes = (*_notes(pools), *parts.notes)
+    readable = L if split_file is not None or opened.table.split is not None else np.arange(len(column))
+    doubts = _class_notes(opened, readable, config, more_pool=sum(len(more.rows) for more in pools[1:]))
+    notes = (*_notes(pools), *parts.notes, *doubts)
     if opened.table.items is None:
         notes += near_pool_notes([features[name].X[L] for name in whole], list(whole.values()))
     pairs = [_forecast(pair, features, L, labels, whole, config, parts.n_test, notes) for pair in backbones]
@@ -195,7 +198,7 @@ class _Parts:
 def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second: bool) -> _Parts:
     """Return the parts; of labels only the counts in the labeled part are read. `second`: a second table follows."""
     column, name, table = opened.label_column, opened.data.label, opened.table
-    has_label = np.array([value is not None and value == value for value in column])  # noqa: PLR0124  # NaN is not
+    has_label = ~np.array([is_missing(value) for value in column], dtype=np.bool_)
     if split_file is not None or (has_label.all() and not second):
         labels = Labels(values=np.zeros(len(table)), classes=None)
         if split_file is None:
@@ -288,6 +291,29 @@ def _notes(pools: Sequence[_Pool]) -> tuple[str, ...]:
     notes = tuple(dict.fromkeys(note for pool in pools for note in pool.table.notes))
     copies = sum(pool.copies for pool in pools)
     return (*notes, f"{copies:,} rows of the pool repeat items of labeled rows and are left out.") if copies else notes
+
+
+def _class_notes(opened: Opened, rows: Rows, config: W2SConfig, *, more_pool: int) -> tuple[str, ...]:
+    """Return the questions whether classes of DATA are rows without a label; `more_pool` rows are in a second table.
+
+    Only the labels of `rows` are read. Asked for names that often mean "no label", and for a class with more than
+    half of the rows of DATA where fewer rows than the pool is to have, or than that class has, are without a label.
+    Of two classes, neither can be rows without a label: one class alone would remain.
+    """
+    if config.task == "regression":
+        return ()
+    column = opened.label_column
+    labels = [column[row] for row in rows if not is_missing(column[row])]
+    counts = Counter(class_name(label) for label in labels)
+    name, largest = counts.most_common(1)[0]
+    unlabeled = len(rows) - len(labels) + more_pool
+    few = unlabeled < (config.n_unlabeled or largest) and not opened.data.data.startswith("builtin:")
+    if not few or 2 * largest <= len(column) or len(counts) == 2:
+        return placeholder_notes(counts)
+    others = {other: count for other, count in counts.items() if other != name}
+    question = placeholder_note(name, largest, len(labels))
+    note = f"{question} It has more than half of the rows of {opened.table.name}; {unlabeled:,} rows have no label."
+    return (note, *placeholder_notes(others))
 
 
 def _fingerprint(
