@@ -125,7 +125,7 @@ BREAK: dict[str, tuple[str, Callable[[str], str], str]] = {
     "a spectrum": ("diagnose", lambda s: s.replace('"ranks": [', '"ranks": [1,'), "a share of energy for each rank"),
     "a setting": ("diagnose", lambda s: s.replace('"data"', '"date"'), "data, teacher and student or none"),
     "no dimension": ("theory variance", lambda s: s.replace('"d_student": 20', '"d_student": 0'), "at least 1: got 0"),
-    "a simulation": ("theory variance", lambda s: s.replace('"opr": {', '"0pr": {'), "the same as the errors"),
+    "a simulation": ("theory variance", lambda s: s.replace('"opr": {', '"0pr": {'), "the same keys as the errors"),
 }
 
 

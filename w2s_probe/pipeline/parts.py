@@ -16,6 +16,7 @@ from w2s_probe.core.splits import PARTS, Part, Split
 from w2s_probe.core.types import Features, Rows
 from w2s_probe.datasets import Table
 
+MOST_SEARCHED = 100_000  # rows among which near-copies are searched: the search holds a few numbers of each row
 LOSS = 0.02  # share of the rows, or change of a class's share, from which ties are worth a note
 TITLES = {"labeled": "labeled rows", "unlabeled": "rows of the pool", "test": "test rows"}
 
@@ -94,6 +95,8 @@ def near_copy_notes(features: Sequence[Features], blocks: Rows, splits: Sequence
 
     Exact copies, and other rows of one block, are in one part already and are not counted.
     """
+    if len(blocks) > MOST_SEARCHED:
+        return (_not_searched(len(blocks)),)
     exact = np.unique(blocks, return_index=True)[1]
     first = near_copies(*(X[exact] for X in features), everywhere=True)
     copies = int((first != np.arange(len(first))).sum())
@@ -115,6 +118,8 @@ def near_copy_notes(features: Sequence[Features], blocks: Rows, splits: Sequence
 def near_pool_notes(labeled: Sequence[Features], pool: Sequence[Features]) -> tuple[str, ...]:
     """Return how many rows of a pool repeat labeled rows up to rounding, in all spaces."""
     n = len(labeled[0])
+    if n + len(pool[0]) > MOST_SEARCHED:
+        return (_not_searched(n + len(pool[0])),)
     first = near_copies(*(np.concatenate(pair) for pair in zip(labeled, pool, strict=True)), everywhere=True)
     copies = int((first[n:] < n).sum())
     if not copies:
@@ -122,6 +127,12 @@ def near_pool_notes(labeled: Sequence[Features], pool: Sequence[Features]) -> tu
     return (
         f"{copies:,} of {len(pool[0]):,} rows of the pool repeat labeled rows to within {TOLERANCE:g} of their "
         "distance from the mean row: forecasts count such rows twice.",
+    )
+
+
+def _not_searched(rows: int) -> str:
+    return (
+        f"Rows that repeat another row up to rounding were not searched: {rows:,} rows are more than {MOST_SEARCHED:,}."
     )
 
 

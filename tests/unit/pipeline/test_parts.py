@@ -12,7 +12,16 @@ from w2s_probe.core.errors import SplitError
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import PARTS, Split, draw_splits, same_item_blocks
 from w2s_probe.datasets import Table
-from w2s_probe.pipeline.parts import check_sources, shared_item_notes, source_keys, source_notes, tie_notes
+from w2s_probe.pipeline.parts import (
+    MOST_SEARCHED,
+    check_sources,
+    near_copy_notes,
+    near_pool_notes,
+    shared_item_notes,
+    source_keys,
+    source_notes,
+    tie_notes,
+)
 
 Y = Labels(values=np.arange(1000) % 2, classes=("a", "b"))
 KEYS = np.arange(1000).astype("S8")
@@ -97,3 +106,10 @@ def test_a_source_in_two_of_the_users_parts_is_refused() -> None:
     check_sources(table([None] * 1000), [split], "user")
     with pytest.raises(SplitError, match=r"--group-split user must .* got 1 of 20 sources .* 'u2' \(labeled, test\)"):
         check_sources(table([*apart[:999], "u2"]), [split], "user")
+
+
+def test_near_copies_are_not_searched_among_very_many_rows_and_a_note_says_so() -> None:
+    X = np.zeros((MOST_SEARCHED + 1, 2))
+    (note,) = near_copy_notes([X], np.arange(len(X)), [])
+    assert note == "Rows that repeat another row up to rounding were not searched: 100,001 rows are more than 100,000."
+    assert near_pool_notes([X[:1]], [X[1:]]) == (note,)
