@@ -4,7 +4,8 @@ from w2s_probe.cache.cleaning import REASONS, Freed, clean
 from w2s_probe.cache.keys import Digests, item_digests, label_digests, shard_name
 from w2s_probe.cache.location import default_cache
 from w2s_probe.cache.names import check_name, fingerprints_by_name, point
-from w2s_probe.cache.store import SHARD_ROWS, Contents, FeatureStore, storable
+from w2s_probe.cache.store import SHARD_ROWS, Contents, FeatureStore
+from w2s_probe.cache.stored_types import storable
 
 __all__ = [
     "REASONS",

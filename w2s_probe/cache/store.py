@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from w2s_probe.cache.keys import DIGEST_BYTES, Digests, find
 from w2s_probe.cache.shards import DamagedShardError, Sidecar, discard_damaged, load_rows, read_sidecar, write_shard
+from w2s_probe.cache.stored_types import storable
 from w2s_probe.cache.temporary import remove_abandoned
-from w2s_probe.core.arrays import as_matrix, check_same_rows, row_blocks
-from w2s_probe.core.errors import CacheError, ShapeError
+from w2s_probe.core.arrays import row_blocks
+from w2s_probe.core.errors import CacheError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Features, Rows
 
 SHARD_ROWS = 512
-FEWEST = 10  # rows whose spread says how precise their features must be
 Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]  # features and recorded facts, for each spec
 State = tuple[int, int, int]  # inode, size and time of change of a file
 
@@ -322,56 +322,6 @@ class FeatureStore:
                 return False
             self._verified.add(sidecar.path)
         return True
-
-
-def storable(features: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> Features:
-    """Return features in the type of their spec, or raise `ShapeError` if this type cannot hold them.
-
-    Parameters
-    ----------
-    features : array of shape (m, d)
-        Features that a backbone returned.
-    spec : EmbeddingSpec
-        Embedding, with the type of stored features.
-    rows : int
-        Number of items.
-    """
-    name = f"features of {spec.backbone}"
-    X = as_matrix(features, name)
-    check_same_rows(name, len(X), "their items", rows)
-    with np.errstate(over="ignore"):
-        stored = X.astype(spec.dtype, copy=False)
-    if not np.isfinite(stored).all():
-        i, j = np.argwhere(~np.isfinite(stored))[0]
-        advice = "Use --dtype float32, or scale the features." if spec.dtype == "float16" else "Scale the features."
-        msg = (
-            f"{name} must fit into {spec.dtype}: got {X[i, j]:.6g} in column {j}, the largest value is "
-            f"{np.finfo(spec.dtype).max:.6g}. {advice}"
-        )
-        raise ShapeError(msg)
-    if stored.dtype != X.dtype:
-        _check_rounding(X, stored, name)
-    return stored
-
-
-def _check_rounding(X: Features, stored: Features, name: str) -> None:
-    """Raise `ShapeError` if rounding changes features by more than a tenth of their spread (root mean squares).
-
-    Values below the smallest one of a type become 0, and a large mean leaves few digits to the differences between
-    rows. Rows that are equal, or fewer than `FEWEST`, have no spread to compare with: their distance from 0 is used.
-    """
-    unit = float(np.abs(X).max()) or 1.0
-    scaled = X.astype(np.float64) / unit
-    center = scaled.mean(axis=0) if len(X) >= FEWEST and np.ptp(X, axis=0).any() else 0.0
-    spread, change = np.linalg.norm(scaled - center), np.linalg.norm(scaled - stored.astype(np.float64) / unit)
-    if change > spread / 10:
-        half = stored.dtype == np.float16
-        advice = "Use --dtype float32, or subtract" if half else "Subtract"
-        msg = (
-            f"{name} must keep their differences in {stored.dtype}: got values up to {unit:.3g}, which rounding "
-            f"changes by {change / spread:.0%} of their spread. {advice} each column's mean and scale the features."
-        )
-        raise ShapeError(msg)
 
 
 def _contents(sidecars: Sequence[Sidecar]) -> Contents:
