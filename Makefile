@@ -12,7 +12,7 @@ help:
 	@echo "make fix     format and repair what can be repaired"
 	@echo "make docs    write the command-line reference, the JSON Schemas, the figure and the output of the demo"
 	@echo "make fidelity  forecasts against measurements on real data"
-	@echo "make bench   measure speed against named peers"
+	@echo "make bench   measure speed against named peers; ONLY=neighbors for one of them"
 
 demo: .venv/.demo
 	$(BIN)/w2s-probe demo --out out/demo
@@ -68,9 +68,9 @@ docs: .venv/.dev
 	$(BIN)/python -m docs.figure demo build/demo
 	$(BIN)/python -m docs.demo_output build/demo.txt
 
-# Unset: kernels are those that the libraries choose for this processor.
+# Unset: kernels are those that the libraries choose for this processor. make bench ONLY="neighbors whole_run" runs two.
 bench: .venv/.dev
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m tests.bench
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m tests.bench $(ONLY)
 
 # On a quiet machine about ten minutes, once the features are cached.
 fidelity: .venv/.dev

@@ -314,16 +314,22 @@ TASKS = (
 def main() -> None:
     """Run the benchmarks named on the command line, or all."""
     tasks = {task.__name__: task for task in TASKS}
-    for pool in threadpool_info():
-        print({key: pool[key] for key in ("internal_api", "version", "num_threads", "architecture") if key in pool})
+    if unknown := [name for name in sys.argv[1:] if name not in tasks]:
+        sys.exit(f"benchmarks must be among {', '.join(tasks)}: got {', '.join(unknown)}. Correct ONLY.")
+    print_threads()
     for name in sys.argv[1:] or tasks:
         print(f"{name}: {tasks[name].__doc__}")
         tasks[name]()
     print("threads after all imports:")
+    print_threads()
+
+
+def print_threads() -> None:
+    """Print the linear algebra in this process: library, version, threads and kernel."""
     for pool in threadpool_info():
-        print(
-            " ", {key: pool[key] for key in ("internal_api", "version", "num_threads", "architecture") if key in pool}
-        )
+        owner = Path(pool["filepath"]).parent.name
+        values = (pool[key] for key in ("internal_api", "version", "num_threads", "architecture") if pool.get(key))
+        print(" ", owner, *values)
 
 
 if __name__ == "__main__":

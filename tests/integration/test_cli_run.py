@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -228,8 +229,19 @@ def test_verbs_without_data_answer(cli: Cli) -> None:
     assert cli("backbones", "--json").stdout.startswith("{")
     health = json.loads(cli("doctor", "--json").stdout)
     assert all(check["ok"] for check in health["checks"] if not check["name"].startswith("extra"))
+    assert [blas["library"] for blas in health["blas"]] == ["numpy", "scipy", "faiss"]
+    assert all(f"BLAS of {library}" in cli("doctor").stdout for library in ("numpy", "scipy", "faiss"))
     assert "nothing is cached" in cli("cache", "ls").stdout
     assert cli("cache", "verify", "--json").stdout == '{"schema": 1, "intact": 0, "damaged": 0}\n'
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="kernels of x86")
+def test_doctor_names_old_kernels(process: Cli) -> None:
+    done = process("doctor", env={"OPENBLAS_CORETYPE": "Prescott"})
+    assert done.returncode == 0
+    for library in ("numpy", "scipy", "faiss"):
+        assert f"{library} runs an old kernel" in done.stdout
+    assert done.stdout.count("unset OPENBLAS_CORETYPE=Prescott") == 3
 
 
 def test_embed_and_cache_verbs_tell_one_story(cli: Cli) -> None:

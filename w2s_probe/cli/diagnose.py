@@ -44,8 +44,6 @@ def diagnose(
     would give. DATA is a CSV, Parquet or NDJSON table, an image folder, or builtin:NAME. Labels are not
     needed; if there are some, they choose the strengths of ridge heads and add two measures.
     """
-    import faiss  # noqa: F401  # the limit on threads reaches only the libraries that are loaded
-
     from w2s_probe.pipeline.diagnose import diagnose as diagnose_table
 
     with runtime.working() as on_progress:

@@ -23,12 +23,12 @@ def doctor(*, cache: str | None, as_json: bool) -> None:
 
     Checks Python, packages, linear algebra and the cache; the exit code is 1 if something is broken.
     """
-    from w2s_probe.cli.installation import check_installation
+    from w2s_probe.cli.installation import check_installation, loaded_blas
     from w2s_probe.cli.outputs import Installation
 
     checks = check_installation(cache)
     if as_json:
-        click.echo(to_json(Installation(checks=tuple(checks))))
+        click.echo(to_json(Installation(checks=tuple(checks), blas=tuple(loaded_blas()))))
     else:
         for check in checks:
             mark = "ok     " if check.ok else "missing" if check.optional else "BROKEN "

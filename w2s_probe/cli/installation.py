@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
 import shutil
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from w2s_probe.cache import default_cache
+
+if TYPE_CHECKING:
+    from w2s_probe.linalg.kernels import Blas
 
 CORE = ("numpy", "scipy", "scikit-learn", "polars", "faiss-cpu", "jinja2", "pillow", "safetensors")
 EXTRAS = {
@@ -52,7 +58,7 @@ def check_installation(cache: str | None = None) -> list[Check]:
         Check(name="python", ok=sys.version_info >= (3, 11), found=sys.version.split()[0]),
         *(_package(name) for name in CORE),
         *(_extra(name, packages) for name, packages in EXTRAS.items()),
-        _blas(),
+        *(_blas(blas) for blas in loaded_blas()),
         _cache(Path(cache) if cache else default_cache()),
     ]
 
@@ -75,17 +81,33 @@ def _extra(name: str, packages: tuple[str, ...]) -> Check:
     )
 
 
-def _blas() -> Check:
+def loaded_blas() -> list[Blas]:
+    """Return the BLAS of numpy, scipy and faiss, with its kernel; libraries without one of their own are left out."""
     import numpy as np
-    from threadpoolctl import threadpool_info
+    import scipy.linalg  # noqa: F401  # each library loads its BLAS
+
+    from w2s_probe.linalg.kernels import blas_of, load_faiss
 
     np.linalg.eigvalsh(np.eye(2))
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    libraries = "; ".join(
-        f"{pool['internal_api']} {pool['version']} ({pool.get('architecture', '?')}), {pool['num_threads']} threads"
-        for pool in pools
+    with contextlib.suppress(ImportError):  # its package has a check
+        load_faiss()
+    return [blas for library in ("numpy", "scipy", "faiss") if (blas := blas_of(library))]
+
+
+def _blas(blas: Blas) -> Check:
+    threads = "1 thread" if blas.threads == 1 else f"{blas.threads} threads"
+    return Check(
+        name=f"BLAS of {blas.library}",
+        ok=True,
+        found=f"{blas.name} {blas.version}, kernel {blas.kernel or 'not told'}, {threads}",
+        mend=_newer_kernel(blas) if blas.old else "",
     )
-    return Check(name="linear algebra", ok=bool(pools), found=libraries or "no BLAS found")
+
+
+def _newer_kernel(blas: Blas) -> str:
+    chosen = os.environ.get("OPENBLAS_CORETYPE")
+    advice = f"unset OPENBLAS_CORETYPE={chosen}" if chosen else "on a processor with AVX2 set OPENBLAS_CORETYPE=Haswell"
+    return f"{blas.library} runs an old kernel ({blas.kernel}), up to four times slower than a newer one: {advice}"
 
 
 def _cache(root: Path) -> Check:

@@ -10,6 +10,7 @@ from w2s_probe.backbones.registry import Listing
 from w2s_probe.cache import REASONS, Contents
 from w2s_probe.cli.installation import Check
 from w2s_probe.core.serialize import Keys, Mark
+from w2s_probe.linalg.kernels import Blas
 from w2s_probe.pipeline.embed import Fetched
 
 
@@ -109,6 +110,9 @@ class Installation:
     ----------
     checks : tuple of Check
         One entry for each check.
+    blas : tuple of Blas
+        The BLAS of numpy, scipy and faiss, with their kernels.
     """
 
     checks: tuple[Check, ...]
+    blas: tuple[Blas, ...]

@@ -8,6 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.types import Features, Float, Rows
+from w2s_probe.linalg.kernels import load_faiss
 
 STARTS = 5  # random starts of k-means; the best one is used
 
@@ -76,8 +77,7 @@ def cluster_rows(X: Features, error: Float, *, k: int, seed: int) -> Clusters:
     Equal rows share a cluster, so that there may be fewer than k. One thread runs, so that the number of threads
     does not change the result.
     """
-    import faiss  # before the limit, which reaches only the libraries that are loaded
-
+    faiss = load_faiss()  # before the limit, which reaches only the libraries that are loaded
     # faiss computes |x|^2 + |y|^2 - 2xy: a large mean or scale would eat its digits
     centered = X - X.mean(axis=0, dtype=np.float64)
     scaled = np.ascontiguousarray(centered / max(np.abs(centered).max(), np.finfo(np.float64).tiny), dtype=np.float32)
