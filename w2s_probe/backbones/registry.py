@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from typing import ClassVar
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Modality
-from w2s_probe.core.errors import BackboneError, did_you_mean
+from w2s_probe.core.errors import BackboneError, did_you_mean, plug_in
 
 GROUP = "w2s_probe.backbones"
 Factory = Callable[[str, BackboneOptions], Backbone]
@@ -152,10 +152,13 @@ def get_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:
         )
         raise BackboneError(msg)
     if kind in factories and kind not in KINDS:
-        factory: Factory = factories[kind].load()
-    else:
-        module, _, attribute = KINDS[kind].partition(":")
-        factory = getattr(import_module(module), attribute)
+        with plug_in(name):
+            return _made(factories[kind].load(), rest, options)
+    module, _, attribute = KINDS[kind].partition(":")
+    return _made(getattr(import_module(module), attribute), rest, options)
+
+
+def _made(factory: Factory, rest: str, options: BackboneOptions | None) -> Backbone:
     options = options or BackboneOptions()
     backbone = factory(rest, options)
     backbone.dtype = options.dtype

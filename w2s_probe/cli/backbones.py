@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from w2s_probe.cli.options import json_option
-from w2s_probe.cli.runtime import say
+from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.serialize import to_json
 
 
@@ -23,7 +23,7 @@ def backbones(*, as_json: bool) -> None:
 
     listings = list_backbones()
     if as_json:
-        click.echo(to_json(Catalog(backbones=tuple(listings))))
+        say_json(to_json(Catalog(backbones=tuple(listings))))
         return
     for backbone in listings:
         say(f"{backbone.name}  ({backbone.takes}; {backbone.license})\n    {backbone.what}")

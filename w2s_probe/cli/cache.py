@@ -9,6 +9,7 @@ import click
 from w2s_probe.cli.cache_exchange import export_, import_
 from w2s_probe.cli.cache_gc import gc
 from w2s_probe.cli.options import cache_option, json_option
+from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.serialize import plain, to_json
 
 
@@ -42,10 +43,10 @@ def ls(*, cache: str | None, as_json: bool) -> None:
     names = {fingerprint: name for name, fingerprint in fingerprints_by_name(store.root).items()}
     if as_json:
         entries = (Listed(contents=entry, name=names.get(entry.fingerprint)) for entry in contents)
-        click.echo(to_json(CacheListing(features=tuple(entries))))
+        say_json(to_json(CacheListing(features=tuple(entries))))
         return
     if not contents:
-        click.echo(f"nothing is cached in {store.root}")
+        say(f"nothing is cached in {store.root}")
         return
     rows = [
         (
@@ -60,9 +61,7 @@ def ls(*, cache: str | None, as_json: bool) -> None:
         )
         for entry in contents
     ]
-    click.echo(
-        columns(("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB"), rows, right=(5, 6, 7))
-    )
+    say(columns(("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB"), rows, right=(5, 6, 7)))
 
 
 @cache.command()
@@ -84,12 +83,12 @@ def info(*, fingerprint: str, cache: str | None, as_json: bool) -> None:
 
     contents = resolve(open_store(cache), fingerprint)
     if as_json:
-        click.echo(to_json(contents))
+        say_json(to_json(contents))
         return
     entry = plain(contents)
     for key, value in {**entry.pop("spec"), **entry}.items():
         if value != "":  # empty: the model's own files decide it, and the revision covers them
-            click.echo(f"{key:14} {value}")
+            say(f"{key:14} {value}")
 
 
 @cache.command()
@@ -110,11 +109,11 @@ def verify(*, cache: str | None, as_json: bool) -> None:
 
     intact, problems = open_store(cache).verify()
     if as_json:
-        click.echo(to_json(Verified(intact=intact, damaged=len(problems))))
+        say_json(to_json(Verified(intact=intact, damaged=len(problems))))
     else:
-        click.echo(f"{intact} shards intact, {len(problems)} damaged")
+        say(f"{intact} shards intact, {len(problems)} damaged")
     for problem in problems:
-        click.echo(problem, err=True)
+        say(problem, err=True)
     sys.exit(1 if problems else 0)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from w2s_probe.cli.options import cache_option, dtype_option, json_option, matched_options
+from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.serialize import to_json
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def import_(
     Example:
       w2s-probe cache import clip.npz --name clip --data table.csv --text text --id id
     """
-    from w2s_probe.cli.runtime import open_store, say
+    from w2s_probe.cli.runtime import open_store
     from w2s_probe.pipeline import exchange
 
     done = exchange.import_features(
@@ -57,11 +58,11 @@ def import_(
     for note in done.notes:
         say(f"note: {note}", err=True)
     if as_json:
-        click.echo(to_json(done))
+        say_json(to_json(done))
         return
-    click.echo(f"cached:{name}: {done.rows:,} rows, {done.dim} dimensions, matched by {done.matched_by}")
+    say(f"cached:{name}: {done.rows:,} rows, {done.dim} dimensions, matched by {done.matched_by}")
     if done.replaced:
-        click.echo(f"the features it named before stay: w2s-probe cache gc --remove {done.replaced[:12]}")
+        say(f"the features it named before stay: w2s-probe cache gc --remove {done.replaced[:12]}")
 
 
 @click.command(name="export")
@@ -95,6 +96,6 @@ def export_(
 
     done = exchange.export_features(name, Path(file), store=open_store(cache), data=data, force=force)
     if as_json:
-        click.echo(to_json(done))
+        say_json(to_json(done))
         return
-    click.echo(f"wrote {done.rows:,} rows, {done.dim} dimensions to {file}")
+    say(f"wrote {done.rows:,} rows, {done.dim} dimensions to {file}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from w2s_probe.cli.options import cache_option, json_option
+from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.serialize import to_json
 
 WORDS = {
@@ -62,9 +63,9 @@ def gc(
     total = sum(file.bytes for file in files)
     counts: dict[str, int] = {reason: sum(file.reason == reason for file in files) for reason in REASONS}
     if as_json:
-        click.echo(to_json(Cleaned(dry_run=dry_run, removed=counts, freed_bytes=total)))
+        say_json(to_json(Cleaned(dry_run=dry_run, removed=counts, freed_bytes=total)))
         return
     for reason in REASONS:
         if counts[reason]:
-            click.echo(f"{counts[reason]:,} {WORDS[reason]}")
-    click.echo(f"{'would free' if dry_run else 'freed'} {total / 1e6:.1f} MB")
+            say(f"{counts[reason]:,} {WORDS[reason]}")
+    say(f"{'would free' if dry_run else 'freed'} {total / 1e6:.1f} MB")

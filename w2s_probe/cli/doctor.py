@@ -7,7 +7,7 @@ import sys
 import click
 
 from w2s_probe.cli.options import json_option
-from w2s_probe.cli.runtime import say
+from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.serialize import to_json
 
 
@@ -28,7 +28,7 @@ def doctor(*, cache: str | None, as_json: bool) -> None:
 
     checks = check_installation(cache)
     if as_json:
-        click.echo(to_json(Installation(checks=tuple(checks), blas=tuple(loaded_blas()))))
+        say_json(to_json(Installation(checks=tuple(checks), blas=tuple(loaded_blas()))))
     else:
         for check in checks:
             mark = "ok     " if check.ok else "missing" if check.optional else "BROKEN "

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from w2s_probe.cli.options import config_option, data_options, json_option, runtime_options
-from w2s_probe.cli.runtime import Runtime, fetched_line, say
+from w2s_probe.cli.runtime import Runtime, fetched_line
+from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.serialize import to_json
 
@@ -59,7 +60,7 @@ def embed(
             on_note=lambda note: say(f"note: {note}", err=True),
         )
     if as_json:
-        click.echo(to_json(Embedded(backbones=tuple(fetched))))
+        say_json(to_json(Embedded(backbones=tuple(fetched))))
         return
     for backbone in fetched:
         say(fetched_line(backbone))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
+import traceback
+from pathlib import Path
 
 import click
 
@@ -18,7 +21,7 @@ from w2s_probe.cli.embed import embed
 from w2s_probe.cli.forecast import forecast
 from w2s_probe.cli.report import report
 from w2s_probe.cli.run import run
-from w2s_probe.cli.runtime import say
+from w2s_probe.cli.streams import discard_stdout, replace_unencodable, say
 from w2s_probe.cli.sweep import sweep
 from w2s_probe.cli.theory import theory
 from w2s_probe.core.errors import W2SProbeError
@@ -90,20 +93,49 @@ def _refuse_repeated(command: click.Command, context: click.Context, arguments: 
 
 def main() -> None:
     """Run the command line; a mistake of the user is one line on stderr and exit code 1."""
+    replace_unencodable()
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    """Run a verb and return its exit code; no error becomes a traceback unless W2S_PROBE_TRACEBACK is set."""
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("interrupted; what is cached stays valid", err=True)
-        sys.exit(130)
+        say("interrupted; what is cached stays valid", err=True)
+        return 130
     except click.ClickException as error:
         usage = io.StringIO()
         error.show(file=usage)
         say(usage.getvalue().rstrip("\n"), err=True)
-        sys.exit(error.exit_code)
-    except W2SProbeError as error:
-        say("error: " + _one_line(as_typed(str(error))), err=True)
-        sys.exit(1)
-    sys.exit(code if isinstance(code, int) else 0)
+        return error.exit_code
+    except Exception as error:
+        if os.environ.get("W2S_PROBE_TRACEBACK") and not isinstance(error, W2SProbeError):
+            raise
+        say("error: " + _one_line(as_typed(_message(error))), err=True)
+        discard_stdout()
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _message(error: Exception) -> str:
+    """Return what an error says to the user, also one that nobody foresaw."""
+    if isinstance(error, W2SProbeError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"the computation must fit into memory: got {error or 'no more memory'}. Use fewer rows or features."
+    if isinstance(error, RecursionError):
+        return "input files must not be nested deeply: got more levels than can be read. Flatten the file."
+    if isinstance(error, OSError):
+        return (
+            f"files and output must be readable and writable: got {error}. Check the place, its rights and its space."
+        )
+    line = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"this input must not stop w2s_probe, which is a fault of ours: got {type(error).__name__}: {error} in "
+        f"{Path(line.filename).name}, line {line.lineno}. Report the command, with the traceback that "
+        "W2S_PROBE_TRACEBACK=1 prints."
+    )
 
 
 def as_typed(message: str) -> str:

@@ -25,7 +25,7 @@ def report(*, folder: str, markdown: bool, as_json: bool) -> None:
     writes report.html and report.md again, byte for byte if the version of w2s_probe is the same, and
     prints the tables. With --json nothing is written, and the verb's JSON is printed.
     """
-    from w2s_probe.cli.runtime import say
+    from w2s_probe.cli.streams import say, say_json
     from w2s_probe.report import load_results, write_report
     from w2s_probe.report.kinds import kind_of
     from w2s_probe.report.render.markdown import page_markdown
@@ -33,9 +33,9 @@ def report(*, folder: str, markdown: bool, as_json: bool) -> None:
     result, versions = load_results(Path(folder))
     kind = kind_of(result)
     if as_json:
-        click.echo(result.to_json())
+        say_json(result.to_json())
     elif markdown:
-        click.echo(page_markdown(kind.page(result), versions), nl=False)
+        say(page_markdown(kind.page(result), versions).removesuffix("\n"))
     else:
         write_report(result, versions, Path(folder))
         say(kind.text(result))

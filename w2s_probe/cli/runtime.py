@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import click
-
+from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.serialize import Printed
 from w2s_probe.core.text import shorten, visible
 
@@ -19,12 +18,6 @@ if TYPE_CHECKING:
     from w2s_probe.cache import FeatureStore
     from w2s_probe.core.types import Progress
     from w2s_probe.pipeline.embed import Fetched
-
-
-def say(text: str, *, err: bool = False) -> None:
-    """Print lines for a person; control characters are printed as escapes."""
-    for line in text.split("\n"):
-        click.echo(visible(line), err=err)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +61,7 @@ def open_store(cache: str | None, *, shard_rows: int | None = None) -> FeatureSt
 @contextmanager
 def progress_bars(*, quiet: bool) -> Iterator[Progress | None]:
     """Yield a callback that draws bars with items/s and time left, on a terminal only."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not getattr(sys.stderr, "isatty", bool)():  # None where stderr is closed
         yield None
         return
     from rich.console import Console
@@ -111,7 +104,7 @@ def present(
         if more_files:
             more_files(Path(out))
     if as_json:
-        click.echo(result.to_json())
+        say_json(result.to_json())
         for note in notes:
             say(f"note: {note}", err=True)
         return

@@ -105,7 +105,7 @@ def spurious(
 
 
 def _model(values: dict[str, Any]) -> SpuriousModel:
-    from w2s_probe.cli.runtime import say
+    from w2s_probe.cli.streams import say
     from w2s_probe.pipeline.feature_files import read_features
     from w2s_probe.theory import SpuriousModel
 

@@ -6,7 +6,8 @@ Every message says what was expected, what came and what to do, in one line.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 LONGEST = 60  # characters of a name that a message shows
 MOST_COMPARED = 1000  # names, each of which takes a fraction of a millisecond
@@ -57,6 +58,10 @@ class BackboneError(W2SProbeError, RuntimeError):
     """A backbone that does not exist, does not load or does not fit the data."""
 
 
+class PlugInError(W2SProbeError, RuntimeError):
+    """An error that the code of a plug-in raised."""
+
+
 class MissingExtraError(BackboneError, ImportError):
     """A backbone whose packages are not installed."""
 
@@ -76,3 +81,16 @@ def listed(names: Sequence[str]) -> str:
     """Return the first names with commas between, short whatever they are."""
     shown = [name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names[:8]]
     return ", ".join([*shown, "…"] if len(names) > 8 else shown)
+
+
+@contextmanager
+def plug_in(name: str) -> Iterator[None]:
+    """Raise `PlugInError`, which names the plug-in, for any error of its code but `W2SProbeError`."""
+    try:
+        yield
+    except (W2SProbeError, MemoryError):
+        raise
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        msg = f"the plug-in {name} must not fail: got {text:.300}. Repair or update its package."
+        raise PlugInError(msg) from error

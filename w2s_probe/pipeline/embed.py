@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 
 from w2s_probe.backbones import Backbone, BackboneOptions
 from w2s_probe.backbones.base import Items, take
+from w2s_probe.backbones.registry import KINDS
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.core.config import DataConfig
+from w2s_probe.core.errors import plug_in
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Progress, Rows
@@ -179,6 +182,7 @@ def _encode(
     first: Backbone, others: Sequence[Backbone], items: Items, positions: Rows
 ) -> list[tuple[NDArray[np.float32], dict[str, Any]]]:
     chosen = take(items, positions)
-    features = first.encode_together(others, chosen)
-    cut = first.truncated(chosen)
+    with nullcontext() if first.name.partition(":")[0] in KINDS else plug_in(first.name):
+        features = first.encode_together(others, chosen)
+        cut = first.truncated(chosen)
     return [(X, {**member.recorded(), "truncated": cut}) for X, member in zip(features, (first, *others), strict=True)]

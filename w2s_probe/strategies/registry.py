@@ -8,8 +8,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, cast, get_type_hints
 
-from w2s_probe.core.errors import ConfigError, did_you_mean
-from w2s_probe.strategies.base import Strategy
+from w2s_probe.core.errors import ConfigError, did_you_mean, plug_in
+from w2s_probe.strategies.base import Strategy, Student, W2SProblem
 
 GROUP = "w2s_probe.strategies"
 
@@ -57,7 +57,15 @@ def load_strategy(name: str, settings: Mapping[str, Any]) -> tuple[Strategy, Any
                 else f"the strategy {name} has no settings: got {key!r}. Remove it."
             )
             raise ConfigError(msg)
-    return strategy, config(**own)
+    if name in BUILT_IN:
+        return strategy, config(**own)
+
+    def named(problem: W2SProblem, config: Any) -> Student:
+        with plug_in(name):
+            return strategy(problem, config)
+
+    with plug_in(name):
+        return named, config(**own)
 
 
 def _load(name: str) -> Strategy:
@@ -65,7 +73,8 @@ def _load(name: str) -> Strategy:
         module, _, attribute = BUILT_IN[name].partition(":")
         return cast("Strategy", getattr(import_module(module), attribute))
     for point in entry_points(group=GROUP, name=name):
-        return cast("Strategy", point.load())
+        with plug_in(name):
+            return cast("Strategy", point.load())
     msg = (
         f"strategy must be one of {', '.join(strategy_names())}: got {name!r}."
         f"{did_you_mean(name, strategy_names()) or ' Use vanilla, or install the package of the strategy.'}"
@@ -75,7 +84,8 @@ def _load(name: str) -> Strategy:
 
 def _config_class(strategy: Strategy) -> type[Any]:
     function = strategy if hasattr(strategy, "__annotations__") else type(strategy).__call__
-    config = get_type_hints(function).get("config")
+    with plug_in(getattr(strategy, "__name__", repr(strategy))):
+        config = get_type_hints(function).get("config")
     if not dataclasses.is_dataclass(config) or not isinstance(config, type):
         msg = (
             f"the strategy {strategy!r} must annotate its parameter config with a dataclass: got {config!r}. "

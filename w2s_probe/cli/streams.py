@@ -1,0 +1,63 @@
+"""Text and JSON for stdout and stderr, in any encoding and where a stream cannot be written."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import io
+import json
+import os
+import re
+import sys
+
+import click
+
+from w2s_probe.core.text import visible
+
+HANDLER = "w2s_probe.look_alike"
+LOOK_ALIKES = {"─": "-", "━": "-", "│": "|", "…": ".", "·": ".", "–": "-", "−": "-", "±": "+-"}
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print lines for a person; control characters are printed as escapes.
+
+    An error that stderr cannot take is lost, so that the exit code stays the one of the error.
+    """
+    with contextlib.suppress(OSError) if err else contextlib.nullcontext():
+        for line in text.split("\n"):
+            click.echo(visible(line), file=sys.stderr if err else sys.stdout)
+
+
+def say_json(text: str) -> None:
+    """Print JSON; if stdout cannot encode a character, all beyond ASCII are printed as JSON escapes."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = _NOT_ASCII.sub(lambda match: json.dumps(match[0])[1:-1], text)
+    click.echo(text, file=sys.stdout)
+
+
+def replace_unencodable() -> None:
+    """Let stdout and stderr replace characters that they cannot encode, where they would raise an error."""
+    codecs.register_error(HANDLER, _look_alike)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors=HANDLER)
+
+
+def discard_stdout() -> None:
+    """Let what stdout still holds go nowhere, since the interpreter would try to write it at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _look_alike(error: UnicodeError) -> tuple[str, int]:
+    """Return a look-alike in ASCII for signs of tables, and an escape for other characters, which names may hold."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    characters = error.object[error.start : error.end]
+    escaped = (LOOK_ALIKES.get(char) or char.encode("ascii", "backslashreplace").decode() for char in characters)
+    return "".join(escaped), error.end
