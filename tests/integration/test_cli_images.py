@@ -7,8 +7,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import PIL.Image
 import pytest
 
+from tests.conftest import Cli
 from tests.images import image_folder
 from w2s_probe.cli.main import main
 
@@ -130,3 +133,29 @@ def test_a_missing_extra_is_one_line_with_its_install_command(
     code, out, err = w2s_probe("embed", "photographs", "--backbone", name)
     assert (code, out) == (1, "")
     assert err.endswith(f"{hidden}: it is not installed. Run: pip install 'w2s-probe[{install}]'\n")
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("uint16", "png"), ("uint16", "tiff"), ("int32", "tiff")])
+@pytest.mark.parametrize("largest", [255, 300])
+def test_deep_images_that_all_become_black_are_refused(
+    cli: Cli, tmp_path: Path, kind: str, suffix: str, largest: int
+) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(40):
+        folder = tmp_path / "deep" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        levels = rng.integers(0, largest, (6, 6), endpoint=True)
+        levels[0, 0] = largest
+        PIL.Image.fromarray(levels.astype(kind)).save(folder / f"{number}.{suffix}")
+    done = cli("embed", "deep", "--backbone", "classic:pixels-2x2")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert f"the largest level in 40 such images is {largest}" in done.stderr
+    assert "Save them as 8-bit images" in done.stderr
+
+
+def test_dark_images_beside_bright_ones_are_read(cli: Cli, tmp_path: Path) -> None:
+    for number, level in enumerate([200, 3000, 65_535]):
+        folder = tmp_path / "deep" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        PIL.Image.fromarray(np.full((4, 4), level, dtype=np.uint16)).save(folder / f"{number}.png")
+    assert cli("embed", "deep", "--backbone", "classic:pixels-2x2").returncode == 0

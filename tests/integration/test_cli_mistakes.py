@@ -110,6 +110,16 @@ MISTAKES: dict[str, tuple[Prepare, tuple[str, ...], str]] = {
     "odd feature suffix": (nothing, with_teacher("features:x.pkl"), "got '.pkl'"),
     "repeated ids": (nothing, (*RUN, "--id", "source"), "must be distinct: '0' occurs 3 times"),
     "unknown backbone": (nothing, with_teacher("packagd:wordllama"), "Did you mean packaged:wordllama"),
+    "bare feature file": (nothing, with_teacher("t.npy"), "Did you mean features:t.npy?"),
+    "bare folder": (
+        lambda f: (f / "my-model").mkdir(),
+        with_teacher("./my-model"),
+        "sentence-transformers:./my-model?",
+    ),
+    "infinite label": (frame({"y": [1.0, -np.inf, 2.0] * 800}), (*RUN, "--task", "regression"), "got -inf in row 1"),
+    "overflowing label": (frame({"y": [1.0, 2.0, 1e160] * 800}), (*RUN, "--task", "regression"), "got 1e160 in row 2"),
+    "label of 400 digits": (frame({"y": ["1", "2", "1e400"] * 800}), (*RUN, "--task", "regression"), "1e400 in row 2"),
+    "tiny labels": (frame({"y": [1e-200, 2e-200] * 1200}), (*RUN, "--task", "regression"), "differ by at least 1e-70"),
     "unknown exit": (nothing, with_teacher("packaged:minilm-l6@7"), "minilm-l6@5"),
     "unknown data": (nothing, ("run", "builtin:vaders", *PAIR), "Did you mean vader"),
     "unknown strategy": (nothing, (*RUN, "--strategy", "vanila"), "Did you mean vanilla"),
@@ -269,7 +279,15 @@ def test_a_hub_model_without_network_is_one_line_within_15_seconds(process: Cli,
 PLAIN = ("--teacher", "features:t.npy", "--student", "features:s.npy")
 REPEATED: dict[str, tuple[tuple[str, ...], str]] = {
     "columns": (("run", "table.csv", *PLAIN, "--group", "source", "--group", "y"), "--group takes one value"),
-    "long and short": (("run", "table.csv", *PLAIN, "-n", "30", "--n-labeled", "40"), "--n-labeled takes one value"),
+    "long and short": (
+        ("run", "table.csv", *PLAIN, "-n", "30", "--n-labeled", "40"),
+        "-n and --n-labeled are one flag, which takes one value",
+    ),
+    "attached": (
+        ("run", "table.csv", *PLAIN, "--n-unlabeled=30", "-N40"),
+        "-N and --n-unlabeled are one flag, which takes one value",
+    ),
+    "short": (("run", "table.csv", *PLAIN, "-n", "30", "-n", "40"), "-n takes one value"),
     "equals sign": (("forecast", "table.csv", *PLAIN, "--label=y", "--label", "y"), "--label takes one value"),
     "in a grid": (("sweep", "t.csv", *PLAIN, "-n", "3", "-n", "4", "--id", "a", "--id", "b"), "--id takes one value"),
     "of a part": (("cache", "ls", "--cache", "a", "--cache", "b"), "--cache takes one value"),

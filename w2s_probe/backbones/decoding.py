@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from w2s_probe.backbones.base import Items
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # Pillow starts programs for some other formats
+BLACK = 512  # 16-bit levels below are 0 or 1 in 8 bits
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -78,6 +79,27 @@ def undecodable(items: ImageFiles, rows: Rows) -> dict[int, str]:
         return {row: text for row, text in zip(rows.tolist(), reasons, strict=True) if text}
 
 
+def check_gray_levels(items: ImageFiles, rows: Rows) -> None:
+    """Raise `DataError` if gray images of more than 8 bits among these rows all become black when scaled to 8 bits."""
+
+    def highest(row: int) -> int | None:
+        with suppress(Exception), Image.open(items[row], formats=FORMATS) as image:  # damaged files are named before
+            return int(np.asarray(image).max()) if image.mode.startswith("I") else None
+        return None
+
+    from PIL import Image
+
+    with _quiet_pillow(), ThreadPoolExecutor(MOST_THREADS) as pool:
+        levels = [level for level in pool.map(highest, rows.tolist()) if level is not None]
+    if levels and max(levels) < BLACK:
+        msg = (
+            f"16-bit and 32-bit gray images must use levels up to {2**16 - 1}, which are scaled to 8 bits: the largest "
+            f"level in {len(levels)} such images is {max(levels)}, so that all become black or nearly black. Save them "
+            "as 8-bit images, or multiply their levels by 257."
+        )
+        raise DataError(msg)
+
+
 def read_image(path: Path) -> Image:
     """Return a file as an RGB image of 8 bits; raises `DataError` with the reason, without the name of the file."""
     from PIL import Image, UnidentifiedImageError
@@ -117,7 +139,7 @@ def _as_rgb(image: Image) -> Image:
     if image.mode.startswith("I"):  # 16-bit gray, which Pillow opens with 32 bits from some files
         levels = np.asarray(image)
         if levels.min() < 0 or levels.max() >= 2**16:
-            raise DataError("gray levels beyond 16 bits")  # noqa: TRY003, EM101
+            raise DataError(f"gray levels from {levels.min()} to {levels.max()}, beyond 16 bits")  # noqa: TRY003, EM102
         return Image.fromarray((levels >> 8).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
         raise DataError("floating-point pixels")  # noqa: TRY003, EM101

@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import ClassVar
 
+from w2s_probe.backbones.bare_names import bare_name_advice
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Modality
 from w2s_probe.core.errors import BackboneError, did_you_mean, plug_in
 
@@ -145,7 +146,8 @@ def get_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:
     factories = {point.name: point for point in entry_points(group=GROUP)}
     if not colon or not rest or (kind not in KINDS and kind not in factories):
         kinds = [*KINDS, *factories, "features", "cached"]
-        near = did_you_mean(name, [listing.name for listing in CATALOG]) or did_you_mean(kind, kinds)
+        near = bare_name_advice(name) or did_you_mean(name, [listing.name for listing in CATALOG])
+        near = near or did_you_mean(kind, kinds) or ("" if colon else f" Did you mean sentence-transformers:{name}?")
         msg = (
             f"a backbone must be KIND:NAME with a kind of {', '.join(kinds)}: got {name!r}."
             f"{near} See: w2s-probe backbones"

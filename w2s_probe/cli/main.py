@@ -85,10 +85,23 @@ def _refuse_repeated(command: click.Command, context: click.Context, arguments: 
         _, _, order = command.make_parser(context).parse_args(args=list(arguments))
     except click.UsageError:
         return
-    for option in {parameter for parameter in order if isinstance(parameter, click.Option)}:
+    for option in dict.fromkeys(parameter for parameter in order if isinstance(parameter, click.Option)):
         if order.count(option) > 1 and not (option.multiple or option.is_flag or option.count):
-            msg = f"{option.opts[-1]} takes one value: got the flag {order.count(option)} times. Give it once."
+            msg = (
+                f"{_typed(option, arguments)} takes one value: got the flag {order.count(option)} times. Give it once."
+            )
             raise click.UsageError(msg, ctx=context)
+
+
+def _typed(option: click.Option, arguments: list[str]) -> str:
+    """Return the forms of a flag that stand in the arguments, such as ``-n and --n-labeled``."""
+    forms = [form for form in option.opts if any(_is_form(form, argument) for argument in arguments)]
+    return " and ".join(forms) if len(forms) < 2 else f"{' and '.join(forms)} are one flag, which"
+
+
+def _is_form(form: str, argument: str) -> bool:
+    attached = form + "=" if form.startswith("--") else form
+    return argument == form or (argument.startswith(attached) and not (attached == form and argument.startswith("--")))
 
 
 def main() -> None:
@@ -123,13 +136,13 @@ def _message(error: Exception) -> str:
     if isinstance(error, W2SProbeError):
         return str(error)
     if isinstance(error, MemoryError):
-        return f"the computation must fit into memory: got {error or 'no more memory'}. Use fewer rows or features."
+        return (
+            f"the computation must fit into memory: got {str(error) or 'no more memory'}. Use fewer rows or features."
+        )
     if isinstance(error, RecursionError):
         return "input files must not be nested deeply: got more levels than can be read. Flatten the file."
     if isinstance(error, OSError):
-        return (
-            f"files and output must be readable and writable: got {error}. Check the place, its rights and its space."
-        )
+        return f"files and output must be writable: got {error}. Check the place, its rights and its space."
     line = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"this input must not stop w2s_probe, which is a fault of ours: got {type(error).__name__}: {error} in "

@@ -15,6 +15,7 @@ from w2s_probe.core.errors import DataError
 from w2s_probe.core.types import Float, Rows
 
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # class "2" is sorted before "10", also if both were read as text
+LARGEST_LABEL = 1e70  # fourth powers of larger labels, or of differences below 1e-70, leave the range of floats
 Task = Literal["classification", "regression"]
 PLACEHOLDERS = {  # in lower case, without underscores and brackets
     *("-1", "-9", "-99", "-999", "-9999", "?", "??", ".", "-", "--", "\\n"),
@@ -161,13 +162,26 @@ def _numbers(column: Sequence[Any], name: str) -> Labels:
             )
             raise DataError(msg)
         values[row] = number
-    if not np.isfinite(values).all() or np.ptp(values) == 0:
+    _check_numbers(values, column, name)
+    return Labels(values=values, classes=None)
+
+
+def _check_numbers(values: NDArray[np.float64], column: Sequence[Any], name: str) -> None:
+    """Raise `DataError` unless regression labels are finite, differ, and have squares in the range of floats."""
+    sizes = np.abs(values)
+    if not np.isfinite(values).all() or sizes.max() > LARGEST_LABEL:
+        row = int(np.argmax(np.where(np.isnan(sizes), np.inf, sizes)))
         msg = (
-            f"column {name!r} must hold finite numbers that differ: got values from "
+            f"column {name!r} must hold finite numbers of at most {LARGEST_LABEL:.0e}: got {column[row]!s:.60} in row "
+            f"{row}. Correct or remove such rows, or divide all labels by a constant."
+        )
+        raise DataError(msg)
+    if np.ptp(values) < 1 / LARGEST_LABEL:
+        msg = (
+            f"column {name!r} must hold numbers that differ by at least {1 / LARGEST_LABEL:.0e}: got values from "
             f"{values.min()} to {values.max()}. Name another column with `label`."
         )
         raise DataError(msg)
-    return Labels(values=values, classes=None)
 
 
 def _number(value: Any) -> float | None:

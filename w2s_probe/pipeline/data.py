@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import BackboneOptions
-from w2s_probe.backbones.decoding import undecodable
+from w2s_probe.backbones.decoding import check_gray_levels, undecodable
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.core.composition import Composition, composition_of
 from w2s_probe.core.config import DataConfig, SweepConfig, W2SConfig
@@ -148,7 +148,9 @@ def open_table(data: DataConfig, store: FeatureStore) -> Table:
     files = table.items
     if not isinstance(files, ImageFiles):
         return table
-    damaged = undecodable(files, np.flatnonzero(~store.known(item_digests(files))))
+    new = np.flatnonzero(~store.known(item_digests(files)))
+    damaged = undecodable(files, new)
+    check_gray_levels(files, new)
     if not damaged:
         return table
     named = [f"{files.names[row]} ({why[:100]})" for row, why in damaged.items()]
