@@ -44,7 +44,8 @@ def with_published_split(table: Table) -> Table:
     left_out = int((roles == "val").sum())
     if not left_out:
         return parts
-    return parts.take(np.flatnonzero(roles != "val"), note=f"{left_out} rows of the validation part are left out.")
+    note = f"{left_out} rows of the validation part are left out."
+    return parts.take(np.flatnonzero(roles != "val"), reason="validation part", note=note)
 
 
 def _written(value: object) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -37,7 +37,11 @@ class Table:
     license : str
         License of built-in data; empty for users' data.
     notes : tuple of str
-        Sentences on rows that were left out.
+        Sentences on rows that were left out, and on rows with missing fields.
+    left_out : mapping of reason to int
+        Rows of the data that were left out.
+    short_rows : int
+        Rows with fewer fields than the header; the missing fields are read as empty.
     positions : array of int, shape (n,), or None
         Position of each row in the data, if rows were left out.
     total : int
@@ -56,6 +60,8 @@ class Table:
     source: list[Any] | None = None
     license: str = ""
     notes: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    short_rows: int = 0
     positions: Rows | None = None
     total: int = 0
 
@@ -71,13 +77,15 @@ class Table:
             )
             raise DataError(msg)
 
-    def take(self, rows: Rows, *, note: str) -> Table:
-        """Return these rows, with a note on the other rows.
+    def take(self, rows: Rows, *, reason: str, note: str) -> Table:
+        """Return these rows, with the number of the other rows and a note on them.
 
         Parameters
         ----------
         rows : array of int, shape (m,)
             Positions of rows.
+        reason : str
+            Why the other rows are left out, in a few words.
         note : str
             A sentence on the other rows.
         """
@@ -95,6 +103,7 @@ class Table:
             ids=self.ids[rows],
             items=items,
             notes=(*self.notes, note),
+            left_out={**self.left_out, reason: len(self) - len(rows)},
             positions=rows if self.positions is None else self.positions[rows],
             total=self.total or len(self),
             **columns,

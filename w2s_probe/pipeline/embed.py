@@ -19,6 +19,7 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Progress, Rows
 from w2s_probe.pipeline.data import Opened, open_sources, open_table
+from w2s_probe.pipeline.reading import OnRead
 from w2s_probe.pipeline.sources import EmbeddedSource
 
 
@@ -63,6 +64,7 @@ def embed(
     options: BackboneOptions,
     on_progress: Progress | None = None,
     on_note: Callable[[str], None] | None = None,
+    on_read: OnRead | None = None,
 ) -> list[Fetched]:
     """Bring the features of all rows into the cache, and say what it took.
 
@@ -72,16 +74,18 @@ def embed(
         The table; labels are not looked at.
     backbones : sequence of str
         ``KIND:NAME``; exits of one model share its forward pass.
-    store, options, on_progress
+    store, options, on_progress, on_read
         As in `run`.
     on_note : callable, optional
-        Called with a sentence on rows that are left out.
+        Called with each sentence on rows that are left out and on columns of features.
     """
-    table = open_table(data, store)
+    opened = open_sources(data, open_table(data, store), backbones, store, options)
     if on_note:
-        for note in table.notes:
+        for note in opened.table.notes:
             on_note(note)
-    return _embed(open_sources(data, table, backbones, store, options), store, on_progress)
+    if on_read:
+        on_read(opened.reading({"backbone": list(dict.fromkeys(backbones))}))
+    return _embed(opened, store, on_progress)
 
 
 def fetch(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,7 +177,7 @@ def export_features(
         fingerprint=entry.spec.fingerprint(),
         rows=len(X),
         dim=X.shape[1],
-        matched_by=_matched_by(entry),
+        matched_by=matched_by(entry),
         dtype=entry.spec.dtype,
     )
 
@@ -185,16 +185,21 @@ def export_features(
 def from_file(table: Table, address: Path | str, data: DataConfig) -> tuple[FeatureSet, tuple[str, ...]]:
     """Return the features of a file for the rows of a table, by ids if the file has any, and notes on its columns."""
     file = read_features(address, data)
+    return for_rows_of(table, file), file.notes
+
+
+def for_rows_of(table: Table, file: FeatureFile) -> FeatureSet:
+    """Return the features of a file for the rows of a table, by ids if the file has any."""
     name = file.name
     if file.ids is None:
         X = table.matching_rows(file.X)
         _check_order(file, X, table)
-        return FeatureSet(ids=table.ids, X=X, spec=file.spec, name=name), file.notes
+        return FeatureSet(ids=table.ids, X=X, spec=file.spec, name=name)
     if not table.has_ids:
         msg = f"{name} has ids, so the data must have them too: {table.name} was read without. Name a column with --id."
         raise DataError(msg)
     features = FeatureSet(ids=np.array(file.ids, dtype=np.str_), X=file.X, spec=file.spec, name=name)
-    return features.align(table.ids), file.notes
+    return features.align(table.ids)
 
 
 def _check_order(file: FeatureFile, X: Features, table: Table) -> None:
@@ -310,7 +315,7 @@ def _with_content(spec: EmbeddingSpec, X: NDArray[Any], digests: Digests, first:
 
 def _cached_digests(table: Table, name: str, entry: Contents, store: FeatureStore) -> Digests:
     """Return the digests of a table's rows, after a check that the cache holds all of them."""
-    by = _matched_by(entry)
+    by = matched_by(entry)
     digests = _digests(table, f"cached:{name}", by)
     lacking = store.missing(entry.spec, digests)
     if len(lacking):
@@ -330,7 +335,7 @@ def _cached_digests(table: Table, name: str, entry: Contents, store: FeatureStor
 
 def _lacking_advice(table: Table, lacking: Rows, entry: Contents, store: FeatureStore) -> str:
     advice = "Embed or import these rows too."
-    if _matched_by(entry) != "id":
+    if matched_by(entry) != "id":
         return advice
     ids = [name for shard in store.items(entry.spec)[1] for name in shard["ids"]]
     return missing_id_advice(table.ids[lacking].tolist(), ids, total=len(table)).replace(
@@ -357,7 +362,7 @@ def _digests(table: Table, name: str, by: str) -> Digests:
 def _everything(entry: Contents, store: FeatureStore) -> tuple[Digests, list[str] | None]:
     """Return all that the cache holds for a spec, and what to call it."""
     digests, recorded = store.items(entry.spec)
-    by = _matched_by(entry)
+    by = matched_by(entry)
     if by == "row":
         return label_digests("row", map(str, range(len(digests)))), None
     if by == "id":
@@ -370,5 +375,7 @@ def _everything(entry: Contents, store: FeatureStore) -> tuple[Digests, list[str
     return digests, [whole[i * width : (i + 1) * width].hex() for i in range(len(digests))]
 
 
-def _matched_by(entry: Contents) -> str:
-    return str(entry.recorded.get("matched_by", "item"))
+def matched_by(entry: Contents) -> Literal["row", "id", "item"]:
+    """Return by what rows find their features."""
+    by = entry.recorded.get("matched_by", "item")
+    return by if by in ("row", "id") else "item"

@@ -65,6 +65,7 @@ def forecast(
     suspects: bool = False,
     split_file: Path | None = None,
     on_progress: Progress | None = None,
+    on_read: OnRead | None = None,
 ) -> Forecasted:
     """Read the data, fetch the features of all backbones, and forecast every pair.
 
@@ -89,25 +90,32 @@ def forecast(
         Whether to look for the pool's likely minority with the best pair.
     split_file : Path, optional
         The user's own splits; labels of the pool and of test rows are not read.
-    on_progress : callable, optional
+    on_progress, on_read : callable, optional
         As in `run`.
     """
     _check(config, pool, suspects=suspects)
     names = list(dict.fromkeys([*teachers, *students]))
     opened = open_rows(data, names, store, options)
+    second = None if pool is None else open_rows(pool_config(pool, data), names, store, options)
     parts = _parts(opened, config, split_file, second=pool is not None)
     L, column = parts.labeled, opened.label_column
     labels = read_labels([column[row] for row in L], name=data.label, task=config.task)
-    features, fetched = fetch(opened, store, on_progress)
-    pools = [_fresh(opened, features, opened.keys[L], rows=parts.pool, keep_copies=split_file is not None)]
-    if pool is not None:
-        second = open_rows(pool_config(pool, data), names, store, options)
-        more, took = fetch(second, store, on_progress)
-        pools.append(_fresh(second, more, opened.keys[L], rows=np.arange(len(second.table))))
-        fetched += took
-    whole = _whole_pool(pools, config)
-    backbones = list(itertools.product(teachers, students))
+    pools = [_fresh(opened, opened.keys[L], rows=parts.pool, keep_copies=split_file is not None)]
+    pools += [] if second is None else [_fresh(second, opened.keys[L], rows=np.arange(len(second.table)))]
+    chosen = _pool_rows(pools, config)
     readable = L if split_file is not None or opened.table.split is not None else np.arange(len(column))
+    roles = {"teacher": teachers, "student": students}
+    reading = _reading(opened, roles, labels, readable, pools, (len(L), len(chosen), parts.n_test), config)
+    if on_read:
+        on_read(reading)
+    features, fetched = fetch(opened, store, on_progress)
+    each = [features]
+    if second is not None:
+        more, took = fetch(second, store, on_progress)
+        each.append(more)
+        fetched += took
+    whole = _whole_pool(pools, each, chosen)
+    backbones = list(itertools.product(teachers, students))
     doubts = _class_notes(opened, readable, config, more_pool=sum(len(more.rows) for more in pools[1:]))
     notes = (*_notes(pools), *parts.notes, *doubts)
     if opened.table.items is None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.read import Read
 from w2s_probe.results.run import Verdict
 from w2s_probe.results.schema_1 import forecast_of_schema_1
 from w2s_probe.results.suspects import SuspectsFound
@@ -187,6 +188,8 @@ class ForecastResult(Printed):
     ----------
     config : mapping
         Every setting.
+    read : Read or None
+        Rows, classes and features that were read; None in results of schema 1.
     fingerprint : str
         Hash of settings, features, rows and labels; equal for the same question.
     level : float
@@ -200,6 +203,7 @@ class ForecastResult(Printed):
     """
 
     config: Annotated[Mapping[str, Any], Keys("teacher", "student", "pool", "dtype", DataConfig, W2SConfig)]
+    read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     fingerprint: str
     level: float
     best: Annotated[Forecast, Mark.INLINE]
