@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from w2s_probe.cache import FeatureStore
     from w2s_probe.core.types import Progress
     from w2s_probe.pipeline.embed import Fetched
+    from w2s_probe.pipeline.reading import Reading
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -92,6 +93,16 @@ def progress_bars(*, quiet: bool) -> Iterator[Progress | None]:
             bars.update(tasks[name], completed=done, rate=rate)
 
         yield show
+
+
+def say_read(reading: Reading) -> None:
+    """Print the line on what was read, also with ``--quiet``; choices without a flag are marked as guesses."""
+    from w2s_probe.report.read import read_line
+
+    context = click.get_current_context()
+    source = click.core.ParameterSource.DEFAULT
+    given = {name for name in context.params if context.get_parameter_source(name) is not source}
+    say(read_line(reading, given=given), err=True)
 
 
 def present(

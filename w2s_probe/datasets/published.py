@@ -40,7 +40,7 @@ def with_published_split(table: Table) -> Table:
             "Add test rows, or write the values labeled, unlabeled and test."
         )
         raise SplitError(msg)
-    parts = replace(table, split=["test" if role == "test" else None for role in roles.tolist()])
+    parts = replace(table, split=["test" if role == "test" else None for role in roles.tolist()], published=True)
     left_out = int((roles == "val").sum())
     if not left_out:
         return parts

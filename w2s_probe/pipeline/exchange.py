@@ -31,6 +31,7 @@ from w2s_probe.core.features import EmbeddingSpec, FeatureSet, missing_id_advice
 from w2s_probe.core.types import Features, Rows
 from w2s_probe.datasets import Table, open_data
 from w2s_probe.pipeline.feature_files import FeatureFile, holds_ids, read_features, write_features
+from w2s_probe.pipeline.reading import OnRead, reading_of, reading_of_files
 
 ROUNDING = 1e-2  # of a row's largest feature: half precision and another batch size differ by less
 
@@ -75,6 +76,7 @@ def import_features(
     data: DataConfig | None = None,
     dtype: str | None = None,
     replace: bool = False,
+    on_read: OnRead | None = None,
 ) -> Exchanged:
     """Bring features made elsewhere into the cache, so that ``cached:NAME`` is a backbone.
 
@@ -95,6 +97,8 @@ def import_features(
         Type to keep them in, float32 unless given.
     replace : bool
         Let a name that is taken point at these features; the others stay in the cache.
+    on_read : callable, optional
+        Called once with what was read.
 
     Raises
     ------
@@ -104,7 +108,7 @@ def import_features(
         If file and data do not fit, or the features do not fit into `dtype`.
     """
     check_name(name)
-    X, digests, by, ids, notes = _identified(path, data)
+    X, digests, by, ids, notes = _identified(path, data, on_read)
     first = _first_of_each(X, digests, path.name)
     spec = EmbeddingSpec(backbone=f"cached:{name}", revision="", **({"dtype": dtype} if dtype else {}))
     spec = _with_content(spec, X, digests, first)
@@ -136,7 +140,13 @@ def import_features(
 
 
 def export_features(
-    name: str, path: Path, *, store: FeatureStore, data: DataConfig | None = None, force: bool = False
+    name: str,
+    path: Path,
+    *,
+    store: FeatureStore,
+    data: DataConfig | None = None,
+    force: bool = False,
+    on_read: OnRead | None = None,
 ) -> Exchanged:
     """Write features of the cache to a file that ``features:FILE`` reads.
 
@@ -151,7 +161,7 @@ def export_features(
         A name, or the beginning of a fingerprint.
     path : Path
         Ends in ``.npy``, ``.npz``, ``.safetensors`` or ``.parquet``.
-    store, data
+    store, data, on_read
         As in `import_features`.
     force : bool
         Replace a file that is there.
@@ -163,8 +173,12 @@ def export_features(
     """
     entry = resolve(store, name)
     ids: Sequence[str] | None
+    notes: tuple[str, ...] = ()
     if data is not None:
         table = open_data(data)
+        notes = table.notes
+        if on_read:
+            on_read(reading_of(data, table, {}))
         X = store.read(entry.spec, _cached_digests(table, name, entry, store))
         ids = table.ids.tolist()
         ids = ids if table.has_ids and holds_ids(path, ids) else None
@@ -179,6 +193,7 @@ def export_features(
         dim=X.shape[1],
         matched_by=matched_by(entry),
         dtype=entry.spec.dtype,
+        notes=notes,
     )
 
 
@@ -256,15 +271,24 @@ def resolve(store: FeatureStore, name: str) -> Contents:
 
 
 def _identified(
-    path: Path, data: DataConfig | None
+    path: Path, data: DataConfig | None, on_read: OnRead | None
 ) -> tuple[NDArray[Any], Digests, str, list[str] | None, tuple[str, ...]]:
     """Return features, digests of their rows, what rows are matched by, ids if matched by id, and notes."""
     if data is not None:
         table = open_data(data)
         digests = _digests(table, path.name, "item")
-        features, notes = from_file(table, path, data)
-        return features.X, digests, "item", None, notes
+        file = read_features(path, data)
+        features = for_rows_of(table, file)
+        if on_read:
+            on_read(
+                reading_of(
+                    data, table, {"features": file.read(file.name)}, guessed=["features"] if file.guessed else []
+                )
+            )
+        return features.X, digests, "item", None, (*table.notes, *file.notes)
     file = read_features(path)
+    if on_read:
+        on_read(reading_of_files({"features": file}))
     X, ids = file.X, file.ids
     if ids is None:
         return X, label_digests("row", map(str, range(len(X)))), "row", None, file.notes
@@ -316,15 +340,16 @@ def _with_content(spec: EmbeddingSpec, X: NDArray[Any], digests: Digests, first:
 def _cached_digests(table: Table, name: str, entry: Contents, store: FeatureStore) -> Digests:
     """Return the digests of a table's rows, after a check that the cache holds all of them."""
     by = matched_by(entry)
-    digests = _digests(table, f"cached:{name}", by)
+    digests = _row_digests(table, entry.rows) if by == "row" else _digests(table, f"cached:{name}", by)
     lacking = store.missing(entry.spec, digests)
     if len(lacking):
+        first = min(table.row_number(int(row)) for row in lacking)
         msg = (
             f"cached:{name} must hold every row of {table.name}: {len(lacking)} of {len(np.unique(digests))} distinct "
-            f"{by}s are missing, the first is row {lacking[0]}. {_lacking_advice(table, lacking, entry, store)}"
+            f"{by}s are missing, the first is row {first}. {_lacking_advice(table, lacking, entry, store)}"
         )
         raise CacheError(msg)
-    if by == "row" and not len(store.missing(entry.spec, label_digests("row", [str(len(table))]))):
+    if by == "row" and table.rows_among(entry.rows) is None:
         msg = (
             f"cached:{name} has one row for each row of its data, in order: it has {entry.rows}, {table.name} has "
             f"{len(table)}. Import it with --data, or from a file with ids, to use some of its rows."
@@ -343,9 +368,13 @@ def _lacking_advice(table: Table, lacking: Rows, entry: Contents, store: Feature
     )
 
 
+def _row_digests(table: Table, count: int) -> Digests:
+    """Return the digests of a table's rows among as many rows as an import without ids has."""
+    rows = table.rows_among(count)
+    return label_digests("row", map(str, range(len(table)) if rows is None else rows.tolist()))
+
+
 def _digests(table: Table, name: str, by: str) -> Digests:
-    if by == "row":
-        return label_digests("row", map(str, range(len(table))))
     if by == "id":
         if not table.has_ids:
             msg = f"{name} is matched by ids: {table.name} was read without. Name a column with --id."

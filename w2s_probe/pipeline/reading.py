@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from w2s_probe.core.config import DataConfig, SweepConfig, W2SConfig
@@ -151,16 +151,26 @@ def with_groups(reading: Reading, groups: Groups | None, config: W2SConfig | Swe
 
 
 def with_splits(
-    reading: Reading, splits: Sequence[Split], config: W2SConfig | SweepConfig, given: Sequence[Part]
+    reading: Reading, splits: Sequence[Split], config: W2SConfig | SweepConfig, given: Collection[Part]
 ) -> Reading:
     """Return a reading with the sizes of the parts in these splits of one seed; `given` parts are the user's own."""
-    sizes = []
-    for part, setting in SETTINGS.items():
-        asked = getattr(config, setting)
+    sizes = {part: [len(split.parts()[part]) for split in splits] for part in SETTINGS}
+    return with_sizes(reading, sizes, config, given)
+
+
+def with_sizes(
+    reading: Reading,
+    sizes: Mapping[Part, Sequence[int]],
+    config: W2SConfig | SweepConfig,
+    given: Collection[Part],
+) -> Reading:
+    """Return a reading with the sizes of the parts, of which a sweep has several; `given` parts are the user's own."""
+    parts = []
+    for part, rows in sizes.items():
+        asked = getattr(config, SETTINGS[part])
         default = part not in given and (None in asked if isinstance(asked, tuple) else asked is None)
-        rows = tuple(dict.fromkeys(len(split.parts()[part]) for split in splits))
-        sizes.append(Size(part=part, rows=rows, default=default))
-    return replace(reading, sizes=tuple(sizes))
+        parts.append(Size(part=part, rows=tuple(dict.fromkeys(rows)), default=default))
+    return replace(reading, sizes=tuple(parts))
 
 
 def with_dims(read: Read, roles: Roles, features: Mapping[str, FeatureSet]) -> Read:
@@ -170,6 +180,6 @@ def with_dims(read: Read, roles: Roles, features: Mapping[str, FeatureSet]) -> R
         return replace(entry, dim=features[name].X.shape[1])
 
     return replace(
-        read, features={key: with_dim(read.features[key], name) for key, name in role_keys(roles) if key in read.features}
+        read,
+        features={key: with_dim(read.features[key], name) for key, name in role_keys(roles) if key in read.features},
     )
-

@@ -36,7 +36,7 @@ class Run:
     fetched: list[Fetched]
 
 
-def run(
+def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     data: DataConfig,
     config: W2SConfig,
     *,

@@ -35,7 +35,7 @@ class Sweep:
     fetched: list[Fetched]
 
 
-def sweep(
+def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     data: DataConfig,
     config: SweepConfig,
     *,

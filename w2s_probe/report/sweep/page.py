@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 from w2s_probe.core.text import shorten, visible
 from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, pair_title
 from w2s_probe.report.page import Grid, Page, Section
+from w2s_probe.report.read import read_sections
 from w2s_probe.report.sweep import figures
 from w2s_probe.report.sweep.slices import AXES, Slice, eta_text, point_text, slices_of
 from w2s_probe.results.sweep import EtaContrast, PairTheory, SweepPoint, SweepResult
@@ -57,7 +58,7 @@ def sweep_page(result: SweepResult) -> Page:
         ],
         data=str(config["data"]) if "data" in config else None,
         notes=result.notes,
-        sections=list(_sections(result)),
+        sections=[*_sections(result), *read_sections(result.read)],
         settings=config_rows(config),
     )
 
