@@ -118,11 +118,12 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     ]
     ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
     echoed = echo(data, shown, pool=pool, dtype=options.dtype)
-    sized = replace(config, n_labeled=len(rows.labeled), n_unlabeled=len(rows.chosen), n_test=rows.n_test)
+    sizes = {"n_labeled": len(rows.labeled), "n_unlabeled": len(rows.chosen), "n_test": rows.n_test}
+    settings = {**config.to_dict(), **sizes}
     result = ForecastResult(
-        config={**echoed, **sized.to_dict()},
+        config={**echoed, **settings},
         read=with_dims(reading.read, roles, features),
-        fingerprint=_fingerprint(sized, rows, features),
+        fingerprint=_fingerprint(settings, rows, features),
         level=config.level,
         best=ranked[0],
         pairs=ranked if len(ranked) > 1 else None,
@@ -371,11 +372,9 @@ def _class_notes(opened: Opened, rows: Rows, config: W2SConfig, *, more_pool: in
     return (note, *placeholder_notes(others))
 
 
-def _fingerprint(config: W2SConfig, rows: _ForecastRows, features: Mapping[str, FeatureSet]) -> str:
+def _fingerprint(config: Mapping[str, Any], rows: _ForecastRows, features: Mapping[str, FeatureSet]) -> str:
     specs = [features[name].spec.to_dict() for name in features]
-    digest = hashlib.sha256(
-        json.dumps({"config": config.to_dict(), "features": specs}, sort_keys=True, default=str).encode()
-    )
+    digest = hashlib.sha256(json.dumps({"config": config, "features": specs}, sort_keys=True, default=str).encode())
     for part in (rows.labels.values, rows.labeled, rows.pools[0].rows, *(pool.keys for pool in rows.pools[1:])):
         digest.update(part.tobytes())
     return digest.hexdigest()

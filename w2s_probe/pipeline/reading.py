@@ -173,6 +173,12 @@ def with_sizes(
     return replace(reading, sizes=tuple(parts))
 
 
+def default_sizes(reading: Reading) -> dict[str, int | list[int]]:
+    """Return the sizes that a sweep chose, as its config has them; a size that depends on another one is left out."""
+    single = {size.part: size.rows[0] for size in reading.sizes if size.default and len(size.rows) == 1}
+    return {SETTINGS[part]: rows if part == "test" else [rows] for part, rows in single.items()}
+
+
 def with_dims(read: Read, roles: Roles, features: Mapping[str, FeatureSet]) -> Read:
     """Return what was read with the dimension of every backbone, now that its features are there."""
 

@@ -24,7 +24,7 @@ from w2s_probe.pipeline.data import (
 )
 from w2s_probe.pipeline.embed import Fetched, fetch
 from w2s_probe.pipeline.parts import check_sources, near_copy_notes
-from w2s_probe.pipeline.reading import OnRead, with_dims
+from w2s_probe.pipeline.reading import OnRead, default_sizes, with_dims
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,7 +97,8 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
     result = run_sweep(weak, strong, splits, config=config, folder=folder, jobs=jobs, on_progress=on_progress)
     echoed = {"teachers": list(weak), "students": list(strong), **echo(data, {})}
     read = with_dims(reading.read, roles, features)
-    result = replace(result, config={**echoed, **result.config}, read=read, notes=(*notes, *result.notes))
+    settings = {**echoed, **result.config, **default_sizes(reading)}
+    result = replace(result, config=settings, read=read, notes=(*notes, *result.notes))
     return Sweep(result=result, fetched=fetched)
 
 

@@ -237,11 +237,16 @@ def _fingerprint(
     config: W2SConfig,
     groups: Groups | None,
 ) -> str:
-    question = {"config": config.to_dict(), "teacher": teacher.spec.to_dict(), "student": student.spec.to_dict()}
+    chosen = {"n_labeled": None, "n_unlabeled": None, "n_test": None, "cue": None}  # the rows below tell them apart
+    question = {
+        "config": {**config.to_dict(), **chosen},
+        "teacher": teacher.spec.to_dict(),
+        "student": student.spec.to_dict(),
+    }
     digest = hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode())
     digest.update(labels.values.tobytes())
     if groups is not None:
-        digest.update(repr(groups.names).encode() + groups.codes.astype(np.int64).tobytes())
+        digest.update(repr((groups.names, dict(groups.cue))).encode() + groups.codes.astype(np.int64).tobytes())
     for split in splits:
         for rows in split.parts().values():
             digest.update(rows.astype(np.int64).tobytes())
