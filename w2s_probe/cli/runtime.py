@@ -136,10 +136,9 @@ def present(
 
 
 def fetched_line(fetched: Fetched) -> str:
-    """Return one line: rows encoded, rows from the cache, dimensions, texts that were cut."""
+    """Return one line: rows encoded, rows from the cache, dimensions."""
     rate = f" at {fetched.encoded / fetched.seconds:,.0f} items/s" if fetched.encoded and fetched.seconds else ""
-    cut = f"; {fetched.truncated:,} texts were longer than it reads and were cut" if fetched.truncated else ""
     return (
         f"{fetched.backbone}: encoded {fetched.encoded:,} rows{rate}, {fetched.cached:,} from the cache, "
-        f"{fetched.dim} dimensions{cut}"
+        f"{fetched.dim} dimensions"
     )

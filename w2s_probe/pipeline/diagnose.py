@@ -14,7 +14,7 @@ from w2s_probe.core.types import Progress, Rows
 from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.diagnostics import diagnose as diagnose_features
 from w2s_probe.pipeline.data import Opened, echo, open_rows, pool_config
-from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
 from w2s_probe.pipeline.reading import OnRead, with_dims, with_pool
 
 
@@ -84,7 +84,8 @@ def diagnose(
     echoed = {key: echoed[key] for key in ("data", "teacher", "student", "pool") if key in echoed}
     shown = {**echoed, "label": data.label, "task": task, **diagnosis.config}
     read = with_dims(reading.read, roles, features)
-    result = replace(diagnosis, config=shown, read=read, notes=(*notes, *diagnosis.notes))
+    notes = (*notes, *cut_notes(fetched), *diagnosis.notes)
+    result = replace(diagnosis, config=shown, read=read, notes=notes)
     return Diagnosed(result=result, fetched=fetched)
 
 

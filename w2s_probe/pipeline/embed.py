@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Progress, Rows
 from w2s_probe.pipeline.data import Opened, open_sources, open_table
 from w2s_probe.pipeline.reading import OnRead
-from w2s_probe.pipeline.sources import EmbeddedSource
+from w2s_probe.pipeline.sources import EmbeddedSource, without_folders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,18 @@ class Fetched:
     dim: int
     fingerprint: str
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence on texts that were cut, if there are any."""
+        if not self.truncated:
+            return ()
+        return (f"{self.truncated:,} texts were longer than {without_folders(self.backbone)} reads and were cut.",)
+
+
+def cut_notes(fetched: Iterable[Fetched]) -> tuple[str, ...]:
+    """Return the distinct sentences on texts that were cut."""
+    return tuple(dict.fromkeys(note for features in fetched for note in features.notes))
+
 
 def embed(
     data: DataConfig,
@@ -77,15 +89,16 @@ def embed(
     store, options, on_progress, on_read
         As in `run`.
     on_note : callable, optional
-        Called with each sentence on rows that are left out and on columns of features.
+        Called with each sentence on rows that are left out, on columns of features and on texts that are cut.
     """
     opened = open_sources(data, open_table(data, store), backbones, store, options)
-    if on_note:
-        for note in opened.table.notes:
-            on_note(note)
     if on_read:
         on_read(opened.reading({"backbone": list(dict.fromkeys(backbones))}))
-    return _embed(opened, store, on_progress)
+    fetched = _embed(opened, store, on_progress)
+    for note in (*opened.table.notes, *cut_notes(fetched)):
+        if on_note:
+            on_note(note)
+    return fetched
 
 
 def fetch(

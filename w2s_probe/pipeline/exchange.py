@@ -24,13 +24,14 @@ from w2s_probe.cache import (
     point,
     storable,
 )
-from w2s_probe.core.arrays import check_not_transposed, check_same_rows, row_blocks
+from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import CacheError, DataError, ShapeError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet, missing_id_advice
-from w2s_probe.core.types import Features, Rows
+from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, open_data
-from w2s_probe.pipeline.feature_files import FeatureFile, holds_ids, read_features, write_features
+from w2s_probe.pipeline.feature_files import holds_ids, read_features, write_features
+from w2s_probe.pipeline.feature_rows import for_rows_of
 from w2s_probe.pipeline.reading import OnRead, reading_of, reading_of_files
 
 ROUNDING = 1e-2  # of a row's largest feature: half precision and another batch size differ by less
@@ -201,34 +202,6 @@ def from_file(table: Table, address: Path | str, data: DataConfig) -> tuple[Feat
     """Return the features of a file for the rows of a table, by ids if the file has any, and notes on its columns."""
     file = read_features(address, data)
     return for_rows_of(table, file), file.notes
-
-
-def for_rows_of(table: Table, file: FeatureFile) -> FeatureSet:
-    """Return the features of a file for the rows of a table, by ids if the file has any."""
-    name = file.name
-    if file.ids is None:
-        X = table.matching_rows(file.X)
-        _check_order(file, X, table)
-        return FeatureSet(ids=table.ids, X=X, spec=file.spec, name=name)
-    if not table.has_ids:
-        msg = f"{name} has ids, so the data must have them too: {table.name} was read without. Name a column with --id."
-        raise DataError(msg)
-    features = FeatureSet(ids=np.array(file.ids, dtype=np.str_), X=file.X, spec=file.spec, name=name)
-    return features.align(table.ids)
-
-
-def _check_order(file: FeatureFile, X: Features, table: Table) -> None:
-    """Raise an error if the rows of a file without ids cannot be the rows of the table in its order."""
-    ids = set(table.ids.tolist()) if table.has_ids and file.possible_ids else set()
-    for column in file.possible_ids:
-        if ids and column.n_unique() >= len(ids) and ids.issubset(map(str, column.to_list())):
-            msg = (
-                f"{file.name} must have its ids in a column called id, or called what --id names: got the ids of "
-                f"{table.name} in {column.name!r:.60}. Rename this column to id."
-            )
-            raise DataError(msg)
-    check_not_transposed(file.name, X.shape, table.name, len(table))
-    check_same_rows(file.name, len(X), table.name, len(table))
 
 
 def from_cache(table: Table, name: str, store: FeatureStore) -> FeatureSet:

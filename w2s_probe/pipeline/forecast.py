@@ -37,7 +37,7 @@ from w2s_probe.pipeline.data import (
     split_notes,
     split_rows,
 )
-from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
 from w2s_probe.pipeline.parts import divided_source_notes, near_pool_notes
 from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
 from w2s_probe.results.forecast import Forecast, ForecastResult
@@ -104,11 +104,9 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     if on_read:
         on_read(reading)
     fetches = [fetch(table, store, on_progress) for table in tables]
-    features = fetches[0][0]
-    whole = _whole_pool(rows, [more for more, _ in fetches])
-    notes = rows.notes
-    if tables[0].table.items is None:
-        notes += near_pool_notes([features[name].X[rows.labeled] for name in whole], list(whole.values()))
+    fetched = [one for _, took in fetches for one in took]
+    features, whole = fetches[0][0], _whole_pool(rows, [more for more, _ in fetches])
+    notes = (*rows.notes, *cut_notes(fetched), *_near_notes(rows, features, whole))
     backbones = list(itertools.product(teachers, students))
     shown = {role: tables[0].shown(side) for role, side in roles.items()}
     titles = itertools.product(shown["teacher"], shown["student"])
@@ -118,8 +116,7 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     ]
     ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
     echoed = echo(data, shown, pool=pool, dtype=options.dtype)
-    sizes = {"n_labeled": len(rows.labeled), "n_unlabeled": len(rows.chosen), "n_test": rows.n_test}
-    settings = {**config.to_dict(), **sizes}
+    settings = {**config.to_dict(), **rows.sizes}
     result = ForecastResult(
         config={**echoed, **settings},
         read=with_dims(reading.read, roles, features),
@@ -131,7 +128,7 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     if suspects:
         weak, strong = backbones[pairs.index(ranked[0])]
         result = replace(result, suspects=_suspects(rows, (features[weak], features[strong]), config))
-    return Forecasted(result=result, fetched=[one for _, took in fetches for one in took])
+    return Forecasted(result=result, fetched=fetched)
 
 
 def _forecast(  # one pair of a table that is open
@@ -273,6 +270,11 @@ class _ForecastRows:
     n_test: int
     notes: tuple[str, ...]
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Rows of each part, as the config calls them."""
+        return {"n_labeled": len(self.labeled), "n_unlabeled": len(self.chosen), "n_test": self.n_test}
+
 
 def _rows(tables: Sequence[Opened], config: W2SConfig, split_file: Path | None) -> _ForecastRows:
     """Return the rows of DATA and of a second table, if there is one; no features are needed but those of files."""
@@ -340,6 +342,15 @@ def _whole_pool(rows: _ForecastRows, features: Sequence[Mapping[str, FeatureSet]
     whole = {name: np.concatenate([more[name].X[pool.rows] for pool, more in both]) for name in features[0]}
     total = sum(len(pool.rows) for pool in rows.pools)
     return whole if len(rows.chosen) == total else {name: X[rows.chosen] for name, X in whole.items()}
+
+
+def _near_notes(
+    rows: _ForecastRows, features: Mapping[str, FeatureSet], whole: Mapping[str, Features]
+) -> tuple[str, ...]:
+    """Return how many rows of the pool repeat labeled rows up to rounding, where rows are known by their features."""
+    if rows.opened.table.items is not None:
+        return ()
+    return near_pool_notes([features[name].X[rows.labeled] for name in whole], list(whole.values()))
 
 
 def _notes(pools: Sequence[_Pool]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.suspects import suspects_of_run
 from w2s_probe.pipeline.data import echo, open_labeled, reading_of_splits, shared_notes, split_notes, split_rows
-from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
 from w2s_probe.pipeline.parts import near_copy_notes
 from w2s_probe.pipeline.reading import OnRead, with_dims
 from w2s_probe.results.run import W2SResult
@@ -91,6 +91,7 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     if on_read:
         on_read(reading)
     features, fetched = fetch(opened, store, on_progress)
+    notes += cut_notes(fetched)
     if table.items is None:  # copies are known by their items, else by features, which rounding may change
         notes += near_copy_notes([features[teacher].X, features[student].X], opened.blocks, splits)
     weak = replace(features[teacher], name="teacher features")

@@ -18,9 +18,10 @@ from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import BackboneError, DataError
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
 from w2s_probe.datasets import Table
-from w2s_probe.pipeline.exchange import for_rows_of, from_cache, matched_by, resolve
+from w2s_probe.pipeline.exchange import from_cache, matched_by, resolve
 from w2s_probe.pipeline.feature_columns import parse_address
 from w2s_probe.pipeline.feature_files import FeatureFile, read_features
+from w2s_probe.pipeline.feature_rows import for_rows_of
 from w2s_probe.results.read import FeaturesRead
 
 

@@ -22,7 +22,7 @@ from w2s_probe.pipeline.data import (
     shared_notes,
     split_notes,
 )
-from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
 from w2s_probe.pipeline.parts import check_sources, near_copy_notes
 from w2s_probe.pipeline.reading import OnRead, default_sizes, with_dims
 
@@ -89,6 +89,7 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
     if on_read:
         on_read(reading)
     features, fetched = fetch(opened, store, on_progress)
+    notes += cut_notes(fetched)
     if opened.table.items is None:
         notes += near_copy_notes([matrix.X for matrix in features.values()], opened.blocks, largest)
     weak, strong = (

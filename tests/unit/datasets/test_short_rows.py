@@ -79,7 +79,7 @@ def test_a_row_that_lacks_a_field_in_use_is_refused(tmp_path: Path, name: str) -
 
 def test_a_blank_line_is_refused_where_only_the_first_column_is_read(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("y,text\n1,a\n\n0,b\n")
-    with pytest.raises(DataError, match="row 1 .line 3 of the file. has none, since it is blank"):
+    with pytest.raises(DataError, match=r"row 1 \(line 3 of the file\) has none, since it is blank"):
         read_table(tmp_path / "t.csv", DataConfig(data="", label="y"))
 
 
