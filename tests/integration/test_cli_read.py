@@ -214,7 +214,9 @@ def test_rows_left_out_are_counted_with_their_reasons(cli: Cli, tmp_path: Path) 
     assert (read["rows"], read["left_out"]) == (300, {"validation part": 30})
     assert sum(read["class_counts"].values()) == 270
     assert "300 rows, 30 left out (validation part)" in read_line(done.stderr)
-    assert "parts of column part, read as train, val and test" in read_line(done.stderr)
+    assert "parts of column part, read as train, val and test (guess: labeled, unlabeled, test)" in read_line(
+        done.stderr
+    )
 
 
 def test_damaged_images_are_counted(cli: Cli, tmp_path: Path) -> None:
@@ -275,6 +277,47 @@ def test_many_classes_and_hostile_names_stay_one_short_line(cli: Cli, tmp_path: 
     assert len(line) < 900
     assert line.isprintable()
     assert len(json.loads(done.stdout)["read"]["class_counts"]) == 30
+
+
+NOTED = {
+    **{verb: VERBS[verb][0] for verb in ("run", "forecast", "sweep", "diagnose", "embed", "cache import")},
+    "several pairs": ("forecast", "d.csv", *PAIR[:2], "--student", "features:t.parquet,features:s.npy", *SIZES),
+    "one seed": ("run", "d.csv", *PAIR, *SIZES, "--seeds", "1"),
+    "short rows": ("embed", "short.csv", "--text", "text", "--backbone", "classic:hashing-64"),
+    "theory variance": (
+        *("theory", "variance", "--d-student", "20", "--d-teacher", "60", "--correlation-dimension", "5"),
+        *("-n", "63", "-N", "200", "--noise-variance", "1"),
+    ),
+    "theory spurious": ("theory", "spurious", *(part if part != ".01" else ".3" for part in (*MATRICES, *MODEL))),
+    "columns of a matrix": (
+        *("theory", "spurious", "--teacher-matrix", "t3.parquet#a", "--student-matrix", "t2.npy"),
+        *(*MATRICES[:2], *MATRICES[6:], *MODEL),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOTED)
+def test_every_note_that_is_printed_stands_in_the_notes_of_json(cli: Cli, tmp_path: Path, name: str) -> None:
+    (tmp_path / "short.csv").write_text("text,more\nfirst text,1\nsecond text\n")
+    pl.DataFrame({"a": [1.0, 0.0, 0.0], "key": ["x", "y", "z"]}).write_parquet(tmp_path / "t3.parquet")
+    done = cli(*NOTED[name], "--json")
+    assert done.returncode == 0, done.stderr
+    lines = without_read(done.stderr).splitlines()
+    assert lines == [f"note: {note}" for note in json.loads(done.stdout)["notes"]]
+    if name not in ("run", "sweep", "embed"):
+        assert lines
+
+
+def test_texts_that_were_cut_have_a_note() -> None:
+    from w2s_probe.pipeline.embed import Fetched, cut_notes
+
+    counts = {"rows": 9, "unique": 9, "encoded": 9, "cached": 0, "seconds": 1.0, "dim": 4, "fingerprint": "0"}
+    teacher, student = (
+        Fetched(backbone=f"sentence-transformers:folder/{name}", truncated=cut, **counts)  # type: ignore[arg-type]
+        for name, cut in (("a", 0), ("b", 1200))
+    )
+    note = "1,200 texts were longer than sentence-transformers:b reads and were cut."
+    assert cut_notes([teacher, student, student]) == (note,)
 
 
 def test_pages_have_a_table_of_what_was_read(cli: Cli, tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def test_a_result_of_schema_1_is_reported(cli: Cli, tmp_path: Path, verb: str) -
     done = cli("report", "old")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("wrote old/report.html and report.md\n")
+    assert "What was read" not in (tmp_path / "old/report.html").read_text(encoding="utf-8")
     assert cli("report", "old", "--markdown").stdout == (tmp_path / "old/report.md").read_text(encoding="utf-8")
 
 

@@ -95,7 +95,8 @@ def _columns(reading: Reading, given: Collection[str]) -> Iterator[str]:
         cue = f", usual values {usual}{_guess(['--cue'] if reading.default_cue else [])}" if usual else ""
         yield f"groups of column {_name(data.group)}{cue}"
     if data.split:
-        yield f"parts of column {_name(data.split)}{', read as train, val and test' if table.published else ''}"
+        published = f", read as train, val and test{_guess(['labeled, unlabeled, test'])}" if table.published else ""
+        yield f"parts of column {_name(data.split)}{published}"
     if data.group_split:
         yield f"sources of column {_name(data.group_split)}"
 

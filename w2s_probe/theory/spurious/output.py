@@ -221,7 +221,13 @@ class SpuriousOutput(Printed):
 
     @classmethod
     def from_schema_1(cls, content: dict[str, Any]) -> dict[str, Any]:
-        """Return content of schema 1, which had no notes, as content of schema 2."""
+        """Return content of schema 1, which had no notes, as content of schema 2.
+
+        Parameters
+        ----------
+        content : dict
+            The parsed JSON.
+        """
         return {**content, "notes": list(spurious_notes(from_plain(cls, content)))}
 
     def conditions(self) -> Mapping[str, bool]:
