@@ -230,7 +230,8 @@ def test_damaged_images_are_counted(cli: Cli, tmp_path: Path) -> None:
     assert read["left_out"] == {"damaged image": 3}
     assert sum(read["class_counts"].values()) == read["rows"] - 3
     assert "3 left out (damaged image)" in read_line(done.stderr)
-    assert "--label" not in read_line(done.stderr)  # classes are folders
+    assert "classes by folder: " in read_line(done.stderr)
+    assert "--label" not in read_line(done.stderr)
 
 
 def test_a_pool_and_rows_that_repeat_labeled_rows_are_counted(cli: Cli, tmp_path: Path) -> None:

@@ -78,16 +78,19 @@ def _columns(reading: Reading, given: Collection[str]) -> Iterator[str]:
     data, table = reading.data, reading.table
     if data is None or table is None:
         return
-    own = data.data.startswith("builtin:") or (table.has_ids and not data.id)  # or a folder of images
+    builtin = data.data.startswith("builtin:")
+    folder = table.has_ids and not data.id and not builtin  # of images
+    own = builtin or folder
     if reading.labels:
-        yield _labels(reading, [] if own else [name for name in ("label", "task") if name not in given])
+        where = "by folder" if folder else f"of column {_name(data.label)}"
+        yield _labels(reading, where, [] if own else [name for name in ("label", "task") if name not in given])
     column = data.text or data.image
     if table.modality is not None:
         yield f"{table.modality}s" + (f" of column {_name(column)}" if column else "")
     else:
         yield f"no texts or images{_guess(['--text', '--image'])}"
     if table.has_ids:
-        yield f"ids of column {_name(data.id)}" if data.id else "ids of the data"
+        yield f"ids of column {_name(data.id)}" if data.id else "ids are paths" if folder else "ids of the data"
     else:
         yield f"no ids{'' if own else _guess(['--id'])}"
     if data.group and reading.labels:
@@ -101,14 +104,13 @@ def _columns(reading: Reading, given: Collection[str]) -> Iterator[str]:
         yield f"sources of column {_name(data.group_split)}"
 
 
-def _labels(reading: Reading, guesses: Sequence[str]) -> str:
-    column = f"column {_name(reading.data.label)}" if reading.data is not None else "labels"
+def _labels(reading: Reading, where: str, guesses: Sequence[str]) -> str:
     missing = f", without a label {reading.unlabeled:,}" if reading.unlabeled else ""
     guess = _guess([f"--{name}" for name in guesses])
     if reading.numbers is not None:
         low, high = reading.numbers
-        return f"labels of {column}: numbers from {low:.6g} to {high:.6g}{missing}{guess}"
-    return f"classes of {column}: {class_text(reading.read.class_counts)}{missing}{guess}"
+        return f"labels {where}: numbers from {low:.6g} to {high:.6g}{missing}{guess}"
+    return f"classes {where}: {class_text(reading.read.class_counts)}{missing}{guess}"
 
 
 def _pool(reading: Reading) -> str:
