@@ -309,6 +309,16 @@ def test_every_note_that_is_printed_stands_in_the_notes_of_json(cli: Cli, tmp_pa
         assert lines
 
 
+@pytest.mark.parametrize("copies", [1, 10, 120])
+def test_rows_that_a_diagnosis_leaves_out_are_in_its_notes(cli: Cli, tmp_path: Path, copies: int) -> None:
+    X = np.load(tmp_path / "s.npy")
+    X[ROWS - copies :] = X[:copies] + 1e-9
+    np.save(tmp_path / "s.npy", X)
+    found = json.loads(cli("diagnose", "d.csv", "--teacher", "features:s.npy", *PAIR[2:], "--json").stdout)
+    assert found["dropped_duplicates"] == copies
+    assert found["notes"][0].startswith(f"{copies} of 300 sampled rows repeat another row, some only up to rounding: ")
+
+
 def test_texts_that_were_cut_have_a_note() -> None:
     from w2s_probe.pipeline.embed import Fetched, cut_notes
 

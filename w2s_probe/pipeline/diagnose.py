@@ -84,9 +84,20 @@ def diagnose(
     echoed = {key: echoed[key] for key in ("data", "teacher", "student", "pool") if key in echoed}
     shown = {**echoed, "label": data.label, "task": task, **diagnosis.config}
     read = with_dims(reading.read, roles, features)
-    notes = (*notes, *cut_notes(fetched), *diagnosis.notes)
+    notes = (*notes, *cut_notes(fetched), *_duplicate_notes(diagnosis), *diagnosis.notes)
     result = replace(diagnosis, config=shown, read=read, notes=notes)
     return Diagnosed(result=result, fetched=fetched)
+
+
+def _duplicate_notes(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """Return how many sampled rows were left out because they repeat another row."""
+    dropped = diagnosis.dropped_duplicates
+    if not dropped:
+        return ()
+    return (
+        f"{dropped:,} of {diagnosis.sample + dropped:,} sampled rows repeat another row, some only up to rounding: "
+        "they are left out of the measures from neighbors and cosines.",
+    )
 
 
 def _labels(opened: Opened, task: Task) -> tuple[Rows | None, Labels | None]:
