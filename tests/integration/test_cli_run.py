@@ -175,7 +175,7 @@ def test_a_split_column_is_obeyed(cli: Cli, table: Path, tmp_path: Path) -> None
 
 
 def test_features_with_ids_are_aligned_to_the_data(cli: Cli, table: Path, tmp_path: Path) -> None:
-    ids = np.array([f"row {i}" for i in range(2400)])
+    ids = np.array([f"row {i:04}" for i in range(2400)])  # rows are drawn in the order of their ids
     pl.read_csv(table).with_columns(key=pl.Series(ids)).write_csv(tmp_path / "keyed.csv")
     order = np.random.default_rng(1).permutation(2400)
     np.savez(tmp_path / "t.npz", X=np.load(tmp_path / "t.npy")[order], ids=ids[order])

@@ -45,7 +45,9 @@ def read_sections(read: Read | None) -> Iterator[Section]:
     rows += [
         [f"features of {key}", f"{_name(entry.backbone)}: {_content(entry)}"] for key, entry in read.features.items()
     ]
-    yield Section(name="What was read", grids=[Grid(header=["what", "content"], rows=rows, user=(1,))])
+    yield Section(
+        name="What was read", grids=[Grid(header=["what", "content"], rows=rows, folded="in Markdown", user=(1,))]
+    )
 
 
 def class_text(counts: Mapping[str, int]) -> str:
