@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.types import Features, Float, Rows
+from w2s_probe.linalg.choice import choose_strength
 from w2s_probe.linalg.loo import loo_residuals, loo_score
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
-from w2s_probe.linalg.strengths import choose_strength
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -13,10 +13,10 @@ from w2s_probe.core.arrays import as_matrix, check_weights
 from w2s_probe.core.fit_options import RIDGE_POINTS, Scale
 from w2s_probe.core.types import Features, Float
 from w2s_probe.heads.linear import LinearHead, deviations
-from w2s_probe.linalg.loo import loo_score
+from w2s_probe.linalg.choice import Choice, choose_strength
+from w2s_probe.linalg.loo import loo_residuals, loo_score
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
 from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
-from w2s_probe.linalg.strengths import Choice, choose_strength
 
 Rule = Literal["loo", "gcv"]
 
@@ -67,6 +67,17 @@ def fit_ridge(
         return replace(head_of_path(path, 0), coef=path.coefficients(0)[0] / deviation[:, None])
     head = chosen_head(path, (lambda tried: loo_score(tried, scaled, Y)) if rule == "loo" else _gcv, rule=rule)
     return replace(head, coef=head.coef / deviation[:, None])
+
+
+def left_out_scores(X: ArrayLike, Y: ArrayLike, *, points: int = RIDGE_POINTS, scale: Scale = "none") -> Float:
+    """Return the leave-one-out scores, shape (n, K), at the strength that `fit_ridge` chooses by leave-one-out.
+
+    Strength and scaling stay those of all rows.
+    """
+    features, targets = as_matrix(X, "features"), as_matrix(Y, "targets").astype(np.float64)
+    _, scaled = _scaled(features, np.ones(len(features)), scale)
+    choice = choose_strength(ridge_path(scaled, Y, points=points), lambda tried: loo_score(tried, scaled, Y))
+    return targets - loo_residuals(choice.path, scaled, Y, index=choice.index)
 
 
 def ridge_spectrum(X: ArrayLike, *, scale: Scale = "none") -> Spectrum:

@@ -36,7 +36,7 @@ class RidgePath:
     total : float
         Weighted sum of squares of the centered targets, over all columns.
     grid : bool
-        Whether the strengths are a grid that goes on while an end of it is best, see `strengths.choose_strength`.
+        Whether the strengths are a grid that goes on while an end of it is best, see `linalg.choice`.
     """
 
     alphas: Float

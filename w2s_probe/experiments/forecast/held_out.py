@@ -20,10 +20,10 @@ from w2s_probe.heads import LinearHead, ridge_probabilities
 from w2s_probe.heads.fit import fit_head
 from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.heads.ridge import head_of_choice
+from w2s_probe.linalg.choice import Choice, choose_strength
 from w2s_probe.linalg.loo import loo_residuals, loo_score
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.ridge import ridge_path
-from w2s_probe.linalg.strengths import Choice, choose_strength
 from w2s_probe.linalg.teacher_student import HeldOut, pipeline_of, student_path
 
 Smooth = tuple[float, Float, Float]  # mean over the pool, influence of each labeled row, expectation of each row

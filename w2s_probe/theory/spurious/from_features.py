@@ -33,9 +33,9 @@ from numpy.typing import ArrayLike, NDArray
 from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.types import Float
+from w2s_probe.linalg.choice import choose_strength
 from w2s_probe.linalg.loo import loo_residuals
 from w2s_probe.linalg.ridge import ridge_path
-from w2s_probe.linalg.strengths import choose_strength
 from w2s_probe.theory.spurious.risks import Risks
 
 
