@@ -17,7 +17,6 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,7 +28,7 @@ from w2s_probe.core.types import Float, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.experiments.forecast.evidence import MeanEstimate, weighted_sum
 from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
-from w2s_probe.experiments.strengths import edge_note, scale_notes
+from w2s_probe.experiments.strengths import pair_notes
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.metrics.verdict import decide
 from w2s_probe.results.estimate import Estimate
@@ -136,7 +135,7 @@ def forecast_pair(
         error_parts=_error_parts(scores, pool, config),
         notes=(
             *_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
-            *_strength_notes(scores, data, config),
+            *pair_notes(scores.heads, (X_teacher, X_student), (pool_teacher, pool_student), Y, config=config),
         ),
     )
 
@@ -394,14 +393,6 @@ def _notes(misfit: Misfit, gain: MeanEstimate, *, score: str, spread: float) -> 
             f"({gain.value:+.3f})."
         )
     return tuple(notes)
-
-
-def _strength_notes(scores: PipelineScores, data: _Data, config: W2SConfig) -> Iterator[str]:
-    for name, head in scores.heads.items():
-        note = edge_note(name, [head])
-        if note:
-            yield note
-    yield from scale_notes(data.X_teacher, data.X_student, data.Y, config=config)
 
 
 def _verdict(outlooks: dict[str, Outlook], n: int, score: str) -> Verdict:
