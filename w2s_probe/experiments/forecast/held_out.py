@@ -54,7 +54,7 @@ class PipelineScores:
     alphas : mapping of system to float
         Strengths of the heads.
     heads : mapping of system to LinearHead
-        The heads fitted to all training rows: `at_edge` says whether a strength is an end of its grid.
+        The heads fitted to all training rows.
     """
 
     held_out: list[HeldOut]
@@ -65,6 +65,11 @@ class PipelineScores:
     probabilities: Callable[[Float], Float]
     alphas: dict[str, float]
     heads: dict[str, LinearHead]
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """Systems whose strength is an end of the widest grid."""
+        return tuple(name for name, head in self.heads.items() if head.at_edge)
 
     def expected(self, score: str, weights: Weights) -> MeanEstimate:
         """Return the expected value of a score for a weighted sum of the systems.
