@@ -96,14 +96,8 @@ def forecast_pair(
     names : tuple of str
         Names of the two backbones.
     """
-    data = _Data(
-        X_teacher=np.asarray(X_teacher, dtype=np.float64),
-        X_student=np.asarray(X_student, dtype=np.float64),
-        Y=Y,
-        pool_teacher=pool_teacher,
-        pool_student=pool_student,
-        task=config.task,
-    )
+    T, S = (np.asarray(X, dtype=np.float64) for X in (X_teacher, X_student))
+    data = _Data(X_teacher=T, X_student=S, Y=Y, pool_teacher=pool_teacher, pool_student=pool_student, task=config.task)
     n, N = len(Y), len(pool_teacher)
     pool = moments_of({"teacher": pool_teacher, "student": pool_student})
     scores = _scores(data, config, pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
@@ -135,7 +129,7 @@ def forecast_pair(
         error_parts=_error_parts(scores, pool, config),
         notes=(
             *_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
-            *pair_notes(scores.heads, (X_teacher, X_student), (pool_teacher, pool_student), Y, config=config),
+            *pair_notes(scores.heads, (T, S), (pool_teacher, pool_student), Y, config=config),
         ),
     )
 
