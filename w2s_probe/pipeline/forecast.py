@@ -38,6 +38,7 @@ from w2s_probe.pipeline.data import (
     split_rows,
 )
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
+from w2s_probe.pipeline.flags import with_flags
 from w2s_probe.pipeline.parts import divided_source_notes, near_pool_notes
 from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
 from w2s_probe.results.forecast import Forecast, ForecastResult
@@ -152,7 +153,7 @@ def _forecast(  # one pair of a table that is open
         n_test=rows.n_test,
         names=title,
     )
-    return replace(forecast, notes=(*notes, *forecast.notes))
+    return replace(forecast, notes=(*notes, *with_flags(forecast.notes)))
 
 
 def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:

@@ -28,6 +28,7 @@ from w2s_probe.core.types import Float, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.experiments.forecast.evidence import MeanEstimate, weighted_sum
 from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
+from w2s_probe.experiments.strengths import pair_notes
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.metrics.verdict import decide
 from w2s_probe.results.estimate import Estimate
@@ -95,14 +96,8 @@ def forecast_pair(
     names : tuple of str
         Names of the two backbones.
     """
-    data = _Data(
-        X_teacher=np.asarray(X_teacher, dtype=np.float64),
-        X_student=np.asarray(X_student, dtype=np.float64),
-        Y=Y,
-        pool_teacher=pool_teacher,
-        pool_student=pool_student,
-        task=config.task,
-    )
+    T, S = (np.asarray(X, dtype=np.float64) for X in (X_teacher, X_student))
+    data = _Data(X_teacher=T, X_student=S, Y=Y, pool_teacher=pool_teacher, pool_student=pool_student, task=config.task)
     n, N = len(Y), len(pool_teacher)
     pool = moments_of({"teacher": pool_teacher, "student": pool_student})
     scores = _scores(data, config, pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
@@ -132,7 +127,10 @@ def forecast_pair(
         alphas=scores.alphas,
         verdict=_verdict(outlooks, n, data.score),
         error_parts=_error_parts(scores, pool, config),
-        notes=_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
+        notes=(
+            *_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
+            *pair_notes(scores.heads, (T, S), (pool_teacher, pool_student), Y, config=config),
+        ),
     )
 
 
