@@ -1,4 +1,4 @@
-"""A whole ``run`` as a process of its own, against the same command of another checkout."""
+"""A whole ``run`` in a process of its own, against the same command in another checkout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIBRARIES = "import numpy, scipy.linalg; from threadpoolctl import threadpool_in
 
 
 def one_seed_run() -> None:
-    """CPU time of a run with one seed, 10,000 rows x 768/384, n = 400, N = 7,600; OTHER names an older checkout."""
+    """CPU time of a run with one seed, 10,000 rows x 768/384, n = 400, N = 7,600; the variable OTHER names a peer."""
     here, other = Path.cwd(), os.environ.get("OTHER")
     with tempfile.TemporaryDirectory() as folder:
         _write_table(Path(folder))

@@ -30,9 +30,7 @@ MAIN = (
     ],
     ids=["run", "run-softmax", "run-out", "forecast", "sweep", "diagnose"],
 )
-def test_no_verb_imports_what_it_does_not_need(
-    table: Path, arguments: tuple[str, ...], more: set[str]
-) -> None:
+def test_no_verb_imports_what_it_does_not_need(table: Path, arguments: tuple[str, ...], more: set[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", MAIN, *arguments], cwd=table.parent, capture_output=True, text=True, check=False
     )

@@ -28,9 +28,9 @@ def systems(rows: int, classes: int, rng: np.random.Generator) -> dict[str, dict
     shared = rng.standard_normal((rows, max(classes, 1)))
     noise = {"teacher": 1.6, "student": 1.1, "baseline": 1.2, "ceiling": 0.7}
     if not classes:
-        truth = shared[:, 0] + rng.standard_normal(rows)
+        values = shared[:, 0] + rng.standard_normal(rows)
         return {
-            name: metrics.regression_rows(truth + 0.6 * size * (shared[:, 0] + rng.standard_normal(rows)), truth)
+            name: metrics.regression_rows(values + 0.6 * size * (shared[:, 0] + rng.standard_normal(rows)), values)
             for name, size in noise.items()
         }
     truth = rng.integers(classes, size=rows)
