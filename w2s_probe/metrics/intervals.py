@@ -87,7 +87,8 @@ def ratio_of_means(
     Returns
     -------
     Estimate
-        NaN throughout if the denominator's mean is 0. No width if all rows contribute the same.
+        NaN throughout if the denominator's mean is 0. No width if all rows contribute the same; a single row of a
+        single split says nothing: the limits are `bounds`.
     """
     below = denominator.mean()
     if below == 0:
@@ -132,8 +133,10 @@ def _limits_of_one_split(numerator: Float, denominator: Float, draws: Draws) -> 
         return float(low), float(high)
     below = denominator.mean()
     value = numerator.mean() / below
-    V = (((numerator - value * denominator) / below) ** 2).sum() / (rows * max(rows - 1, 1))
-    half = float(special.stdtrit(rows - 1, upper) * np.sqrt(V))  # NaN for a single row
+    if rows == 1:
+        return -np.inf, np.inf
+    V = (((numerator - value * denominator) / below) ** 2).sum() / (rows * (rows - 1))
+    half = float(special.stdtrit(rows - 1, upper) * np.sqrt(V))
     return value - half, value + half
 
 

@@ -126,10 +126,10 @@ def test_rows_that_are_all_alike_give_no_width(rows: int, right: int) -> None:
     assert (found.low, found.high) == (found.value, found.value)
 
 
-def test_a_single_row_has_no_interval() -> None:
-    found = ratio_of_means(np.ones(1), np.ones(1), one_split(1), bounds=(0, 1))
-    assert found.value == 1.0
-    assert np.isnan([found.low, found.high]).all()
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (0.0, np.inf), (-np.inf, np.inf)])
+def test_a_single_row_has_no_limits_but_the_bounds(bounds: tuple[float, float]) -> None:
+    found = ratio_of_means(np.ones(1), np.ones(1), one_split(1), bounds=bounds)
+    assert (found.value, found.low, found.high) == (1.0, *bounds)
 
 
 @pytest.mark.parametrize("copies", [1, 3])
