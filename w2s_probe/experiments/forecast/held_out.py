@@ -15,7 +15,7 @@ from w2s_probe.core.fit_options import FitOptions
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.forecast.calibration import ChoiceModel, fit_choice, fit_line
-from w2s_probe.experiments.forecast.evidence import MeanEstimate, combine
+from w2s_probe.experiments.forecast.evidence import CombinedEstimate, combine
 from w2s_probe.heads import LinearHead, ridge_probabilities
 from w2s_probe.heads.fit import fit_head
 from w2s_probe.heads.linear import pseudolabels_of
@@ -62,7 +62,7 @@ class PipelineScores:
     probabilities: Callable[[Float], Float]
     alphas: dict[str, float]
 
-    def expected(self, score: str, weights: Weights) -> MeanEstimate:
+    def expected(self, score: str, weights: Weights) -> CombinedEstimate:
         """Return the expected value of a score for a weighted sum of the systems.
 
         `score` is accuracy, brier, r2 or squared_error. The weights of teacher, student and baseline are (0, 1, 0)

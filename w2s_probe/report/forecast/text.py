@@ -9,7 +9,7 @@ from w2s_probe.report.numbers import METRIC_NAMES, estimate_of, estimate_text, p
 from w2s_probe.report.page import Grid
 from w2s_probe.report.render.terminal import columns, size_table, wrapped
 from w2s_probe.report.suspects import suspects_text
-from w2s_probe.results.forecast import Forecast, ForecastResult, Outlook
+from w2s_probe.results.forecast import Forecast, ForecastResult, NeededLabels, Outlook
 
 
 def forecast_text(result: ForecastResult) -> str:
@@ -88,15 +88,20 @@ def _comparisons(best: Forecast) -> str:
 
 
 def needed_text(best: Forecast) -> str:
-    """Return the sizes at which the gain would resolve or student minus baseline change sign, or nothing."""
-    sizes = {}
-    if best.needed.n:
-        change = "student - baseline would change sign" if best.gain.resolved else "the gain would resolve"
-        sizes[change] = [f"{best.needed.n:,} labels"]
-    if best.needed.N:
-        sizes.setdefault("student - baseline would change sign", []).append(f"{best.needed.N:,} pseudolabels")
-    text = "; ".join(f"{change} at about {' or '.join(counts)}" for change, counts in sizes.items())
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    """Return the labels at which gain and student minus baseline are expected to be resolved."""
+    needed = {"the gain": best.needed.gain, "student - baseline": best.needed.versus_baseline}
+    sentences = [f"{name}: {_labels_text(labels, best.n)}" for name, labels in needed.items()]
+    return "Labels needed to resolve " + "; ".join(sentences) + "."
+
+
+def _labels_text(needed: NeededLabels, n: int) -> str:
+    """Return a number of labels with its range, or why there is none."""
+    if needed.n is None:
+        return needed.reason or "unknown"
+    if needed.n == n:
+        return "resolved"
+    high = "no limit" if needed.high is None else f"{needed.high:,}"
+    return f"about {needed.n:,} ({needed.low:,} to {high})"
 
 
 def expected_text(outlook: Outlook) -> str:
