@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 
 from tests.conftest import pair_of_views
 from w2s_probe.core.config import W2SConfig
-from w2s_probe.experiments.forecast.needed import NO_CURVE, TO_ZERO, TOO_FAR, needed_labels
+from w2s_probe.experiments.forecast.needed import NO_CURVE, THROUGH_ZERO, TO_ZERO, TOO_FAR, needed_labels
 from w2s_probe.experiments.forecast.pair import forecast_pair
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import FURTHEST, Forecast, NeededLabels
@@ -81,6 +81,7 @@ def test_a_resolved_difference_needs_no_more_labels(present: tuple[float, float,
         (needed(lambda n: 0.5 / n), TO_ZERO),
         (needed(lambda n: -0.002 - 0.4 / n), TO_ZERO),
         (needed(lambda n: 0.003 * (n < 200)), TO_ZERO),
+        (needed(lambda n: 0.2 * n**-0.5 - 0.012), THROUGH_ZERO),
         (needed_labels(UNRESOLVED, NOW, curve=None, half_width=np.sqrt), NO_CURVE),
     ],
 )
@@ -130,7 +131,7 @@ def test_the_number_is_where_the_curve_that_is_shown_excludes_0() -> None:
             for i, (smaller, larger) in enumerate(pairwise(shown)):
                 if not any(excluded[: i + 1]) and excluded[i + 1]:
                     assert smaller.n < n <= larger.n
-            assert n <= FURTHEST * found.n or labels.reason in (TOO_FAR, TO_ZERO)
+            assert n <= FURTHEST * found.n or labels.reason in (TOO_FAR, TO_ZERO, THROUGH_ZERO)
             own = getattr(shown[0], name)
             assert (then[0].low, then[0].high) == pytest.approx((own.low, own.high))
             kinds.add("none" if labels.n is None else "now" if n == found.n else "later")
