@@ -240,6 +240,8 @@ def main() -> None:
         found = [one for number in range(options.ranges) for one in named(problem_of(number), options.truth)]
     for name in DIFFERENCES:
         each = [one for one in found if one.name == name]
+        if not each:
+            continue
         gains = [one.gain for one in each]
         print(f"{name}, unresolved ones: true mean {np.mean(gains):.3f}, standard deviation {np.std(gains):.3f}")
         print(summary(each))
