@@ -25,7 +25,7 @@ from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.pipeline.parts import check_sources, shared_item_notes, source_keys, source_notes, tie_notes
-from w2s_probe.pipeline.sources import Source, item_keys, open_source, without_folders
+from w2s_probe.pipeline.sources import Source, item_keys, names_without_folders, open_source, without_folders
 from w2s_probe.strategies.registry import load_strategy
 
 SHOWN = 5  # files that a message names
@@ -129,9 +129,10 @@ def echo(
 ) -> dict[str, Any]:
     """Return the part of a result's config that says which data, columns and backbones were asked for."""
     columns = {key: value for key, value in data.to_dict().items() if key != "data"}
+    short = names_without_folders([name for backbones in names.values() for name in backbones])
     return {
         "data": without_folders(data.data),
-        **{key: ",".join(map(without_folders, backbones)) for key, backbones in names.items()},
+        **{key: ",".join(short[backbone] for backbone in backbones) for key, backbones in names.items()},
         **columns,
         **({"pool": without_folders(pool)} if pool else {}),
         **({"dtype": dtype} if dtype else {}),

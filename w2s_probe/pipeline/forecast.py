@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,8 +38,9 @@ from w2s_probe.pipeline.data import (
     split_rows,
 )
 from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.flags import verdict_with_flags, with_flags
 from w2s_probe.pipeline.parts import divided_source_notes, near_pool_notes
-from w2s_probe.pipeline.sources import without_folders
+from w2s_probe.pipeline.sources import names_without_folders
 from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
 
@@ -112,8 +114,16 @@ def forecast(
     notes = (*_notes(pools), *parts.notes, *doubts)
     if opened.table.items is None:
         notes += near_pool_notes([features[name].X[L] for name in whole], list(whole.values()))
-    pairs = [_forecast(pair, features, L, labels, whole, config, parts.n_test, notes) for pair in backbones]
-    ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
+    short = names_without_folders([*teachers, *students])
+    pairs = [
+        replace(
+            _forecast(pair, features, L, labels, whole, config, parts.n_test, notes),
+            teacher_backbone=short[pair[0]],
+            student_backbone=short[pair[1]],
+        )
+        for pair in backbones
+    ]
+    ranked = tuple(sorted(pairs, key=_promise, reverse=True))
     echoed = echo(data, {"teacher": teachers, "student": students}, pool=pool, dtype=options.dtype)
     sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": parts.n_test}
     result = ForecastResult(
@@ -128,6 +138,12 @@ def forecast(
         best = (features[weak], features[strong])
         result = replace(result, suspects=_suspects(opened.table, best, labels, (L, pools[0].rows), config))
     return Forecasted(result=result, fetched=fetched)
+
+
+def _promise(pair: Forecast) -> tuple[float, float]:
+    """Return the expected score of the better of student and baseline, and the student's; undefined scores are last."""
+    student, baseline = (-math.inf if math.isnan(e.value) else e.value for e in (pair.student, pair.baseline))
+    return max(student, baseline), student
 
 
 def _forecast(  # one pair of a table that is open
@@ -150,9 +166,8 @@ def _forecast(  # one pair of a table that is open
         pool_student=pool[student],
         config=config,
         n_test=n_test,
-        names=(without_folders(teacher), without_folders(student)),
     )
-    return replace(forecast, notes=(*notes, *forecast.notes))
+    return replace(forecast, verdict=verdict_with_flags(forecast.verdict), notes=(*notes, *with_flags(forecast.notes)))
 
 
 def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:

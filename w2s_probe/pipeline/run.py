@@ -18,6 +18,7 @@ from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.suspects import suspects_of_run
 from w2s_probe.pipeline.data import echo, open_labeled, shared_notes, split_notes, split_rows
 from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.flags import verdict_with_flags, with_flags
 from w2s_probe.pipeline.parts import near_copy_notes
 from w2s_probe.results.run import W2SResult
 
@@ -97,7 +98,12 @@ def run(
         result = replace(result, suspects=suspected)
     echoed = echo(data, {"teacher": [teacher], "student": [student]}, dtype=options.dtype)
     return Run(
-        result=replace(result, config={**echoed, **result.config}, notes=(*notes, *result.notes)),
+        result=replace(
+            result,
+            config={**echoed, **result.config},
+            verdict=verdict_with_flags(result.verdict),
+            notes=(*notes, *with_flags(result.notes)),
+        ),
         outcomes=outcomes,
         table=table,
         labels=labels,

@@ -16,7 +16,7 @@ from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
 from w2s_probe.pipeline.data import LabeledData, check_split_file, echo, open_labeled, shared_notes, split_notes
 from w2s_probe.pipeline.embed import Fetched, fetch
 from w2s_probe.pipeline.parts import check_sources, near_copy_notes
-from w2s_probe.pipeline.sources import without_folders
+from w2s_probe.pipeline.sources import names_without_folders
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,7 +78,8 @@ def sweep(
     features, fetched = fetch(opened, store, on_progress)
     if opened.table.items is None:
         notes += near_copy_notes([matrix.X for matrix in features.values()], opened.blocks, largest)
-    weak, strong = ({without_folders(name): features[name] for name in side} for side in (teachers, students))
+    short = names_without_folders([*teachers, *students])
+    weak, strong = ({short[name]: features[name] for name in side} for side in (teachers, students))
     result = run_sweep(weak, strong, splits, config=config, folder=folder, jobs=jobs, on_progress=on_progress)
     echoed = {"teachers": list(weak), "students": list(strong), **echo(data, {})}
     result = replace(result, config={**echoed, **result.config}, notes=(*notes, *result.notes))

@@ -27,6 +27,7 @@ from w2s_probe.linalg.teacher_student import HeldOut, pipeline_of, student_path
 
 Smooth = tuple[float, Float, Float]  # mean over the pool, influence of each labeled row, expectation of each row
 Weights = tuple[float, float, float]  # of teacher, student and baseline
+NAMES = ("teacher", "student", "baseline")
 FOLDS = 10
 REFIT_FOLDS = 5  # for heads that are fitted again without each fold
 
@@ -52,6 +53,8 @@ class PipelineScores:
         Function from raw scores to probabilities.
     alphas : mapping of system to float
         Strengths of the heads.
+    edges : tuple of str
+        Systems whose strength is an end of its grid.
     """
 
     held_out: list[HeldOut]
@@ -61,6 +64,7 @@ class PipelineScores:
     task: Task
     probabilities: Callable[[Float], Float]
     alphas: dict[str, float]
+    edges: tuple[str, ...] = ()
 
     def expected(self, score: str, weights: Weights) -> CombinedEstimate:
         """Return the expected value of a score for a weighted sum of the systems.
@@ -170,6 +174,7 @@ def pipeline_scores(  # noqa: PLR0913  # two feature spaces of two sets of rows,
         task=config.task,
         probabilities=ridge_probabilities if config.head == "ridge" else partial(softmax, axis=1),
         alphas=heads.alphas,
+        edges=tuple(system for system, at_edge in zip(NAMES, heads.at_edges, strict=True) if at_edge),
     )
 
 
@@ -206,7 +211,12 @@ class _Heads:
 
     @property
     def alphas(self) -> dict[str, float]:
-        return dict(zip(("teacher", "student", "baseline"), (head.alpha for head in self.heads), strict=True))
+        return dict(zip(NAMES, (head.alpha for head in self.heads), strict=True))
+
+    @property
+    def at_edges(self) -> list[bool]:
+        """Whether the strength of each head is an end of its grid."""
+        return [head.at_edge for head in self.heads]
 
     def scores(self, T: Features, S: Features) -> list[Float]:
         """Return the scores of the three heads on new rows with teacher features T and student features S."""
@@ -235,6 +245,14 @@ class _Linear(_Heads):
             paths=(teacher, student, baseline),
             held_out=partial(pipeline.held_out, Y),
         )
+
+    @property
+    def at_edges(self) -> list[bool]:
+        """Whether the strength of each head is an end of its grid; a grid of one strength was set by the user."""
+        return [
+            len(path.alphas) > 1 and head.alpha in (path.alphas[0], path.alphas[-1])
+            for head, path in zip(self.heads, self.paths, strict=True)
+        ]
 
     def pool_scores(self, T: Features, S: Features, rows: Rows) -> list[Float]:
         """Return the scores on all rows; the student's are exact leave-one-out scores on its own training `rows`."""

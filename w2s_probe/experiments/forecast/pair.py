@@ -28,6 +28,7 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
+from w2s_probe.experiments.forecast.advice import forecast_verdict
 from w2s_probe.experiments.forecast.curve import (
     BOUNDS,
     DIFFERENCES,
@@ -43,10 +44,9 @@ from w2s_probe.experiments.forecast.evidence import CombinedEstimate, ErrorModel
 from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
 from w2s_probe.experiments.forecast.needed import needed_labels
 from w2s_probe.linalg.moments import Moments, moments_of
-from w2s_probe.metrics.verdict import decide
+from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ErrorParts, Forecast, Misfit, Needed, OtherScore, Outlook
-from w2s_probe.results.run import Verdict
 from w2s_probe.theory import decompose_held_out
 
 SHARES = (8, 4, 2)
@@ -118,6 +118,7 @@ def forecast_pair(
     outlooks = {name: _outlook(full[name], config.level, n_test) for name in DIFFERENCES}
     misfit = _misfit(scores, Y)
     errors = {name: full[name].errors for name in DIFFERENCES}
+    needed = _needed(over_n, errors, config.level)
     return Forecast(
         teacher_backbone=names[0],
         student_backbone=names[1],
@@ -133,11 +134,18 @@ def forecast_pair(
         opr=_opr(full["baseline"], full["student"], config.level),
         others={"brier" if data.score == "accuracy" else "squared_error": _other(scores, config.level)},
         curve=curve_points(over_n, over_N, errors, score=data.score, level=config.level),
-        needed=_needed(over_n, errors, config.level),
+        needed=needed,
         misfit=misfit,
         representation_gap=_representation_gap(pool, n, scores.alphas),
         alphas=scores.alphas,
-        verdict=_verdict(outlooks, n, data.score),
+        verdict=forecast_verdict(
+            scores,
+            **outlooks,
+            needed=needed,
+            score=data.score,
+            config=config,
+            same_features=same_space(pool_teacher[:ROWS], pool_student[:ROWS]),
+        ),
         error_parts=_error_parts(scores, pool, config),
         notes=_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
     )
@@ -338,8 +346,3 @@ def _notes(misfit: Misfit, gain: MeanEstimate, *, score: str, spread: float) -> 
             f"({gain.value:+.3f})."
         )
     return tuple(notes)
-
-
-def _verdict(outlooks: dict[str, Outlook], n: int, score: str) -> Verdict:
-    estimates = {name: Estimate(value=o.value, low=o.low, high=o.high) for name, o in outlooks.items()}
-    return decide(**estimates, n_labeled=n, score=score)

@@ -39,6 +39,7 @@ from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.summary import summarize
 from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.linear import pseudolabels_of
+from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.results.run import W2SResult
 from w2s_probe.strategies import Oracle, Scorer, Student, W2SProblem, load_strategy
 from w2s_probe.strategies.control import CONTROL, coverage_scores, random_control
@@ -94,7 +95,15 @@ def run_w2s(
             for split in splits
         ]
     fingerprint = _fingerprint(teacher, student, labels, splits, config, groups)
-    return summarize(outcomes, labels, config=config, groups=groups, fingerprint=fingerprint), outcomes
+    result = summarize(
+        outcomes,
+        labels,
+        config=config,
+        groups=groups,
+        fingerprint=fingerprint,
+        same_features=same_space(*(features.X[splits[0].unlabeled[:ROWS]] for features in (teacher, student))),
+    )
+    return result, outcomes
 
 
 def blas_limit(config: W2SConfig) -> threadpool_limits:

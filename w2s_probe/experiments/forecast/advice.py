@@ -1,0 +1,111 @@
+"""The verdict of a forecast: what to do, and how many labels would resolve what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.types import Float
+from w2s_probe.experiments.forecast.held_out import NAMES, PipelineScores
+from w2s_probe.experiments.forecast.needed import FURTHEST, NO_CURVE
+from w2s_probe.metrics.likeness import COPY, IMITATION, decided_classes, imitation, is_constant
+from w2s_probe.metrics.verdict import EQUAL_SPACES, decide
+from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.forecast import Needed, NeededLabels, Outlook
+from w2s_probe.results.run import Verdict
+
+
+def forecast_verdict(
+    scores: PipelineScores,
+    *,
+    gain: Outlook,
+    versus_baseline: Outlook,
+    needed: Needed,
+    score: str,
+    config: W2SConfig,
+    same_features: bool,
+) -> Verdict:
+    """Return the verdict on the student of one pair."""
+    edges = [system for system in ("student", "baseline") if _unsettled(scores, system, config)]
+    n = len(scores.Y)
+    return decide(
+        gain=_expectation(gain),
+        versus_baseline=_expectation(versus_baseline),
+        n_labeled=n,
+        score=score,
+        alike=_constant_text(scores) or (EQUAL_SPACES if same_features else ""),
+        edges=edges,
+        scaled=config.scale == "standard",
+        outlook=True,
+        resolution="" if edges else " ".join(labels_sentences(needed, n, decided=versus_baseline.resolved)),
+    )
+
+
+def labels_sentences(needed: Needed, n: int, *, decided: bool) -> Iterator[str]:
+    """Yield how many labels would resolve each open difference; `decided`: they would not change what to do."""
+    for name, labels in (("student - baseline", needed.versus_baseline), ("the gain", needed.gain)):
+        if labels.n is None:
+            yield _without_number(name, labels)
+        elif labels.n > n:
+            verb = "About" if decided else "Label about"
+            more = f"{verb} {labels.n - n:,} more{' labels' if decided else ''} ({_range(labels, n)})"
+            yield f"{more} would resolve {name}." if decided else f"{more}: then {name} is expected to be resolved."
+
+
+def _without_number(name: str, labels: NeededLabels) -> str:
+    if labels.reason == NO_CURVE:
+        return f"How many labels would resolve {name} is not known: {NO_CURVE}."
+    return f"More labels are not expected to resolve {name}: {labels.reason}."
+
+
+def _range(labels: NeededLabels, n: int) -> str:
+    low = max((labels.low or n) - n, 0)
+    high = f"more than {(FURTHEST - 1) * n:,}" if labels.high is None else f"{labels.high - n:,}"
+    return f"range {low:,} to {high}"
+
+
+def _expectation(outlook: Outlook) -> Estimate:
+    return Estimate(value=outlook.value, low=outlook.low, high=outlook.high)
+
+
+def _constant_text(scores: PipelineScores) -> str:
+    """Return what all systems predict, if all predictions are constant; else an empty text."""
+    if not all(_constant(scores, system) for system in NAMES):
+        return ""
+    if scores.task == "regression":
+        return "every system predicts nearly one number on the whole pool"
+    codes = decided_classes(raw for system in NAMES for raw in _predictions(scores, system))
+    largest = codes == {int(scores.Y.sum(axis=0).argmax())}
+    return f"every system decides {'the largest' if largest else 'only one'} class, on labeled rows and on the pool"
+
+
+def _constant(scores: PipelineScores, system: str) -> bool:
+    return all(is_constant(raw, spread=float(scores.Y.std())) for raw in _predictions(scores, system))
+
+
+def _predictions(scores: PipelineScores, system: str) -> list[Float]:
+    """Return a system's scores on the pool; for classes also its held-out scores on the labeled rows.
+
+    Held-out numbers of a constant head vary with the mean of the other labels.
+    """
+    held_out = scores.held_out if scores.task == "classification" else []
+    return [scores.pool[NAMES.index(system)], *(getattr(rows, system) for rows in held_out)]
+
+
+def _unsettled(scores: PipelineScores, system: str, config: W2SConfig) -> bool:
+    """Return whether a system's strength is an end of its grid, and a better one may lie outside.
+
+    The smallest strength is right for a student that can copy its teacher, and the largest for a constant head.
+    """
+    if system not in scores.edges or _constant(scores, system):
+        return False
+    return not (system == "student" and config.pseudolabels == "soft" and _copies(scores))
+
+
+def _copies(scores: PipelineScores) -> bool:
+    teacher, student, _ = scores.pool
+    if scores.task == "classification" and np.mean(student.argmax(axis=1) == teacher.argmax(axis=1)) <= COPY:
+        return False
+    return imitation(student, teacher) > (IMITATION if scores.task == "classification" else COPY)
