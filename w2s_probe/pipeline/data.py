@@ -95,7 +95,7 @@ def open_labeled(
     """Return a fully labeled table with its groups; strategies are checked before any file of features is read."""
     table = open_table(data, store)
     column = Opened(data=data, table=table, sources={}).label_column
-    _check_labeled(column, data.label)
+    _check_labeled(table, column, data.label)
     labels = read_labels(column, name=data.label, task=config.task)
     table = replace(table, notes=(*table.notes, *placeholder_notes(labels.class_counts())))
     for name in config.strategies:
@@ -103,13 +103,14 @@ def open_labeled(
     return open_sources(data, table, names, store, options).labeled(labels, groups_of(table, labels, data, config))
 
 
-def _check_labeled(column: Sequence[Any], name: str) -> None:
+def _check_labeled(table: Table, column: Sequence[Any], name: str) -> None:
     """Raise `DataError` if some rows have no label; if no row has one, `read_labels` says so."""
     missing = [row for row, value in enumerate(column) if is_missing(value)]
     if 0 < len(missing) < len(column):
+        first = min(map(table.row_number, missing))
         msg = (
             f"run and sweep need a label in every row of column {name!r}: {len(missing)} of {len(column)} rows have "
-            f"none, the first is row {missing[0]}. Use forecast, which takes rows without a label as its pool, or "
+            f"none, the first is row {first}. Use forecast, which takes rows without a label as its pool, or "
             "label these rows."
         )
         raise DataError(msg)
@@ -140,12 +141,12 @@ def echo(
 
 
 def open_table(data: DataConfig, store: FeatureStore) -> Table:
-    """Return the user's table, after all its image files were decoded once.
+    """Return the user's table by ascending id, or in its own order, after all its image files were decoded once.
 
     Files whose features are in the cache were decoded before and are skipped. A damaged file is an error that names
     the file; with `skip_damaged` its row is left out.
     """
-    table = open_data(data)
+    table = open_data(data).in_id_order()
     files = table.items
     if not isinstance(files, ImageFiles):
         return table

@@ -311,15 +311,16 @@ def _with_content(spec: EmbeddingSpec, X: NDArray[Any], digests: Digests, first:
 def _cached_digests(table: Table, name: str, entry: Contents, store: FeatureStore) -> Digests:
     """Return the digests of a table's rows, after a check that the cache holds all of them."""
     by = _matched_by(entry)
-    digests = _digests(table, f"cached:{name}", by)
+    digests = _row_digests(table, entry.rows) if by == "row" else _digests(table, f"cached:{name}", by)
     lacking = store.missing(entry.spec, digests)
     if len(lacking):
+        first = min(table.row_number(int(row)) for row in lacking)
         msg = (
             f"cached:{name} must hold every row of {table.name}: {len(lacking)} of {len(np.unique(digests))} distinct "
-            f"{by}s are missing, the first is row {lacking[0]}. {_lacking_advice(table, lacking, entry, store)}"
+            f"{by}s are missing, the first is row {first}. {_lacking_advice(table, lacking, entry, store)}"
         )
         raise CacheError(msg)
-    if by == "row" and not len(store.missing(entry.spec, label_digests("row", [str(len(table))]))):
+    if by == "row" and table.rows_among(entry.rows) is None:
         msg = (
             f"cached:{name} has one row for each row of its data, in order: it has {entry.rows}, {table.name} has "
             f"{len(table)}. Import it with --data, or from a file with ids, to use some of its rows."
@@ -338,9 +339,13 @@ def _lacking_advice(table: Table, lacking: Rows, entry: Contents, store: Feature
     )
 
 
+def _row_digests(table: Table, count: int) -> Digests:
+    """Return the digests of a table's rows among as many rows as an import without ids has."""
+    rows = table.rows_among(count)
+    return label_digests("row", map(str, range(len(table)) if rows is None else rows.tolist()))
+
+
 def _digests(table: Table, name: str, by: str) -> Digests:
-    if by == "row":
-        return label_digests("row", map(str, range(len(table))))
     if by == "id":
         if not table.has_ids:
             msg = f"{name} is matched by ids: {table.name} was read without. Name a column with --id."
