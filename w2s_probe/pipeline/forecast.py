@@ -115,14 +115,7 @@ def forecast(
     if opened.table.items is None:
         notes += near_pool_notes([features[name].X[L] for name in whole], list(whole.values()))
     short = names_without_folders([*teachers, *students])
-    pairs = [
-        replace(
-            _forecast(pair, features, L, labels, whole, config, parts.n_test, notes),
-            teacher_backbone=short[pair[0]],
-            student_backbone=short[pair[1]],
-        )
-        for pair in backbones
-    ]
+    pairs = [_forecast(pair, features, L, labels, whole, config, parts.n_test, notes, short) for pair in backbones]
     ranked = tuple(sorted(pairs, key=_promise, reverse=True))
     echoed = echo(data, {"teacher": teachers, "student": students}, pool=pool, dtype=options.dtype)
     sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": parts.n_test}
@@ -155,8 +148,9 @@ def _forecast(  # one pair of a table that is open
     config: W2SConfig,
     n_test: int,
     notes: tuple[str, ...],
+    names: Mapping[str, str],
 ) -> Forecast:
-    """Return the forecast of one teacher and one student."""
+    """Return the forecast of one teacher and one student, under their `names` without folders."""
     teacher, student = pair
     forecast = forecast_pair(
         features[teacher].X[labeled],
@@ -166,6 +160,7 @@ def _forecast(  # one pair of a table that is open
         pool_student=pool[student],
         config=config,
         n_test=n_test,
+        names=(names[teacher], names[student]),
     )
     return replace(forecast, verdict=verdict_with_flags(forecast.verdict), notes=(*notes, *with_flags(forecast.notes)))
 

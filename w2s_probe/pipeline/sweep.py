@@ -15,6 +15,7 @@ from w2s_probe.datasets import read_split_file
 from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
 from w2s_probe.pipeline.data import LabeledData, check_split_file, echo, open_labeled, shared_notes, split_notes
 from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.flags import with_flags
 from w2s_probe.pipeline.parts import check_sources, near_copy_notes
 from w2s_probe.pipeline.sources import names_without_folders
 
@@ -82,7 +83,7 @@ def sweep(
     weak, strong = ({short[name]: features[name] for name in side} for side in (teachers, students))
     result = run_sweep(weak, strong, splits, config=config, folder=folder, jobs=jobs, on_progress=on_progress)
     echoed = {"teachers": list(weak), "students": list(strong), **echo(data, {})}
-    result = replace(result, config={**echoed, **result.config}, notes=(*notes, *result.notes))
+    result = replace(result, config={**echoed, **result.config}, notes=(*notes, *with_flags(result.notes)))
     return Sweep(result=result, fetched=fetched)
 
 

@@ -10,6 +10,7 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.types import Float
 from w2s_probe.experiments.forecast.held_out import NAMES, PipelineScores
 from w2s_probe.experiments.forecast.needed import FURTHEST, NO_CURVE
+from w2s_probe.experiments.strengths import edge_note, scale_notes
 from w2s_probe.metrics.likeness import COPY, IMITATION, decided_classes, imitation, is_constant
 from w2s_probe.metrics.verdict import EQUAL_SPACES, decide
 from w2s_probe.results.estimate import Estimate
@@ -23,7 +24,6 @@ def forecast_verdict(
     gain: Outlook,
     versus_baseline: Outlook,
     needed: Needed,
-    score: str,
     config: W2SConfig,
     same_features: bool,
 ) -> Verdict:
@@ -34,13 +34,28 @@ def forecast_verdict(
         gain=_expectation(gain),
         versus_baseline=_expectation(versus_baseline),
         n_labeled=n,
-        score=score,
+        score="accuracy" if scores.task == "classification" else "r2",
         alike=_constant_text(scores) or (EQUAL_SPACES if same_features else ""),
         edges=edges,
         scaled=config.scale == "standard",
         outlook=True,
         resolution="" if edges else " ".join(labels_sentences(needed, n, decided=versus_baseline.resolved)),
     )
+
+
+def strength_notes(
+    scores: PipelineScores, X_teacher: Float, X_student: Float, *, config: W2SConfig, same_features: bool
+) -> Iterator[str]:
+    """Yield notes on strengths at an end of their grid, and on scaling; the features are those of the labeled rows.
+
+    The end of the grid needs no note for a student that copies its teacher, and where all systems are alike.
+    """
+    alike = same_features or _constant_text(scores)
+    for name, head in scores.heads.items():
+        note = edge_note(name, [head])
+        if note and not alike and not (name == "student" and _copies(scores, config)):
+            yield note
+    yield from scale_notes(X_teacher, X_student, scores.Y, config=config)
 
 
 def labels_sentences(needed: Needed, n: int, *, decided: bool) -> Iterator[str]:
@@ -99,13 +114,16 @@ def _unsettled(scores: PipelineScores, system: str, config: W2SConfig) -> bool:
 
     The smallest strength is right for a student that can copy its teacher, and the largest for a constant head.
     """
-    if system not in scores.edges or _constant(scores, system):
+    if not scores.heads[system].at_edge or _constant(scores, system):
         return False
-    return not (system == "student" and config.pseudolabels == "soft" and _copies(scores))
+    return not (system == "student" and _copies(scores, config))
 
 
-def _copies(scores: PipelineScores) -> bool:
+def _copies(scores: PipelineScores, config: W2SConfig) -> bool:
+    """Return whether the student copies its soft pseudolabels."""
     teacher, student, _ = scores.pool
+    if config.pseudolabels == "hard":
+        return False
     if scores.task == "classification" and np.mean(student.argmax(axis=1) == teacher.argmax(axis=1)) <= COPY:
         return False
     return imitation(student, teacher) > (IMITATION if scores.task == "classification" else COPY)

@@ -17,9 +17,9 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
-from w2s_probe.experiments.forecast.advice import forecast_verdict
+from w2s_probe.experiments.forecast.advice import forecast_verdict, strength_notes
 from w2s_probe.experiments.forecast.curve import (
     BOUNDS,
     DIFFERENCES,
@@ -72,6 +72,16 @@ class _Data:
     def score(self) -> str:
         return "accuracy" if self.task == "classification" else "r2"
 
+    @cached_property
+    def pool(self) -> Moments:
+        """Moments of the whole pool."""
+        return moments_of({"teacher": self.pool_teacher, "student": self.pool_student})
+
+    @cached_property
+    def same_features(self) -> bool:
+        """Whether teacher and student have the same features."""
+        return same_space(self.pool_teacher[:ROWS], self.pool_student[:ROWS])
+
 
 def forecast_pair(
     X_teacher: NDArray[np.floating],
@@ -110,13 +120,12 @@ def forecast_pair(
         task=config.task,
     )
     n, N = len(Y), len(pool_teacher)
-    pool = moments_of({"teacher": pool_teacher, "student": pool_student})
-    scores = _scores(data, config, pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
+    scores = _scores(data, config, data.pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
     full = _estimates(scores, data.score)
-    over_n, over_N = _over_sizes(data, config, pool, full)
+    over_n, over_N = _over_sizes(data, config, data.pool, full)
     ceiling = _ceiling(over_n, n + N if config.ceiling == "L+U" else N, data.score)
     outlooks = {name: _outlook(full[name], config.level, n_test) for name in DIFFERENCES}
-    misfit = _misfit(scores, Y)
+    misfit, spread = _misfit(scores, Y), float(Y.var(axis=0).sum())
     errors = {name: full[name].errors for name in DIFFERENCES}
     needed = _needed(over_n, errors, config.level)
     return Forecast(
@@ -126,8 +135,7 @@ def forecast_pair(
         n=n,
         N=N,
         n_test=n_test,
-        gain=outlooks["gain"],
-        versus_baseline=outlooks["versus_baseline"],
+        **outlooks,
         **{name: bounded(full[name].estimate(config.level), data.score) for name in SYSTEMS},
         ceiling=UNDEFINED if ceiling is None else bounded(ceiling.estimate(config.level), data.score),
         pgr=_pgr(full["gain"], full["teacher"], ceiling, config.level),
@@ -136,18 +144,11 @@ def forecast_pair(
         curve=curve_points(over_n, over_N, errors, score=data.score, level=config.level),
         needed=needed,
         misfit=misfit,
-        representation_gap=_representation_gap(pool, n, scores.alphas),
+        representation_gap=_representation_gap(data.pool, n, scores.alphas),
         alphas=scores.alphas,
-        verdict=forecast_verdict(
-            scores,
-            **outlooks,
-            needed=needed,
-            score=data.score,
-            config=config,
-            same_features=same_space(pool_teacher[:ROWS], pool_student[:ROWS]),
-        ),
-        error_parts=_error_parts(scores, pool, config),
-        notes=_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
+        verdict=forecast_verdict(scores, **outlooks, needed=needed, config=config, same_features=data.same_features),
+        error_parts=_error_parts(scores, data.pool, config),
+        notes=(*_notes(misfit, full["gain"], score=data.score, spread=spread), *_strength_notes(scores, data, config)),
     )
 
 
@@ -346,3 +347,7 @@ def _notes(misfit: Misfit, gain: MeanEstimate, *, score: str, spread: float) -> 
             f"({gain.value:+.3f})."
         )
     return tuple(notes)
+
+
+def _strength_notes(scores: PipelineScores, data: _Data, config: W2SConfig) -> Iterator[str]:
+    return strength_notes(scores, data.X_teacher, data.X_student, config=config, same_features=data.same_features)

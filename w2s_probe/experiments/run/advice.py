@@ -31,7 +31,7 @@ def run_verdict(
     same_features: bool,
 ) -> Verdict:
     """Return the verdict on the plain student, or on that of the first strategy if there is no plain student."""
-    name = VANILLA if VANILLA in students else next(iter(students))
+    name = _judged(students)
     student = students[name]
     alike = constant_text(run, name) or (EQUAL_SPACES if same_features else "")
     heads = {"student": (name, student), "baseline": ("baseline", systems["baseline"])}
@@ -70,6 +70,18 @@ def constant_text(run: RunScores, name: str) -> str:
     return f"{subject} decides {kind} ({shorten(visible(run.labels.classes[code]), NAME)}) on all test rows"
 
 
+def settled_strengths(
+    run: RunScores, students: Mapping[str, StudentResult], *, config: W2SConfig, same_features: bool
+) -> set[str]:
+    """Return the systems whose strength at an end of its grid needs no note: students that copy their teacher.
+
+    All systems, if they cannot be told apart.
+    """
+    if same_features or constant_text(run, _judged(students)):
+        return set(run.rows)
+    return {name for name, student in students.items() if _copies(run, name, student, config)}
+
+
 def copy_notes(run: RunScores, students: Mapping[str, StudentResult], config: W2SConfig) -> Iterator[str]:
     """Yield a note on each student that copies its teacher."""
     for name, student in students.items():
@@ -86,6 +98,11 @@ def copy_notes(run: RunScores, students: Mapping[str, StudentResult], config: W2
                 "rows: its features span the teacher's, so that soft pseudolabels can be copied. "
                 "Try `pseudolabels` hard."
             )
+
+
+def _judged(students: Mapping[str, StudentResult]) -> str:
+    """Return the student of the verdict: the plain student, or that of the first strategy."""
+    return VANILLA if VANILLA in students else next(iter(students))
 
 
 def _constant(run: RunScores, name: str) -> bool:

@@ -37,6 +37,7 @@ from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.summary import summarize
+from w2s_probe.experiments.strengths import scale_notes
 from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.linalg.same_space import ROWS, same_space
@@ -94,6 +95,7 @@ def run_w2s(
             fit_seed(teacher, student, labels, split=split, config=config, groups=groups, fits=fits, coverage=FRACTIONS)
             for split in splits
         ]
+        scales = _scale_notes(teacher, student, labels, splits, config)
     fingerprint = _fingerprint(teacher, student, labels, splits, config, groups)
     result = summarize(
         outcomes,
@@ -103,7 +105,16 @@ def run_w2s(
         fingerprint=fingerprint,
         same_features=same_space(*(features.X[splits[0].unlabeled[:ROWS]] for features in (teacher, student))),
     )
-    return result, outcomes
+    return replace(result, notes=(*result.notes, *scales)), outcomes
+
+
+def _scale_notes(
+    teacher: FeatureSet, student: FeatureSet, labels: Labels, splits: Sequence[Split], config: W2SConfig
+) -> tuple[str, ...]:
+    """Return the notes of `scale_notes` on the labeled rows of the first split."""
+    rows = splits[0].labeled
+    name = f"the labeled rows of seed {splits[0].seed}"
+    return tuple(scale_notes(teacher.X[rows], student.X[rows], labels.targets(rows), config=config, rows=name))
 
 
 def blas_limit(config: W2SConfig) -> threadpool_limits:

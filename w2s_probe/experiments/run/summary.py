@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import numpy as np
 
@@ -11,10 +11,11 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
-from w2s_probe.experiments.run.advice import copy_notes, run_verdict
+from w2s_probe.experiments.run.advice import copy_notes, run_verdict, settled_strengths
 from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
 from w2s_probe.experiments.run.scores import RunScores, absent_groups, concatenated, row_scores, student_results
 from w2s_probe.experiments.run.tidy import tidy_rows
+from w2s_probe.experiments.strengths import edge_note
 from w2s_probe.metrics import Draws, RowScore
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import ClassCounts, ReliabilityBin, StudentResult, SystemResult, W2SResult
@@ -44,6 +45,7 @@ def summarize(
     students = student_results(run, config.strategies)
     systems = {system: SystemResult(**run.system_fields(system)) for system in SYSTEMS}
     verdict = run_verdict(run, students, systems, config=config, same_features=same_features)
+    settled = settled_strengths(run, students, config=config, same_features=same_features)
     sizes = {
         "n_labeled": len(splits[0].labeled),
         "n_unlabeled": len(splits[0].unlabeled),
@@ -65,7 +67,7 @@ def summarize(
         students=students,
         verdict=verdict,
         notes=(
-            *_notes(outcomes, len(labels)),
+            *_notes(outcomes, len(labels), settled=settled),
             *([] if same_features else copy_notes(run, students, config)),
             *absent_groups(run),
             *_remedies(students, score),
@@ -98,18 +100,19 @@ def _majority_rate(labels: Labels, splits: Sequence[Split]) -> float:
     return float(np.bincount(codes).max() / len(codes))
 
 
-def _notes(outcomes: Sequence[SeedOutcome], n_rows: int) -> Iterator[str]:
-    """Yield notes on strengths at the end of their grid, on fits without a minimum, and on the intervals."""
+def _notes(outcomes: Sequence[SeedOutcome], n_rows: int, *, settled: Set[str]) -> Iterator[str]:
+    """Yield notes on strengths at the end of their grid, on fits without a minimum, and on the intervals.
+
+    The strength of `settled` systems needs no note.
+    """
     for name in outcomes[0].test_scores:
         if name.endswith(CONTROL):
             continue
         heads = [outcome.head(name) for outcome in outcomes]
-        edges = [head.alpha for head in heads if head.at_edge]
-        if edges:
-            yield (
-                f"{name}: the chosen strength is an end of its grid in {len(edges)} of {len(heads)} seeds "
-                f"(alpha {edges[0]:.3g}). A better strength may lie outside the grid."
-            )
+        at_edge = sum(head.at_edge for head in heads)
+        note = edge_note(name, heads, where=f" in {at_edge} of {len(heads)} seeds")
+        if note and name not in settled:
+            yield note
         failed = sum(not head.converged for head in heads)
         if failed:
             yield f"{name}: the fit did not reach its minimum in {failed} of {len(heads)} seeds. Its scores may be off."

@@ -294,8 +294,8 @@ def _notes(edges: NDArray[np.int64], config: SweepConfig) -> Iterator[str]:
     at_edge, fitted = edges.tolist()
     if at_edge:
         yield (
-            f"In {at_edge:,} of {fitted:,} fitted heads the chosen strength is an end of its grid. A better strength "
-            "may lie outside the grid."
+            f"In {at_edge:,} of {fitted:,} fitted heads the chosen strength is an end of its widest grid. A better one "
+            "may lie outside: give `teacher_alpha` or `student_alpha`, use `scale` standard, or other features."
         )
     if len(config.seeds) == 1:
         yield "One seed: the intervals cover the choice of test rows only, not the choice of training rows."
