@@ -12,6 +12,8 @@ from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import Verdict
 from w2s_probe.results.suspects import SuspectsFound
 
+FURTHEST = 20  # largest number of labels that is named, in units of the present number
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
@@ -67,15 +69,16 @@ class ForecastPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeededLabels:
-    """Labels at which a difference is expected to be resolved, with a range.
+    """Labels at which a difference is expected to be resolved, with a range from one standard error of its curve.
 
     Parameters
     ----------
     n : int or None
         Smallest number of labels at which the interval of that many labels is expected to exclude 0; the present
-        number if the present interval excludes 0. None if there is no such number within 20 times the present one.
+        number if the present interval excludes 0. None if there is none up to `FURTHEST` times the present one.
     low, high : int or None
-        Range of `n`, from today's uncertainty about the learning curve; None beyond 20 times the present number.
+        Range of `n`: with the learning curve one standard error farther from 0, and nearer to it. None beyond
+        `FURTHEST` times the present number.
     reason : str or None
         Why `n` is None.
     """

@@ -9,12 +9,12 @@ import numpy as np
 from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.types import Float
 from w2s_probe.experiments.forecast.held_out import NAMES, PipelineScores
-from w2s_probe.experiments.forecast.needed import FURTHEST, NO_CURVE
+from w2s_probe.experiments.forecast.needed import NO_CURVE
 from w2s_probe.experiments.strengths import edge_note, scale_notes
 from w2s_probe.metrics.likeness import COPY, IMITATION, decided_classes, imitation, is_constant
 from w2s_probe.metrics.verdict import EQUAL_SPACES, decide
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.forecast import Needed, NeededLabels, Outlook
+from w2s_probe.results.forecast import FURTHEST, Needed, NeededLabels, Outlook
 from w2s_probe.results.run import Verdict
 
 

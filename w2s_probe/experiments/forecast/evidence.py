@@ -66,7 +66,7 @@ class ErrorModel:
     def bias(self, n: Float) -> Float:
         """Return the part of the standard error that does not come from the labeled rows."""
         share = self.share(n)
-        return np.hypot((1 - share) * math.hypot(SMOOTH_BIAS * self.unit, self.sampled), share * self._added(n))
+        return np.hypot((1 - share) * np.hypot(SMOOTH_BIAS * self.unit, self.sampled), share * self._added(n))
 
     def error(self, n: Float) -> Float:
         """Return the standard error at n labels."""

@@ -41,8 +41,6 @@ class PipelineScores:
     ----------
     held_out : list of HeldOut
         Held-out scores of all n labeled rows, for each deal of the rows into folds.
-    leave_one_out : HeldOut
-        Leave-one-out scores of the training rows (scores in folds for heads that are fitted again).
     pool : list of arrays of shape (N, K)
         Scores on the pool, by heads fitted to all training rows. The student never saw the row's own pseudolabel, as
         it will never see the pseudolabels of new rows: on its training rows it agrees more with its teacher.
@@ -56,16 +54,23 @@ class PipelineScores:
         Strengths of the heads.
     heads : mapping of system to LinearHead
         The heads fitted to all training rows: `at_edge` says whether a strength is an end of its grid.
+    each_row : callable or None
+        Function that returns the leave-one-out scores; None for heads that are fitted again.
     """
 
     held_out: list[HeldOut]
-    leave_one_out: HeldOut
     pool: list[Float]
     Y: Float
     task: Task
     probabilities: Callable[[Float], Float]
     alphas: dict[str, float]
     heads: dict[str, LinearHead]
+    each_row: Callable[[], HeldOut] | None
+
+    @cached_property
+    def leave_one_out(self) -> HeldOut:
+        """Leave-one-out scores of the training rows; scores in folds for heads that are fitted again."""
+        return self.held_out[0] if self.each_row is None else self.each_row()
 
     def expected(self, score: str, weights: Weights) -> CombinedEstimate:
         """Return the expected value of a score for a weighted sum of the systems.
@@ -169,13 +174,13 @@ def pipeline_scores(  # noqa: PLR0913  # two feature spaces of two sets of rows,
         held_out.append(_merged(heads.held_out(blocks), outside, rows, elsewhere))
     return PipelineScores(
         held_out=held_out,
-        leave_one_out=heads.held_out([np.array([row]) for row in range(len(rows))]) if linear else held_out[0],
         pool=heads.pool_scores(pool_teacher, pool_student, left_out),
         Y=Y,
         task=config.task,
         probabilities=ridge_probabilities if config.head == "ridge" else partial(softmax, axis=1),
         alphas=heads.alphas,
         heads=dict(zip(heads.alphas, heads.heads, strict=True)),
+        each_row=partial(heads.held_out, [np.array([row]) for row in range(len(rows))]) if linear else None,
     )
 
 

@@ -1,7 +1,14 @@
 r"""Labels at which a difference is expected to be resolved.
 
-At n labels a forecast is expected to report the value of the learning curve :math:`a + c\,n^{-1/2}` with the interval
-of that many labels (`evidence.ErrorModel`). Needed is the smallest n at which this interval excludes 0.
+With n labels, a forecast is expected to report the value :math:`v(n)` of the learning curve
+:math:`a + c\,n^{-1/2}` with an interval of half-width :math:`w(n)` (`evidence.ErrorModel`): the errors from the
+labeled rows shrink with n, those from the pool and from the model's bias do not. Needed is the smallest n with
+:math:`|v(n)| > w(n)`, up to `FURTHEST` times the present n. A present interval that excludes 0 needs no more labels,
+whatever the curve expects.
+
+The range comes from today's uncertainty :math:`u(n)` about the curve, at the level `RANGE_LEVEL`: from the smallest n
+with :math:`|v(n)| + u(n) > w(n)` to the smallest n with :math:`|v(n)| - u(n) > w(n)`. Where the true curve lies within
+the band, the true n lies within the range.
 """
 
 from __future__ import annotations
@@ -10,16 +17,17 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from w2s_probe.core.types import Float
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.forecast import NeededLabels
+from w2s_probe.results.forecast import FURTHEST, NeededLabels
 
-FURTHEST = 20  # largest multiple of the present n
-BEYOND = f"not within {FURTHEST} times your labels"
+RANGE_LEVEL = 0.68  # one standard error: an interval of higher level reaches from n to infinity, unless resolved
+STEP = 0.002  # relative distance of neighboring sizes that are tried
+TOO_FAR = f"not within {FURTHEST} times your labels"
 TO_ZERO = "the learning curve heads to 0"
 NO_CURVE = "too few labels for a learning curve"
-STEP = 1.002  # ratio of neighboring sizes that are tried
 
 
 def needed_labels(
@@ -31,30 +39,42 @@ def needed_labels(
 ) -> NeededLabels:
     """Return the labels at which a difference is expected to be resolved.
 
-    `present` is the estimate at `n` labels. `curve` returns the expected value at some sizes and the half-width of
-    today's interval of it; None without a learning curve. `half_width` is the half-width of the interval at a size.
+    Parameters
+    ----------
+    present : Estimate
+        The difference at the present number of labels.
+    n : int
+        Present number of labels.
+    curve : callable or None
+        Function from sizes to the expected values there and their uncertainty at the level of the range; None if
+        there are too few labels for a learning curve.
+    half_width : callable
+        Function from sizes to the half-widths of the intervals that one would have there.
     """
     if present.low > 0 or present.high < 0:
         return NeededLabels(n=n, low=n, high=n, reason=None)
     if curve is None:
         return NeededLabels(n=None, low=None, high=None, reason=NO_CURVE)
     sizes = _sizes(n)
-    value, uncertain = curve(sizes)
+    value, uncertainty = curve(sizes)
     half = half_width(sizes)
+    distance = np.abs(value)
     expected, low, high = (
-        _first(sizes, size > half) for size in (np.abs(value), np.abs(value) + uncertain, np.abs(value) - uncertain)
+        _first(sizes, size > half) for size in (distance, distance + uncertainty, distance - uncertainty)
     )
     reason = None
     if expected is None:
-        reason = TO_ZERO if abs(value[-1]) < abs(value[0]) / 2 else BEYOND
+        reason = TO_ZERO if distance[-1] < distance[0] / 2 else TOO_FAR
     return NeededLabels(n=expected, low=low, high=high, reason=reason)
 
 
 def _sizes(n: int) -> Float:
-    """Return increasing whole numbers from n to the furthest size."""
-    count = math.ceil(math.log(FURTHEST) / math.log(STEP))
-    return np.unique(np.round(n * np.geomspace(1, FURTHEST, count + 1)))
+    """Return whole numbers from n + 1 to the furthest multiple of n, with every multiple among them."""
+    count = math.ceil(math.log(FURTHEST) / STEP)
+    sizes = np.round(n * np.geomspace(1, FURTHEST, count))
+    return np.union1d(sizes[sizes > n], [n + 1, *n * np.arange(2, FURTHEST + 1)]).astype(np.float64)
 
 
-def _first(sizes: Float, holds: np.ndarray) -> int | None:
-    return int(sizes[holds.argmax()]) if holds.any() else None
+def _first(sizes: Float, resolved: NDArray[np.bool_]) -> int | None:
+    """Return the first size at which a difference is resolved."""
+    return int(sizes[resolved.argmax()]) if resolved.any() else None

@@ -33,8 +33,10 @@ from w2s_probe.experiments.forecast.curve import (
     BOUNDS,
     DIFFERENCES,
     LEAST_POINTS,
+    SUBSETS,
     SYSTEMS,
     Point,
+    averaged_point,
     bounded,
     curve_points,
     expected_over,
@@ -42,7 +44,7 @@ from w2s_probe.experiments.forecast.curve import (
 )
 from w2s_probe.experiments.forecast.evidence import CombinedEstimate, ErrorModel, MeanEstimate, weighted_sum
 from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
-from w2s_probe.experiments.forecast.needed import needed_labels
+from w2s_probe.experiments.forecast.needed import RANGE_LEVEL, needed_labels
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.results.estimate import Estimate
@@ -51,7 +53,6 @@ from w2s_probe.theory import decompose_held_out
 
 SHARES = (8, 4, 2)
 REPEATS = 10  # deals of all labeled rows into folds
-SUBSETS = 4  # parts of the labeled rows, for each smaller n
 LEAST = 16  # rows of the smallest n or N
 SMALL_MISFIT = 1e-3  # share of the labels' variance below which a misfit needs no note
 UNDEFINED = Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
@@ -157,7 +158,7 @@ def _over_sizes(
 ) -> tuple[list[Point], list[Point]]:
     """Return the estimates at smaller n and at smaller N, each with the full size at its end."""
     rng = np.random.default_rng([config.seed, 4])
-    last = ((len(data.Y), len(data.pool_teacher)), full)
+    last = Point(n=len(data.Y), N=len(data.pool_teacher), parts=full)
     return [*_over_labels(data, config, pool, rng), last], [*_over_pool(data, config, full, rng), last]
 
 
@@ -209,9 +210,7 @@ def _over_labels(data: _Data, config: W2SConfig, pool: Moments, rng: np.random.G
         for _ in range(SUBSETS):
             rows = stratified_part(data.Y, size, rng)
             subsets.append(_estimates(_scores(data, config, pool, rows, rng, repeats=1), data.score))
-        mean = np.full(SUBSETS, 1 / SUBSETS)
-        averaged = {name: weighted_sum([parts[name] for parts in subsets], mean) for name in subsets[0]}
-        points.append(((size, N), averaged))
+        points.append(averaged_point(size, N, subsets, of=n))
     return points
 
 
@@ -229,7 +228,7 @@ def _over_pool(
         part = moments_of({"teacher": data.pool_teacher[rows], "student": data.pool_student[rows]})
         smaller = _scores(data, config, part, np.arange(n), _fold_rng(config), repeats=REPEATS, pool_rows=rows)
         parts = {**_estimates(smaller, data.score), **{name: full[name] for name in ("teacher", "baseline")}}
-        points.append(((n, size), parts))
+        points.append(Point(n=n, N=size, parts=parts))
     return points
 
 
@@ -246,7 +245,7 @@ def _ceiling(over_n: list[Point], size: int, score: str) -> MeanEstimate | None:
     """Return the baseline's curve at another size; None without a smaller size to extrapolate from."""
     if len(over_n) == 1:
         return None
-    ceiling = extrapolate([(m, parts["baseline"]) for (m, _), parts in over_n], size)
+    ceiling = extrapolate([(point.n, point.parts["baseline"]) for point in over_n], size)
     return replace(ceiling, value=min(ceiling.value, BOUNDS[score][1]))
 
 
@@ -289,16 +288,16 @@ def _other(scores: PipelineScores, level: float) -> OtherScore:
 
 def _needed(over_n: list[Point], errors: Mapping[str, ErrorModel], level: float) -> Needed:
     """Return the labels at which each difference is expected to be resolved; the last point is the present one."""
-    needed = {}
-    for name in DIFFERENCES:
-        points = [(m, parts[name]) for (m, _), parts in over_n]
-        n, present = points[-1]
-        needed[name] = needed_labels(
-            present.estimate(level),
+    n, present = over_n[-1].n, over_n[-1].parts
+    needed = {
+        name: needed_labels(
+            present[name].estimate(level),
             n,
-            curve=partial(expected_over, points, level=level) if len(points) >= LEAST_POINTS else None,
+            curve=partial(expected_over, over_n, name, level=RANGE_LEVEL) if len(over_n) >= LEAST_POINTS else None,
             half_width=partial(errors[name].half_width, level=level),
         )
+        for name in DIFFERENCES
+    }
     return Needed(**needed)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from w2s_probe.core.text import visible
 from w2s_probe.report.forecast import figures
-from w2s_probe.report.forecast.text import expected_text, needed_text, observed_text, systems_grid
+from w2s_probe.report.forecast.text import expected_text, half_text, needed_lines, observed_text, systems_grid
 from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, pair_title
 from w2s_probe.report.page import Grid, Page, Section
 from w2s_probe.report.suspects import suspect_sections
@@ -124,22 +124,20 @@ def _differences(best: Forecast) -> Grid:
 
 def _learning(best: Forecast, level: str) -> Iterator[Section]:
     curves = figures.forecast_curves(best)
-    needed = needed_text(best)
-    if not curves and not needed:
-        return
     yield Section(
         name="Learning curves",
         figures=curves,
         caption="Full marks and solid lines: heads were fitted at these sizes. Hollow marks and dashed lines: "
-        f"extrapolated. Bands are {level} intervals, cut at the edge of the figure.",
+        f"extrapolated. Bands are {level} intervals from today's labels, cut at the edge of the figure. In the table, "
+        '"then" is the half-width of the interval that one would have with n labels and N pseudolabels.',
         grids=[
             Grid(
-                header=["n, N", "teacher", "student", "baseline", "gain", "source"],
+                header=["n, N", *figures.SYSTEMS, "gain", "gain then", "student - baseline", "then", "source"],
                 rows=[_point(point) for size in ("n", "N") for point in figures.points_over(best, size)],
                 folded="always",
             )
         ],
-        text=[needed] if needed else [],
+        text=needed_lines(best),
     )
 
 
@@ -147,7 +145,11 @@ def _point(point: ForecastPoint) -> list[str]:
     return [
         f"{point.n:,}, {point.N:,}",
         *(estimate_text(estimate) for estimate in (point.teacher, point.student, point.baseline)),
-        estimate_text(point.gain, signed=True),
+        *(
+            text
+            for today, then in ((point.gain, point.gain_then), (point.versus_baseline, point.versus_baseline_then))
+            for text in (estimate_text(today, signed=True), half_text(then))
+        ),
         "fitted" if point.measured else "extrapolated",
     ]
 

@@ -54,18 +54,22 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequ
 
 
 def size_table(
-    points: Sequence[CurvePoint | ForecastPoint | SweepPoint], systems: Sequence[str], *, remarks: Sequence[str] = ()
+    points: Sequence[CurvePoint | ForecastPoint | SweepPoint],
+    systems: Sequence[str],
+    *,
+    last: tuple[str, Sequence[str]] | None = None,
 ) -> str:
-    """Return the systems at each n and N without intervals, the gain with its interval, and a remark on each point."""
+    """Return the systems at each n and N without intervals, the gain with its interval, and a last column if given."""
+    name, cells = last or ("", [])
     rows = [
         (
             f"{point.n:,}",
             f"{point.N:,}",
             *(f"{getattr(point, system).value:.3f}" for system in systems),
             estimate_text(point.gain, signed=True),
-            *remarks[i : i + 1],
+            *cells[i : i + 1],
         )
         for i, point in enumerate(points)
     ]
-    header = ("n", "N", *systems, "gain", *([""] if remarks else []))
+    header = ("n", "N", *systems, "gain", *([name] if name else []))
     return columns(header, rows, right=range(2 + len(systems)))
