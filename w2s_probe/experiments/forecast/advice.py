@@ -91,22 +91,13 @@ def _constant_text(scores: PipelineScores) -> str:
         return ""
     if scores.task == "regression":
         return "every system predicts nearly one number on the whole pool"
-    codes = decided_classes(raw for system in NAMES for raw in _predictions(scores, system))
-    largest = codes == {int(scores.Y.sum(axis=0).argmax())}
-    return f"every system decides {'the largest' if largest else 'only one'} class, on labeled rows and on the pool"
+    largest = decided_classes(scores.pool) == {int(scores.Y.sum(axis=0).argmax())}
+    return f"every system decides {'the largest' if largest else 'only one'} class on the whole pool"
 
 
 def _constant(scores: PipelineScores, system: str) -> bool:
-    return all(is_constant(raw, spread=float(scores.Y.std())) for raw in _predictions(scores, system))
-
-
-def _predictions(scores: PipelineScores, system: str) -> list[Float]:
-    """Return a system's scores on the pool; for classes also its held-out scores on the labeled rows.
-
-    Held-out numbers of a constant head vary with the mean of the other labels.
-    """
-    held_out = scores.held_out if scores.task == "classification" else []
-    return [scores.pool[NAMES.index(system)], *(getattr(rows, system) for rows in held_out)]
+    """Return whether a system's predictions on the pool are constant."""
+    return is_constant(scores.pool[NAMES.index(system)], spread=float(scores.Y.std()))
 
 
 def _unsettled(scores: PipelineScores, system: str, config: W2SConfig) -> bool:
