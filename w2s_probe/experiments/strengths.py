@@ -1,4 +1,4 @@
-"""Notes on strengths at an end of their grid, and on columns whose scaling changes the answer."""
+"""Notes on strengths at an end of their grid, on rows that are too large, and on columns whose scaling matters."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.config import System, W2SConfig
 from w2s_probe.core.fit_options import RIDGE_POINTS, Scale
-from w2s_probe.core.types import Features, Float
+from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.heads.ridge import left_out_scores
 from w2s_probe.strategies import Scorer
 
@@ -17,6 +18,7 @@ from w2s_probe.strategies import Scorer
 # columns that hardly vary: below this share of the median. MiniLM has three columns of 1e-9; they carry nothing.
 RATIO, DEAD = 30, 1e-6
 STEP = 0.01  # smallest change of accuracy or R² that a note reports
+LARGE = 1e3  # a row this many times larger than the median row can get any score
 
 
 def edge_note(name: str, heads: Sequence[Scorer], *, where: str = "") -> str | None:
@@ -66,6 +68,51 @@ def scale_notes(
             f"With `scale` {other}, on {rows}, {', and '.join(figures)}: the standard deviations of the columns "
             f"differ {max(map(_ratio, free.values())):,.0f}-fold. {advice}"
         )
+
+
+def large_row_notes(name: str, sizes: Float, *, rows: Rows | None = None) -> Iterator[str]:
+    """Yield a note if rows of a feature space are much larger than the median row.
+
+    `name` is the system whose features these are; `sizes`, shape (m,), is the return value of `row_sizes`; `rows` are
+    the positions of these rows in the table, for the note.
+    """
+    median = float(np.median(sizes))
+    large = np.flatnonzero(sizes > LARGE * median) if median > 0 else np.arange(0)
+    if len(large):
+        first = large[0]
+        which = "" if rows is None else f" (row {rows[first]:,}, counted from 0)"
+        yield (
+            f"Rows of the {name}'s features that are more than {LARGE:,.0f} times as large as the median row: "
+            f"{len(large):,} of {len(sizes):,}, the first {sizes[first] / median:,.0f} times{which}. Heads give such "
+            "rows any score, also as pseudolabels. Correct them, or leave them out."
+        )
+
+
+def row_sizes(X: Features, rows: Rows) -> Float:
+    """Return the largest absolute entry of each of these rows, shape (m,), read by blocks."""
+    return np.concatenate([np.abs(X[rows[block]]).max(axis=1) for block in row_blocks(len(rows))]).astype(np.float64)
+
+
+def pair_notes(
+    heads: Mapping[str, Scorer],
+    labeled: tuple[Features, Features],
+    pool: tuple[Features, Features],
+    Y: Float,
+    *,
+    config: W2SConfig,
+) -> Iterator[str]:
+    """Yield all notes of this file for one pair.
+
+    `heads` are teacher, student and baseline, by system. `labeled` and `pool` are teacher and student features of the
+    labeled rows, with labels Y, shape (n, K), and of the pool.
+    """
+    for name, head in heads.items():
+        note = edge_note(name, [head])
+        if note:
+            yield note
+    for name, parts in zip(("teacher", "student"), zip(labeled, pool, strict=True), strict=True):
+        yield from large_row_notes(name, np.concatenate([row_sizes(X, np.arange(len(X))) for X in parts]))
+    yield from scale_notes(*labeled, Y, config=config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,8 +72,8 @@ def _decades(path: RidgePath, score: Callable[[RidgePath], Float], side: int) ->
 
 def _last_minimum(scores: Float) -> int:
     """Return the last position whose score is the least one up to rounding."""
-    bound = np.nanmin(scores) * (1 + SAME) + EXACT * scores[-1]
-    return int(np.flatnonzero(scores <= bound)[-1])
+    least = np.nanmin(scores)
+    return int(np.flatnonzero(scores <= least + SAME * abs(least) + EXACT * abs(scores[-1]))[-1])
 
 
 def _joined(left: Strengths, right: Strengths) -> Strengths:

@@ -54,7 +54,7 @@ def loo_score(path: RidgePath, X: ArrayLike, Y: ArrayLike) -> Float:
     times larger than the others, heads without this row predict it as badly as they like: unbounded, this one residual
     would choose the strength. Other rows hardly ever reach the bound.
     """
-    return _mean_squares(path, X, Y, most=_largest_square(path, as_matrix(Y, "targets")))
+    return _mean_squares(path, X, Y, most=_largest_square(path, as_matrix(Y, "targets").astype(np.float64)))
 
 
 def loo_score_of_rows(path: RidgePath, X: Features, rows: Rows, targets: Callable[[Rows], Float]) -> Float:

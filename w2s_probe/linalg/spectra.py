@@ -10,6 +10,9 @@ from scipy import linalg
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.types import Features, Float
 
+GRADED = 1e10  # from this ratio of diagonal entries on (largest to lowest tenth), small eigenvalues lose digits
+EPS = np.finfo(np.float64).eps
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Spectrum:
@@ -107,10 +110,35 @@ def _centered(X: Features, mean: Float, weights: Float, rows: slice) -> Float:
 
 def _rounding(mean: Float, weights: Float) -> float:
     """Return the size that rounding gives the Gram of equal rows after their mean is subtracted."""
-    return float(weights.sum() * (10 * np.finfo(np.float64).eps) ** 2 * (mean**2).sum())
+    return float(weights.sum() * (10 * EPS) ** 2 * (mean**2).sum())
 
 
 def _positive_eigen(symmetric: Float, *, size: int, floor: float) -> tuple[Float, Float]:
+    if _graded(symmetric.diagonal()):
+        return _graded_eigen(symmetric, size=size, floor=floor)
     values, vectors = linalg.eigh(symmetric, driver="evd", overwrite_a=True, check_finite=False)
-    positive = values > max(max(size, len(values)) * np.finfo(np.float64).eps * values[-1], floor)
+    positive = values > max(max(size, len(values)) * EPS * values[-1], floor)
     return values[positive], vectors[:, positive]
+
+
+def _graded(diagonal: Float) -> bool:
+    positive = diagonal[diagonal > 0]
+    return len(positive) > 0 and bool(positive.max() > GRADED * np.quantile(positive, 0.1))
+
+
+def _graded_eigen(symmetric: Float, *, size: int, floor: float) -> tuple[Float, Float]:
+    """Return the positive eigenvalues and their vectors of a Gram whose columns differ by many orders of magnitude.
+
+    Each entry of the Gram is exact relative to its own two columns. The eigenvalues of the Gram with unit diagonal
+    keep this accuracy, and so do the singular values of the factor that they give: rounding is relative to the largest
+    standard deviation, no longer to the largest variance.
+    """
+    scale = np.sqrt(symmetric.diagonal())
+    divisor = np.where(scale > 0, scale, 1.0)
+    unit = symmetric / divisor / divisor[:, None]
+    values, vectors = linalg.eigh(unit, driver="evd", overwrite_a=True, check_finite=False)
+    rank = values > max(size, len(values)) * EPS * values[-1]
+    factor = scale[:, None] * vectors[:, rank] * np.sqrt(values[rank])
+    axes, roots, _ = linalg.svd(factor, full_matrices=False, check_finite=False)
+    positive = (roots > max(size, len(values)) * EPS * roots[0]) & (roots**2 > floor)
+    return roots[positive][::-1] ** 2, axes[:, positive][:, ::-1]

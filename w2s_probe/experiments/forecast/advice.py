@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from w2s_probe.core.config import W2SConfig
-from w2s_probe.core.types import Float
 from w2s_probe.experiments.forecast.held_out import NAMES, PipelineScores
 from w2s_probe.experiments.forecast.needed import NO_CURVE
-from w2s_probe.experiments.strengths import edge_note, scale_notes
+from w2s_probe.heads import LinearHead
 from w2s_probe.metrics.likeness import COPY, IMITATION, decided_classes, imitation, is_constant
 from w2s_probe.metrics.verdict import EQUAL_SPACES, decide
 from w2s_probe.results.estimate import Estimate
@@ -43,19 +42,14 @@ def forecast_verdict(
     )
 
 
-def strength_notes(
-    scores: PipelineScores, X_teacher: Float, X_student: Float, *, config: W2SConfig, same_features: bool
-) -> Iterator[str]:
-    """Yield notes on strengths at an end of their grid, and on scaling; the features are those of the labeled rows.
+def noted_heads(scores: PipelineScores, config: W2SConfig, *, same_features: bool) -> dict[str, LinearHead]:
+    """Return the heads whose strength needs a note at an end of its grid: none, if all systems are alike.
 
-    The end of the grid needs no note for a student that copies its teacher, and where all systems are alike.
+    Not the student's, if it copies its teacher.
     """
-    alike = same_features or _constant_text(scores)
-    for name, head in scores.heads.items():
-        note = edge_note(name, [head])
-        if note and not alike and not (name == "student" and _copies(scores, config)):
-            yield note
-    yield from scale_notes(X_teacher, X_student, scores.Y, config=config)
+    if same_features or _constant_text(scores):
+        return {}
+    return {name: head for name, head in scores.heads.items() if name != "student" or not _copies(scores, config)}
 
 
 def labels_sentences(needed: Needed, n: int, *, decided: bool) -> Iterator[str]:

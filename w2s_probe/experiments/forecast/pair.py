@@ -28,7 +28,7 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
-from w2s_probe.experiments.forecast.advice import forecast_verdict, strength_notes
+from w2s_probe.experiments.forecast.advice import forecast_verdict, noted_heads
 from w2s_probe.experiments.forecast.curve import (
     BOUNDS,
     DIFFERENCES,
@@ -45,6 +45,7 @@ from w2s_probe.experiments.forecast.curve import (
 from w2s_probe.experiments.forecast.evidence import CombinedEstimate, ErrorModel, MeanEstimate, weighted_sum
 from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
 from w2s_probe.experiments.forecast.needed import RANGE_LEVEL, needed_labels
+from w2s_probe.experiments.strengths import pair_notes
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.results.estimate import Estimate
@@ -149,7 +150,7 @@ def forecast_pair(
         alphas=scores.alphas,
         verdict=forecast_verdict(scores, **outlooks, needed=needed, config=config, same_features=data.same_features),
         error_parts=_error_parts(scores, data.pool, config),
-        notes=(*_notes(misfit, full["gain"], score=data.score, spread=spread), *_strength_notes(scores, data, config)),
+        notes=(*_notes(misfit, full["gain"], score=data.score, spread=spread), *_pair_notes(scores, data, config)),
     )
 
 
@@ -348,5 +349,12 @@ def _notes(misfit: Misfit, gain: MeanEstimate, *, score: str, spread: float) -> 
     return tuple(notes)
 
 
-def _strength_notes(scores: PipelineScores, data: _Data, config: W2SConfig) -> Iterator[str]:
-    return strength_notes(scores, data.X_teacher, data.X_student, config=config, same_features=data.same_features)
+def _pair_notes(scores: PipelineScores, data: _Data, config: W2SConfig) -> Iterator[str]:
+    """Return the notes on strengths, large rows and scaling."""
+    return pair_notes(
+        noted_heads(scores, config, same_features=data.same_features),
+        (data.X_teacher, data.X_student),
+        (data.pool_teacher, data.pool_student),
+        data.Y,
+        config=config,
+    )

@@ -139,7 +139,7 @@ def rare(shares: list[float]) -> Labels:
     [
         ([0.96, 0.04], {}),
         ([0.95, 0.03, 0.02], {}),
-        ([0.95, 0.05], {"head": "softmax", "alphas": 3}),
+        ([0.98, 0.02], {"head": "softmax", "alphas": 3}),
         ([0.96, 0.04], {"pseudolabels": "hard"}),
         ([0.85, 0.15], {"teacher_alpha": 1e9, "student_alpha": 1e9}),
     ],
