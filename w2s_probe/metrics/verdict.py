@@ -104,11 +104,9 @@ def decide(
         return Verdict(call=call, recommend="unresolved", advice=f"No recommendation: {alike}.")
     verb = "is expected to be" if outlook else "is"
     versus = _size(versus_baseline, score)
-    recommend, reason = (
-        ("unresolved", _edge_text(edges, versus, scaled=scaled))
-        if edges
-        else _recommendation(versus_baseline, versus, n_labeled, verb)
-    )
+    recommend, reason = _recommendation(versus_baseline, versus, n_labeled, verb)
+    if edges:
+        recommend, reason = "unresolved", _edge_text(edges, versus, scaled=scaled)
     worst = "" if worst_group is None else _worst_text(worst_group, average=(gain, versus_baseline))
     sentences = [reason, _gain_text(gain, score, verb), worst, resolution]
     return Verdict(call=call, recommend=recommend, advice=" ".join(filter(None, sentences)))

@@ -113,14 +113,8 @@ def forecast_pair(
     names : tuple of str
         Names of the two backbones.
     """
-    data = _Data(
-        X_teacher=np.asarray(X_teacher, dtype=np.float64),
-        X_student=np.asarray(X_student, dtype=np.float64),
-        Y=Y,
-        pool_teacher=pool_teacher,
-        pool_student=pool_student,
-        task=config.task,
-    )
+    T, S = (np.asarray(X, dtype=np.float64) for X in (X_teacher, X_student))
+    data = _Data(X_teacher=T, X_student=S, Y=Y, pool_teacher=pool_teacher, pool_student=pool_student, task=config.task)
     n, N = len(Y), len(pool_teacher)
     scores = _scores(data, config, data.pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
     full = _estimates(scores, data.score)
@@ -137,7 +131,8 @@ def forecast_pair(
         n=n,
         N=N,
         n_test=n_test,
-        **outlooks,
+        gain=outlooks["gain"],
+        versus_baseline=outlooks["versus_baseline"],
         **{name: bounded(full[name].estimate(config.level), data.score) for name in SYSTEMS},
         ceiling=UNDEFINED if ceiling is None else bounded(ceiling.estimate(config.level), data.score),
         pgr=_pgr(full["gain"], full["teacher"], ceiling, config.level),

@@ -41,7 +41,7 @@ def forecast() -> Forecast:
 
 
 def ranked(forecast: Forecast, names: tuple[str, str], *, side: str = "teacher_backbone") -> ForecastResult:
-    pairs = tuple(replace(forecast, **{side: name}) for name in names)
+    pairs = tuple(replace(forecast, **{side: name}) for name in names)  # type: ignore[arg-type]
     return ForecastResult(config={"data": "table.csv"}, fingerprint="f", level=0.95, best=pairs[0], pairs=pairs)
 
 
