@@ -43,7 +43,7 @@ def told(cli: Cli, *command: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     assert all(line.startswith("note: ") for line in done.stderr.splitlines())  # 40 rows are few
     answer: dict[str, Any] = json.loads(done.stdout)
-    assert answer["schema"] == 1
+    assert answer["schema"] == 2
     return answer
 
 

@@ -30,7 +30,7 @@ def test_json_is_the_designs_and_identical_when_repeated(cli: Cli, process: Cli,
     assert first.stdout == second.stdout
     assert first.stdout.count("\n") == 1
     found = json.loads(first.stdout)
-    assert found["schema"] == 1
+    assert found["schema"] == 2
     assert found["score"] == "accuracy"
     assert found["level"] == 0.95
     assert found["n_test"] == 800
@@ -229,7 +229,7 @@ def test_verbs_without_data_answer(cli: Cli) -> None:
     health = json.loads(cli("doctor", "--json").stdout)
     assert all(check["ok"] for check in health["checks"] if not check["name"].startswith("extra"))
     assert "nothing is cached" in cli("cache", "ls").stdout
-    assert cli("cache", "verify", "--json").stdout == '{"schema": 1, "intact": 0, "damaged": 0}\n'
+    assert cli("cache", "verify", "--json").stdout == '{"schema": 2, "intact": 0, "damaged": 0}\n'
 
 
 def test_embed_and_cache_verbs_tell_one_story(cli: Cli) -> None:

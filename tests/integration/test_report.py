@@ -114,7 +114,7 @@ BREAK: dict[str, tuple[Callable[[Path], object], str]] = {
     "no JSON": (lambda p: p.write_text("{"), "must be JSON as --out wrote it"),
     "not UTF-8": (lambda p: p.write_bytes(b"\xff\xfe"), "must be JSON as --out wrote it"),
     "foreign": (lambda p: p.write_text("[1, 2]"), "must be an object with a schema"),
-    "newer": (lambda p: p.write_text('{"schema": 99}'), "schema must be 1: got 99"),
+    "newer": (lambda p: p.write_text('{"schema": 99}'), "schema must be 1 or 2: got 99"),
     "too deep": (lambda p: p.write_text("[" * 100_000), "must be JSON as --out wrote it"),
     "not a number": (lambda p: p.write_text(p.read_text().replace("0.95", "NaN")), "got the number NaN"),
     "too large": (lambda p: p.write_text(p.read_text().replace("0.95", "1e999")), "level must be a number"),

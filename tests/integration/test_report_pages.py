@@ -121,7 +121,7 @@ BREAK: dict[str, tuple[str, Callable[[str], str], str]] = {
     "a forecast's sizes": ("forecast", lambda s: s.replace('"n": 64', '"n": 65', 1), "hold the forecast's own sizes"),
     "a size of 0": ("forecast", lambda s: s.replace('"n": 16', '"n": 0'), "sizes must be above 0"),
     "another score": ("forecast", lambda s: s.replace('"score": "accuracy"', '"score": "f1"'), "accuracy or r2"),
-    "a newer forecast": ("forecast", lambda s: s.replace('"schema": 1', '"schema": 2'), "schema must be 1: got 2"),
+    "a newer forecast": ("forecast", lambda s: s.replace('"schema": 2', '"schema": 3'), "schema must be 1 or 2: got 3"),
     "a spectrum": ("diagnose", lambda s: s.replace('"ranks": [', '"ranks": [1,'), "a share of energy for each rank"),
     "a setting": ("diagnose", lambda s: s.replace('"data"', '"date"'), "data, teacher and student or none"),
     "no dimension": ("theory variance", lambda s: s.replace('"d_student": 20', '"d_student": 0'), "at least 1: got 0"),

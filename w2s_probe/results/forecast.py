@@ -10,6 +10,7 @@ from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import Verdict
+from w2s_probe.results.schema_1 import forecast_of_schema_1
 from w2s_probe.results.suspects import SuspectsFound
 
 FURTHEST = 20  # largest number of labels that is named, in units of the present number
@@ -233,6 +234,11 @@ class ForecastResult(Printed):
     best: Annotated[Forecast, Mark.INLINE]
     pairs: Annotated[tuple[Forecast, ...] | None, Mark.UNLESS_NONE] = None
     suspects: Annotated[SuspectsFound | None, Mark.UNLESS_NONE] = None
+
+    @classmethod
+    def from_schema_1(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """Return content of schema 1 as content of schema 2."""
+        return forecast_of_schema_1(content)
 
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield tidy rows: gain, teacher, student and baseline of each pair at each point of its curve."""

@@ -22,7 +22,8 @@ from w2s_probe.report.charts.svg import ticks
 from w2s_probe.report.diagnosis.figures import angles_figure, chance_figure, spectrum_figure
 from w2s_probe.report.forecast import figures as forecast_figures
 from w2s_probe.report.forecast.page import forecast_page
-from w2s_probe.report.forecast.text import needed_text
+from w2s_probe.report.forecast.text import forecast_text, needed_lines
+from w2s_probe.report.numbers import estimate_text
 from w2s_probe.report.render.html import page_html
 from w2s_probe.report.render.markdown import page_markdown
 from w2s_probe.results.diagnosis import Diagnosis
@@ -111,19 +112,44 @@ def test_a_single_size_has_no_curve_and_a_forecast_without_parts_no_section(foun
 @pytest.mark.parametrize(
     ("gain", "text"),
     [
-        (OPEN, "the gain: too few labels for a learning curve;"),
-        (NeededLabels(n=500, low=300, high=None, reason=None), "the gain: about 500 (300 to no limit);"),
-        (NeededLabels(n=5000, low=3000, high=8000, reason=None), "the gain: about 5,000 (3,000 to 8,000);"),
+        (OPEN, "too few labels for a learning curve."),
+        (NeededLabels(n=None, low=800, high=None, reason="not so soon"), "not so soon (at best 800)."),
+        (NeededLabels(n=64, low=64, high=64, reason=None), "your 64 are enough."),
+        (NeededLabels(n=500, low=300, high=None, reason=None), "about 500 (300 to more than 1,280)."),
+        (NeededLabels(n=1100, low=1000, high=1200, reason=None), "about 1,100 (1,000 to 1,200)."),
     ],
 )
 def test_what_is_needed_has_a_range_or_a_reason(found: Forecast, gain: NeededLabels, text: str) -> None:
-    assert text in needed_text(replace(found, needed=replace(found.needed, gain=gain)))
+    asked = replace(found, needed=Needed(gain=gain, versus_baseline=OPEN))
+    lines = needed_lines(asked)
+    assert lines[:2] == [
+        f"Labels needed to resolve gain: {text}",
+        "Labels needed to resolve student - baseline: too few labels for a learning curve.",
+    ]
+    assert len(lines) == 2 + (text.startswith("about"))  # luck
+    for line in lines:
+        assert line in " ".join(forecast_text(result_of(asked)).split())
+        assert line in page_html(forecast_page(result_of(asked)), {})
+
+
+def test_the_curve_shows_the_width_that_one_would_have(found: Forecast) -> None:
+    own = next(point for point in found.curve if (point.n, point.N) == (64, found.N))
+    then = Estimate(value=0.0, low=-0.98765, high=0.98765)
+    curve = tuple(replace(p, gain_then=then, versus_baseline_then=NEVER) if p is own else p for p in found.curve)
+    asked = result_of(replace(found, curve=curve))
+    assert forecast_text(asked).count("±0.988") == 1
+    page = page_markdown(forecast_page(asked), {})
+    (row,) = {line for line in page.splitlines() if "±0.988" in line}
+    assert [cell.strip() for cell in row.split("|")][5:9] == [
+        estimate_text(own.gain, signed=True), "±0.988", estimate_text(own.versus_baseline, signed=True), "-",
+    ]  # fmt: skip
+    assert max(map(len, forecast_text(asked).splitlines())) <= 80
 
 
 def test_a_forecast_comes_back_from_its_json(found: Forecast) -> None:
     result = replace(result_of(found), pairs=(found, found))
     told = plain(result)
-    assert plain(ForecastResult.from_dict({"schema": 1, **told})) == told
+    assert plain(ForecastResult.from_dict({"schema": 2, **told})) == told
 
 
 def test_a_diagnosis_comes_back_from_its_json_and_its_figures_say_it() -> None:

@@ -27,6 +27,7 @@ RANGE_LEVEL = 0.68  # one standard error: an interval of higher level reaches fr
 STEP = 0.002  # relative distance of neighboring sizes that are tried
 TOO_FAR = f"not within {FURTHEST} times your labels"
 TO_ZERO = "the learning curve heads to 0"
+THROUGH_ZERO = "the learning curve passes through 0"
 NO_CURVE = "too few labels for a learning curve"
 
 
@@ -57,15 +58,21 @@ def needed_labels(
         return NeededLabels(n=None, low=None, high=None, reason=NO_CURVE)
     sizes = _sizes(n)
     value, uncertainty = curve(sizes)
-    half = half_width(sizes)
-    distance = np.abs(value)
-    expected, low, high = (
-        _first(sizes, size > half) for size in (distance, distance + uncertainty, distance - uncertainty)
+    half, distance = half_width(sizes), np.abs(value)
+    expected = _first(sizes, distance > half)
+    return NeededLabels(
+        n=expected,
+        low=_first(sizes, distance + uncertainty > half),
+        high=_first(sizes, distance - uncertainty > half),
+        reason=None if expected else _reason(value),
     )
-    reason = None
-    if expected is None:
-        reason = TO_ZERO if distance[-1] < distance[0] / 2 else TOO_FAR
-    return NeededLabels(n=expected, low=low, high=high, reason=reason)
+
+
+def _reason(value: Float) -> str:
+    """Return why no size is enough, from the values that the curve expects."""
+    if value[0] * value[-1] < 0:
+        return THROUGH_ZERO
+    return TO_ZERO if abs(value[-1]) < abs(value[0]) / 2 else TOO_FAR
 
 
 def _sizes(n: int) -> Float:

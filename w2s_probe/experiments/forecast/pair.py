@@ -6,7 +6,8 @@ counting on the labeled rows, and a calibrated model averaged over the pool (`ca
 saw the row's pseudolabel (`held_out`). Both are combined (`evidence`).
 
 Smaller n and N are measured on parts of the labeled rows and of the pool. Larger sizes are extrapolated with
-:math:`a + c\,m^{-1/2}`, and so is the ceiling, from the baseline's curve.
+:math:`a + c\,m^{-1/2}` (`curve`), and so is the ceiling, from the baseline's curve. The labels needed to resolve a
+difference follow from the curve and from the errors at other n (`needed`).
 
 References
 ----------

@@ -148,7 +148,7 @@ def _point(point: ForecastPoint) -> list[str]:
         *(
             text
             for today, then in ((point.gain, point.gain_then), (point.versus_baseline, point.versus_baseline_then))
-            for text in (estimate_text(today, signed=True), half_text(then))
+            for text in ("-" if math.isnan(today.value) else estimate_text(today, signed=True), half_text(then))
         ),
         "fitted" if point.measured else "extrapolated",
     ]

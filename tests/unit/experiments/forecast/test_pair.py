@@ -17,7 +17,6 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.serialize import to_json
 from w2s_probe.experiments.forecast import pair as forecast
-from w2s_probe.experiments.forecast.curve import EXTRAPOLATED, extrapolate
 from w2s_probe.experiments.forecast.evidence import SMALL, MeanEstimate
 from w2s_probe.experiments.forecast.held_out import pipeline_scores
 from w2s_probe.experiments.forecast.pair import forecast_pair
@@ -254,14 +253,6 @@ def test_pgr_needs_a_gap_above_nothing() -> None:
 def test_opr_needs_a_student_that_errs() -> None:
     assert forecast._opr(outcome(0.9), outcome(0.99, 0.01), LEVEL).resolved is False
     assert forecast._opr(outcome(0.9), outcome(0.8, 0.01), LEVEL).value == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize("sign", [-1.0, 1.0])
-def test_extrapolation_is_exact_on_its_own_curve(sign: float) -> None:
-    points = [(m, outcome(0.8 + sign * m**-0.5, 1 / m)) for m in (50, 100, 200, 400)]
-    found = extrapolate(points, 6400)
-    assert found.value == pytest.approx(0.8 + sign * 6400**-0.5)
-    assert found.bias == EXTRAPOLATED
 
 
 @pytest.mark.parametrize(("classes", "seed"), [(2, 0), (2, 1), (4, 2)])
