@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from w2s_probe.core.types import Float
 
+NEARLY_ALL = 0.99  # share of rows with one decision from which a head is constant
 CONSTANT = 1e-3  # spread of predicted numbers, as a share of the labels' spread, that moves R² by 0.002 at most
+NEARLY = "% of the"  # in the text on constant systems that decide otherwise on some rows
 COPY = 0.99  # agreement above which a student may copy its teacher
 IMITATION = 0.95  # squared correlation of scores above which it does; less is agreement by chance
 
 
 def is_constant(scores: Float, *, spread: float) -> bool:
-    """Return whether a head decides one class, or predicts nearly one number, on all rows.
+    """Return whether a head decides one class, or predicts nearly one number, on at least 99 % of the rows.
 
     Parameters
     ----------
@@ -32,20 +35,47 @@ def is_constant(scores: Float, *, spread: float) -> bool:
     False
     """
     if scores.shape[1] > 1:
-        return bool(np.ptp(scores.argmax(axis=1)) == 0)
+        return modal_decision(scores)[1] >= NEARLY_ALL
     rounding = 1e-9 * float(np.abs(scores).max())
     return float(scores.std()) <= max(CONSTANT * spread, rounding)
 
 
-def decided_classes(scores: Iterable[Float]) -> set[int]:
-    """Return the positions of all classes that some heads decide.
+def modal_decision(scores: Float) -> tuple[int, float]:
+    """Return the class that a head decides most often, and the share of rows on which it does.
 
     Parameters
     ----------
-    scores : iterable of arrays of shape (m, K)
-        Raw scores of the heads.
+    scores : array of shape (m, K)
+        Raw scores of the head.
     """
-    return {int(code) for raw in scores for code in np.unique(raw.argmax(axis=1))}
+    counts = np.bincount(scores.argmax(axis=1))
+    return int(counts.argmax()), float(counts.max() / len(scores))
+
+
+def constant_text(systems: Sequence[Float], *, spread: float, largest: int, name: str, rows: str) -> str:
+    """Return what constant systems predict, without their names; an empty text if one of them is not constant.
+
+    Parameters
+    ----------
+    systems : sequence of arrays of shape (m, K)
+        Raw scores of each system.
+    spread : float
+        Standard deviation of numeric labels.
+    largest : int
+        Position of the largest class.
+    name : str
+        Its name in parentheses; may be empty.
+    rows : str
+        Name of the rows.
+    """
+    if not all(is_constant(scores, spread=spread) for scores in systems):
+        return ""
+    if systems[0].shape[1] == 1:
+        return f"nearly one number on all {rows}"
+    decisions = [modal_decision(scores) for scores in systems]
+    share = min(share for _, share in decisions)
+    kind = f"the largest class{name}" if {code for code, _ in decisions} == {largest} else "only one class"
+    return f"{kind} on {'all' if share == 1 else f'{math.floor(1000 * share) / 10:g} {NEARLY}'} {rows}"
 
 
 def imitation(student: Float, teacher: Float) -> float:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from w2s_probe.metrics.likeness import IMITATION, decided_classes, imitation, is_constant
+from w2s_probe.core.types import Float
+from w2s_probe.metrics.likeness import IMITATION, constant_text, imitation, is_constant
 
 
 @pytest.mark.parametrize(
@@ -24,8 +25,23 @@ def test_a_head_is_constant_if_it_decides_one_class_or_one_number(
     assert is_constant(np.array(scores), spread=spread) is constant
 
 
-def test_decided_classes_are_those_of_any_head() -> None:
-    assert decided_classes([np.eye(4)[[1, 1]], np.eye(4)[[3]]]) == {1, 3}
+def decisions(*codes: int) -> Float:
+    return np.eye(4)[list(codes)]
+
+
+@pytest.mark.parametrize(
+    ("systems", "text"),
+    [
+        ([decisions(1, 1, 1), decisions(1, 1, 1)], "the largest class (b) on all rows"),
+        ([decisions(0, 0, 0), decisions(1, 1, 1)], "only one class on all rows"),
+        ([decisions(*[1] * 400, 2), decisions(*[1] * 401)], "the largest class (b) on 99.7 % of the rows"),
+        ([decisions(*[1] * 90, *[2] * 10), decisions(*[1] * 100)], ""),
+        ([np.full((5, 1), 2.0), np.full((5, 1), 3.0)], "nearly one number on all rows"),
+        ([np.full((5, 1), 2.0), np.arange(5.0)[:, None]], ""),
+    ],
+)
+def test_constant_systems_are_described(systems: list[Float], text: str) -> None:
+    assert constant_text(systems, spread=1.0, largest=1, name=" (b)", rows="rows") == text
 
 
 def test_imitation_sees_a_scaled_copy_and_no_chance_agreement() -> None:

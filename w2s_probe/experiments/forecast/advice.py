@@ -10,7 +10,7 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.experiments.forecast.held_out import NAMES, PipelineScores
 from w2s_probe.experiments.forecast.needed import NO_CURVE
 from w2s_probe.heads import LinearHead
-from w2s_probe.metrics.likeness import COPY, IMITATION, decided_classes, imitation, is_constant
+from w2s_probe.metrics.likeness import COPY, IMITATION, NEARLY, constant_text, imitation, is_constant
 from w2s_probe.metrics.verdict import EQUAL_SPACES, decide
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import FURTHEST, Needed, NeededLabels, Outlook
@@ -34,7 +34,8 @@ def forecast_verdict(
         versus_baseline=_expectation(versus_baseline),
         n_labeled=n,
         score="accuracy" if scores.task == "classification" else "r2",
-        alike=_constant_text(scores) or (EQUAL_SPACES if same_features else ""),
+        alike=_constant_text(scores, resolved=gain.resolved or versus_baseline.resolved)
+        or (EQUAL_SPACES if same_features else ""),
         edges=edges,
         scaled=config.scale == "standard",
         outlook=True,
@@ -47,7 +48,7 @@ def noted_heads(scores: PipelineScores, config: W2SConfig, *, same_features: boo
 
     Not the student's, if it copies its teacher.
     """
-    if same_features or _constant_text(scores):
+    if same_features or _constant_text(scores, resolved=False):
         return {}
     return {name: head for name, head in scores.heads.items() if name != "student" or not _copies(scores, config)}
 
@@ -79,14 +80,17 @@ def _expectation(outlook: Outlook) -> Estimate:
     return Estimate(value=outlook.value, low=outlook.low, high=outlook.high)
 
 
-def _constant_text(scores: PipelineScores) -> str:
-    """Return what all systems predict, if all predictions are constant; else an empty text."""
-    if not all(_constant(scores, system) for system in NAMES):
+def _constant_text(scores: PipelineScores, *, resolved: bool) -> str:
+    """Return what all systems predict, if all predictions on the pool are constant; else an empty text.
+
+    Systems that are constant on nearly all rows only are told apart by a difference that is `resolved`.
+    """
+    largest = int(scores.Y.sum(axis=0).argmax())
+    spread = float(scores.Y.std())
+    text = constant_text(scores.pool, spread=spread, largest=largest, name="", rows="rows of the pool")
+    if not text or (resolved and NEARLY in text):
         return ""
-    if scores.task == "regression":
-        return "every system predicts nearly one number on the whole pool"
-    largest = decided_classes(scores.pool) == {int(scores.Y.sum(axis=0).argmax())}
-    return f"every system decides {'the largest' if largest else 'only one'} class on the whole pool"
+    return f"every system {'decides' if scores.task == 'classification' else 'predicts'} {text}"
 
 
 def _constant(scores: PipelineScores, system: str) -> bool:

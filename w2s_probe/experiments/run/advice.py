@@ -10,10 +10,11 @@ import numpy as np
 from w2s_probe import metrics
 from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.text import shorten, visible
+from w2s_probe.core.types import Float
 from w2s_probe.experiments.run.outcome import SYSTEMS
 from w2s_probe.experiments.run.scores import VANILLA, RunScores
 from w2s_probe.metrics import GroupRows
-from w2s_probe.metrics.likeness import COPY, IMITATION
+from w2s_probe.metrics.likeness import COPY, IMITATION, NEARLY
 from w2s_probe.metrics.verdict import EQUAL_SPACES
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import StudentResult, SystemResult, Verdict
@@ -33,7 +34,7 @@ def run_verdict(
     """Return the verdict on the plain student, or on that of the first strategy if there is no plain student."""
     name = _judged(students)
     student = students[name]
-    alike = constant_text(run, name) or (EQUAL_SPACES if same_features else "")
+    alike = _constant_text(run, name, student) or (EQUAL_SPACES if same_features else "")
     heads = {"student": (name, student), "baseline": ("baseline", systems["baseline"])}
     edges = [system for system, (key, result) in heads.items() if _unsettled(run, key, result, config)]
     versus = student.versus_baseline
@@ -52,22 +53,23 @@ def run_verdict(
     )
 
 
-def constant_text(run: RunScores, name: str) -> str:
-    """Return what all systems predict, if all predictions are constant; else an empty text."""
-    judged = [name, "teacher", "baseline"]
-    if not all(_constant(run, system) for system in judged):
+def _constant_text(run: RunScores, name: str, student: StudentResult) -> str:
+    """Return what all systems predict, if all predictions are constant; else an empty text.
+
+    Systems that are constant on nearly all rows only are told apart by a difference that is resolved.
+    """
+    systems = [_predictions(run, system) for system in (name, "teacher", "baseline")]
+    largest, label = -1, ""
+    if run.labels.classes:
+        tests = np.concatenate([run.labels.values[outcome.split.test] for outcome in run.outcomes])
+        largest = int(np.bincount(tests).argmax())
+        label = f" ({shorten(visible(run.labels.classes[largest]), NAME)})"
+    text = metrics.constant_text(systems, spread=_spread(run), largest=largest, name=label, rows="test rows")
+    resolved = any(not e.low <= 0 <= e.high for e in (student.gain, student.versus_baseline))
+    if not text or (resolved and NEARLY in text):
         return ""
     subject = "every system" if _constant(run, "ceiling") else "each of teacher, student and baseline"
-    if not run.labels.classes:
-        return f"{subject} predicts nearly one number on all test rows"
-    codes = metrics.decided_classes(outcome.test_scores[system] for outcome in run.outcomes for system in judged)
-    if len(codes) > 1:
-        return f"{subject} decides only one class on the test rows of a seed"
-    (code,) = codes
-    tests = np.concatenate([run.labels.values[outcome.split.test] for outcome in run.outcomes])
-    largest = int(np.bincount(tests, minlength=len(run.labels.classes)).argmax())
-    kind = "the largest class" if code == largest else "one class"
-    return f"{subject} decides {kind} ({shorten(visible(run.labels.classes[code]), NAME)}) on all test rows"
+    return f"{subject} {'decides' if run.labels.classes else 'predicts'} {text}"
 
 
 def settled_strengths(
@@ -77,7 +79,8 @@ def settled_strengths(
 
     All systems, if they cannot be told apart.
     """
-    if same_features or constant_text(run, _judged(students)):
+    name = _judged(students)
+    if same_features or _constant_text(run, name, students[name]):
         return set(run.rows)
     return {name for name, student in students.items() if _copies(run, name, student, config)}
 
@@ -106,9 +109,18 @@ def _judged(students: Mapping[str, StudentResult]) -> str:
 
 
 def _constant(run: RunScores, name: str) -> bool:
-    """Return whether a system's predictions are constant on the test rows of every seed."""
-    spread = 0.0 if run.labels.classes else float(np.std(run.labels.values))
-    return all(metrics.is_constant(outcome.test_scores[name], spread=spread) for outcome in run.outcomes)
+    """Return whether a system's predictions on the test rows are constant."""
+    return metrics.is_constant(_predictions(run, name), spread=_spread(run))
+
+
+def _predictions(run: RunScores, name: str) -> Float:
+    """Return the scores on the test rows of all seeds; numbers without the mean of their seed, which differs."""
+    scores = [outcome.test_scores[name] for outcome in run.outcomes]
+    return np.concatenate(scores if run.labels.classes else [raw - raw.mean() for raw in scores])
+
+
+def _spread(run: RunScores) -> float:
+    return 0.0 if run.labels.classes else float(np.std(run.labels.values))
 
 
 def _unsettled(run: RunScores, name: str, result: SystemResult, config: W2SConfig) -> bool:
@@ -125,8 +137,7 @@ def _copies(run: RunScores, name: str, student: StudentResult, config: W2SConfig
     """Return whether a student copies its soft pseudolabels; agreement by chance does not count."""
     if config.pseudolabels == "hard" or not student.agreement.value > COPY or _constant(run, name):  # NaN: no
         return False
-    own, teacher = (np.concatenate([o.test_scores[system] for o in run.outcomes]) for system in (name, "teacher"))
-    return metrics.imitation(own, teacher) > IMITATION
+    return metrics.imitation(_predictions(run, name), _predictions(run, "teacher")) > IMITATION
 
 
 def _worst_group(run: RunScores, name: str, student: StudentResult) -> metrics.WorstGroupChange | None:

@@ -147,7 +147,7 @@ def rare(shares: list[float]) -> Labels:
 def test_systems_that_all_decide_the_largest_class_get_no_advice(shares: list[float], settings: dict[str, Any]) -> None:
     found = forecast(rare(shares), W2SConfig(**settings))
     assert found.verdict.recommend == "unresolved"
-    expected = "No recommendation: every system decides the largest class on the whole pool."
+    expected = "No recommendation: every system decides the largest class on all rows of the pool."
     assert found.verdict.advice == expected
     assert not any("chosen strength" in note for note in found.notes)
 
@@ -156,7 +156,7 @@ def test_numbers_that_are_all_but_equal_get_no_advice() -> None:
     labels = Labels(values=np.random.default_rng(0).standard_normal(500), classes=None)
     found = forecast(labels, W2SConfig(task="regression", teacher_alpha=1e9, student_alpha=1e9))
     assert found.verdict.recommend == "unresolved"
-    assert found.verdict.advice == "No recommendation: every system predicts nearly one number on the whole pool."
+    assert found.verdict.advice == "No recommendation: every system predicts nearly one number on all rows of the pool."
 
 
 @pytest.mark.parametrize("settings", [{}, {"head": "softmax", "alphas": 3}, {"pseudolabels": "hard"}])
