@@ -140,7 +140,7 @@ def test_the_curve_shows_the_width_that_one_would_have(found: Forecast) -> None:
     assert forecast_text(asked).count("±0.988") == 1
     page = page_markdown(forecast_page(asked), {})
     (row,) = {line for line in page.splitlines() if "±0.988" in line}
-    assert [cell.strip() for cell in row.split("|")][5:9] == [
+    assert [cell.strip() for cell in row.split("|")][2:6] == [
         estimate_text(own.gain, signed=True), "±0.988", estimate_text(own.versus_baseline, signed=True), "-",
     ]  # fmt: skip
     assert max(map(len, forecast_text(asked).splitlines())) <= 80

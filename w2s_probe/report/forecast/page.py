@@ -12,6 +12,7 @@ from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, p
 from w2s_probe.report.page import Grid, Page, Section
 from w2s_probe.report.suspects import suspect_sections
 from w2s_probe.report.verdict import verdict_headline
+from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ErrorPart, ErrorParts, Forecast, ForecastPoint, ForecastResult
 
 
@@ -123,35 +124,50 @@ def _differences(best: Forecast) -> Grid:
 
 
 def _learning(best: Forecast, level: str) -> Iterator[Section]:
-    curves = figures.forecast_curves(best)
+    points = [point for size in ("n", "N") for point in figures.points_over(best, size)]
     yield Section(
         name="Learning curves",
-        figures=curves,
+        figures=figures.forecast_curves(best),
         caption="Full marks and solid lines: heads were fitted at these sizes. Hollow marks and dashed lines: "
-        f"extrapolated. Bands are {level} intervals from today's labels, cut at the edge of the figure. In the table, "
-        '"then" is the half-width of the interval that one would have with n labels and N pseudolabels.',
+        f"extrapolated. Bands are {level} intervals from today's labels, cut at the edge of the figure.",
         grids=[
             Grid(
-                header=["n, N", *figures.SYSTEMS, "gain", "gain then", "student - baseline", "then", "source"],
-                rows=[_point(point) for size in ("n", "N") for point in figures.points_over(best, size)],
+                title="Systems at each size",
+                header=["n, N", *figures.SYSTEMS, "source"],
+                rows=[_scores(point) for point in points],
                 folded="always",
-            )
+            ),
+            Grid(
+                title="Differences at each size",
+                header=["n, N", "gain", "gain then", "student - baseline", "student - baseline then"],
+                rows=[_gaps(point) for point in points],
+                caption="Intervals show how uncertain each size is today. Then: half-width of the interval that one "
+                "would have with n labels and N pseudolabels.",
+                folded="always",
+            ),
         ],
         text=needed_lines(best),
     )
 
 
-def _point(point: ForecastPoint) -> list[str]:
-    return [
-        f"{point.n:,}, {point.N:,}",
-        *(estimate_text(estimate) for estimate in (point.teacher, point.student, point.baseline)),
-        *(
-            text
-            for today, then in ((point.gain, point.gain_then), (point.versus_baseline, point.versus_baseline_then))
-            for text in ("-" if math.isnan(today.value) else estimate_text(today, signed=True), half_text(then))
-        ),
-        "fitted" if point.measured else "extrapolated",
-    ]
+def _scores(point: ForecastPoint) -> list[str]:
+    scores = [estimate_text(getattr(point, system)) for system in figures.SYSTEMS]
+    return [_sizes(point), *scores, "fitted" if point.measured else "extrapolated"]
+
+
+def _gaps(point: ForecastPoint) -> list[str]:
+    pairs = [(point.gain, point.gain_then), (point.versus_baseline, point.versus_baseline_then)]
+    cells = [(_estimate_or_dash(today), half_text(then)) for today, then in pairs]
+    return [_sizes(point), *cells[0], *cells[1]]
+
+
+def _sizes(point: ForecastPoint) -> str:
+    return f"{point.n:,}, {point.N:,}"
+
+
+def _estimate_or_dash(estimate: Estimate) -> str:
+    """Return a difference with its interval; results of an older version lack some."""
+    return "-" if math.isnan(estimate.value) else estimate_text(estimate, signed=True)
 
 
 def _parts(best: Forecast, parts: ErrorParts) -> Section:

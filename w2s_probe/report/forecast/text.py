@@ -16,8 +16,8 @@ from w2s_probe.results.forecast import FURTHEST, Forecast, ForecastResult, Neede
 
 SYSTEMS = ("teacher", "student", "baseline")
 LUCK = (
-    "A small difference is often luck: in simulations, fewer than half of such forecasts were resolved at the number "
-    "of labels they named."
+    "A small difference is often luck: in simulations, fewer than half of the differences were resolved at the number "
+    "of labels that was named."
 )
 NAME = 36  # cells of a backbone in the list of pairs
 
