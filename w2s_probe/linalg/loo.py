@@ -72,7 +72,8 @@ def loo_score_of_rows(path: RidgePath, X: Features, rows: Rows, targets: Callabl
         U = (X[positions] - path.spectrum.mean) @ axes
         y = targets(positions) - path.target_mean
         residuals = left_out.residuals(U, y, np.ones(len(positions)), len(rows))
-        total += np.minimum((residuals**2).sum(axis=2), most).sum(axis=0)
+        squares = (residuals**2).sum(axis=2)
+        total += np.minimum(squares, most, out=squares).sum(axis=0)
     return total / len(rows)
 
 
@@ -98,7 +99,8 @@ def _mean_squares(path: RidgePath, X: ArrayLike, Y: ArrayLike, *, most: float) -
     weights = path.spectrum.weights
     total = np.zeros(len(path.alphas))
     for rows, residuals in _blocks(path, X, Y, path.alphas):
-        total += weights[rows] @ np.minimum((residuals**2).sum(axis=2), most)
+        squares = (residuals**2).sum(axis=2)
+        total += weights[rows] @ np.minimum(squares, most, out=squares)
     return total / weights.sum()
 
 

@@ -103,7 +103,7 @@ def _unsettled(scores: PipelineScores, system: str, config: W2SConfig) -> bool:
 
     The smallest strength is right for a student that can copy its teacher, and the largest for a constant head.
     """
-    if not scores.heads[system].at_edge or _constant(scores, system):
+    if system not in scores.edges or _constant(scores, system):
         return False
     return not (system == "student" and _copies(scores, config))
 

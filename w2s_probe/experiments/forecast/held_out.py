@@ -53,7 +53,7 @@ class PipelineScores:
     alphas : mapping of system to float
         Strengths of the heads.
     heads : mapping of system to LinearHead
-        The heads fitted to all training rows: `at_edge` says whether a strength is an end of its grid.
+        The heads fitted to all training rows.
     each_row : callable or None
         Function that returns the leave-one-out scores; None for heads that are fitted again.
     """
@@ -71,6 +71,11 @@ class PipelineScores:
     def leave_one_out(self) -> HeldOut:
         """Leave-one-out scores of the training rows; scores in folds for heads that are fitted again."""
         return self.held_out[0] if self.each_row is None else self.each_row()
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """Systems whose strength is an end of the widest grid."""
+        return tuple(name for name, head in self.heads.items() if head.at_edge)
 
     def expected(self, score: str, weights: Weights) -> CombinedEstimate:
         """Return the expected value of a score for a weighted sum of the systems.
