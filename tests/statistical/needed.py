@@ -35,6 +35,8 @@ Array = NDArray[np.float64]
 CONFIG = W2SConfig()
 PARTS = [field.name for field in fields(ErrorModel)]
 N_LABELED, N_POOL, CORE = 96, 500, 10
+LARGEST = 6 * N_LABELED
+COARSE = 24  # draws for a truth at the present n, fewer at larger sizes
 MULTIPLES = (1, 2, 5, 10, FURTHEST)  # sizes at which the truth is simulated, in units of the present n
 
 
@@ -117,6 +119,12 @@ class Truth:
         parts = [np.interp(np.log(sizes), np.log(self.sizes), part) for part in self.parts.T]
         return ErrorModel(**dict(zip(PARTS, parts, strict=True))).half_width(sizes, CONFIG.level)
 
+    def joined(self, other: Truth) -> Truth:
+        """Return both truths as one, by size."""
+        order = np.argsort([*self.sizes, *other.sizes], kind="stable")
+        both = {name: np.concatenate([getattr(self, name), getattr(other, name)])[order] for name in FIELDS}
+        return Truth(**both)
+
     def needed(self) -> NeededLabels:
         """Return what is named from the truth."""
         n = self.sizes[:1]
@@ -125,9 +133,12 @@ class Truth:
         return needed_labels(present, int(n[0]), curve=self.curve, half_width=self.half_width)
 
 
-def truths(problem: Problem, draws: dict[int, int], *, repeats: int) -> dict[str, Truth]:
+FIELDS = [field.name for field in fields(Truth)]
+
+
+def truths(problem: Problem, draws: dict[int, int], *, repeats: int, seed: int = 1) -> dict[str, Truth]:
     """Return the truth of both differences from a number of draws at every size."""
-    rng = np.random.default_rng([problem.number, 1])
+    rng = np.random.default_rng([problem.number, seed])
     sizes = sorted(draws)
     drawn = [[fresh_forecast(problem, n, rng, repeats=repeats) for _ in range(draws[n])] for n in sizes]
     return {
@@ -150,21 +161,25 @@ def fewer_with_size(draws: int) -> dict[int, int]:
     return {N_LABELED * times: math.ceil(draws / math.sqrt(times)) for times in MULTIPLES}
 
 
-def shares_resolved(problems: int, draws: int, truth_draws: int) -> Iterator[tuple[int, str, int, float]]:
-    """Yield n from the truth and the share of fresh forecasts at n that exclude 0, for differences that need labels."""
-    number = count = 0
+def shares_resolved(
+    problems: int, draws: int, truth_draws: int, *, first: int = 0
+) -> Iterator[tuple[int, str, int, float]]:
+    """Yield n from the truth and the share of fresh forecasts at n that exclude 0, for differences that need labels.
+
+    The truth is simulated again at the n that a coarse one names. Sizes above `LARGEST` take too long.
+    """
+    number, count = first, 0
     while count < problems:
         problem = problem_of(number)
-        for name, coarse in truths(problem, fewer_with_size(truth_draws // 4), repeats=2).items():
+        for name, coarse in truths(problem, fewer_with_size(COARSE), repeats=2).items():
             near = coarse.needed().n
-            if near is None or near == N_LABELED or count == problems:
+            if near is None or not N_LABELED < near <= LARGEST or count == problems:
                 continue
-            at = fewer_with_size(truth_draws // 4) | {near: truth_draws}
-            n = truths(problem, at, repeats=REPEATS)[name].needed().n
-            if n is None or n == N_LABELED:
-                continue
-            yield number, name, n, share_resolved(problem, name, n, draws)
-            count += 1
+            there = truths(problem, {near: truth_draws}, repeats=REPEATS, seed=4)[name]
+            n = coarse.joined(there).needed().n
+            if n is not None and n > N_LABELED:
+                yield number, name, n, share_resolved(problem, name, n, draws)
+                count += 1
         number += 1
 
 
@@ -231,12 +246,14 @@ def share(found: list[Named]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problems", type=int, default=10, help="problems of the first part")
+    parser.add_argument("--first", type=int, default=0, help="number of the first problem")
     parser.add_argument("--draws", type=int, default=400, help="fresh forecasts of each")
     parser.add_argument("--ranges", type=int, default=200, help="problems of the second part")
-    parser.add_argument("--truth", type=int, default=24, help="draws for the truth of each, at the present n")
+    parser.add_argument("--truth", type=int, default=COARSE, help="draws for the truth of each, at the present n")
     options = parser.parse_args()
+    shares = shares_resolved(options.problems, options.draws, options.draws // 2, first=options.first)
     with threadpool_limits(limits=1):
-        for number, name, n, resolved in shares_resolved(options.problems, options.draws, options.draws // 2):
+        for number, name, n, resolved in shares:
             print(f"problem {number}, {name}: n = {n:,}, resolved in {resolved:.3f} of fresh forecasts", flush=True)
         found = [one for number in range(options.ranges) for one in named(problem_of(number), options.truth)]
     for name in DIFFERENCES:

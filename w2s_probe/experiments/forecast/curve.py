@@ -102,9 +102,9 @@ def _weights(measured: list[int], sizes: Float) -> Float:
 
 
 def curve_points(
-    over_n: list[Point], over_N: list[Point], errors: Mapping[str, ErrorModel], *, score: str, level: float
+    over_n: list[Point], over_N: list[Point], own: Mapping[str, CombinedEstimate], *, score: str, level: float
 ) -> tuple[ForecastPoint, ...]:
-    """Return the points of both curves, which end at the full sizes; `errors` of the differences belong to these."""
+    """Return the points of both curves, which end at the full sizes; `own` has the estimates there."""
     full = over_n[-1]
     points = [*over_n, *_beyond(over_n, "n"), *over_N[:-1], *_beyond(over_N, "N")]
     return tuple(
@@ -113,7 +113,7 @@ def curve_points(
             N=point.N,
             measured=point.n <= full.n and point.N <= full.N,
             **{name: point.parts[name].estimate(level) for name in DIFFERENCES},
-            **{f"{name}_then": _then(point, name, errors[name], pool=full.N, level=level) for name in DIFFERENCES},
+            **{f"{name}_then": _then(point, name, own[name].errors, pool=full.N, level=level) for name in DIFFERENCES},
             **{name: bounded(point.parts[name].estimate(level), score) for name in SYSTEMS},
         )
         for point in points

@@ -43,7 +43,7 @@ from w2s_probe.experiments.forecast.curve import (
     expected_over,
     extrapolate,
 )
-from w2s_probe.experiments.forecast.evidence import CombinedEstimate, ErrorModel, MeanEstimate, weighted_sum
+from w2s_probe.experiments.forecast.evidence import CombinedEstimate, MeanEstimate, weighted_sum
 from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
 from w2s_probe.experiments.forecast.needed import RANGE_LEVEL, needed_labels
 from w2s_probe.experiments.strengths import pair_notes
@@ -123,8 +123,7 @@ def forecast_pair(
     ceiling = _ceiling(over_n, n + N if config.ceiling == "L+U" else N, data.score)
     outlooks = {name: _outlook(full[name], config.level, n_test) for name in DIFFERENCES}
     misfit, spread = _misfit(scores, Y), float(Y.var(axis=0).sum())
-    errors = {name: full[name].errors for name in DIFFERENCES}
-    needed = _needed(over_n, errors, config.level)
+    needed = _needed(over_n, full, config.level)
     return Forecast(
         teacher_backbone=names[0],
         student_backbone=names[1],
@@ -139,7 +138,7 @@ def forecast_pair(
         pgr=_pgr(full["gain"], full["teacher"], ceiling, config.level),
         opr=_opr(full["baseline"], full["student"], config.level),
         others={"brier" if data.score == "accuracy" else "squared_error": _other(scores, config.level)},
-        curve=curve_points(over_n, over_N, errors, score=data.score, level=config.level),
+        curve=curve_points(over_n, over_N, full, score=data.score, level=config.level),
         needed=needed,
         misfit=misfit,
         representation_gap=_representation_gap(data.pool, n, scores.alphas),
@@ -283,15 +282,14 @@ def _other(scores: PipelineScores, level: float) -> OtherScore:
     )
 
 
-def _needed(over_n: list[Point], errors: Mapping[str, ErrorModel], level: float) -> Needed:
+def _needed(over_n: list[Point], full: Mapping[str, CombinedEstimate], level: float) -> Needed:
     """Return the labels at which each difference is expected to be resolved; the last point is the present one."""
-    n, present = over_n[-1].n, over_n[-1].parts
     needed = {
         name: needed_labels(
-            present[name].estimate(level),
-            n,
+            full[name].estimate(level),
+            over_n[-1].n,
             curve=partial(expected_over, over_n, name, level=RANGE_LEVEL) if len(over_n) >= LEAST_POINTS else None,
-            half_width=partial(errors[name].half_width, level=level),
+            half_width=partial(full[name].errors.half_width, level=level),
         )
         for name in DIFFERENCES
     }

@@ -102,8 +102,8 @@ def silent(rows: Array) -> CombinedEstimate:
 def test_points_have_todays_interval_and_that_of_their_own_sizes(name: str) -> None:
     over_n = curve({10: 0.3, 20: 0.1, 40: 0.2}, 0.1)
     over_N = [Point(n=40, N=N, parts=over_n[-1].parts) for N in (75, 150, 300)]
-    errors = {"gain": ERRORS, "versus_baseline": ERRORS}
-    found = {(p.n, p.N): p for p in curve_points(over_n, over_N, errors, score="accuracy", level=LEVEL)}
+    own = dict.fromkeys(NAMES, estimate(0.2))
+    found = {(p.n, p.N): p for p in curve_points(over_n, over_N, own, score="accuracy", level=LEVEL)}
     assert list(found)[:6] == [(10, 300), (20, 300), (40, 300), (80, 300), (160, 300), (320, 300)]
     halves = {size: (getattr(p, f"{name}_then").high - getattr(p, name).value) for size, p in found.items()}
     for (n, N), half in halves.items():
