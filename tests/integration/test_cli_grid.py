@@ -42,6 +42,7 @@ KINDS: dict[str, Callable[[Array], Array]] = {
     "tiny signal": lambda X: np.c_[X / 1e3, noise(*[1.0] * 20)],
     "all tiny": lambda X: X / 1e2,
     "one row 1e6": lambda X: with_rows(X, 1e6, 17),
+    "one row 1e9": lambda X: with_rows(X, 1e9, 17),
     "three rows 1e3": lambda X: with_rows(X, 1e3, 0, 300, 600),
 }
 

@@ -139,4 +139,5 @@ class _LeftOut:
         if self.full:
             residual += (y - U @ self.p)[:, None, :]
             leverage_left += (1 - root**2 / total - squares.sum(axis=1))[:, None]
-        return residual / (np.where(root > 0, root, 1.0)[:, None] * leverage_left)[:, :, None]
+        with np.errstate(divide="ignore", invalid="ignore"):  # rounding may leave 0 of a row that all heads fit exactly
+            return residual / (np.where(root > 0, root, 1.0)[:, None] * leverage_left)[:, :, None]
