@@ -223,9 +223,10 @@ class ForecastResult(Printed):
     level : float
         Level of the intervals.
     best : Forecast
-        The pair with the largest expected gain.
+        The first of the pairs.
     pairs : tuple of Forecast, or None
-        All pairs by expected gain; None for a single pair.
+        All pairs by the expected score of the better of student and baseline, then by the student's; None for a
+        single pair.
     suspects : SuspectsFound or None
         The pool's likely minority by the best pair; None without ``--suspects``.
     """

@@ -56,7 +56,7 @@ def figures_of(found: Forecast) -> list[str]:
     drawn = [
         forecast_figures.systems_figure(found),
         forecast_figures.differences_figure(found),
-        forecast_figures.ranking_figure([found, found]),
+        *forecast_figures.ranking_figures([found, found]),
         *forecast_figures.forecast_curves(found),
         *filter(None, [forecast_figures.parts_figure(found)]),
     ]

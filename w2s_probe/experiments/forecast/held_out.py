@@ -28,6 +28,7 @@ from w2s_probe.linalg.teacher_student import HeldOut, pipeline_of, student_path
 
 Smooth = tuple[float, Float, Float]  # mean over the pool, influence of each labeled row, expectation of each row
 Weights = tuple[float, float, float]  # of teacher, student and baseline
+NAMES = ("teacher", "student", "baseline")
 FOLDS = 10
 REFIT_FOLDS = 5  # for heads that are fitted again without each fold
 
@@ -64,18 +65,17 @@ class PipelineScores:
     probabilities: Callable[[Float], Float]
     alphas: dict[str, float]
     heads: dict[str, LinearHead]
-
-    @property
-    def edges(self) -> tuple[str, ...]:
-        """Systems whose strength is an end of the widest grid."""
-        return tuple(name for name, head in self.heads.items() if head.at_edge)
-
     each_row: Callable[[], HeldOut] | None
 
     @cached_property
     def leave_one_out(self) -> HeldOut:
         """Leave-one-out scores of the training rows; scores in folds for heads that are fitted again."""
         return self.held_out[0] if self.each_row is None else self.each_row()
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """Systems whose strength is an end of the widest grid."""
+        return tuple(name for name, head in self.heads.items() if head.at_edge)
 
     def expected(self, score: str, weights: Weights) -> CombinedEstimate:
         """Return the expected value of a score for a weighted sum of the systems.
@@ -222,7 +222,7 @@ class _Heads:
 
     @property
     def alphas(self) -> dict[str, float]:
-        return dict(zip(("teacher", "student", "baseline"), (head.alpha for head in self.heads), strict=True))
+        return dict(zip(NAMES, (head.alpha for head in self.heads), strict=True))
 
     def scores(self, T: Features, S: Features) -> list[Float]:
         """Return the scores of the three heads on new rows with teacher features T and student features S."""

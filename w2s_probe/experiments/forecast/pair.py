@@ -18,9 +18,9 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
+from w2s_probe.experiments.forecast.advice import forecast_verdict, noted_heads
 from w2s_probe.experiments.forecast.curve import (
     BOUNDS,
     DIFFERENCES,
@@ -47,10 +48,9 @@ from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_sco
 from w2s_probe.experiments.forecast.needed import RANGE_LEVEL, needed_labels
 from w2s_probe.experiments.strengths import pair_notes
 from w2s_probe.linalg.moments import Moments, moments_of
-from w2s_probe.metrics.verdict import decide
+from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ErrorParts, Forecast, Misfit, Needed, OtherScore, Outlook
-from w2s_probe.results.run import Verdict
 from w2s_probe.theory import decompose_held_out
 
 SHARES = (8, 4, 2)
@@ -74,6 +74,16 @@ class _Data:
     @property
     def score(self) -> str:
         return "accuracy" if self.task == "classification" else "r2"
+
+    @cached_property
+    def pool(self) -> Moments:
+        """Moments of the whole pool."""
+        return moments_of({"teacher": self.pool_teacher, "student": self.pool_student})
+
+    @cached_property
+    def same_features(self) -> bool:
+        """Whether teacher and student have the same features."""
+        return same_space(self.pool_teacher[:ROWS], self.pool_student[:ROWS])
 
 
 def forecast_pair(
@@ -107,13 +117,13 @@ def forecast_pair(
     T, S = (np.asarray(X, dtype=np.float64) for X in (X_teacher, X_student))
     data = _Data(X_teacher=T, X_student=S, Y=Y, pool_teacher=pool_teacher, pool_student=pool_student, task=config.task)
     n, N = len(Y), len(pool_teacher)
-    pool = moments_of({"teacher": pool_teacher, "student": pool_student})
-    scores = _scores(data, config, pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
+    scores = _scores(data, config, data.pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
     full = _estimates(scores, data.score)
-    over_n, over_N = _over_sizes(data, config, pool, full)
+    over_n, over_N = _over_sizes(data, config, data.pool, full)
     ceiling = _ceiling(over_n, n + N if config.ceiling == "L+U" else N, data.score)
     outlooks = {name: _outlook(full[name], config.level, n_test) for name in DIFFERENCES}
-    misfit = _misfit(scores, Y)
+    misfit, spread = _misfit(scores, Y), float(Y.var(axis=0).sum())
+    needed = _needed(over_n, full, config.level)
     return Forecast(
         teacher_backbone=names[0],
         student_backbone=names[1],
@@ -129,16 +139,13 @@ def forecast_pair(
         opr=_opr(full["baseline"], full["student"], config.level),
         others={"brier" if data.score == "accuracy" else "squared_error": _other(scores, config.level)},
         curve=curve_points(over_n, over_N, full, score=data.score, level=config.level),
-        needed=_needed(over_n, full, config.level),
+        needed=needed,
         misfit=misfit,
-        representation_gap=_representation_gap(pool, n, scores.alphas),
+        representation_gap=_representation_gap(data.pool, n, scores.alphas),
         alphas=scores.alphas,
-        verdict=_verdict(outlooks, n, data.score),
-        error_parts=_error_parts(scores, pool, config),
-        notes=(
-            *_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
-            *pair_notes(scores.heads, (T, S), (pool_teacher, pool_student), Y, config=config),
-        ),
+        verdict=forecast_verdict(scores, **outlooks, needed=needed, config=config, same_features=data.same_features),
+        error_parts=_error_parts(scores, data.pool, config),
+        notes=(*_notes(misfit, full["gain"], score=data.score, spread=spread), *_pair_notes(scores, data, config)),
     )
 
 
@@ -336,6 +343,12 @@ def _notes(misfit: Misfit, gain: MeanEstimate, *, score: str, spread: float) -> 
     return tuple(notes)
 
 
-def _verdict(outlooks: dict[str, Outlook], n: int, score: str) -> Verdict:
-    estimates = {name: Estimate(value=o.value, low=o.low, high=o.high) for name, o in outlooks.items()}
-    return decide(**estimates, n_labeled=n, score=score)
+def _pair_notes(scores: PipelineScores, data: _Data, config: W2SConfig) -> Iterator[str]:
+    """Return the notes on strengths, large rows and scaling."""
+    return pair_notes(
+        noted_heads(scores, config, same_features=data.same_features),
+        (data.X_teacher, data.X_student),
+        (data.pool_teacher, data.pool_student),
+        data.Y,
+        config=config,
+    )

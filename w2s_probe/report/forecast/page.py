@@ -12,6 +12,7 @@ from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, p
 from w2s_probe.report.page import Grid, Page, Section
 from w2s_probe.report.read import read_sections
 from w2s_probe.report.suspects import suspect_sections
+from w2s_probe.report.verdict import verdict_headline
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ErrorPart, ErrorParts, Forecast, ForecastPoint, ForecastResult
 
@@ -27,7 +28,8 @@ def forecast_page(result: ForecastResult) -> Page:
             f"{result.level:.0%} intervals",
         ],
         data=str(result.config["data"]),
-        verdict=best.verdict,
+        advice=best.verdict.advice,
+        call=verdict_headline(best.verdict, best.versus_baseline),
         notes=best.notes,
         sections=[*_sections(result), *suspect_sections(result.suspects), *read_sections(result.read)],
         settings=config_rows(result.config, result.fingerprint),
@@ -54,23 +56,34 @@ def _sections(result: ForecastResult) -> Iterator[Section]:
 
 
 def _ranking(pairs: tuple[Forecast, ...], level: str) -> Section:
+    score = METRIC_NAMES[pairs[0].score]
     count = min(len(pairs), figures.MOST_RANKED)
     return Section(
         name="Pairs",
-        figures=[figures.ranking_figure(pairs)],
-        caption=f"{'All' if count == len(pairs) else f'The first {count}'} pairs by expected gain, with {level} "
-        "intervals; thin bars are intervals on a test set. The sections below describe the first pair.",
+        figures=figures.ranking_figures(pairs),
+        caption=f"{'All' if count == len(pairs) else f'The first {count}'} pairs by the expected {score} of the better "
+        f"of student and baseline, with {level} intervals; thin bars are intervals on a test set. The sections below "
+        "describe the first pair.",
         grids=[
             Grid(
-                header=["teacher", "student", "expected gain", "student - baseline", "teacher alone", "verdict"],
+                header=[
+                    "teacher",
+                    "student",
+                    f"student's {score}",
+                    f"baseline's {score}",
+                    "gain",
+                    "student - baseline",
+                    "verdict",
+                ],
                 rows=[
                     [
                         visible(pair.teacher_backbone),
                         visible(pair.student_backbone),
+                        estimate_text(pair.student),
+                        estimate_text(pair.baseline),
                         expected_text(pair.gain),
                         expected_text(pair.versus_baseline),
-                        estimate_text(pair.teacher),
-                        f"{pair.verdict.call}; {pair.verdict.recommend.replace('_', ' ')}",
+                        verdict_headline(pair.verdict, pair.versus_baseline),
                     ]
                     for pair in pairs
                 ],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from w2s_probe.core.text import shorten, visible
+from w2s_probe.core.text import shorten_names, visible
 from w2s_probe.report.numbers import METRIC_NAMES, estimate_of, estimate_text, pair_line, score_text
 from w2s_probe.report.page import Grid
 from w2s_probe.report.render.terminal import columns, size_table, wrapped
 from w2s_probe.report.suspects import suspects_text
+from w2s_probe.report.verdict import verdict_headline
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import FURTHEST, Forecast, ForecastResult, NeededLabels, Outlook
 
@@ -17,6 +19,7 @@ LUCK = (
     "A small difference is often luck: in simulations, fewer than half of the differences were resolved at the number "
     "of labels that was named."
 )
+NAME = 36  # cells of a backbone in the list of pairs
 
 
 def forecast_text(result: ForecastResult) -> str:
@@ -32,7 +35,8 @@ def forecast_text(result: ForecastResult) -> str:
         "\n".join(map(wrapped, needed_lines(best))),
         _curve_table(best),
         suspects_text(result.suspects) if result.suspects is not None else "",
-        wrapped(best.verdict.advice),
+        f"Forecast of weak-to-strong: {verdict_headline(best.verdict, best.versus_baseline)}\n"
+        f"{wrapped(best.verdict.advice)}",
         *(wrapped(f"Note: {note}") for note in best.notes),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -41,23 +45,37 @@ def forecast_text(result: ForecastResult) -> str:
 def _headline(result: ForecastResult) -> str:
     best = result.best
     return (
-        f"{pair_line(result.config, best.teacher_backbone, best.student_backbone)}\n"
+        f"{wrapped(pair_line(result.config, best.teacher_backbone, best.student_backbone))}\n"
         f"Forecast from n = {best.n:,} labels and a pool of N = {best.N:,}; no other label was read.\n"
         f'{result.level:.0%} intervals; "on a test set" is for {best.n_test:,} test rows.'
     )
 
 
 def _ranking(pairs: tuple[Forecast, ...]) -> str:
+    """Return two lines for each pair: its names, and its numbers."""
+    score = METRIC_NAMES[pairs[0].score]
     rows = [
         (
-            shorten(visible(pair.teacher_backbone), 20),
-            shorten(visible(pair.student_backbone), 20),
+            f"{pair.student.value:.3f}",
+            f"{pair.baseline.value:.3f}",
             expected_text(pair.gain),
-            pair.verdict.call,
+            expected_text(pair.versus_baseline),
         )
         for pair in pairs
     ]
-    return columns(("teacher", "student", "expected gain", ""), rows, right=())
+    header, rule, *numbers = columns(("student", "baseline", "gain", "student - baseline"), rows).split("\n")
+    names = [wrapped(f"{rank}. {name}") for rank, name in enumerate(pair_names(pairs, "->", cells=NAME), start=1)]
+    lines = [line for pair in zip(names, numbers, strict=True) for line in pair]
+    title = wrapped(f"Pairs by the expected {score} of the better of student and baseline:")
+    return "\n".join([title, "", header, rule, *lines])
+
+
+def pair_names(pairs: Sequence[Forecast], arrow: str, *, cells: int) -> list[str]:
+    """Return teacher and student of each pair, each name shortened to `cells`; no two names look alike."""
+    names = [(visible(pair.teacher_backbone), visible(pair.student_backbone)) for pair in pairs]
+    unique = list(dict.fromkeys(name for pair in names for name in pair))
+    short = dict(zip(unique, shorten_names(unique, cells), strict=True))
+    return [f"{short[teacher]} {arrow} {short[student]}" for teacher, student in names]
 
 
 def systems_grid(best: Forecast) -> Grid:
