@@ -1,15 +1,13 @@
-"""How long something takes, beside its peers in the same run.
-
-On a busy machine the ratio of processor time is closer to what an idle one would show.
-"""
+"""How long something takes, beside its peers in the same run."""
 
 from __future__ import annotations
 
+import resource
 import statistics
 import time
 from collections.abc import Callable
 
-__all__ = ["race", "seconds"]
+__all__ = ["child_cpu_seconds", "race", "seconds"]
 
 
 def seconds(task: Callable[[], object]) -> float:
@@ -19,21 +17,28 @@ def seconds(task: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def race(ours: Callable[[], object], peers: dict[str, Callable[[], object]], *, runs: int) -> None:
-    """Print medians of interleaved runs, and the ratio of each peer to ours, also in processor time of this process."""
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in ("ours", *peers)}
+def child_cpu_seconds(task: Callable[[], object]) -> float:
+    """Return the CPU time, on all cores, of the processes that one call starts and waits for."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    task()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def race(
+    ours: Callable[[], object],
+    peers: dict[str, Callable[[], object]],
+    *,
+    runs: int,
+    clock: Callable[[Callable[[], object]], float] = seconds,
+) -> None:
+    """Print medians of interleaved runs, and the ratio of each peer to ours."""
+    times: dict[str, list[float]] = {name: [] for name in ("ours", *peers)}
     for _ in range(runs):
         for name, task in {"ours": ours, **peers}.items():
-            processor = time.process_time()
-            wall = seconds(task)
-            times[name].append((wall, time.process_time() - processor))
-    wall, processor = _medians(times["ours"])
-    print(f"  ours {wall:.2f} s, median of {runs}; processor {processor:.2f} s")
+            times[name].append(clock(task))
+    mine = statistics.median(times["ours"])
+    print(f"  ours {mine:.2f} s, median of {runs}")
     for name in peers:
-        theirs = _medians(times[name])
-        ratio = f"{theirs[1] / processor:.2f} x" if processor > 0.05 else "in processes of their own"
-        print(f"  {name} {theirs[0]:.2f} s: {theirs[0] / wall:.2f} x ours; processor {theirs[1]:.2f} s: {ratio}")
-
-
-def _medians(times: list[tuple[float, float]]) -> tuple[float, float]:
-    return statistics.median(wall for wall, _ in times), statistics.median(processor for _, processor in times)
+        theirs = statistics.median(times[name])
+        print(f"  {name} {theirs:.2f} s: {theirs / mine:.2f} x ours")

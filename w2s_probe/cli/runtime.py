@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import click
+
 from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.serialize import Printed
 from w2s_probe.core.text import shorten, visible
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from w2s_probe.cache import FeatureStore
     from w2s_probe.core.types import Progress
     from w2s_probe.pipeline.embed import Fetched
+    from w2s_probe.pipeline.reading import Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,16 @@ def progress_bars(*, quiet: bool) -> Iterator[Progress | None]:
         yield show
 
 
+def say_read(reading: Reading) -> None:
+    """Print the line on what was read, also with ``--quiet``; choices without a flag are marked as guesses."""
+    from w2s_probe.report.read import read_line
+
+    context = click.get_current_context()
+    source = click.core.ParameterSource.DEFAULT
+    given = {name for name in context.params if context.get_parameter_source(name) is not source}
+    say(read_line(reading, given=given), err=True)
+
+
 def present(
     result: Printed,
     *,
@@ -118,10 +131,9 @@ def present(
 
 
 def fetched_line(fetched: Fetched) -> str:
-    """Return one line: rows encoded, rows from the cache, dimensions, texts that were cut."""
+    """Return one line: rows encoded, rows from the cache, dimensions."""
     rate = f" at {fetched.encoded / fetched.seconds:,.0f} items/s" if fetched.encoded and fetched.seconds else ""
-    cut = f"; {fetched.truncated:,} texts were longer than it reads and were cut" if fetched.truncated else ""
     return (
         f"{fetched.backbone}: encoded {fetched.encoded:,} rows{rate}, {fetched.cached:,} from the cache, "
-        f"{fetched.dim} dimensions{cut}"
+        f"{fetched.dim} dimensions"
     )
