@@ -82,12 +82,12 @@ def undecodable(items: ImageFiles, rows: Rows) -> dict[int, str]:
 def check_gray_levels(items: ImageFiles, rows: Rows) -> None:
     """Raise `DataError` if gray images of more than 8 bits among these rows all become black when scaled to 8 bits."""
 
+    from PIL import Image
+
     def highest(row: int) -> int | None:
         with suppress(Exception), Image.open(items[row], formats=FORMATS) as image:  # damaged files are named before
             return int(np.asarray(image).max()) if image.mode.startswith("I") else None
         return None
-
-    from PIL import Image
 
     with _quiet_pillow(), ThreadPoolExecutor(MOST_THREADS) as pool:
         levels = [level for level in pool.map(highest, rows.tolist()) if level is not None]

@@ -94,11 +94,11 @@ def _candidates(X: Features, count: int, pool: Executor) -> Rows:
     def smallest_of_tile(tile: tuple[slice, slice]) -> list[tuple[slice, slice, Rows, Float]]:
         rows, columns = tile
         product = left[rows] @ right[columns].T
-        found = [(rows, columns, *_smallest(product, count))]
-        return found if rows == columns else [*found, (columns, rows, *_smallest(product.T, count))]
+        of_rows = (rows, columns, *_smallest(product, count))
+        return [of_rows] if rows == columns else [of_rows, (columns, rows, *_smallest(product.T, count))]
 
-    for found in pool.map(smallest_of_tile, combinations_with_replacement(row_blocks(n, TILE), 2)):
-        for rows, columns, positions, values in found:
+    for sides in pool.map(smallest_of_tile, combinations_with_replacement(row_blocks(n, TILE), 2)):
+        for rows, columns, positions, values in sides:
             both = np.hstack([distances[rows], values])
             best = np.argpartition(both, count - 1, axis=1)[:, :count]
             nearest[rows] = np.take_along_axis(np.hstack([nearest[rows], positions + columns.start]), best, axis=1)
