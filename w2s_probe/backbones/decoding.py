@@ -81,7 +81,6 @@ def undecodable(items: ImageFiles, rows: Rows) -> dict[int, str]:
 
 def check_gray_levels(items: ImageFiles, rows: Rows) -> None:
     """Raise `DataError` if gray images of more than 8 bits among these rows all become black when scaled to 8 bits."""
-
     from PIL import Image
 
     def highest(row: int) -> int | None:
