@@ -74,7 +74,7 @@ def call(arguments: tuple[str, ...], encoding: str, monkeypatch: pytest.MonkeyPa
             main()
     for stream in streams:
         stream.flush()
-    out, err = (stream.buffer.getvalue().decode(encoding) for stream in streams)  # type: ignore[attr-defined]
+    out, err = (stream.buffer.getvalue().decode(encoding) for stream in streams)
     return int(end.value.code or 0), out, err
 
 
