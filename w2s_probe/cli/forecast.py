@@ -16,7 +16,7 @@ from w2s_probe.cli.options import (
     runtime_options,
     suspects_option,
 )
-from w2s_probe.cli.runtime import Runtime, present
+from w2s_probe.cli.runtime import Runtime, present, say_read
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError
 
@@ -52,7 +52,7 @@ def forecast(
 
     Rows without a label are the pool. If every row of DATA has a label, parts are drawn as `run` draws
     them, and labels of the pool and of test rows are not read. Several teachers or students, separated
-    by commas, are ranked by the expected gain.
+    by commas, are ranked by the expected score of the better of student and baseline.
     """
     from w2s_probe.pipeline.forecast import forecast as forecast_table
 
@@ -68,6 +68,7 @@ def forecast(
             options=runtime.options,
             split_file=Path(split_file) if split_file else None,
             on_progress=on_progress,
+            on_read=say_read,
         )
     result = done.result
     present(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -40,7 +40,13 @@ class Table:
     license : str
         License of built-in data; empty for users' data.
     notes : tuple of str
-        Sentences on rows that were left out.
+        Sentences on rows that were left out, and on rows with missing fields.
+    left_out : mapping of reason to int
+        Rows of the data that were left out.
+    published : bool
+        Whether `split` was translated from train, val and test, or 0, 1 and 2.
+    short_rows : int
+        Rows with fewer fields than the header; the missing fields are read as empty.
     positions : array of int, shape (n,), or None
         Position of each row in the data, if rows were left out or put into another order.
     total : int
@@ -59,6 +65,9 @@ class Table:
     source: list[Any] | None = None
     license: str = ""
     notes: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    published: bool = False
+    short_rows: int = 0
     positions: Rows | None = None
     total: int = 0
 
@@ -88,13 +97,15 @@ class Table:
         """Return the position of a row in the data."""
         return row if self.positions is None else int(self.positions[row])
 
-    def take(self, rows: Rows, *, note: str = "") -> Table:
-        """Return these rows in this order.
+    def take(self, rows: Rows, *, reason: str = "", note: str = "") -> Table:
+        """Return these rows in this order, with the number of the other rows and a note on them.
 
         Parameters
         ----------
         rows : array of int, shape (m,)
             Positions of rows.
+        reason : str
+            Why other rows are left out, in a few words; empty if there are none.
         note : str
             A sentence on the other rows, if there are any.
         """
@@ -112,6 +123,7 @@ class Table:
             ids=self.ids[rows],
             items=items,
             notes=(*self.notes, note) if note else self.notes,
+            left_out={**self.left_out, reason: len(self) - len(rows)} if reason else self.left_out,
             positions=rows if self.positions is None else self.positions[rows],
             total=self.total or len(self),
             **columns,

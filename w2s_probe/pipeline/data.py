@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,7 +26,8 @@ from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.pipeline.parts import check_sources, shared_item_notes, source_keys, source_notes, tie_notes
-from w2s_probe.pipeline.sources import Source, item_keys, open_source, without_folders
+from w2s_probe.pipeline.reading import Reading, Roles, reading_of, role_keys, with_groups, with_splits
+from w2s_probe.pipeline.sources import Source, item_keys, names_without_folders, open_source, without_folders
 from w2s_probe.strategies.registry import load_strategy
 
 SHOWN = 5  # files that a message names
@@ -66,6 +68,23 @@ class Opened:
             return {}
         marked = parts_of_column(self.table.split, name=self.table.name)
         return {part: np.flatnonzero(rows) for part, rows in marked.items() if rows.any()}
+
+    def reading(self, roles: Roles, labels: Labels | None = None, *, unlabeled: int = 0) -> Reading:
+        """Return what was read, with the features of each role; `labels` are those that the verb reads."""
+        keys = dict(role_keys(roles))
+        features = {key: self.sources[name].read(self.table) for key, name in keys.items()}
+        guessed = [key for key, name in keys.items() if self.sources[name].guessed]
+        return reading_of(self.data, self.table, features, guessed=guessed, labels=labels, unlabeled=unlabeled)
+
+    def shown(self, names: Sequence[str]) -> list[str]:
+        """Return names for results: without folders and without columns that the file alone would give.
+
+        Names that would be equal, such as those of two files in different folders, keep what tells them apart.
+        """
+        short = {name: source.read(self.table).backbone for name, source in self.sources.items()}
+        apart = names_without_folders(list(self.sources))
+        times = Counter(short.values())
+        return [short[name] if times[short[name]] == 1 else apart[name] for name in names]
 
     def labeled(self, labels: Labels, groups: Groups | None = None) -> LabeledData:
         """Return the same table with labels and groups of all its rows."""
@@ -128,11 +147,11 @@ def open_sources(
 def echo(
     data: DataConfig, names: Mapping[str, Sequence[str]], *, pool: str | None = None, dtype: str | None = None
 ) -> dict[str, Any]:
-    """Return the part of a result's config that says which data, columns and backbones were asked for."""
+    """Return the part of a result's config that says which data, columns and backbones (`names`) were asked for."""
     columns = {key: value for key, value in data.to_dict().items() if key != "data"}
     return {
         "data": without_folders(data.data),
-        **{key: ",".join(map(without_folders, backbones)) for key, backbones in names.items()},
+        **{key: ",".join(backbones) for key, backbones in names.items()},
         **columns,
         **({"pool": without_folders(pool)} if pool else {}),
         **({"dtype": dtype} if dtype else {}),
@@ -166,7 +185,8 @@ def open_table(data: DataConfig, store: FeatureStore) -> Table:
         )
         raise DataError(msg)
     left = np.array([row for row in range(len(files)) if row not in damaged])
-    return table.take(left, note=f"{len(damaged)} of {len(files)} images cannot be decoded and are left out: {which}.")
+    note = f"{len(damaged)} of {len(files)} images cannot be decoded and are left out: {which}."
+    return table.take(left, reason="damaged image", note=note)
 
 
 def pool_config(pool: str, data: DataConfig) -> DataConfig:
@@ -216,6 +236,19 @@ def split_notes(
 def shared_notes(opened: LabeledData, splits: Sequence[Split], split_file: Path | None = None) -> tuple[str, ...]:
     """Return how many rows of a part of the user's own repeat an item of another one; drawn parts share none."""
     return shared_item_notes(opened.keys, splits) if split_file or len(opened.fixed) > 1 else ()
+
+
+def reading_of_splits(
+    opened: LabeledData,
+    roles: Roles,
+    splits: Sequence[Split],
+    config: W2SConfig | SweepConfig,
+    split_file: Path | None = None,
+) -> Reading:
+    """Return what was read, with groups and with the sizes of these splits of one seed."""
+    own = PARTS if split_file else tuple(opened.fixed)
+    reading = with_groups(opened.reading(roles, opened.labels), opened.groups, config)
+    return with_splits(reading, splits, config, own)
 
 
 def check_split_file(opened: Opened, config: W2SConfig | SweepConfig, sizes: Iterable[int | None]) -> None:

@@ -1,11 +1,14 @@
-"""Settings in notes, written as the flags of the command line."""
+"""Settings in notes and advice, written as the flags of the command line."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
-SETTINGS = ("scale", "teacher_alpha", "student_alpha")
+from w2s_probe.results.run import Verdict
+
+SETTINGS = ("scale", "teacher_alpha", "student_alpha", "pseudolabels")
 
 
 def with_flags(notes: Iterable[str]) -> tuple[str, ...]:
@@ -17,6 +20,11 @@ def with_flags(notes: Iterable[str]) -> tuple[str, ...]:
     ('Use --scale standard.',)
     """
     return tuple(re.sub(rf"`({'|'.join(SETTINGS)})`", _flag, note) for note in notes)
+
+
+def verdict_with_flags(verdict: Verdict) -> Verdict:
+    """Return a verdict whose advice names flags."""
+    return replace(verdict, advice=with_flags([verdict.advice])[0])
 
 
 def _flag(match: re.Match[str]) -> str:

@@ -9,8 +9,12 @@ from typing import Annotated, Any
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.read import Read
 from w2s_probe.results.run import Verdict
+from w2s_probe.results.schema_1 import forecast_of_schema_1
 from w2s_probe.results.suspects import SuspectsFound
+
+FURTHEST = 20  # largest number of labels that is named, in units of the present number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,11 @@ class ForecastPoint:
     ----------
     n, N : int
         Labeled rows, and rows of the pool.
-    gain, teacher, student, baseline : Estimate
+    gain, versus_baseline : Estimate
+        Expected student minus teacher, and student minus baseline, with today's uncertainty.
+    gain_then, versus_baseline_then : Estimate
+        The same values with the intervals that n labels are expected to give; NaN limits at smaller sizes.
+    teacher, student, baseline : Estimate
         Expected values on the main score.
     measured : bool
         Whether heads were fitted at these sizes; otherwise the values are extrapolated.
@@ -52,6 +60,9 @@ class ForecastPoint:
     n: int
     N: int
     gain: Estimate
+    versus_baseline: Estimate
+    gain_then: Estimate
+    versus_baseline_then: Estimate
     teacher: Estimate
     student: Estimate
     baseline: Estimate
@@ -59,20 +70,39 @@ class ForecastPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Needed:
-    """Sizes at which the answer would resolve or change; None if it does not within 100 times the present size.
+class NeededLabels:
+    """Labels at which a difference is expected to be resolved, with a range from one standard error of its curve.
 
     Parameters
     ----------
     n : int or None
-        Labels at which the gain's interval would exclude 0; if it already does, labels at which student minus
-        baseline would change its sign.
-    N : int or None
-        Pseudolabels at which student minus baseline would change its sign.
+        Smallest number of labels at which the interval of that many labels is expected to exclude 0; the present
+        number if the present interval excludes 0. None if there is none up to `FURTHEST` times the present one.
+    low, high : int or None
+        Range of `n`: with the learning curve one standard error farther from 0, and nearer to it. None beyond
+        `FURTHEST` times the present number.
+    reason : str or None
+        Why `n` is None.
     """
 
     n: int | None
-    N: int | None
+    low: int | None
+    high: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """Labels at which each difference is expected to be resolved.
+
+    Parameters
+    ----------
+    gain, versus_baseline : NeededLabels
+        For student minus teacher, and for student minus baseline.
+    """
+
+    gain: NeededLabels
+    versus_baseline: NeededLabels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +168,7 @@ class Forecast:
     curve : tuple of ForecastPoint
         Points over n at the full N, then points over N at the full n.
     needed : Needed
-        Sizes at which the answer would resolve or change.
+        Labels at which each difference is expected to be resolved.
     misfit : Misfit
         Parts of the gain in squared error.
     representation_gap : float
@@ -186,24 +216,33 @@ class ForecastResult(Printed):
     ----------
     config : mapping
         Every setting.
+    read : Read or None
+        Rows, classes and features that were read; None in results of schema 1.
     fingerprint : str
         Hash of settings, features, rows and labels; equal for the same question.
     level : float
         Level of the intervals.
     best : Forecast
-        The pair with the largest expected gain.
+        The first of the pairs.
     pairs : tuple of Forecast, or None
-        All pairs by expected gain; None for a single pair.
+        All pairs by the expected score of the better of student and baseline, then by the student's; None for a
+        single pair.
     suspects : SuspectsFound or None
         The pool's likely minority by the best pair; None without ``--suspects``.
     """
 
     config: Annotated[Mapping[str, Any], Keys("teacher", "student", "pool", "dtype", DataConfig, W2SConfig)]
+    read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     fingerprint: str
     level: float
     best: Annotated[Forecast, Mark.INLINE]
     pairs: Annotated[tuple[Forecast, ...] | None, Mark.UNLESS_NONE] = None
     suspects: Annotated[SuspectsFound | None, Mark.UNLESS_NONE] = None
+
+    @classmethod
+    def from_schema_1(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """Return content of schema 1 as content of schema 2."""
+        return forecast_of_schema_1(content)
 
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield tidy rows: gain, teacher, student and baseline of each pair at each point of its curve."""

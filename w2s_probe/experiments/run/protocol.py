@@ -40,6 +40,7 @@ from w2s_probe.experiments.run.summary import summarize
 from w2s_probe.experiments.strengths import large_row_notes, row_sizes, scale_notes
 from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.linear import pseudolabels_of
+from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.results.run import W2SResult
 from w2s_probe.strategies import Oracle, Scorer, Student, W2SProblem, load_strategy
 from w2s_probe.strategies.control import CONTROL, coverage_scores, random_control
@@ -96,7 +97,14 @@ def run_w2s(
         ]
         of_features = tuple(_feature_notes(teacher, student, labels, splits[0], config))
     fingerprint = _fingerprint(teacher, student, labels, splits, config, groups)
-    result = summarize(outcomes, labels, config=config, groups=groups, fingerprint=fingerprint)
+    result = summarize(
+        outcomes,
+        labels,
+        config=config,
+        groups=groups,
+        fingerprint=fingerprint,
+        same_features=same_space(*(features.X[splits[0].unlabeled[:ROWS]] for features in (teacher, student))),
+    )
     return replace(result, notes=(*result.notes, *of_features)), outcomes
 
 
@@ -251,11 +259,16 @@ def _fingerprint(
     config: W2SConfig,
     groups: Groups | None,
 ) -> str:
-    question = {"config": config.to_dict(), "teacher": teacher.spec.to_dict(), "student": student.spec.to_dict()}
+    chosen = {"n_labeled": None, "n_unlabeled": None, "n_test": None, "cue": None}  # the rows below tell them apart
+    question = {
+        "config": {**config.to_dict(), **chosen},
+        "teacher": teacher.spec.to_dict(),
+        "student": student.spec.to_dict(),
+    }
     digest = hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode())
     digest.update(labels.values.tobytes())
     if groups is not None:
-        digest.update(repr(groups.names).encode() + groups.codes.astype(np.int64).tobytes())
+        digest.update(repr((groups.names, dict(groups.cue))).encode() + groups.codes.astype(np.int64).tobytes())
     for split in splits:
         for rows in split.parts().values():
             digest.update(rows.astype(np.int64).tobytes())

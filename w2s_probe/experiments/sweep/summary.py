@@ -18,28 +18,8 @@ from w2s_probe.experiments.sweep.cells import CellScores, Place, Slot, slots
 from w2s_probe.experiments.sweep.splits import SplitSource
 from w2s_probe.metrics import Draws, GroupRows, RowScore
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.sweep import EtaContrast, SweepPoint, SweepResult
+from w2s_probe.results.sweep import COLUMNS, EtaContrast, SweepPoint, SweepResult
 
-# one row for each cell, head and score
-COLUMNS: dict[str, type] = {
-    "teacher_backbone": str,
-    "student_backbone": str,
-    "head": str,
-    "n": int,
-    "N": int,
-    "eta_labeled": float,
-    "eta_unlabeled": float,
-    "teacher_alpha": float,
-    "student_alpha": float,
-    "seed": int,
-    "system": str,
-    "strategy": str,
-    "group": str,
-    "metric": str,
-    "value": float,
-    "alpha": float,
-    "n_test": int,
-}
 METRICS = {"classification": ("accuracy", "brier", "log_loss", "ece"), "regression": ("r2", "squared_error")}
 
 
