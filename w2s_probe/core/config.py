@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, Literal
 
 from w2s_probe.core.errors import require_setting
-from w2s_probe.core.fit_options import FitOptions, Head, Rule
+from w2s_probe.core.fit_options import RIDGE_POINTS, FitOptions, Head, Rule
 
 GroupBy = Literal["cell", "column"]
 System = Literal["teacher", "student", "baseline", "ceiling"]
@@ -52,7 +52,7 @@ class DataConfig:
 
 
 _BY_HEAD: dict[str, dict[str, Any]] = {
-    "ridge": {"scale": "none", "student_alpha": "gcv", "alphas": 33},
+    "ridge": {"scale": "none", "student_alpha": "gcv", "alphas": RIDGE_POINTS},
     "softmax": {"scale": "standard", "student_alpha": "cv", "alphas": 13},
 }
 
@@ -85,8 +85,8 @@ class W2SConfig:
     ceiling : {"U", "L+U"}
         Rows whose true labels the ceiling is trained on.
     alphas : int
-        Strengths tried, from 1e-4 to 1e4 times the mean eigenvalue of the Gram; by default 33
-        for ridge heads, 13 for softmax heads.
+        Strengths tried, from 1e-4 to 1e4 times the median positive eigenvalue of the centered Gram; by default 33
+        for ridge heads, whose grid goes on while one of its ends is best, and 13 for softmax heads.
     strategies : tuple of str
         How students learn; the verdict speaks of the first.
     settings : mapping

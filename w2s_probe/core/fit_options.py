@@ -10,6 +10,8 @@ LossName = Literal["ce", "reverse_kl", "gce", "confidence"]  # of softmax heads:
 Rule = Literal["loo", "gcv", "cv"]  # how a strength is chosen
 Scale = Literal["none", "standard"]
 
+RIDGE_POINTS = 33  # strengths tried for a ridge head: four a decade, over eight decades
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitOptions:
@@ -35,7 +37,7 @@ class FitOptions:
 
     kind: Head = "ridge"
     scale: Scale = "none"
-    points: int = 33
+    points: int = RIDGE_POINTS
     alpha: float | None = None
     rule: Rule = "loo"
     loss: LossName = "ce"

@@ -244,12 +244,13 @@ def same_item_blocks(*keys: Sequence[bytes] | NDArray[np.bytes_] | Sequence[str]
     Keys are sequences of length n, such as content hashes or source names. Blocks are connected components: rows
     can be linked through other rows. They are numbered by their first rows.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     codes = [np.unique(np.asarray(key), return_inverse=True)[1] for key in keys]
     if len(codes) == 1:
         return _numbered_by_first_row(codes[0])
+
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     n = len(codes[0])
     starts = np.cumsum([n] + [int(code.max()) + 1 for code in codes])
     rows = np.tile(np.arange(n), len(codes))

@@ -24,6 +24,8 @@ from w2s_probe.heads.descent import descend
 from w2s_probe.heads.linear import LinearHead, deviations
 from w2s_probe.heads.losses import cross_entropy, get_loss
 from w2s_probe.heads.newton import Solution, solve_cross_entropy
+from w2s_probe.linalg.spectra import centered_spectrum
+from w2s_probe.linalg.strengths import alpha_grid
 
 FOLDS = 5
 ROUNDS = 100  # most rounds of `confidence`: new decisions, then a fit
@@ -162,7 +164,7 @@ def fit_softmax(
     alpha : float, optional
         Fixed strength; none is chosen then.
     points : int
-        Number of strengths tried, around the mean eigenvalue of the centered Gram, as for ridge heads.
+        Number of strengths tried, around the median eigenvalue of the centered Gram, as for ridge heads.
     scale : {"none", "standard"}
         ``"standard"`` divides each feature by its standard deviation on these rows.
     loss : {"ce", "reverse_kl", "gce", "confidence"}
@@ -230,8 +232,7 @@ def _check_strengths(alphas: ArrayLike) -> Float:
 
 
 def _grid(X: Float, weights: Float, points: int) -> Float:
-    centered = X - np.average(X, axis=0, weights=weights)
-    return float(weights @ (centered**2).mean(axis=1)) * np.logspace(-4, 4, points)
+    return alpha_grid(centered_spectrum(X, np.empty((len(X), 0)), weights)[0], points=points)
 
 
 def _cross_validated(X: Float, P: Float, weights: Float, grid: Float) -> Float:

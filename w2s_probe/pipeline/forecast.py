@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ from w2s_probe.pipeline.data import (
     split_rows,
 )
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
+from w2s_probe.pipeline.flags import verdict_with_flags, with_flags
 from w2s_probe.pipeline.parts import divided_source_notes, near_pool_notes
 from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
 from w2s_probe.results.forecast import Forecast, ForecastResult
@@ -114,7 +116,7 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
         _forecast(pair, title, features, rows, whole, config, notes)
         for pair, title in zip(backbones, titles, strict=True)
     ]
-    ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
+    ranked = tuple(sorted(pairs, key=_promise, reverse=True))
     echoed = echo(data, shown, pool=pool, dtype=options.dtype)
     settings = {**config.to_dict(), **rows.sizes}
     result = ForecastResult(
@@ -131,6 +133,12 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     return Forecasted(result=result, fetched=fetched)
 
 
+def _promise(pair: Forecast) -> tuple[float, float]:
+    """Return the expected score of the better of student and baseline, and the student's; undefined scores are last."""
+    student, baseline = (-math.inf if math.isnan(e.value) else e.value for e in (pair.student, pair.baseline))
+    return max(student, baseline), student
+
+
 def _forecast(  # one pair of a table that is open
     pair: tuple[str, str],
     title: tuple[str, str],
@@ -139,8 +147,9 @@ def _forecast(  # one pair of a table that is open
     pool: Mapping[str, Features],
     config: W2SConfig,
     notes: tuple[str, ...],
+    names: Mapping[str, str],
 ) -> Forecast:
-    """Return the forecast of one teacher and one student."""
+    """Return the forecast of one teacher and one student, under their `names` without folders."""
     teacher, student = pair
     forecast = forecast_pair(
         features[teacher].X[rows.labeled],
@@ -152,7 +161,7 @@ def _forecast(  # one pair of a table that is open
         n_test=rows.n_test,
         names=title,
     )
-    return replace(forecast, notes=(*notes, *forecast.notes))
+    return replace(forecast, verdict=verdict_with_flags(forecast.verdict), notes=(*notes, *with_flags(forecast.notes)))
 
 
 def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:

@@ -18,6 +18,7 @@ from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.suspects import suspects_of_run
 from w2s_probe.pipeline.data import echo, open_labeled, reading_of_splits, shared_notes, split_notes, split_rows
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
+from w2s_probe.pipeline.flags import verdict_with_flags, with_flags
 from w2s_probe.pipeline.parts import near_copy_notes
 from w2s_probe.pipeline.reading import OnRead, with_dims
 from w2s_probe.results.run import W2SResult
@@ -107,7 +108,13 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     echoed = echo(data, {role: opened.shown(names) for role, names in roles.items()}, dtype=options.dtype)
     read = with_dims(reading.read, roles, features)
     return Run(
-        result=replace(result, config={**echoed, **result.config}, read=read, notes=(*notes, *result.notes)),
+        result=replace(
+            result,
+            config={**echoed, **result.config},
+            read=read,
+            verdict=verdict_with_flags(result.verdict),
+            notes=(*notes, *with_flags(result.notes)),
+        ),
         outcomes=outcomes,
         table=table,
         labels=labels,

@@ -23,6 +23,7 @@ from w2s_probe.pipeline.data import (
     split_notes,
 )
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
+from w2s_probe.pipeline.flags import with_flags
 from w2s_probe.pipeline.parts import check_sources, near_copy_notes
 from w2s_probe.pipeline.reading import OnRead, default_sizes, with_dims
 
@@ -99,7 +100,7 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
     echoed = {"teachers": list(weak), "students": list(strong), **echo(data, {})}
     read = with_dims(reading.read, roles, features)
     settings = {**echoed, **result.config, **default_sizes(reading)}
-    result = replace(result, config=settings, read=read, notes=(*notes, *result.notes))
+    result = replace(result, config=settings, read=read, notes=(*notes, *with_flags(result.notes)))
     return Sweep(result=result, fetched=fetched)
 
 

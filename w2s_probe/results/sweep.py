@@ -11,6 +11,27 @@ from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.results.estimate import Estimate, WorstGroup
 from w2s_probe.results.read import Read
 
+# of results.parquet: one row for each cell, head and score
+COLUMNS: dict[str, type] = {
+    "teacher_backbone": str,
+    "student_backbone": str,
+    "head": str,
+    "n": int,
+    "N": int,
+    "eta_labeled": float,
+    "eta_unlabeled": float,
+    "teacher_alpha": float,
+    "student_alpha": float,
+    "seed": int,
+    "system": str,
+    "strategy": str,
+    "group": str,
+    "metric": str,
+    "value": float,
+    "alpha": float,
+    "n_test": int,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backbones:

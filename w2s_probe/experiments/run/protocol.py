@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
@@ -37,8 +37,10 @@ from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.summary import summarize
+from w2s_probe.experiments.strengths import large_row_notes, row_sizes, scale_notes
 from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.linear import pseudolabels_of
+from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.results.run import W2SResult
 from w2s_probe.strategies import Oracle, Scorer, Student, W2SProblem, load_strategy
 from w2s_probe.strategies.control import CONTROL, coverage_scores, random_control
@@ -93,8 +95,28 @@ def run_w2s(
             fit_seed(teacher, student, labels, split=split, config=config, groups=groups, fits=fits, coverage=FRACTIONS)
             for split in splits
         ]
+        of_features = tuple(_feature_notes(teacher, student, labels, splits[0], config))
     fingerprint = _fingerprint(teacher, student, labels, splits, config, groups)
-    return summarize(outcomes, labels, config=config, groups=groups, fingerprint=fingerprint), outcomes
+    result = summarize(
+        outcomes,
+        labels,
+        config=config,
+        groups=groups,
+        fingerprint=fingerprint,
+        same_features=same_space(*(features.X[splits[0].unlabeled[:ROWS]] for features in (teacher, student))),
+    )
+    return replace(result, notes=(*result.notes, *of_features)), outcomes
+
+
+def _feature_notes(
+    teacher: FeatureSet, student: FeatureSet, labels: Labels, split: Split, config: W2SConfig
+) -> Iterator[str]:
+    """Yield notes on large rows, and on the scaling of columns, of one split."""
+    L, trained = split.labeled, np.concatenate([split.labeled, split.unlabeled])
+    for name, features in (("teacher", teacher), ("student", student)):
+        yield from large_row_notes(name, row_sizes(features.X, trained), rows=trained)
+    rows = f"the labeled rows of seed {split.seed}"
+    yield from scale_notes(teacher.X[L], student.X[L], labels.targets(L), config=config, rows=rows)
 
 
 def blas_limit(config: W2SConfig) -> threadpool_limits:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from w2s_probe.core.text import shorten, visible
 from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, pair_title
@@ -186,6 +185,8 @@ def _spearman(pairs: Sequence[tuple[float, float]]) -> str:
     both = np.array(pairs, dtype=np.float64).reshape(-1, 2).round(9)  # equal but for rounding is a tie
     if len(both) < 3 or not np.isfinite(both).all() or (np.ptp(both, axis=0) == 0).any():
         return "–"
+    from scipy.stats import spearmanr
+
     return f"{spearmanr(both[:, 0], both[:, 1]).statistic:+.2f}"
 
 

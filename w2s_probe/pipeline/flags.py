@@ -1,0 +1,31 @@
+"""Settings in notes and advice, written as the flags of the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from w2s_probe.results.run import Verdict
+
+SETTINGS = ("scale", "teacher_alpha", "student_alpha", "pseudolabels")
+
+
+def with_flags(notes: Iterable[str]) -> tuple[str, ...]:
+    """Return notes in which these settings, in backticks, are replaced by their flags.
+
+    Examples
+    --------
+    >>> with_flags(["Use `scale` standard."])
+    ('Use --scale standard.',)
+    """
+    return tuple(re.sub(rf"`({'|'.join(SETTINGS)})`", _flag, note) for note in notes)
+
+
+def verdict_with_flags(verdict: Verdict) -> Verdict:
+    """Return a verdict whose advice names flags."""
+    return replace(verdict, advice=with_flags([verdict.advice])[0])
+
+
+def _flag(match: re.Match[str]) -> str:
+    return "--" + match[1].replace("_", "-")
