@@ -147,9 +147,8 @@ def _forecast(  # one pair of a table that is open
     pool: Mapping[str, Features],
     config: W2SConfig,
     notes: tuple[str, ...],
-    names: Mapping[str, str],
 ) -> Forecast:
-    """Return the forecast of one teacher and one student, under their `names` without folders."""
+    """Return the forecast of one teacher and one student; `title` are their names in the result."""
     teacher, student = pair
     forecast = forecast_pair(
         features[teacher].X[rows.labeled],
