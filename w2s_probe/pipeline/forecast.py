@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from w2s_probe.datasets import Table
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.experiments.forecast.held_out import stratified_part
 from w2s_probe.experiments.forecast.pair import forecast_pair
+from w2s_probe.experiments.forecast.pairs import ranking, with_equal_baselines
 from w2s_probe.experiments.suspects import SearchedRows, suspects_of_run
 from w2s_probe.pipeline.data import (
     Opened,
@@ -112,11 +112,12 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     backbones = list(itertools.product(teachers, students))
     shown = {role: tables[0].shown(side) for role, side in roles.items()}
     titles = itertools.product(shown["teacher"], shown["student"])
-    pairs = [
+    pairs = with_equal_baselines(
         _forecast(pair, title, features, rows, whole, config, notes)
         for pair, title in zip(backbones, titles, strict=True)
-    ]
-    ranked = tuple(sorted(pairs, key=_promise, reverse=True))
+    )
+    order = ranking(pairs)
+    ranked = [pairs[place] for place in order]
     echoed = echo(data, shown, pool=pool, dtype=options.dtype)
     settings = {**config.to_dict(), **rows.sizes}
     result = ForecastResult(
@@ -125,18 +126,12 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
         fingerprint=_fingerprint(settings, rows, features),
         level=config.level,
         best=ranked[0],
-        pairs=ranked if len(ranked) > 1 else None,
+        pairs=tuple(ranked) if len(ranked) > 1 else None,
     )
     if suspects:
-        weak, strong = backbones[pairs.index(ranked[0])]
+        weak, strong = backbones[order[0]]
         result = replace(result, suspects=_suspects(rows, (features[weak], features[strong]), config))
     return Forecasted(result=result, fetched=fetched)
-
-
-def _promise(pair: Forecast) -> tuple[float, float]:
-    """Return the expected score of the better of student and baseline, and the student's; undefined scores are last."""
-    student, baseline = (-math.inf if math.isnan(e.value) else e.value for e in (pair.student, pair.baseline))
-    return max(student, baseline), student
 
 
 def _forecast(  # one pair of a table that is open
@@ -148,7 +143,7 @@ def _forecast(  # one pair of a table that is open
     config: W2SConfig,
     notes: tuple[str, ...],
 ) -> Forecast:
-    """Return the forecast of one teacher and one student; `title` are their names in the result."""
+    """Return the forecast of one teacher and one student; `title` has their names for results."""
     teacher, student = pair
     forecast = forecast_pair(
         features[teacher].X[rows.labeled],
