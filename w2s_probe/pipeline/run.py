@@ -18,7 +18,15 @@ from w2s_probe.experiments.run.curve import learning_curve
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.suspects import suspects_of_run
-from w2s_probe.pipeline.data import Opened, echo, open_labeled, reading_of_splits, shared_notes, split_notes, split_rows
+from w2s_probe.pipeline.data import (
+    LabeledData,
+    echo,
+    open_labeled,
+    reading_of_splits,
+    shared_notes,
+    split_notes,
+    split_rows,
+)
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
 from w2s_probe.pipeline.flags import verdict_with_flags, with_flags
 from w2s_probe.pipeline.parts import near_copy_notes
@@ -88,7 +96,7 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     opened = open_labeled(data, (teacher, student), config, store, options)
     labels, groups, table = opened.labels, opened.groups, opened.table
     splits = split_rows(opened, config, split_file)
-    notes = (*table.notes, *split_notes(opened, splits, config, split_file), *shared_notes(opened, splits, split_file))
+    notes = _notes(opened, splits, config, split_file)
     roles = {"teacher": [teacher], "student": [student]}
     reading = reading_of_splits(opened, roles, splits[:1], config, split_file)
     if on_read:
@@ -106,12 +114,11 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
         suspected = suspects_of_run(weak, strong, labels, splits=splits, config=config, groups=groups, texts=texts)
         result = replace(result, suspects=suspected)
     echoed = echo(data, {role: opened.shown(names) for role, names in roles.items()}, dtype=options.dtype)
-    read = with_dims(reading.read, roles, features)
     return Run(
         result=replace(
             result,
             config={**echoed, **result.config},
-            read=read,
+            read=with_dims(reading.read, roles, features),
             verdict=verdict_with_flags(result.verdict),
             notes=(*notes, *with_flags(result.notes)),
         ),
@@ -124,7 +131,13 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     )
 
 
-def _copy_notes(opened: Opened, features: Mapping[str, FeatureSet], splits: Sequence[Split]) -> tuple[str, ...]:
+def _notes(opened: LabeledData, splits: Sequence[Split], config: W2SConfig, split_file: Path | None) -> tuple[str, ...]:
+    """Return the notes on the table and on its parts."""
+    parts = (*split_notes(opened, splits, config, split_file), *shared_notes(opened, splits, split_file))
+    return (*opened.table.notes, *parts)
+
+
+def _copy_notes(opened: LabeledData, features: Mapping[str, FeatureSet], splits: Sequence[Split]) -> tuple[str, ...]:
     """Return how many rows repeat another row up to rounding; rows with items are known by their items."""
     if opened.table.items is not None:
         return ()
