@@ -6,7 +6,7 @@ from typing import Literal, cast
 
 from numpy.typing import ArrayLike
 
-from w2s_probe.core.fit_options import FitOptions
+from w2s_probe.core.fit_options import FitOptions, default_points
 from w2s_probe.heads.linear import LinearHead
 from w2s_probe.heads.ridge import fit_ridge
 from w2s_probe.heads.softmax import fit_softmax
@@ -39,7 +39,7 @@ def fit_head(
         Y,
         rule=cast("Literal['loo', 'gcv']", options.rule),
         alpha=options.alpha,
-        points=options.points,
+        points=options.points or default_points("ridge", None),
         scale=options.scale,
         sample_weight=sample_weight,
         spectrum=spectrum,

@@ -117,7 +117,7 @@ def forecast(
     echoed = echo(data, {"teacher": teachers, "student": students}, pool=pool, dtype=options.dtype)
     sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": parts.n_test}
     result = ForecastResult(
-        config={**echoed, **config.to_dict(), **sizes},
+        config={**echoed, **config.to_dict(classes=len(labels.classes or ())), **sizes},
         fingerprint=_fingerprint(config, labels, features, L, pools),
         level=config.level,
         best=ranked[0],

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.fit_options import coarse_grid_notes
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
@@ -132,7 +133,10 @@ def forecast_pair(
         alphas=scores.alphas,
         verdict=_verdict(outlooks, n, data.score),
         error_parts=_error_parts(scores, pool, config),
-        notes=_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
+        notes=(
+            *coarse_grid_notes(config.head, Y.shape[1], config.alphas),
+            *_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
+        ),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from w2s_probe import metrics
 from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.fit_options import coarse_grid_notes
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
@@ -47,7 +48,7 @@ def summarize(
     cue = {} if groups is None else {"cue": dict(groups.cue)}
     names = [name for name in rows if not name.endswith(CONTROL)]
     return W2SResult(
-        config={**config.to_dict(), **sizes, **cue, "seeds": len(splits)},
+        config={**config.to_dict(classes=len(labels.classes or ())), **sizes, **cue, "seeds": len(splits)},
         class_counts=_class_counts(labels, splits[0]),
         fingerprint=fingerprint,
         score=score,
@@ -62,6 +63,7 @@ def summarize(
             gain=first.gain, versus_baseline=first.versus_baseline, n_labeled=n_labeled, score=score
         ),
         notes=(
+            *coarse_grid_notes(config.head, len(labels.classes or ()), config.alphas),
             *_notes(outcomes, len(labels)),
             *_copies(students, config),
             *absent_groups(run),
