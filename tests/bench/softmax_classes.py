@@ -89,7 +89,7 @@ def _features(name: str, X: Array) -> FeatureSet:
     return FeatureSet(ids=np.arange(len(X)).astype(np.str_), X=X, spec=spec, name=f"{name} features")
 
 
-def _peer(X: Array, y: NDArray[Any]) -> None:
+def _peer(X: NDArray[np.floating[Any]], y: NDArray[Any]) -> None:
     X = X / X.std(axis=0)
     for alpha in ((X - X.mean(axis=0)) ** 2).sum() / X.shape[1] * np.logspace(-4, 4, 13):
         LogisticRegression(C=1 / alpha, tol=1e-4, max_iter=10_000).fit(X, y)

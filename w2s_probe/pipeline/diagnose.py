@@ -69,7 +69,7 @@ def diagnose(
         weak, strong = (np.concatenate([X, more[name].X]) for X, name in zip((weak, strong), names, strict=True))
         fetched += took
         notes = tuple(dict.fromkeys((*notes, *second.table.notes)))
-    diagnosis = diagnose_features(weak, strong, targets=targets, labeled=rows, config=config)
+    diagnosis = diagnose_features(weak, strong, targets=targets, labeled=rows, config=config, on_progress=on_progress)
     echoed = echo(data, {"teacher": [teacher], "student": [student]}, pool=pool)
     echoed = {key: echoed[key] for key in ("data", "teacher", "student", "pool") if key in echoed}
     shown = {**echoed, "label": data.label, "task": task, **diagnosis.config}

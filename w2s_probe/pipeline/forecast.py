@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,8 @@ def forecast(
     notes = (*_notes(pools), *parts.notes, *doubts)
     if opened.table.items is None:
         notes += near_pool_notes([features[name].X[L] for name in whole], list(whole.values()))
-    pairs = [_forecast(pair, features, L, labels, whole, config, parts.n_test, notes) for pair in backbones]
+    forecast_of = partial(_forecast, features, L, labels, whole, config, parts.n_test, notes)
+    pairs = [forecast_of(pair, _of_pair(on_progress, pair, backbones)) for pair in backbones]
     ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
     echoed = echo(data, {"teacher": teachers, "student": students}, pool=pool, dtype=options.dtype)
     sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": parts.n_test}
@@ -131,7 +133,6 @@ def forecast(
 
 
 def _forecast(  # one pair of a table that is open
-    pair: tuple[str, str],
     features: Mapping[str, FeatureSet],
     labeled: Rows,
     labels: Labels,
@@ -139,6 +140,8 @@ def _forecast(  # one pair of a table that is open
     config: W2SConfig,
     n_test: int,
     notes: tuple[str, ...],
+    pair: tuple[str, str],
+    on_progress: Progress | None,
 ) -> Forecast:
     """Return the forecast of one teacher and one student."""
     teacher, student = pair
@@ -151,8 +154,21 @@ def _forecast(  # one pair of a table that is open
         config=config,
         n_test=n_test,
         names=(without_folders(teacher), without_folders(student)),
+        on_progress=on_progress,
     )
     return replace(forecast, notes=(*notes, *forecast.notes))
+
+
+def _of_pair(on_progress: Progress | None, pair: tuple[str, str], pairs: Sequence[tuple[str, str]]) -> Progress | None:
+    """Return a callback that counts the steps of one pair among the steps of all pairs."""
+    if on_progress is None or len(pairs) == 1:
+        return on_progress
+    names = " and ".join(without_folders(name) for name in pair)
+
+    def show(name: str, done: int, total: int, detail: str = "", /) -> None:
+        on_progress(name, pairs.index(pair) * total + done, len(pairs) * total, f"{names}, {detail}")
+
+    return show
 
 
 def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
@@ -71,7 +72,8 @@ def run(
     suspects : bool
         Whether to look for the pool's likely minority, without its labels or groups.
     on_progress : callable, optional
-        Called with backbone name, items encoded and items to encode.
+        Called with the name of a long task, steps done, all steps, and the step in work: items of a backbone, heads
+        of a run.
 
     Raises
     ------
@@ -87,9 +89,10 @@ def run(
         notes += near_copy_notes([features[teacher].X, features[student].X], opened.blocks, splits)
     weak = replace(features[teacher], name="teacher features")
     strong = replace(features[student], name="student features")
-    result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config, groups=groups)
+    shared: dict[str, Any] = {"config": config, "groups": groups, "on_progress": on_progress}
+    result, outcomes = run_w2s(weak, strong, labels, splits=splits, **shared)
     if curve:
-        points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, config=config, groups=groups)
+        points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, **shared)
         result = replace(result, curve=points, cells=(*result.cells, *rows))
     if suspects:
         texts = [str(item) for item in table.items or ()] if table.modality == "text" else None

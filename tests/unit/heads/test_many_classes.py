@@ -18,7 +18,7 @@ from w2s_probe.heads.coordinates import eigen_coordinates
 from w2s_probe.heads.estimators import SoftmaxHead
 from w2s_probe.heads.fit import fit_head
 from w2s_probe.heads.many_classes import solve_many_classes
-from w2s_probe.heads.newton import TOLERANCE, solve_cross_entropy
+from w2s_probe.heads.newton import AIM, TOLERANCE, solve_cross_entropy
 from w2s_probe.heads.softmax import softmax_path, softmax_paths
 
 Array = NDArray[np.float64]
@@ -109,12 +109,16 @@ def test_the_grid_has_5_strengths_above_50_classes() -> None:
     for classes, points in ((50, 13), (51, 5), (70, 5)):
         X, y = clusters(classes, 4 * classes, d=5)
         counts: list[tuple[int, int]] = []
-        head = fit_softmax(X, np.eye(classes)[y], on_fit=lambda done, total, c=counts: c.append((done, total)))
+        head = fit_softmax(X, np.eye(classes)[y], on_fit=_into(counts))
         assert counts[-1] == (5 * points + 1, 5 * points + 1)
         assert [done for done, _ in counts] == sorted(done for done, _ in counts)
         scaled = X / X.std(axis=0)
         grid = float(((scaled - scaled.mean(axis=0)) ** 2).sum() / 5) * np.logspace(-4, 4, points)
         assert np.abs(grid / head.alpha - 1).min() < 0.9 * (grid[1] / grid[0])  # the same range, other points
+
+
+def _into(counts: list[tuple[int, int]]) -> softmax.OnFit:
+    return lambda done, total: counts.append((done, total))
 
 
 @pytest.mark.parametrize("points", [3, 13])
@@ -139,7 +143,7 @@ def test_fits_at_the_certificate_choose_what_exact_fits_choose(target: str, monk
         weights = np.random.default_rng(seed).uniform(0.5, 2, 360) if target == "weighted" else np.ones(360)
         chosen = fit_softmax(X, P, sample_weight=weights)
         with monkeypatch.context() as exact:
-            exact.setattr(softmax, "TOLERANCE", softmax.AIM)
+            exact.setattr(softmax, "TOLERANCE", AIM)
             assert fit_softmax(X, P, sample_weight=weights).alpha == chosen.alpha
 
 
@@ -159,7 +163,7 @@ def test_a_choice_that_inexact_fits_might_change_is_repeated(monkeypatch: pytest
     assert aims == [TOLERANCE]
     monkeypatch.setattr(softmax, "_cross_validated", lambda *a, **k: spied(*a, doubtful=1e9, **k))
     fit_softmax(X, P)
-    assert aims[1:] == [TOLERANCE, softmax.AIM]
+    assert aims[1:] == [TOLERANCE, AIM]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

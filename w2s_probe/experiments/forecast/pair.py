@@ -16,7 +16,9 @@ References
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +27,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.fit_options import coarse_grid_notes
 from w2s_probe.core.labels import Task
-from w2s_probe.core.types import Float, Rows
+from w2s_probe.core.types import Float, Progress, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.experiments.forecast.evidence import MeanEstimate, weighted_sum
 from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
@@ -62,6 +64,7 @@ class _Data:
     pool_teacher: NDArray[np.floating]
     pool_student: NDArray[np.floating]
     task: Task
+    count: Callable[[str], None]  # receives the sizes at which the pipeline is trained next
 
     @property
     def score(self) -> str:
@@ -78,6 +81,7 @@ def forecast_pair(
     config: W2SConfig,
     n_test: int = 2000,
     names: tuple[str, str] = ("teacher features", "student features"),
+    on_progress: Progress | None = None,
 ) -> Forecast:
     """Return the expected result of weak-to-strong training for one pair.
 
@@ -95,6 +99,8 @@ def forecast_pair(
         Rows of the test set in the interval of the observed differences.
     names : tuple of str
         Names of the two backbones.
+    on_progress : callable, optional
+        Called with the number of trained pipelines and of all pipelines, and the sizes in work.
     """
     data = _Data(
         X_teacher=np.asarray(X_teacher, dtype=np.float64),
@@ -103,6 +109,7 @@ def forecast_pair(
         pool_teacher=pool_teacher,
         pool_student=pool_student,
         task=config.task,
+        count=_counter(on_progress, Y, len(pool_teacher)),
     )
     n, N = len(Y), len(pool_teacher)
     pool = moments_of({"teacher": pool_teacher, "student": pool_student})
@@ -140,6 +147,26 @@ def forecast_pair(
     )
 
 
+def _counter(on_progress: Progress | None, Y: Float, N: int) -> Callable[[str], None]:
+    """Return a function that counts the trained pipelines for a progress callback."""
+    done = itertools.count()
+    total = 1 + SUBSETS * len(_label_sizes(Y)) + len(_pool_sizes(N))
+
+    def count(sizes: str) -> None:
+        if on_progress:
+            on_progress("forecast", next(done), total, sizes)
+
+    return count
+
+
+def _label_sizes(Y: Float) -> list[int]:
+    return sorted({n for n in (len(Y) // share for share in SHARES) if n >= max(LEAST, 4 * Y.shape[1])})
+
+
+def _pool_sizes(N: int) -> list[int]:
+    return sorted({size for size in (N // share for share in SHARES) if size >= LEAST})
+
+
 def _over_sizes(
     data: _Data, config: W2SConfig, pool: Moments, full: dict[str, MeanEstimate]
 ) -> tuple[list[Point], list[Point]]:
@@ -159,6 +186,8 @@ def _scores(
     repeats: int,
     pool_rows: Rows | None = None,
 ) -> PipelineScores:
+    pool_size = len(data.pool_teacher if pool_rows is None else pool_rows)
+    data.count(f"n = {len(rows):,}, N = {pool_size:,}")
     return pipeline_scores(
         data.X_teacher,
         data.X_student,
@@ -188,11 +217,9 @@ def _outlook(difference: MeanEstimate, level: float, n_test: int) -> Outlook:
 
 def _over_labels(data: _Data, config: W2SConfig, pool: Moments, rng: np.random.Generator) -> list[Point]:
     """Return the estimates at smaller n, each averaged over several parts of the labeled rows."""
-    n, N = len(data.Y), len(data.pool_teacher)
+    N = len(data.pool_teacher)
     points = []
-    for size in sorted({n // share for share in SHARES}):
-        if size < max(LEAST, 4 * data.Y.shape[1]):
-            continue
+    for size in _label_sizes(data.Y):
         subsets = []
         for _ in range(SUBSETS):
             rows = stratified_part(data.Y, size, rng)
@@ -208,9 +235,7 @@ def _over_pool(data: _Data, config: W2SConfig, full: dict[str, MeanEstimate], rn
     n, N = len(data.Y), len(data.pool_teacher)
     order = rng.permutation(N)
     points = []
-    for size in sorted({N // share for share in SHARES}):
-        if size < LEAST:
-            continue
+    for size in _pool_sizes(N):
         rows = np.sort(order[:size])
         part = moments_of({"teacher": data.pool_teacher[rows], "student": data.pool_student[rows]})
         smaller = _scores(data, config, part, np.arange(n), _fold_rng(config), repeats=REPEATS, pool_rows=rows)
