@@ -14,6 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from tests.bench.race import race, seconds
+from tests.bench.runs import one_seed_run
 from tests.bench.sweeps import gcv_from_moments, moments_pass, sweep_cells
 
 SENTENCES = 2000
@@ -298,6 +299,7 @@ def cka_and_angles() -> None:
 TASKS = (
     ridge_path_and_loo,
     whole_run,
+    one_seed_run,
     softmax_grid,
     softmax_seeds,
     neighbors,

@@ -77,7 +77,7 @@ def test_verbs_around_run_print_what_their_schemas_say(cli: Cli) -> None:
     listed = check("cache ls", cli("cache", "ls", "--json").stdout)
     assert len(listed["features"]) == 2
     shown = check("cache info", cli("cache", "info", listed["features"][0]["fingerprint"], "--json").stdout)
-    assert {**shown, "schema": 1, "name": None} == {"schema": 1, **listed["features"][0]}
+    assert {**shown, "schema": 2, "name": None} == {"schema": 2, **listed["features"][0]}
     check("cache verify", cli("cache", "verify", "--json").stdout)
     check("doctor", cli("doctor", "--json").stdout)
     check("backbones", cli("backbones", "--json").stdout)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Cli
+from tests.stderr import without_read
 from w2s_probe.backbones import get_backbone
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.cache.temporary import new_temporary
@@ -70,7 +71,7 @@ def run_at_once(folder: Path, commands: Sequence[Sequence[str]]) -> list[int]:
     finally:
         for process in processes:  # if one did not come, the others wait for ever
             process.kill()
-    assert [errors for _, errors in ends] == [""] * len(commands)
+    assert [without_read(errors) for _, errors in ends] == [""] * len(commands)
     assert [process.returncode for process in processes] == [0] * len(commands)
     return [json.loads(output)["backbones"][0]["encoded"] for output, _ in ends]
 

@@ -79,7 +79,7 @@ def test_what_a_library_writes_past_python_and_a_warning_are_seen(
 
     monkeypatch.setattr("w2s_probe.backbones.list_backbones", loud)
     done = cli("backbones", "--json")
-    assert done.stdout == 'written\n{"schema": 1, "backbones": []}\n'
+    assert done.stdout == 'written\n{"schema": 2, "backbones": []}\n'
     assert done.stderr.startswith("panicked\n")
     assert "RuntimeWarning: odd numbers\n" in done.stderr
     assert "old name" not in done.stderr.replace('warnings.warn("old name"', "")

@@ -43,7 +43,7 @@ def import_(
     Example:
       w2s-probe cache import clip.npz --name clip --data table.csv --text text --id id
     """
-    from w2s_probe.cli.runtime import open_store, say
+    from w2s_probe.cli.runtime import open_store, say, say_read
     from w2s_probe.pipeline import exchange
 
     done = exchange.import_features(
@@ -53,6 +53,7 @@ def import_(
         data=data,
         dtype=dtype,
         replace=replace,
+        on_read=say_read,
     )
     for note in done.notes:
         say(f"note: {note}", err=True)
@@ -90,10 +91,12 @@ def export_(
     Example:
       w2s-probe cache export 547ef6dd minilm.parquet --data table.csv --text text --id id
     """
-    from w2s_probe.cli.runtime import open_store
+    from w2s_probe.cli.runtime import open_store, say, say_read
     from w2s_probe.pipeline import exchange
 
-    done = exchange.export_features(name, Path(file), store=open_store(cache), data=data, force=force)
+    done = exchange.export_features(name, Path(file), store=open_store(cache), data=data, force=force, on_read=say_read)
+    for note in done.notes:
+        say(f"note: {note}", err=True)
     if as_json:
         click.echo(to_json(done))
         return

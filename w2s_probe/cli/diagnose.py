@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from w2s_probe.cli.options import config_option, diagnose_options, json_option, out_option, runtime_options
-from w2s_probe.cli.runtime import Runtime, present
+from w2s_probe.cli.runtime import Runtime, present, say_read
 from w2s_probe.core.config import DataConfig, DiagnoseConfig
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def diagnose(
             task=task,
             pool=pool,
             on_progress=on_progress,
+            on_read=say_read,
         )
     result = done.result
     present(

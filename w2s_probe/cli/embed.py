@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from w2s_probe.cli.options import config_option, data_options, json_option, runtime_options
-from w2s_probe.cli.runtime import Runtime, fetched_line, say
+from w2s_probe.cli.runtime import Runtime, fetched_line, say, say_read
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.serialize import to_json
 
@@ -49,6 +49,7 @@ def embed(
     from w2s_probe.cli.outputs import Embedded
     from w2s_probe.pipeline.embed import embed as embed_table
 
+    notes: list[str] = []
     with runtime.working() as on_progress:
         fetched = embed_table(
             data,
@@ -56,10 +57,13 @@ def embed(
             store=runtime.store(shard_rows=shard_rows),
             options=runtime.options,
             on_progress=on_progress,
-            on_note=lambda note: say(f"note: {note}", err=True),
+            on_note=notes.append,
+            on_read=say_read,
         )
+    for note in notes:
+        say(f"note: {note}", err=True)
     if as_json:
-        click.echo(to_json(Embedded(backbones=tuple(fetched))))
+        click.echo(to_json(Embedded(backbones=tuple(fetched), notes=tuple(notes))))
         return
     for backbone in fetched:
         say(fetched_line(backbone))

@@ -16,7 +16,7 @@ from w2s_probe.cli.options import (
     runtime_options,
     suspects_option,
 )
-from w2s_probe.cli.runtime import Runtime, present
+from w2s_probe.cli.runtime import Runtime, present, say_read
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError
 
@@ -68,6 +68,7 @@ def forecast(
             options=runtime.options,
             split_file=Path(split_file) if split_file else None,
             on_progress=on_progress,
+            on_read=say_read,
         )
     result = done.result
     present(

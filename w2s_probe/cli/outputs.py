@@ -21,9 +21,12 @@ class Embedded:
     ----------
     backbones : tuple of Fetched
         One entry for each backbone, in the order of the flags.
+    notes : tuple of str
+        Sentences on rows that were left out and on columns of features.
     """
 
     backbones: tuple[Fetched, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

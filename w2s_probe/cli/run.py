@@ -16,7 +16,7 @@ from w2s_probe.cli.options import (
     runtime_options,
     suspects_option,
 )
-from w2s_probe.cli.runtime import Runtime, present
+from w2s_probe.cli.runtime import Runtime, present, say_read
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError
 
@@ -106,6 +106,7 @@ def measure(
             curve=curve,
             suspects=suspects,
             on_progress=on_progress,
+            on_read=say_read,
         )
 
 

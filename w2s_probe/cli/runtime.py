@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from w2s_probe.cache import FeatureStore
     from w2s_probe.core.types import Progress
     from w2s_probe.pipeline.embed import Fetched
+    from w2s_probe.pipeline.reading import Reading
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -65,6 +66,16 @@ def open_store(cache: str | None, *, shard_rows: int | None = None) -> FeatureSt
     return FeatureStore(Path(cache) if cache else default_cache(), shard_rows=shard_rows or SHARD_ROWS)
 
 
+def say_read(reading: Reading) -> None:
+    """Print the line on what was read, also with ``--quiet``; choices without a flag are marked as guesses."""
+    from w2s_probe.report.read import read_line
+
+    context = click.get_current_context()
+    source = click.core.ParameterSource.DEFAULT
+    given = {name for name in context.params if context.get_parameter_source(name) is not source}
+    say(read_line(reading, given=given), err=True)
+
+
 def present(
     result: Printed,
     *,
@@ -96,10 +107,9 @@ def present(
 
 
 def fetched_line(fetched: Fetched) -> str:
-    """Return one line: rows encoded, rows from the cache, dimensions, texts that were cut."""
+    """Return one line: rows encoded, rows from the cache, dimensions."""
     rate = f" at {fetched.encoded / fetched.seconds:,.0f} items/s" if fetched.encoded and fetched.seconds else ""
-    cut = f"; {fetched.truncated:,} texts were longer than it reads and were cut" if fetched.truncated else ""
     return (
         f"{fetched.backbone}: encoded {fetched.encoded:,} rows{rate}, {fetched.cached:,} from the cache, "
-        f"{fetched.dim} dimensions{cut}"
+        f"{fetched.dim} dimensions"
     )

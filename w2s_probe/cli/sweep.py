@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from w2s_probe.cli.options import config_option, json_option, runtime_options, sweep_options
-from w2s_probe.cli.runtime import Runtime, present
+from w2s_probe.cli.runtime import Runtime, present, say_read
 from w2s_probe.core.config import DataConfig, SweepConfig
 
 MOST_JOBS = 1024
@@ -68,6 +68,7 @@ def sweep(
             folder=Path(out) / "cells" if out else None,
             jobs=jobs,
             on_progress=on_progress,
+            on_read=say_read,
         )
     result = done.result
     present(

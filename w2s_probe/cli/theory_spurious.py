@@ -10,6 +10,7 @@ from w2s_probe.cli.options import json_option, out_option, quiet_option
 
 if TYPE_CHECKING:
     from w2s_probe.core.types import Float, Progress
+    from w2s_probe.results.read import Read
     from w2s_probe.theory import SpuriousModel
 
 LAWS = ("gaussian", "mixture")
@@ -95,10 +96,11 @@ def spurious(
     from w2s_probe.theory import risks_over_fractions
     from w2s_probe.theory.spurious.summary import spurious_output
 
-    model = _model(values)
+    model, read, notes = _model(values)
     with progress_display(quiet=quiet) as show:
         simulated = _simulated(model, show, trials=trials, core_dimension=core_dimension, seed=seed) if trials else {}
-    output = spurious_output(model, **simulated, curve=risks_over_fractions(model) if out else None)
+    curve = risks_over_fractions(model) if out else None
+    output = spurious_output(model, **simulated, curve=curve, read=read, notes=notes)
     present(
         output,
         notes=output.notes,
@@ -107,16 +109,19 @@ def spurious(
     )
 
 
-def _model(values: dict[str, Any]) -> SpuriousModel:
-    from w2s_probe.cli.runtime import say
+def _model(values: dict[str, Any]) -> tuple[SpuriousModel, Read, tuple[str, ...]]:
+    """Return the model, what was read of the files of its matrices, and notes on them."""
+    from w2s_probe.cli.runtime import say_read
     from w2s_probe.pipeline.feature_files import read_features
+    from w2s_probe.pipeline.reading import reading_of_files
     from w2s_probe.theory import SpuriousModel
 
     teacher, student, mu = (values.pop(name) for name in ("teacher_matrix", "student_matrix", "mu"))
     T, S = (read_features(file) for file in (teacher, student))
-    for note in dict.fromkeys((*T.notes, *S.notes)):
-        say(f"note: {note}", err=True)
-    return SpuriousModel(T=T.X, S=S.X, mu=_numbers(mu), **values)
+    model = SpuriousModel(T=T.X, S=S.X, mu=_numbers(mu), **values)
+    reading = reading_of_files({"teacher": T, "student": S})
+    say_read(reading)
+    return model, reading.read, tuple(dict.fromkeys((*T.notes, *S.notes)))
 
 
 def _numbers(text: str) -> Float:

@@ -85,8 +85,9 @@ class W2SConfig:
     ceiling : {"U", "L+U"}
         Rows whose true labels the ceiling is trained on.
     alphas : int or None
-        Strengths tried, from 1e-4 to 1e4 times the mean eigenvalue of the Gram; by default 33
-        for ridge heads and 13 for softmax heads, 5 above 50 classes.
+        Strengths tried, from 1e-4 to 1e4 times the median positive eigenvalue of the centered Gram; by default 33
+        for ridge heads, whose grid goes on while one of its ends is best, and 13 for softmax heads, 5 above 50
+        classes.
     strategies : tuple of str
         How students learn; the verdict speaks of the first.
     settings : mapping

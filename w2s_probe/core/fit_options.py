@@ -9,7 +9,8 @@ Head = Literal["ridge", "softmax"]
 LossName = Literal["ce", "reverse_kl", "gce", "confidence"]  # of softmax heads: `w2s_probe.heads.losses`
 Rule = Literal["loo", "gcv", "cv"]  # how a strength is chosen
 Scale = Literal["none", "standard"]
-RIDGE_POINTS = 33  # strengths tried for a ridge head
+
+RIDGE_POINTS = 33  # strengths tried for a ridge head: four a decade, over eight decades
 SOFTMAX_POINTS = 13  # and for a softmax head
 MANY_CLASSES = 50  # with more classes, the grid of a softmax head has `MANY_CLASSES_POINTS` over the same range
 MANY_CLASSES_POINTS = 5

@@ -26,11 +26,14 @@ def near_copies(*features: Features, everywhere: bool) -> Rows:
     :math:`\sqrt d`. Four times this bound misses fewer than one pair in a thousand. In a space of one dimension,
     different rows are that close by chance: there, no row is a near-copy.
     """
+    pairs = _pairs_everywhere(features) if everywhere else _pairs_anywhere(features)
+    n = len(features[0])
+    if not len(pairs):
+        return np.arange(n)
+
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    pairs = _pairs_everywhere(features) if everywhere else _pairs_anywhere(features)
-    n = len(features[0])
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     sets = connected_components(graph, directed=False)[1]
     first: Rows = np.unique(sets, return_index=True)[1]

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, g
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.text import json_text
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)  # schemas of files that `from_dict` reads; `results/schema_1.py` says what changed
 
 
 class Mark(Enum):
@@ -65,15 +66,27 @@ class Printed:
     def from_dict(cls, value: Any) -> Self:
         """Return the result that `to_json` wrote, parsed from JSON as `value`, without its hidden fields.
 
-        Raises `DataError` if `value` has another form, another schema or fields that contradict each other.
+        A result of schema 1 is read as `from_schema_1` returns it. Raises `DataError` if `value` has another form,
+        another schema or fields that contradict each other.
         """
-        items = {key: item for key, item in checked_schema(value).items() if key not in hidden_fields(cls)}
+        content = checked_schema(value)
+        if content["schema"] == 1:
+            content = cls.from_schema_1(content)
+        items = {key: item for key, item in content.items() if key not in hidden_fields(cls)}
         result: Self = from_plain(cls, items)
         for condition, holds in result.conditions().items():
             if not holds:
                 msg = f"{condition}: got something else."
                 raise DataError(msg)
         return result
+
+    @classmethod
+    def from_schema_1(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """Return content of schema 1 as content of schema 2: the same, unless `results/schema_1.py` has a step for it.
+
+        Fields that schema 1 lacked are not added: they get the defaults of their dataclass.
+        """
+        return content
 
     def conditions(self) -> Mapping[str, bool]:
         """Return the conditions that fields must meet together, each a sentence with whether it holds."""
@@ -86,12 +99,13 @@ def to_json(result: Any) -> str:
 
 
 def checked_schema(value: Any) -> dict[str, Any]:
-    """Return `value`, parsed from JSON, or raise `DataError` if it is no object with this schema's number."""
+    """Return `value`, parsed from JSON, or raise `DataError` unless it is an object of a schema in `READABLE`."""
     if not isinstance(value, dict) or "schema" not in value:
         msg = "it must be an object with a schema: got something else."
         raise DataError(msg)
-    if value["schema"] != SCHEMA:
-        msg = f"its schema must be {SCHEMA}: got {str(value['schema'])[:60]}, which another w2s_probe wrote."
+    if type(value["schema"]) is not int or value["schema"] not in READABLE:
+        numbers = " or ".join(map(str, READABLE))
+        msg = f"its schema must be {numbers}: got {str(value['schema'])[:60]}, which another w2s_probe wrote."
         raise DataError(msg)
     return value
 

@@ -242,20 +242,28 @@ def same_item_blocks(*keys: Sequence[bytes] | NDArray[np.bytes_] | Sequence[str]
     """Return the block of each row, shape (n,): two rows with an equal value of any key are in one block.
 
     Keys are sequences of length n, such as content hashes or source names. Blocks are connected components: rows
-    can be linked through other rows.
+    can be linked through other rows. They are numbered by their first rows.
     """
+    codes = [np.unique(np.asarray(key), return_inverse=True)[1] for key in keys]
+    if len(codes) == 1:
+        return _numbered_by_first_row(codes[0])
+
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    codes = [np.unique(np.asarray(key), return_inverse=True)[1] for key in keys]
-    if len(codes) == 1:
-        return codes[0].astype(np.intp)
     n = len(codes[0])
     starts = np.cumsum([n] + [int(code.max()) + 1 for code in codes])
     rows = np.tile(np.arange(n), len(codes))
     columns = np.concatenate([code + start for code, start in zip(codes, starts, strict=False)])
     graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(starts[-1], starts[-1]))
-    return connected_components(graph, directed=False)[1][:n].astype(np.intp)
+    return _numbered_by_first_row(connected_components(graph, directed=False)[1][:n])
+
+
+def _numbered_by_first_row(codes: NDArray[np.integer]) -> Rows:
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    number = np.empty(len(first), dtype=np.intp)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[inverse]
 
 
 def _sizes(
@@ -306,10 +314,14 @@ def _check_classes(labels: Labels, strata: NDArray[np.int64], *, drawn: int) -> 
 
 
 def _order(seed: int, blocks: Rows) -> Rows:
-    """Return all rows in a random order of blocks; test and labeled rows are its first rows, the pool its last."""
-    rng = np.random.default_rng(seed)
-    turn = rng.permutation(int(blocks.max()) + 1)[blocks]
-    return np.lexsort((rng.permutation(len(blocks)), turn))
+    """Return all rows in a random order of blocks; test and labeled rows are its first rows, the pool its last.
+
+    All rows are put into a random order, then each block moves to its first row of the table. The order of two
+    rows therefore depends on their places in the table and on their own blocks only.
+    """
+    rank = np.random.default_rng(seed).permutation(len(blocks))
+    _, first, block = np.unique(blocks, return_index=True, return_inverse=True)
+    return np.lexsort((rank, rank[first][block]))
 
 
 def _take(

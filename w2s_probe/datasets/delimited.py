@@ -25,24 +25,33 @@ NUMBER = rf"{WHOLE}|-?(?:0|[1-9][0-9]{{0,14}})?\.[0-9]+|-?(?:0|[1-9][0-9]{{0,14}
 
 
 def read_delimited(path: Path, separator: str, *, columns: Collection[str] = ()) -> pl.DataFrame:
-    """Return all columns of a file as texts; an empty field without quotes is null.
+    """Return all columns of a file as texts; see `read_rows`."""
+    return read_rows(path, separator, columns=columns)[0]
+
+
+def read_rows(path: Path, separator: str, *, columns: Collection[str] = ()) -> tuple[pl.DataFrame, int]:
+    """Return all columns of a file as texts, and how many rows have fewer fields than the header.
+
+    An empty field without quotes is null, and so is a field that a short row lacks.
 
     polars reads the file. It also accepts quotes that RFC 4180 does not allow, and then joins or divides rows
     without an error. A file with quotes, or with carriage returns inside a line, is therefore read by `csv` in
     strict mode too; where the two differ, the rows of `csv` are returned. Raises `DataError`, which names the row,
-    if `csv` refuses a row, if a row has more fields than the header, or if the header lacks one of `columns` because
-    another character separates the fields.
+    if `csv` refuses a row, if a row has more fields than the header, if a short row lacks one of `columns`, or if the
+    header lacks one of them because another character separates the fields.
     """
-    content = _Content.of(path)
+    content = _Content.of(path, separator)
     names = _check_header(path, separator, columns)
     check_expansion(path.name, on_disk=path.stat().st_size, in_memory=8 * len(names) * content.lines)
     frame = _read_quickly(path, separator)
     if frame is not None and frame.columns == names and content.plain(separator):
-        return frame
+        whole = content.separators == (len(frame) + 1) * (len(names) - 1)
+        return frame, 0 if whole else _short_rows(path, separator, names, columns)
     strict = _read_strictly(path, separator, names, whole_rows=content.returns)
+    short = _short_rows(path, separator, names, columns)
     if frame is not None and frame.columns == names and frame.fill_null("").equals(strict):
-        return frame
-    return strict.with_columns(strict[name].replace("", None) for name in names)
+        return frame, short
+    return strict.with_columns(strict[name].replace("", None) for name in names), short
 
 
 def with_numbers(frame: pl.DataFrame, columns: Collection[str]) -> pl.DataFrame:
@@ -66,9 +75,10 @@ def with_numbers(frame: pl.DataFrame, columns: Collection[str]) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """Line feeds and last byte of a file, and whether it has quotes and carriage returns without a line feed."""
+    """Line feeds, separators and last byte of a file, and whether it has quotes and bare carriage returns."""
 
     lines: int
+    separators: int
     quotes: bool
     returns: bool
     end: bytes
@@ -78,16 +88,17 @@ class _Content:
         return not (self.quotes or self.returns or self.end == separator.encode())
 
     @classmethod
-    def of(cls, path: Path) -> _Content:
-        lines = returns = 0
+    def of(cls, path: Path, separator: str) -> _Content:
+        lines = separators = returns = 0
         quotes, last = False, b""
         with path.open("rb") as handle:
             for block in iter(lambda: handle.read(2**20), b""):
                 lines += block.count(b"\n")
+                separators += block.count(separator.encode())
                 quotes = quotes or b'"' in block
                 returns += block.count(b"\r") - block.count(b"\r\n") - (last + block[:1] == b"\r\n")
                 last = block[-1:]
-        return cls(lines, quotes, returns > 0, last)
+        return cls(lines, separators, quotes, returns > 0, last)
 
 
 def _check_header(path: Path, separator: str, columns: Collection[str]) -> list[str]:
@@ -151,6 +162,31 @@ def _frame(block: list[list[str]], names: list[str], *, whole_rows: bool) -> pl.
     columns = dict(zip(names, zip_longest(*block, fillvalue=""), strict=False))
     values: dict[str, Any] = {name: columns.get(name, ("",) * len(block)) for name in names}
     return pl.DataFrame(values, schema=dict.fromkeys(names, pl.String))
+
+
+def _short_rows(path: Path, separator: str, names: list[str], columns: Collection[str]) -> int:
+    """Return how many rows lack fields at their end; raise `DataError` if one lacks a field of `columns`.
+
+    Of a file with one column, a blank line is an empty field.
+    """
+    places = {names.index(name): name for name in columns if name in names}
+    needed, short = max(places, default=-1) + 1, 0
+    with _rows(path, separator, strict=True) as rows:
+        next(row for row in rows if row)
+        line = rows.line_num + 1
+        for number, fields in enumerate(rows):
+            short += len(fields) < len(names) > 1
+            if len(fields) < needed and len(names) > 1:
+                name = places[min(place for place in places if place >= len(fields))]
+                content = f"{len(fields)} of {len(names)} fields" if fields else "none, since it is blank"
+                msg = (
+                    f"rows of {path.name} must have a field for column {name!r:.60}: row {number} (line {line} of the "
+                    f"file) has {content}. Write all separators, also before empty fields, put quotes around "
+                    "fields that hold a line end, and remove blank lines."
+                )
+                raise DataError(msg)
+            line = rows.line_num + 1
+    return short
 
 
 def _wrong_row(path: Path, separator: str, width: int, *, whole_rows: bool) -> DataError:

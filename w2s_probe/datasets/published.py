@@ -40,11 +40,12 @@ def with_published_split(table: Table) -> Table:
             "Add test rows, or write the values labeled, unlabeled and test."
         )
         raise SplitError(msg)
-    parts = replace(table, split=["test" if role == "test" else None for role in roles.tolist()])
+    parts = replace(table, split=["test" if role == "test" else None for role in roles.tolist()], published=True)
     left_out = int((roles == "val").sum())
     if not left_out:
         return parts
-    return parts.take(np.flatnonzero(roles != "val"), note=f"{left_out} rows of the validation part are left out.")
+    note = f"{left_out} rows of the validation part are left out."
+    return parts.take(np.flatnonzero(roles != "val"), reason="validation part", note=note)
 
 
 def _written(value: object) -> str:

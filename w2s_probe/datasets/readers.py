@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +13,7 @@ from w2s_probe.core.errors import DataError, W2SProbeError, listed
 from w2s_probe.core.files import check_expansion, is_regular_file, native_reader, reason
 from w2s_probe.core.images import ImageFiles
 from w2s_probe.core.labels import is_missing
-from w2s_probe.datasets.delimited import read_delimited, with_numbers
+from w2s_probe.datasets.delimited import read_rows, with_numbers
 from w2s_probe.datasets.parquet import read_parquet
 from w2s_probe.datasets.table import Table, missing_column
 
@@ -38,7 +39,14 @@ def read_table(path: Path, config: DataConfig) -> Table:
         If the file is missing, empty, unreadable or not UTF-8, if a column or a text is missing,
         or if ids repeat.
     """
-    return table_from_frame(read_frame(path, config), config, name=path.name, folder=path.parent)
+    frame, short = _read_file(path, config)
+    table = table_from_frame(frame, config, name=path.name, folder=path.parent)
+    if not short:
+        return table
+    note = (
+        f"{short:,} of {len(table):,} rows of {path.name} have fewer fields than the header: the last ones are empty."
+    )
+    return replace(table, short_rows=short, notes=(*table.notes, note))
 
 
 def table_from_frame(
@@ -102,6 +110,11 @@ def read_frame(path: Path, config: DataConfig | None = None) -> pl.DataFrame:
     Columns of CSV and TSV files are texts, except columns of labels, groups, parts and seeds that hold plain numbers
     in every row. Raises `DataError` if the file cannot be read.
     """
+    return _read_file(path, config)[0]
+
+
+def _read_file(path: Path, config: DataConfig | None) -> tuple[pl.DataFrame, int]:
+    """Return the frame of a table file, and how many of its rows have fewer fields than the header."""
     if not is_regular_file(path):
         msg = f"data must be a table file, a folder of images or builtin:NAME: there is no file {path}. Check the path."
         raise DataError(msg)
@@ -124,20 +137,20 @@ def read_frame(path: Path, config: DataConfig | None = None) -> pl.DataFrame:
         raise DataError(msg) from error
 
 
-def _read(path: Path, config: DataConfig | None) -> pl.DataFrame:
+def _read(path: Path, config: DataConfig | None) -> tuple[pl.DataFrame, int]:
     import polars as pl
 
     if path.suffix == ".parquet":
-        return read_parquet(path, name=path.name)
+        return read_parquet(path, name=path.name), 0
     if path.suffix in (".csv", ".tsv"):
         texts, numbers = (("id", "part"), ("seed",)) if config is None else _texts_and_numbers(config)
-        frame = read_delimited(path, "\t" if path.suffix == ".tsv" else ",", columns=(*texts, *numbers))
-        return with_numbers(frame, [name for name in numbers if name in frame.columns and name not in texts])
+        frame, short = read_rows(path, "\t" if path.suffix == ".tsv" else ",", columns=(*texts, *numbers))
+        return with_numbers(frame, [name for name in numbers if name in frame.columns and name not in texts]), short
     with native_reader():
         content = path.read_bytes()  # not by path: polars would expand brackets and stars in it
         schema = pl.scan_ndjson(content, infer_schema_length=None).collect_schema()
         check_expansion(path.name, on_disk=len(content), in_memory=8 * len(schema) * content.count(b"\n"))
-        return pl.read_ndjson(content, schema=schema)
+        return pl.read_ndjson(content, schema=schema), 0
 
 
 def _texts_and_numbers(config: DataConfig) -> tuple[list[str], list[str]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import DataError, did_you_mean, listed
 from w2s_probe.core.images import ImageFiles
 from w2s_probe.core.types import Features, Rows
+
+WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")  # whole numbers that int64 gives back as they were
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -37,11 +40,17 @@ class Table:
     license : str
         License of built-in data; empty for users' data.
     notes : tuple of str
-        Sentences on rows that were left out.
+        Sentences on rows that were left out, and on rows with missing fields.
+    left_out : mapping of reason to int
+        Rows of the data that were left out.
+    published : bool
+        Whether `split` was translated from train, val and test, or 0, 1 and 2.
+    short_rows : int
+        Rows with fewer fields than the header; the missing fields are read as empty.
     positions : array of int, shape (n,), or None
-        Position of each row in the data, if rows were left out.
+        Position of each row in the data, if rows were left out or put into another order.
     total : int
-        Rows of the data, if rows were left out; else 0.
+        Rows of the data, if rows were left out or put into another order; else 0.
     """
 
     name: str
@@ -56,6 +65,9 @@ class Table:
     source: list[Any] | None = None
     license: str = ""
     notes: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    published: bool = False
+    short_rows: int = 0
     positions: Rows | None = None
     total: int = 0
 
@@ -71,15 +83,31 @@ class Table:
             )
             raise DataError(msg)
 
-    def take(self, rows: Rows, *, note: str) -> Table:
-        """Return these rows, with a note on the other rows.
+    def in_id_order(self) -> Table:
+        """Return the rows by ascending id, if the data has ids: numbers depend on no order of the rows then.
+
+        Ids that are all whole numbers ascend as numbers, others as text.
+        """
+        if not self.has_ids:
+            return self
+        order = np.argsort(_ascending(self.ids), kind="stable")
+        return self if (order[1:] > order[:-1]).all() else self.take(order)
+
+    def row_number(self, row: int) -> int:
+        """Return the position of a row in the data."""
+        return row if self.positions is None else int(self.positions[row])
+
+    def take(self, rows: Rows, *, reason: str = "", note: str = "") -> Table:
+        """Return these rows in this order, with the number of the other rows and a note on them.
 
         Parameters
         ----------
         rows : array of int, shape (m,)
             Positions of rows.
+        reason : str
+            Why other rows are left out, in a few words; empty if there are none.
         note : str
-            A sentence on the other rows.
+            A sentence on the other rows, if there are any.
         """
         columns: dict[str, Any] = {}
         for name in ("label", "group", "split", "source"):
@@ -94,21 +122,31 @@ class Table:
             self,
             ids=self.ids[rows],
             items=items,
-            notes=(*self.notes, note),
+            notes=(*self.notes, note) if note else self.notes,
+            left_out={**self.left_out, reason: len(self) - len(rows)} if reason else self.left_out,
             positions=rows if self.positions is None else self.positions[rows],
             total=self.total or len(self),
             **columns,
         )
 
-    def matching_rows(self, X: Features) -> Features:
-        """Return features without the rows that were left out, if they have a row for each row of the data.
+    def rows_among(self, count: int) -> Rows | None:
+        """Return where the table's rows stand among `count` rows in the order of the data.
 
-        Parameters
-        ----------
-        X : array of shape (m, d)
-            Features in the order of the data; those that do not have `total` rows are returned as they are.
+        The `count` rows are all rows of the data or those of the table; None if neither has this number.
         """
-        return X[self.positions] if self.positions is not None and len(X) == self.total else X
+        if self.positions is None:
+            return np.arange(len(self)) if count == len(self) else None
+        if count == self.total:
+            return self.positions
+        return np.argsort(np.argsort(self.positions)) if count == len(self) else None
+
+    def matching_rows(self, X: Features) -> Features:
+        """Return the features of the table's rows from features in the order of the data, shape (m, d).
+
+        With a number of rows that is neither the data's nor the table's, they are returned as they are.
+        """
+        rows = self.rows_among(len(X))
+        return X if rows is None or np.array_equal(rows, np.arange(len(X))) else X[rows]
 
 
 def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str) -> DataError:
@@ -127,3 +165,9 @@ def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str)
     """
     near = did_you_mean(column, columns) or " Use one of these columns."
     return DataError(f"{flag} must name a column of {name}: got {column!r}, not one of {listed(columns)}.{near}")
+
+
+def _ascending(ids: NDArray[np.str_]) -> NDArray[Any]:
+    """Return the ids as whole numbers if all of them are, else as they are."""
+    whole = all(WHOLE.fullmatch(name) for name in ids.tolist())
+    return ids.astype(np.int64) if whole else ids

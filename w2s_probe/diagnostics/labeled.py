@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.types import Features, Float, Rows
-from w2s_probe.linalg.loo import loo_error, loo_residuals
+from w2s_probe.linalg.choice import choose_strength
+from w2s_probe.linalg.loo import loo_residuals, loo_score
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
 
 
@@ -69,6 +70,6 @@ def choose_head(X: Features, labels: LabeledRows) -> ChosenHead:
 
     X, shape (m, d), are the features of all rows. `ShapeError` if the labeled rows all have the same features.
     """
-    path = ridge_path(X[labels.rows], labels.targets)
-    score = loo_error(path, X[labels.rows], labels.targets)
-    return ChosenHead(labels=labels, path=path, index=len(score) - 1 - int(np.nanargmin(score[::-1])))
+    own = X[labels.rows]
+    choice = choose_strength(ridge_path(own, labels.targets), lambda path: loo_score(path, own, labels.targets))
+    return ChosenHead(labels=labels, path=choice.path, index=choice.index)

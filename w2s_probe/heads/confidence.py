@@ -18,8 +18,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import linprog, minimize
 from scipy.special import log_softmax, logsumexp, softmax
 
 from w2s_probe.core.errors import ConfigError
@@ -96,6 +94,8 @@ def check_confidence(confidence: float) -> None:
 
 def _prices(scores: Float, counts: Rows) -> Float:
     """Return nearly optimal prices, shape (K,), from the dual smoothed at falling temperatures."""
+    from scipy.optimize import minimize
+
     prices = np.zeros(scores.shape[1])
     spread = float(np.ptp(scores, axis=1).mean()) or 1.0
     for temperature in spread * np.logspace(0, -3, 7):
@@ -110,6 +110,9 @@ def _prices(scores: Float, counts: Rows) -> Float:
 
 def _transport(scores: Float, counts: Rows) -> tuple[Rows, Float]:
     """Return the optimal classes of a few rows, and their prices, by linear programming."""
+    from scipy import sparse
+    from scipy.optimize import linprog
+
     m, K = scores.shape
     of_rows = sparse.kron(sparse.eye(m), np.ones((1, K)))
     of_classes = sparse.kron(np.ones((1, m)), sparse.eye(K))

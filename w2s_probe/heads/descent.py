@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from w2s_probe.core.types import Float
 from w2s_probe.heads.coordinates import Coordinates, with_both_classes
@@ -22,6 +21,8 @@ def descend(
     head of the same strength. Each direction of the eigenbasis is scaled by the inverse root of its curvature
     under cross-entropy at uniform predictions, so that the number of steps does not depend on the spectrum.
     """
+    from scipy.optimize import minimize
+
     Z, K = coordinates.Z, P.shape[1]
     curvature = (1 - 1 / K) / K
     scale = 1 / np.sqrt(curvature * coordinates.spectrum.eigenvalues + alpha)[:, None]

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from w2s_probe.core.arrays import check_weights
 from w2s_probe.core.errors import ShapeError
-from w2s_probe.core.fit_options import FitOptions, LossName, Scale
+from w2s_probe.core.fit_options import RIDGE_POINTS, FitOptions, LossName, Scale
 from w2s_probe.core.types import Float
 from w2s_probe.heads.fit import fit_head
 
@@ -91,7 +91,7 @@ class RidgeHead(_Head):
     scale : {"none", "standard"}
         Scaling of the features, fitted on the training rows.
     points : int
-        Length of the grid of strengths when a rule chooses.
+        Strengths within four decades of the grid's center when a rule chooses; the grid goes on at an end that is best.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class RidgeHead(_Head):
         alpha: float | Literal["loo", "gcv"] = "loo",
         *,
         scale: Scale = "none",
-        points: int = 33,
+        points: int = RIDGE_POINTS,
     ) -> None:
         self.alpha = alpha
         self.scale = scale

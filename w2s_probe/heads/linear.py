@@ -29,7 +29,9 @@ class LinearHead:
     rule : str
         ``"loo"`` (exact leave-one-out squared error), ``"gcv"``, ``"cv"`` or ``"given"``.
     at_edge : bool
-        Whether the best strength is an end of the grid: a better one may lie outside.
+        Whether the best strength is an end of the widest grid: a better one may lie outside.
+    upper_end : bool
+        Whether that end is the largest strength: the head hardly uses the features.
     converged : bool
         Whether the fit reached its minimum; ridge heads always do.
     """
@@ -40,6 +42,7 @@ class LinearHead:
     alpha: float
     rule: str
     at_edge: bool
+    upper_end: bool = False
     converged: bool = True
 
     def scores(self, X: Features) -> Float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -9,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import as_matrix, check_weights
-from w2s_probe.core.fit_options import Scale
+from w2s_probe.core.fit_options import RIDGE_POINTS, Scale
 from w2s_probe.core.types import Features, Float
 from w2s_probe.heads.linear import LinearHead, deviations
-from w2s_probe.linalg.loo import loo_error
+from w2s_probe.linalg.choice import Choice, choose_strength
+from w2s_probe.linalg.loo import loo_residuals, loo_score
 from w2s_probe.linalg.ridge import RidgePath, ridge_path
 from w2s_probe.linalg.spectra import Spectrum, centered_spectrum
 
@@ -25,7 +27,7 @@ def fit_ridge(
     *,
     rule: Rule = "loo",
     alpha: float | None = None,
-    points: int = 33,
+    points: int = RIDGE_POINTS,
     scale: Scale = "none",
     sample_weight: ArrayLike | None = None,
     spectrum: Spectrum | None = None,
@@ -43,7 +45,7 @@ def fit_ridge(
     alpha : float, optional
         Fixed strength; none is chosen then.
     points : int
-        Number of strengths in `alpha_grid`.
+        Strengths within four decades of the grid's center, see `linalg.strengths`.
     scale : {"none", "standard"}
         ``"standard"`` divides each feature by its standard deviation on these rows (constant features by 1).
     sample_weight : array of shape (n,), optional
@@ -63,8 +65,19 @@ def fit_ridge(
     path = ridge_path(scaled, Y, alphas=alphas, points=points, sample_weight=weights, spectrum=spectrum)
     if alpha is not None:
         return replace(head_of_path(path, 0), coef=path.coefficients(0)[0] / deviation[:, None])
-    head = chosen_head(path, loo_error(path, scaled, Y) if rule == "loo" else path.gcv, rule=rule)
+    head = chosen_head(path, (lambda tried: loo_score(tried, scaled, Y)) if rule == "loo" else _gcv, rule=rule)
     return replace(head, coef=head.coef / deviation[:, None])
+
+
+def left_out_scores(X: ArrayLike, Y: ArrayLike, *, points: int = RIDGE_POINTS, scale: Scale = "none") -> Float:
+    """Return the leave-one-out scores, shape (n, K), at the strength that `fit_ridge` chooses by leave-one-out.
+
+    Strength and scaling stay those of all rows.
+    """
+    features, targets = as_matrix(X, "features"), as_matrix(Y, "targets").astype(np.float64)
+    _, scaled = _scaled(features, np.ones(len(features)), scale)
+    choice = choose_strength(ridge_path(scaled, Y, points=points), lambda tried: loo_score(tried, scaled, Y))
+    return targets - loo_residuals(choice.path, scaled, Y, index=choice.index)
 
 
 def ridge_spectrum(X: ArrayLike, *, scale: Scale = "none") -> Spectrum:
@@ -76,14 +89,18 @@ def ridge_spectrum(X: ArrayLike, *, scale: Scale = "none") -> Spectrum:
     return spectrum
 
 
-def chosen_head(path: RidgePath, score: Float, *, rule: Rule) -> LinearHead:
+def chosen_head(path: RidgePath, score: Callable[[RidgePath], Float], *, rule: Rule) -> LinearHead:
     """Return the head at the strength with the smallest score; ties go to the larger strength.
 
-    `score`, shape (A,), is the leave-one-out error or the GCV of each strength, as `rule` says; NaN where undefined.
+    ``score(path)`` returns the leave-one-out score or the GCV of each strength of a path, shape (A,), as `rule` says.
     """
-    best = len(score) - 1 - int(np.nanargmin(score[::-1]))
-    at_edge = len(path.alphas) > 1 and best in (0, len(path.alphas) - 1)
-    return replace(head_of_path(path, best), rule=rule, at_edge=at_edge)
+    return head_of_choice(choose_strength(path, score), rule=rule)
+
+
+def head_of_choice(choice: Choice, *, rule: Rule) -> LinearHead:
+    """Return the head at a chosen strength."""
+    head = head_of_path(choice.path, choice.index)
+    return replace(head, rule=rule, at_edge=bool(choice.end), upper_end=choice.end == "upper")
 
 
 def head_of_path(path: RidgePath, index: int) -> LinearHead:
@@ -91,6 +108,10 @@ def head_of_path(path: RidgePath, index: int) -> LinearHead:
     W, b = path.coefficients(index)
     alpha = float(path.alphas[index])
     return LinearHead(kind="ridge", coef=W, intercept=b, alpha=alpha, rule="given", at_edge=False)
+
+
+def _gcv(path: RidgePath) -> Float:
+    return path.gcv
 
 
 def _scaled(features: Features, weights: Float, scale: str) -> tuple[Float, Features]:

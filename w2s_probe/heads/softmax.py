@@ -26,6 +26,8 @@ from w2s_probe.heads.linear import LinearHead, deviations
 from w2s_probe.heads.losses import cross_entropy, get_loss
 from w2s_probe.heads.many_classes import solve_many_classes
 from w2s_probe.heads.newton import AIM, TOLERANCE, Solution, solve_cross_entropy
+from w2s_probe.linalg.spectra import centered_spectrum
+from w2s_probe.linalg.strengths import alpha_grid
 
 FOLDS = 5
 ROUNDS = 100  # most rounds of `confidence`: new decisions, then a fit
@@ -156,8 +158,8 @@ def fit_softmax(  # noqa: PLR0913  # every setting of a head, and its progress
     alpha : float, optional
         Fixed strength; none is chosen then.
     points : int, optional
-        Number of strengths tried, around the mean eigenvalue of the centered Gram, as for ridge heads; by default 13,
-        and 5 over the same range above 50 classes.
+        Number of strengths tried, around the median eigenvalue of the centered Gram, as for ridge heads; by default
+        13, and 5 over the same range above 50 classes.
     scale : {"none", "standard"}
         ``"standard"`` divides each feature by its standard deviation on these rows.
     loss : {"ce", "reverse_kl", "gce", "confidence"}
@@ -229,8 +231,7 @@ def _check_strengths(alphas: ArrayLike) -> Float:
 
 
 def _grid(X: Float, weights: Float, points: int) -> Float:
-    centered = X - np.average(X, axis=0, weights=weights)
-    return float(weights @ (centered**2).mean(axis=1)) * np.logspace(-4, 4, points)
+    return alpha_grid(centered_spectrum(X, np.empty((len(X), 0)), weights)[0], points=points)
 
 
 def _best_strength(X: Float, P: Float, weights: Float, grid: Float, on_fit: OnFit | None) -> int:
@@ -255,7 +256,8 @@ def _cross_validated(
     r"""Return the weighted held-out cross-entropy of each strength, and by how much inexact fits may change it: (A,).
 
     A duality gap g puts the weights within :math:`r = \sqrt{2g/\alpha}` of the minimum. To first order, the held-out
-    loss with gradient G then changes by at most :math:`r \lVert G\rVert_F`; twice that is returned.
+    loss with gradient G then changes by at most :math:`r \lVert G\rVert_F`; twice that is returned. With many classes,
+    a class without training rows in a fold is not scored there: its loss is infinite at every strength.
     """
     fold_of = _folds(P)
     folds = range(fold_of.max() + 1)

@@ -25,6 +25,8 @@ from w2s_probe.core.arrays import as_matrix, row_blocks
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.linalg.ridge import RidgePath
 
+BOUND = 3  # a residual counts as this many times the largest distance of a target from the mean, at most
+
 
 def loo_error(path: RidgePath, X: ArrayLike, Y: ArrayLike) -> Float:
     """Return the weighted mean squared leave-one-out residual at each alpha, shape (A,).
@@ -42,28 +44,36 @@ def loo_error(path: RidgePath, X: ArrayLike, Y: ArrayLike) -> Float:
     ----------
     .. [1] Allen (1974), Technometrics 16 (PRESS).
     """
-    weights = path.spectrum.weights
-    total = np.zeros(len(path.alphas))
-    for rows, residuals in _blocks(path, X, Y, path.alphas):
-        total += weights[rows] @ (residuals**2).sum(axis=2)
-    return total / weights.sum()
+    return _mean_squares(path, X, Y, most=np.inf)
 
 
-def loo_error_of_rows(path: RidgePath, X: Features, rows: Rows, targets: Callable[[Rows], Float]) -> Float:
-    """Return `loo_error` for m of the n rows of X, read by blocks: X, shape (n, d), may be a memory map.
+def loo_score(path: RidgePath, X: ArrayLike, Y: ArrayLike) -> Float:
+    """Return the score of each alpha that chooses a strength: `loo_error` with bounded residuals, shape (A,).
+
+    A residual counts as three times the largest distance of a target from the mean at most. If one row is a million
+    times larger than the others, heads without this row predict it as badly as they like: unbounded, this one residual
+    would choose the strength. Other rows hardly ever reach the bound.
+    """
+    return _mean_squares(path, X, Y, most=_largest_square(path, as_matrix(Y, "targets").astype(np.float64)))
+
+
+def loo_score_of_rows(path: RidgePath, X: Features, rows: Rows, targets: Callable[[Rows], Float]) -> Float:
+    """Return `loo_score` for m of the n rows of X, read by blocks: X, shape (n, d), may be a memory map.
 
     `path` is fitted to exactly these rows without weights, from their moments. `rows` are their positions, best in
     ascending order. `targets` returns the targets at given positions, shape (positions, K).
     """
     left_out = _LeftOut(path, path.alphas)
     axes = path.spectrum.axes / np.sqrt(path.spectrum.eigenvalues)
+    most = max(_largest_square(path, targets(rows[block])) for block in row_blocks(len(rows)))
     total = np.zeros(len(path.alphas))
     for block in row_blocks(len(rows)):
         positions = rows[block]
         U = (X[positions] - path.spectrum.mean) @ axes
         y = targets(positions) - path.target_mean
         residuals = left_out.residuals(U, y, np.ones(len(positions)), len(rows))
-        total += (residuals**2).sum(axis=(0, 2))
+        squares = (residuals**2).sum(axis=2)
+        total += np.minimum(squares, most, out=squares).sum(axis=0)
     return total / len(rows)
 
 
@@ -83,6 +93,19 @@ def loo_residuals(path: RidgePath, X: ArrayLike, Y: ArrayLike, *, index: int) ->
     """
     blocks = _blocks(path, X, Y, path.alphas[[index]])
     return np.concatenate([residuals[:, 0] for _, residuals in blocks])
+
+
+def _mean_squares(path: RidgePath, X: ArrayLike, Y: ArrayLike, *, most: float) -> Float:
+    weights = path.spectrum.weights
+    total = np.zeros(len(path.alphas))
+    for rows, residuals in _blocks(path, X, Y, path.alphas):
+        squares = (residuals**2).sum(axis=2)
+        total += weights[rows] @ np.minimum(squares, most, out=squares)
+    return total / weights.sum()
+
+
+def _largest_square(path: RidgePath, targets: Float) -> float:
+    return BOUND**2 * float(((targets - path.target_mean) ** 2).sum(axis=1).max())
 
 
 def _blocks(path: RidgePath, X: ArrayLike, Y: ArrayLike, alphas: Float) -> Iterator[tuple[slice, NDArray[Any]]]:
@@ -116,4 +139,5 @@ class _LeftOut:
         if self.full:
             residual += (y - U @ self.p)[:, None, :]
             leverage_left += (1 - root**2 / total - squares.sum(axis=1))[:, None]
-        return residual / (np.where(root > 0, root, 1.0)[:, None] * leverage_left)[:, :, None]
+        with np.errstate(divide="ignore", invalid="ignore"):  # rounding may leave 0 of a row that all heads fit exactly
+            return residual / (np.where(root > 0, root, 1.0)[:, None] * leverage_left)[:, :, None]

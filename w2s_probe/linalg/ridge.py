@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import as_matrix, check_same_rows, check_weights
 from w2s_probe.core.errors import ConfigError, ShapeError
+from w2s_probe.core.fit_options import RIDGE_POINTS
 from w2s_probe.core.types import Float
 from w2s_probe.linalg.spectra import Spectrum, centered_spectrum, loadings_of, spectrum_of_gram
+from w2s_probe.linalg.strengths import covering_grid
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,6 +35,8 @@ class RidgePath:
         Weighted mean of the targets.
     total : float
         Weighted sum of squares of the centered targets, over all columns.
+    grid : bool
+        Whether the strengths are a grid that goes on while an end of it is best, see `linalg.choice`.
     """
 
     alphas: Float
@@ -40,6 +44,7 @@ class RidgePath:
     loadings: Float
     target_mean: Float
     total: float
+    grid: bool = False
 
     @property
     def dof(self) -> Float:
@@ -81,7 +86,7 @@ def ridge_path(
     Y: ArrayLike,
     *,
     alphas: ArrayLike | None = None,
-    points: int = 33,
+    points: int = RIDGE_POINTS,
     sample_weight: ArrayLike | None = None,
     spectrum: Spectrum | None = None,
 ) -> RidgePath:
@@ -94,9 +99,9 @@ def ridge_path(
     Y : array of shape (n, K)
         Targets: one-hot rows, probabilities, scores or numbers.
     alphas : array of shape (A,), optional
-        Non-negative strengths; by default `alpha_grid` of the features.
+        Non-negative strengths; by default `strengths.covering_grid` of the features.
     points : int
-        Length of the default grid.
+        Strengths of the default grid within four decades of its center.
     sample_weight : array of shape (n,), optional
         Non-negative weights.
     spectrum : Spectrum, optional
@@ -138,11 +143,12 @@ def ridge_path(
         )
         raise ShapeError(msg)
     return RidgePath(
-        alphas=alpha_grid(spectrum, features.shape[1], points=points) if alphas is None else _check_alphas(alphas),
+        alphas=covering_grid(spectrum, points=points) if alphas is None else _check_alphas(alphas),
         spectrum=spectrum,
         loadings=loadings,
         target_mean=target_mean,
         total=float((centered**2).sum()),
+        grid=alphas is None and points > 1,
     )
 
 
@@ -155,7 +161,7 @@ def path_of_gram(
     target_mean: Float,
     total: float,
     alphas: ArrayLike | None = None,
-    points: int = 33,
+    points: int = RIDGE_POINTS,
     spectrum: Spectrum | None = None,
 ) -> RidgePath:
     """Return ridge solutions from sufficient statistics of n rows: no row is read.
@@ -170,21 +176,13 @@ def path_of_gram(
         msg = f"features must differ between rows: got {n} equal rows. Use another backbone or features file."
         raise ShapeError(msg)
     return RidgePath(
-        alphas=alpha_grid(spectrum, len(mean), points=points) if alphas is None else _check_alphas(alphas),
+        alphas=covering_grid(spectrum, points=points) if alphas is None else _check_alphas(alphas),
         spectrum=spectrum,
         loadings=(spectrum.axes / np.sqrt(spectrum.eigenvalues)).T @ cross,
         target_mean=target_mean,
         total=total,
+        grid=alphas is None and points > 1,
     )
-
-
-def alpha_grid(spectrum: Spectrum, d: int, *, points: int = 33, decades: float = 4.0) -> Float:
-    """Return strengths spaced evenly in the logarithm, from 10^-decades to 10^decades times the mean eigenvalue.
-
-    The mean is over the d eigenvalues of the centered Gram of d features, zeros included.
-    """
-    center = spectrum.eigenvalues.sum() / d
-    return center * np.logspace(-decades, decades, points)
 
 
 def _check_alphas(alphas: ArrayLike) -> Float:

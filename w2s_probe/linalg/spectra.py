@@ -10,6 +10,10 @@ from scipy import linalg
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.types import Features, Float
 
+GRADED = 1e10  # from this ratio of diagonal entries on (largest to lowest tenth), small eigenvalues lose digits
+OUTLYING = 1e6  # from this ratio of row sizes on (largest to median), products of rows lose digits of the small ones
+EPS = np.finfo(np.float64).eps
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Spectrum:
@@ -51,7 +55,8 @@ def centered_spectrum(X: Features, Y: Float, weights: Float) -> tuple[Spectrum, 
     X has shape (n, d). Y, shape (n, K), holds targets that are centered and scaled by root weights. U are the
     coordinates of `Spectrum.whitened`, so that the loadings have shape (r, K). The Gram (d x d) is decomposed if
     d < n, otherwise the kernel (n x n); X is read by blocks and cast to float64. Directions with an eigenvalue
-    below ``max(n, d) * eps`` times the largest are dropped.
+    below ``max(n, d) * eps`` times the largest are dropped. If one row is a million times larger than the median row,
+    the rows themselves are decomposed.
     """
     n, d = X.shape
     mean = _mean(X, weights)
@@ -64,6 +69,11 @@ def centered_spectrum(X: Features, Y: Float, weights: Float) -> tuple[Spectrum, 
         values, vectors = _positive_eigen(rows @ rows.T, size=d, floor=_rounding(mean, weights))
         axes = rows.T @ (vectors / np.sqrt(values))
         loadings = vectors.T @ Y
+    wide = len(values) < min(n - 1, d) or values[-1] > GRADED * values[0]
+    if wide and _outlying(X):
+        values, axes = _eigen_of_rows(X, mean, weights)
+        spectrum = Spectrum(mean=mean, eigenvalues=values, axes=axes, weights=weights)
+        return spectrum, loadings_of(spectrum, X, Y)
     return Spectrum(mean=mean, eigenvalues=values, axes=axes, weights=weights), loadings
 
 
@@ -107,10 +117,50 @@ def _centered(X: Features, mean: Float, weights: Float, rows: slice) -> Float:
 
 def _rounding(mean: Float, weights: Float) -> float:
     """Return the size that rounding gives the Gram of equal rows after their mean is subtracted."""
-    return float(weights.sum() * (10 * np.finfo(np.float64).eps) ** 2 * (mean**2).sum())
+    return float(weights.sum() * (10 * EPS) ** 2 * (mean**2).sum())
 
 
 def _positive_eigen(symmetric: Float, *, size: int, floor: float) -> tuple[Float, Float]:
+    if _graded(symmetric.diagonal()):
+        return _graded_eigen(symmetric, size=size, floor=floor)
     values, vectors = linalg.eigh(symmetric, driver="evd", overwrite_a=True, check_finite=False)
-    positive = values > max(max(size, len(values)) * np.finfo(np.float64).eps * values[-1], floor)
+    positive = values > max(max(size, len(values)) * EPS * values[-1], floor)
     return values[positive], vectors[:, positive]
+
+
+def _outlying(X: Features) -> bool:
+    sizes = np.concatenate([np.abs(X[rows]).max(axis=1) for rows in row_blocks(len(X))])
+    return bool(sizes.max() > OUTLYING * np.median(sizes) > 0)
+
+
+def _eigen_of_rows(X: Features, mean: Float, weights: Float) -> tuple[Float, Float]:
+    """Return the positive eigenvalues of the centered Gram and their vectors from a triangular factor of the rows."""
+    R = np.empty((0, X.shape[1]))
+    for rows in row_blocks(len(X)):
+        R = np.asarray(np.linalg.qr(np.vstack([R, _centered(X, mean, weights, rows)]), mode="r"))
+    _, roots, axes = linalg.svd(R, full_matrices=False, check_finite=False)
+    positive = (roots > max(X.shape) * EPS * roots[0]) & (roots**2 > _rounding(mean, weights))
+    return roots[positive][::-1] ** 2, axes[positive][::-1].T
+
+
+def _graded(diagonal: Float) -> bool:
+    positive = diagonal[diagonal > 0]
+    return len(positive) > 0 and bool(positive.max() > GRADED * np.quantile(positive, 0.1))
+
+
+def _graded_eigen(symmetric: Float, *, size: int, floor: float) -> tuple[Float, Float]:
+    """Return the positive eigenvalues and their vectors of a Gram whose columns differ by many orders of magnitude.
+
+    Each entry of the Gram is exact relative to its own two columns. The eigenvalues of the Gram with unit diagonal
+    keep this accuracy, and so do the singular values of the factor that they give: rounding is relative to the largest
+    standard deviation, no longer to the largest variance.
+    """
+    scale = np.sqrt(symmetric.diagonal())
+    divisor = np.where(scale > 0, scale, 1.0)
+    unit = symmetric / divisor / divisor[:, None]
+    values, vectors = linalg.eigh(unit, driver="evd", overwrite_a=True, check_finite=False)
+    rank = values > max(size, len(values)) * EPS * values[-1]
+    factor = scale[:, None] * vectors[:, rank] * np.sqrt(values[rank])
+    axes, roots, _ = linalg.svd(factor, full_matrices=False, check_finite=False)
+    positive = (roots > max(size, len(values)) * EPS * roots[0]) & (roots**2 > floor)
+    return roots[positive][::-1] ** 2, axes[:, positive][:, ::-1]

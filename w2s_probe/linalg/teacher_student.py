@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from w2s_probe.core.fit_options import RIDGE_POINTS
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.ridge import RidgePath, path_of_gram
@@ -124,7 +125,7 @@ def student_path(
     b: Float,
     *,
     alphas: ArrayLike | None = None,
-    points: int = 33,
+    points: int = RIDGE_POINTS,
     spectrum: Spectrum | None = None,
 ) -> RidgePath:
     """Return the student's path on the pseudolabels ``X_teacher @ W + b``, which are never computed.

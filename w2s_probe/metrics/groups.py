@@ -185,7 +185,8 @@ class GroupRows:
         return self._weighted(self.shares, draws)
 
     def _weighted(self, weights: Float, draws: Draws) -> Estimate:
-        numerator = weights @ np.array([row.numerator for row in self.rows])
+        # not a matrix product, whose rounding may differ between rows of the same pattern
+        numerator = np.sum([w * row.numerator for w, row in zip(weights, self.rows, strict=True)], axis=0)
         return _mean(replace(self.rows[0], numerator=numerator), draws)
 
 

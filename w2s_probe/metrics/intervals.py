@@ -8,8 +8,16 @@ clustered by table row i (a row may be a test row of several seeds) and by seed 
 
 .. math:: V = V_\text{row} + \max(V_\text{seed} - V_\text{cell}, 0),
 
-with a t quantile of :math:`\max(S - 1, (S - 1) V^2 / V_\text{seed}^2)` degrees of freedom. With
-one seed the observed row patterns are resampled (bootstrap); this covers the choice of test rows only.
+with a t quantile of :math:`\max(S - 1, (S - 1) V^2 / V_\text{seed}^2)` degrees of freedom.
+
+One seed covers the choice of test rows only. A score of decisions (accuracy, gain, PGR, OPR, agreement, and the
+scores of groups) takes few values over rows. The rows with equal contributions form a pattern; patterns are
+resampled, not rows: their counts are multinomial, and the limits are percentiles of the resampled scores. A score of
+probabilities or numbers (Brier score, log loss, calibration error, squared error, :math:`R^2`) has another value on
+nearly every row. Its variance is :math:`V = \sum_i \psi_i^2 / (R (R - 1))` over the R test rows, with a t quantile of
+R - 1 degrees of freedom, since V is estimated from these rows: with a normal quantile, as with resampled rows, the
+interval is too narrow for few rows (R = 20, simulated coverage of the Brier score: .91, with a normal quantile .89,
+resampled .90; of :math:`R^2`: .93, .90 and .90).
 
 Seeds that split the same table share training rows. An effect of these rows that is the same under all seeds cannot
 be measured in one table. It mostly cancels in gain and PGR. It makes the interval of a single accuracy too narrow,
@@ -21,7 +29,7 @@ small (.83-.89 at n = 40 to 60 of 700 rows), most when n + N + |T| nearly exhaus
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import special
@@ -29,7 +37,8 @@ from scipy import special
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.results.estimate import Estimate
 
-BOOTSTRAP = 2000
+RESAMPLES = 5000  # the width of an interval has a standard error of 1.4 %
+PATTERNS = 32  # with more of them, or with less than two rows for each on average, the score is linearized
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,7 +52,7 @@ class Draws:
     level : float
         Level of the intervals, in (0, 1).
     seed : int
-        Seed of the bootstrap; used only with a single split.
+        Seed of the resampled patterns; used only with a single split.
     """
 
     rows: list[Rows]
@@ -78,14 +87,15 @@ def ratio_of_means(
     Returns
     -------
     Estimate
-        NaN throughout if the denominator's mean is 0.
+        NaN throughout if the denominator's mean is 0. No width if all rows contribute the same; a single row of a
+        single split says nothing: the limits are `bounds`.
     """
     below = denominator.mean()
     if below == 0:
         return Estimate(value=np.nan, low=np.nan, high=np.nan)
     value = float(numerator.mean() / below)
     if len(draws.rows) == 1:
-        low, high = _bootstrap(numerator, denominator, draws)
+        low, high = _limits_of_one_split(numerator, denominator, draws)
     else:
         half = _half_width((numerator - value * denominator) / below, draws)
         low, high = value - half, value + half
@@ -111,14 +121,27 @@ def _half_width(psi: Float, draws: Draws) -> float:
     return float(quantile * np.sqrt(V))
 
 
-def _bootstrap(numerator: Float, denominator: Float, draws: Draws) -> tuple[float, float]:
-    """Return percentile limits from multinomial counts of the distinct row patterns."""
-    patterns, counts = np.unique(np.column_stack([numerator, denominator]), axis=0, return_counts=True)
-    rng = np.random.default_rng(draws.seed)
-    samples = rng.multinomial(counts.sum(), counts / counts.sum(), size=BOOTSTRAP)
-    above, below = (samples @ patterns).T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = above / below
-        tail = (1 - draws.level) / 2
-        low, high = np.nanquantile(values, [tail, 1 - tail])  # NaN between two infinite values
-    return float(low), float(high)
+def _limits_of_one_split(numerator: Float, denominator: Float, draws: Draws) -> tuple[float, float]:
+    """Return percentiles of the resampled score; limits of the linearized score if its patterns are many."""
+    rows, upper = len(numerator), (1 + draws.level) / 2
+    patterns, counts = np.unique(numerator + 1j * denominator, return_counts=True)  # each pair as a complex number
+    if len(patterns) <= min(PATTERNS, rows / 2):
+        drawn = _resampled_counts(tuple(counts.tolist()), draws.seed)
+        sums = np.sum([count * pattern for count, pattern in zip(drawn, patterns, strict=True)], axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            low, high = np.nanquantile(sums.real / sums.imag, [1 - upper, upper])  # NaN between two infinite values
+        return float(low), float(high)
+    below = denominator.mean()
+    value = numerator.mean() / below
+    if rows == 1:
+        return -np.inf, np.inf
+    V = (((numerator - value * denominator) / below) ** 2).sum() / (rows * (rows - 1))
+    half = float(special.stdtrit(rows - 1, upper) * np.sqrt(V))
+    return value - half, value + half
+
+
+@lru_cache(maxsize=32)
+def _resampled_counts(counts: tuple[int, ...], seed: int) -> Rows:
+    """Return the rows of each pattern in each resample, shape (P, RESAMPLES); scores of a run often share `counts`."""
+    rows = sum(counts)
+    return np.random.default_rng(seed).multinomial(rows, np.array(counts) / rows, size=RESAMPLES).T

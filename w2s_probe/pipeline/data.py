@@ -25,6 +25,7 @@ from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.pipeline.parts import check_sources, shared_item_notes, source_keys, source_notes, tie_notes
+from w2s_probe.pipeline.reading import Reading, Roles, reading_of, role_keys, with_groups, with_splits
 from w2s_probe.pipeline.sources import Source, item_keys, open_source, without_folders
 from w2s_probe.strategies.registry import load_strategy
 
@@ -67,6 +68,22 @@ class Opened:
         marked = parts_of_column(self.table.split, name=self.table.name)
         return {part: np.flatnonzero(rows) for part, rows in marked.items() if rows.any()}
 
+    def reading(self, roles: Roles, labels: Labels | None = None, *, unlabeled: int = 0) -> Reading:
+        """Return what was read, with the features of each role; `labels` are those that the verb reads."""
+        keys = dict(role_keys(roles))
+        features = {key: self.sources[name].read(self.table) for key, name in keys.items()}
+        guessed = [key for key, name in keys.items() if self.sources[name].guessed]
+        return reading_of(self.data, self.table, features, guessed=guessed, labels=labels, unlabeled=unlabeled)
+
+    def shown(self, names: Sequence[str]) -> list[str]:
+        """Return names for results: without folders and without columns that the file alone would give.
+
+        Names that would be equal, such as those of two files in different folders, are numbered.
+        """
+        short = [self.sources[name].read(self.table).backbone for name in names]
+        numbers = [short[: place + 1].count(name) for place, name in enumerate(short)]
+        return [name if number == 1 else f"{name} ({number})" for name, number in zip(short, numbers, strict=True)]
+
     def labeled(self, labels: Labels, groups: Groups | None = None) -> LabeledData:
         """Return the same table with labels and groups of all its rows."""
         return LabeledData(data=self.data, table=self.table, sources=self.sources, labels=labels, groups=groups)
@@ -95,7 +112,7 @@ def open_labeled(
     """Return a fully labeled table with its groups; strategies are checked before any file of features is read."""
     table = open_table(data, store)
     column = Opened(data=data, table=table, sources={}).label_column
-    _check_labeled(column, data.label)
+    _check_labeled(table, column, data.label)
     labels = read_labels(column, name=data.label, task=config.task)
     table = replace(table, notes=(*table.notes, *placeholder_notes(labels.class_counts())))
     for name in config.strategies:
@@ -103,13 +120,14 @@ def open_labeled(
     return open_sources(data, table, names, store, options).labeled(labels, groups_of(table, labels, data, config))
 
 
-def _check_labeled(column: Sequence[Any], name: str) -> None:
+def _check_labeled(table: Table, column: Sequence[Any], name: str) -> None:
     """Raise `DataError` if some rows have no label; if no row has one, `read_labels` says so."""
     missing = [row for row, value in enumerate(column) if is_missing(value)]
     if 0 < len(missing) < len(column):
+        first = min(map(table.row_number, missing))
         msg = (
             f"run and sweep need a label in every row of column {name!r}: {len(missing)} of {len(column)} rows have "
-            f"none, the first is row {missing[0]}. Use forecast, which takes rows without a label as its pool, or "
+            f"none, the first is row {first}. Use forecast, which takes rows without a label as its pool, or "
             "label these rows."
         )
         raise DataError(msg)
@@ -139,12 +157,12 @@ def echo(
 
 
 def open_table(data: DataConfig, store: FeatureStore) -> Table:
-    """Return the user's table, after all its image files were decoded once.
+    """Return the user's table by ascending id, or in its own order, after all its image files were decoded once.
 
     Files whose features are in the cache were decoded before and are skipped. A damaged file is an error that names
     the file; with `skip_damaged` its row is left out.
     """
-    table = open_data(data)
+    table = open_data(data).in_id_order()
     files = table.items
     if not isinstance(files, ImageFiles):
         return table
@@ -165,7 +183,8 @@ def open_table(data: DataConfig, store: FeatureStore) -> Table:
         )
         raise DataError(msg)
     left = np.array([row for row in range(len(files)) if row not in damaged])
-    return table.take(left, note=f"{len(damaged)} of {len(files)} images cannot be decoded and are left out: {which}.")
+    note = f"{len(damaged)} of {len(files)} images cannot be decoded and are left out: {which}."
+    return table.take(left, reason="damaged image", note=note)
 
 
 def pool_config(pool: str, data: DataConfig) -> DataConfig:
@@ -215,6 +234,19 @@ def split_notes(
 def shared_notes(opened: LabeledData, splits: Sequence[Split], split_file: Path | None = None) -> tuple[str, ...]:
     """Return how many rows of a part of the user's own repeat an item of another one; drawn parts share none."""
     return shared_item_notes(opened.keys, splits) if split_file or len(opened.fixed) > 1 else ()
+
+
+def reading_of_splits(
+    opened: LabeledData,
+    roles: Roles,
+    splits: Sequence[Split],
+    config: W2SConfig | SweepConfig,
+    split_file: Path | None = None,
+) -> Reading:
+    """Return what was read, with groups and with the sizes of these splits of one seed."""
+    own = PARTS if split_file else tuple(opened.fixed)
+    reading = with_groups(opened.reading(roles, opened.labels), opened.groups, config)
+    return with_splits(reading, splits, config, own)
 
 
 def check_split_file(opened: Opened, config: W2SConfig | SweepConfig, sizes: Iterable[int | None]) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, DiagnoseConfig
-from w2s_probe.core.labels import Task, is_missing, read_labels
-from w2s_probe.core.types import Float, Progress, Rows
+from w2s_probe.core.labels import Labels, Task, is_missing, read_labels
+from w2s_probe.core.types import Progress, Rows
 from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.diagnostics import diagnose as diagnose_features
 from w2s_probe.pipeline.data import Opened, echo, open_rows, pool_config
-from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
+from w2s_probe.pipeline.reading import OnRead, with_dims, with_pool
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,6 +37,7 @@ def diagnose(
     task: Task = "classification",
     pool: str | None = None,
     on_progress: Progress | None = None,
+    on_read: OnRead | None = None,
 ) -> Diagnosed:
     """Read the data, fetch both backbones' features, and diagnose the pair.
 
@@ -45,7 +47,7 @@ def diagnose(
         The table; its label column may hold nulls, or not exist.
     config : DiagnoseConfig
         Settings of the measures.
-    teacher, student, store, options, on_progress
+    teacher, student, store, options, on_progress, on_read
         As in `run`.
     task : {"classification", "regression"}
         How labels are read, if there are any.
@@ -59,30 +61,51 @@ def diagnose(
     """
     names = (teacher, student)
     opened = open_rows(data, names, store, options)
-    rows, targets = _labeled_targets(opened, task)
+    second = None if pool is None else open_rows(pool_config(pool, data), names, store, options)
+    rows, labels = _labels(opened, task)
+    roles = {"teacher": [teacher], "student": [student]}
+    unlabeled = len(opened.table) - len(rows) if rows is not None else 0
+    reading = opened.reading(roles, labels, unlabeled=unlabeled)
+    if second is not None:
+        reading = with_pool(reading, second.table)
+    if on_read:
+        on_read(reading)
     features, fetched = fetch(opened, store, on_progress)
     weak, strong = (features[name].X for name in names)
     notes = opened.table.notes
-    if pool is not None:
-        second = open_rows(pool_config(pool, data), names, store, options)
+    if second is not None:
         more, took = fetch(second, store, on_progress)
         weak, strong = (np.concatenate([X, more[name].X]) for X, name in zip((weak, strong), names, strict=True))
         fetched += took
         notes = tuple(dict.fromkeys((*notes, *second.table.notes)))
+    targets = None if labels is None else labels.targets(np.arange(len(labels)))
     diagnosis = diagnose_features(weak, strong, targets=targets, labeled=rows, config=config, on_progress=on_progress)
-    echoed = echo(data, {"teacher": [teacher], "student": [student]}, pool=pool)
+    echoed = echo(data, {role: opened.shown(typed) for role, typed in roles.items()}, pool=pool)
     echoed = {key: echoed[key] for key in ("data", "teacher", "student", "pool") if key in echoed}
     shown = {**echoed, "label": data.label, "task": task, **diagnosis.config}
-    return Diagnosed(result=replace(diagnosis, config=shown, notes=(*notes, *diagnosis.notes)), fetched=fetched)
+    read = with_dims(reading.read, roles, features)
+    notes = (*notes, *cut_notes(fetched), *_duplicate_notes(diagnosis), *diagnosis.notes)
+    result = replace(diagnosis, config=shown, read=read, notes=notes)
+    return Diagnosed(result=result, fetched=fetched)
 
 
-def _labeled_targets(opened: Opened, task: Task) -> tuple[Rows | None, Float | None]:
-    """Return which rows have labels, and their targets; None and None if there are no labels at all."""
+def _duplicate_notes(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """Return how many sampled rows were left out because they repeat another row."""
+    dropped = diagnosis.dropped_duplicates
+    if not dropped:
+        return ()
+    return (
+        f"{dropped:,} of {diagnosis.sample + dropped:,} sampled rows repeat another row, some only up to rounding: "
+        "they are left out of the measures from neighbors and cosines.",
+    )
+
+
+def _labels(opened: Opened, task: Task) -> tuple[Rows | None, Labels | None]:
+    """Return which rows have labels, and their labels; None and None if there are no labels at all."""
     default = DataConfig(data=opened.data.data).label
     column = [] if opened.table.label is None and opened.data.label == default else opened.label_column
     missing = [is_missing(value) for value in column]
     rows = np.flatnonzero(~np.array(missing, dtype=bool))
     if not len(rows):
         return None, None
-    labels = read_labels([column[i] for i in rows], name=opened.data.label, task=task)
-    return rows, labels.targets(np.arange(len(rows)))
+    return rows, read_labels([column[i] for i in rows], name=opened.data.label, task=task)

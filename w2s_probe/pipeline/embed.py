@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -19,7 +19,8 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Progress, Rows
 from w2s_probe.pipeline.data import Opened, open_sources, open_table
-from w2s_probe.pipeline.sources import EmbeddedSource
+from w2s_probe.pipeline.reading import OnRead
+from w2s_probe.pipeline.sources import EmbeddedSource, without_folders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,18 @@ class Fetched:
     dim: int
     fingerprint: str
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence on texts that were cut, if there are any."""
+        if not self.truncated:
+            return ()
+        return (f"{self.truncated:,} texts were longer than {without_folders(self.backbone)} reads and were cut.",)
+
+
+def cut_notes(fetched: Iterable[Fetched]) -> tuple[str, ...]:
+    """Return the distinct sentences on texts that were cut."""
+    return tuple(dict.fromkeys(note for features in fetched for note in features.notes))
+
 
 def embed(
     data: DataConfig,
@@ -63,6 +76,7 @@ def embed(
     options: BackboneOptions,
     on_progress: Progress | None = None,
     on_note: Callable[[str], None] | None = None,
+    on_read: OnRead | None = None,
 ) -> list[Fetched]:
     """Bring the features of all rows into the cache, and say what it took.
 
@@ -72,16 +86,19 @@ def embed(
         The table; labels are not looked at.
     backbones : sequence of str
         ``KIND:NAME``; exits of one model share its forward pass.
-    store, options, on_progress
+    store, options, on_progress, on_read
         As in `run`.
     on_note : callable, optional
-        Called with a sentence on rows that are left out.
+        Called with each sentence on rows that are left out, on columns of features and on texts that are cut.
     """
-    table = open_table(data, store)
-    if on_note:
-        for note in table.notes:
+    opened = open_sources(data, open_table(data, store), backbones, store, options)
+    if on_read:
+        on_read(opened.reading({"backbone": list(dict.fromkeys(backbones))}))
+    fetched = _embed(opened, store, on_progress)
+    for note in (*opened.table.notes, *cut_notes(fetched)):
+        if on_note:
             on_note(note)
-    return _embed(open_sources(data, table, backbones, store, options), store, on_progress)
+    return fetched
 
 
 def fetch(

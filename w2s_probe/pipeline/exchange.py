@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +24,15 @@ from w2s_probe.cache import (
     point,
     storable,
 )
-from w2s_probe.core.arrays import check_not_transposed, check_same_rows, row_blocks
+from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import CacheError, DataError, ShapeError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet, missing_id_advice
-from w2s_probe.core.types import Features, Rows
+from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, open_data
-from w2s_probe.pipeline.feature_files import FeatureFile, holds_ids, read_features, write_features
+from w2s_probe.pipeline.feature_files import holds_ids, read_features, write_features
+from w2s_probe.pipeline.feature_rows import for_rows_of
+from w2s_probe.pipeline.reading import OnRead, reading_of, reading_of_files
 
 ROUNDING = 1e-2  # of a row's largest feature: half precision and another batch size differ by less
 
@@ -75,6 +77,7 @@ def import_features(
     data: DataConfig | None = None,
     dtype: str | None = None,
     replace: bool = False,
+    on_read: OnRead | None = None,
 ) -> Exchanged:
     """Bring features made elsewhere into the cache, so that ``cached:NAME`` is a backbone.
 
@@ -95,6 +98,8 @@ def import_features(
         Type to keep them in, float32 unless given.
     replace : bool
         Let a name that is taken point at these features; the others stay in the cache.
+    on_read : callable, optional
+        Called once with what was read.
 
     Raises
     ------
@@ -104,7 +109,7 @@ def import_features(
         If file and data do not fit, or the features do not fit into `dtype`.
     """
     check_name(name)
-    X, digests, by, ids, notes = _identified(path, data)
+    X, digests, by, ids, notes = _identified(path, data, on_read)
     first = _first_of_each(X, digests, path.name)
     spec = EmbeddingSpec(backbone=f"cached:{name}", revision="", **({"dtype": dtype} if dtype else {}))
     spec = _with_content(spec, X, digests, first)
@@ -136,7 +141,13 @@ def import_features(
 
 
 def export_features(
-    name: str, path: Path, *, store: FeatureStore, data: DataConfig | None = None, force: bool = False
+    name: str,
+    path: Path,
+    *,
+    store: FeatureStore,
+    data: DataConfig | None = None,
+    force: bool = False,
+    on_read: OnRead | None = None,
 ) -> Exchanged:
     """Write features of the cache to a file that ``features:FILE`` reads.
 
@@ -151,7 +162,7 @@ def export_features(
         A name, or the beginning of a fingerprint.
     path : Path
         Ends in ``.npy``, ``.npz``, ``.safetensors`` or ``.parquet``.
-    store, data
+    store, data, on_read
         As in `import_features`.
     force : bool
         Replace a file that is there.
@@ -163,8 +174,12 @@ def export_features(
     """
     entry = resolve(store, name)
     ids: Sequence[str] | None
+    notes: tuple[str, ...] = ()
     if data is not None:
         table = open_data(data)
+        notes = table.notes
+        if on_read:
+            on_read(reading_of(data, table, {}))
         X = store.read(entry.spec, _cached_digests(table, name, entry, store))
         ids = table.ids.tolist()
         ids = ids if table.has_ids and holds_ids(path, ids) else None
@@ -177,38 +192,16 @@ def export_features(
         fingerprint=entry.spec.fingerprint(),
         rows=len(X),
         dim=X.shape[1],
-        matched_by=_matched_by(entry),
+        matched_by=matched_by(entry),
         dtype=entry.spec.dtype,
+        notes=notes,
     )
 
 
 def from_file(table: Table, address: Path | str, data: DataConfig) -> tuple[FeatureSet, tuple[str, ...]]:
     """Return the features of a file for the rows of a table, by ids if the file has any, and notes on its columns."""
     file = read_features(address, data)
-    name = file.name
-    if file.ids is None:
-        X = table.matching_rows(file.X)
-        _check_order(file, X, table)
-        return FeatureSet(ids=table.ids, X=X, spec=file.spec, name=name), file.notes
-    if not table.has_ids:
-        msg = f"{name} has ids, so the data must have them too: {table.name} was read without. Name a column with --id."
-        raise DataError(msg)
-    features = FeatureSet(ids=np.array(file.ids, dtype=np.str_), X=file.X, spec=file.spec, name=name)
-    return features.align(table.ids), file.notes
-
-
-def _check_order(file: FeatureFile, X: Features, table: Table) -> None:
-    """Raise an error if the rows of a file without ids cannot be the rows of the table in its order."""
-    ids = set(table.ids.tolist()) if table.has_ids and file.possible_ids else set()
-    for column in file.possible_ids:
-        if ids and column.n_unique() >= len(ids) and ids.issubset(map(str, column.to_list())):
-            msg = (
-                f"{file.name} must have its ids in a column called id, or called what --id names: got the ids of "
-                f"{table.name} in {column.name!r:.60}. Rename this column to id."
-            )
-            raise DataError(msg)
-    check_not_transposed(file.name, X.shape, table.name, len(table))
-    check_same_rows(file.name, len(X), table.name, len(table))
+    return for_rows_of(table, file), file.notes
 
 
 def from_cache(table: Table, name: str, store: FeatureStore) -> FeatureSet:
@@ -251,15 +244,24 @@ def resolve(store: FeatureStore, name: str) -> Contents:
 
 
 def _identified(
-    path: Path, data: DataConfig | None
+    path: Path, data: DataConfig | None, on_read: OnRead | None
 ) -> tuple[NDArray[Any], Digests, str, list[str] | None, tuple[str, ...]]:
     """Return features, digests of their rows, what rows are matched by, ids if matched by id, and notes."""
     if data is not None:
         table = open_data(data)
         digests = _digests(table, path.name, "item")
-        features, notes = from_file(table, path, data)
-        return features.X, digests, "item", None, notes
+        file = read_features(path, data)
+        features = for_rows_of(table, file)
+        if on_read:
+            on_read(
+                reading_of(
+                    data, table, {"features": file.read(file.name)}, guessed=["features"] if file.guessed else []
+                )
+            )
+        return features.X, digests, "item", None, (*table.notes, *file.notes)
     file = read_features(path)
+    if on_read:
+        on_read(reading_of_files({"features": file}))
     X, ids = file.X, file.ids
     if ids is None:
         return X, label_digests("row", map(str, range(len(X)))), "row", None, file.notes
@@ -310,16 +312,17 @@ def _with_content(spec: EmbeddingSpec, X: NDArray[Any], digests: Digests, first:
 
 def _cached_digests(table: Table, name: str, entry: Contents, store: FeatureStore) -> Digests:
     """Return the digests of a table's rows, after a check that the cache holds all of them."""
-    by = _matched_by(entry)
-    digests = _digests(table, f"cached:{name}", by)
+    by = matched_by(entry)
+    digests = _row_digests(table, entry.rows) if by == "row" else _digests(table, f"cached:{name}", by)
     lacking = store.missing(entry.spec, digests)
     if len(lacking):
+        first = min(table.row_number(int(row)) for row in lacking)
         msg = (
             f"cached:{name} must hold every row of {table.name}: {len(lacking)} of {len(np.unique(digests))} distinct "
-            f"{by}s are missing, the first is row {lacking[0]}. {_lacking_advice(table, lacking, entry, store)}"
+            f"{by}s are missing, the first is row {first}. {_lacking_advice(table, lacking, entry, store)}"
         )
         raise CacheError(msg)
-    if by == "row" and not len(store.missing(entry.spec, label_digests("row", [str(len(table))]))):
+    if by == "row" and table.rows_among(entry.rows) is None:
         msg = (
             f"cached:{name} has one row for each row of its data, in order: it has {entry.rows}, {table.name} has "
             f"{len(table)}. Import it with --data, or from a file with ids, to use some of its rows."
@@ -330,7 +333,7 @@ def _cached_digests(table: Table, name: str, entry: Contents, store: FeatureStor
 
 def _lacking_advice(table: Table, lacking: Rows, entry: Contents, store: FeatureStore) -> str:
     advice = "Embed or import these rows too."
-    if _matched_by(entry) != "id":
+    if matched_by(entry) != "id":
         return advice
     ids = [name for shard in store.items(entry.spec)[1] for name in shard["ids"]]
     return missing_id_advice(table.ids[lacking].tolist(), ids, total=len(table)).replace(
@@ -338,9 +341,13 @@ def _lacking_advice(table: Table, lacking: Rows, entry: Contents, store: Feature
     )
 
 
+def _row_digests(table: Table, count: int) -> Digests:
+    """Return the digests of a table's rows among as many rows as an import without ids has."""
+    rows = table.rows_among(count)
+    return label_digests("row", map(str, range(len(table)) if rows is None else rows.tolist()))
+
+
 def _digests(table: Table, name: str, by: str) -> Digests:
-    if by == "row":
-        return label_digests("row", map(str, range(len(table))))
     if by == "id":
         if not table.has_ids:
             msg = f"{name} is matched by ids: {table.name} was read without. Name a column with --id."
@@ -357,7 +364,7 @@ def _digests(table: Table, name: str, by: str) -> Digests:
 def _everything(entry: Contents, store: FeatureStore) -> tuple[Digests, list[str] | None]:
     """Return all that the cache holds for a spec, and what to call it."""
     digests, recorded = store.items(entry.spec)
-    by = _matched_by(entry)
+    by = matched_by(entry)
     if by == "row":
         return label_digests("row", map(str, range(len(digests)))), None
     if by == "id":
@@ -370,5 +377,7 @@ def _everything(entry: Contents, store: FeatureStore) -> tuple[Digests, list[str
     return digests, [whole[i * width : (i + 1) * width].hex() for i in range(len(digests))]
 
 
-def _matched_by(entry: Contents) -> str:
-    return str(entry.recorded.get("matched_by", "item"))
+def matched_by(entry: Contents) -> Literal["row", "id", "item"]:
+    """Return by what rows find their features."""
+    by = entry.recorded.get("matched_by", "item")
+    return by if by in ("row", "id") else "item"

@@ -33,6 +33,7 @@ from w2s_probe.pipeline.feature_columns import (
     is_number,
     parse_address,
 )
+from w2s_probe.results.read import FeaturesRead
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,6 +47,9 @@ class Content:
 
     X: NDArray[Any]
     columns: Sequence[str] = ("X",)
+    guessed: bool = False  # other columns could have been named
+    usual: bool = True  # the columns are those of the file without #
+    dtype: str = ""  # of lists
     ids: list[str] | None = None
     id_column: str | None = None
     left_out: Sequence[str] = ()
@@ -57,6 +61,8 @@ class FeatureFile:
     """Features of a file: what was read, and what was left out.
 
     `name` is ``features:FILE`` without folders. `columns` and `left_out` are columns of a Parquet file, or arrays.
+    `dtype` is the file's type, which may differ from that of `X`. `guessed` says that no columns were named, and
+    `usual` that the columns are those that are read where none are named.
     """
 
     X: Features
@@ -65,8 +71,22 @@ class FeatureFile:
     name: str
     columns: tuple[str, ...]
     left_out: tuple[str, ...]
+    dtype: str
+    guessed: bool
+    usual: bool
     id_column: str | None
     possible_ids: tuple[pl.Series, ...]
+
+    def read(self, name: str) -> FeaturesRead:
+        """Return what was read, for JSON; `name` is the name of the backbone."""
+        return FeaturesRead(
+            backbone=name,
+            columns=self.columns,
+            dim=self.X.shape[1],
+            dtype=self.dtype,
+            file=self.name.removeprefix("features:"),
+            matched_by="row" if self.ids is None else "id",
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -123,6 +143,9 @@ def read_features(address: Path | str, data: DataConfig | None = None) -> Featur
             name=name,
             columns=tuple(content.columns),
             left_out=tuple(content.left_out),
+            dtype=content.dtype or content.X.dtype.name,
+            guessed=content.guessed,
+            usual=content.usual,
             id_column=content.id_column,
             possible_ids=tuple(content.possible_ids),
         )
@@ -271,11 +294,27 @@ def _parquet(path: Path, *, chosen: str | None, data: DataConfig | None) -> Cont
     return Content(
         X=_of_numbers(frame.select(names)) if numbers else _of_lists(first, path.name),
         columns=names,
+        guessed=chosen is None,
+        usual=chosen is None or names == _usual_columns(frame, ids=column, data=data, file=path.name),
+        dtype="" if numbers else _inner_type(first),
         ids=None if column is None else _ids_of_column(frame[column]),
         id_column=column,
         left_out=[name for name in frame.columns if name not in (*names, column)],
         possible_ids=[frame[name] for name in others if column is None and _may_be_ids(frame[name])],
     )
+
+
+def _usual_columns(frame: pl.DataFrame, *, ids: str | None, data: DataConfig | None, file: str) -> list[str]:
+    """Return the columns that are read where none are named; none if the file can be read in two ways."""
+    try:
+        return choose_columns(frame, None, ids=ids, data=data, file=file)
+    except DataError:
+        return []
+
+
+def _inner_type(column: pl.Series) -> str:
+    """Return the type of the numbers in a column of lists, as numpy calls it."""
+    return str(getattr(column.dtype, "inner", column.dtype)).lower()
 
 
 def _of_numbers(frame: pl.DataFrame) -> NDArray[Any]:

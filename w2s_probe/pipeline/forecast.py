@@ -8,7 +8,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels, class_name, is_missing, placeholder_note, placeholder_notes, read_labels
+from w2s_probe.core.splits import PARTS, Part
 from w2s_probe.core.types import Features, Progress, Rows
 from w2s_probe.datasets import Table
 from w2s_probe.datasets.splitfile import parts_of_column
@@ -37,9 +37,11 @@ from w2s_probe.pipeline.data import (
     split_notes,
     split_rows,
 )
-from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
+from w2s_probe.pipeline.flags import with_flags
 from w2s_probe.pipeline.parts import divided_source_notes, near_pool_notes
-from w2s_probe.pipeline.sources import without_folders
+from w2s_probe.pipeline.progress import part_of
+from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
 from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
 
@@ -54,7 +56,7 @@ class Forecasted:
     fetched: list[Fetched]
 
 
-def forecast(
+def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     data: DataConfig,
     config: W2SConfig,
     *,
@@ -66,6 +68,7 @@ def forecast(
     suspects: bool = False,
     split_file: Path | None = None,
     on_progress: Progress | None = None,
+    on_read: OnRead | None = None,
 ) -> Forecasted:
     """Read the data, fetch the features of all backbones, and forecast every pair.
 
@@ -90,85 +93,70 @@ def forecast(
         Whether to look for the pool's likely minority with the best pair.
     split_file : Path, optional
         The user's own splits; labels of the pool and of test rows are not read.
-    on_progress : callable, optional
+    on_progress, on_read : callable, optional
         As in `run`.
     """
     _check(config, pool, suspects=suspects)
     names = list(dict.fromkeys([*teachers, *students]))
-    opened = open_rows(data, names, store, options)
-    parts = _parts(opened, config, split_file, second=pool is not None)
-    L, column = parts.labeled, opened.label_column
-    labels = read_labels([column[row] for row in L], name=data.label, task=config.task)
-    features, fetched = fetch(opened, store, on_progress)
-    pools = [_fresh(opened, features, opened.keys[L], rows=parts.pool, keep_copies=split_file is not None)]
-    if pool is not None:
-        second = open_rows(pool_config(pool, data), names, store, options)
-        more, took = fetch(second, store, on_progress)
-        pools.append(_fresh(second, more, opened.keys[L], rows=np.arange(len(second.table))))
-        fetched += took
-    whole = _whole_pool(pools, config)
+    tables = [open_rows(data, names, store, options)]
+    tables += [] if pool is None else [open_rows(pool_config(pool, data), names, store, options)]
+    rows = _rows(tables, config, split_file)
+    roles = {"teacher": teachers, "student": students}
+    reading = _reading(rows, roles, config, split_file)
+    if on_read:
+        on_read(reading)
+    fetches = [fetch(table, store, on_progress) for table in tables]
+    fetched = [one for _, took in fetches for one in took]
+    features, whole = fetches[0][0], _whole_pool(rows, [more for more, _ in fetches])
+    notes = (*rows.notes, *cut_notes(fetched), *_near_notes(rows, features, whole))
     backbones = list(itertools.product(teachers, students))
-    readable = L if split_file is not None or opened.table.split is not None else np.arange(len(column))
-    doubts = _class_notes(opened, readable, config, more_pool=sum(len(more.rows) for more in pools[1:]))
-    notes = (*_notes(pools), *parts.notes, *doubts)
-    if opened.table.items is None:
-        notes += near_pool_notes([features[name].X[L] for name in whole], list(whole.values()))
-    forecast_of = partial(_forecast, features, L, labels, whole, config, parts.n_test, notes)
-    pairs = [forecast_of(pair, _of_pair(on_progress, pair, backbones)) for pair in backbones]
+    shown = {role: tables[0].shown(side) for role, side in roles.items()}
+    titles = itertools.product(shown["teacher"], shown["student"])
+    pairs = [
+        _forecast(pair, title, features, rows, whole, config, notes, part_of(on_progress, at, len(backbones), title))
+        for at, (pair, title) in enumerate(zip(backbones, titles, strict=True))
+    ]
     ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
-    echoed = echo(data, {"teacher": teachers, "student": students}, pool=pool, dtype=options.dtype)
-    sizes = {"n_labeled": len(L), "n_unlabeled": len(next(iter(whole.values()))), "n_test": parts.n_test}
+    echoed = echo(data, shown, pool=pool, dtype=options.dtype)
+    settings = {**config.to_dict(classes=len(rows.labels.classes or ())), **rows.sizes}
     result = ForecastResult(
-        config={**echoed, **config.to_dict(classes=len(labels.classes or ())), **sizes},
-        fingerprint=_fingerprint(config, labels, features, L, pools),
+        config={**echoed, **settings},
+        read=with_dims(reading.read, roles, features),
+        fingerprint=_fingerprint(settings, rows, features),
         level=config.level,
         best=ranked[0],
         pairs=ranked if len(ranked) > 1 else None,
     )
     if suspects:
         weak, strong = backbones[pairs.index(ranked[0])]
-        best = (features[weak], features[strong])
-        result = replace(result, suspects=_suspects(opened.table, best, labels, (L, pools[0].rows), config))
+        result = replace(result, suspects=_suspects(rows, (features[weak], features[strong]), config))
     return Forecasted(result=result, fetched=fetched)
 
 
 def _forecast(  # one pair of a table that is open
+    pair: tuple[str, str],
+    title: tuple[str, str],
     features: Mapping[str, FeatureSet],
-    labeled: Rows,
-    labels: Labels,
+    rows: _ForecastRows,
     pool: Mapping[str, Features],
     config: W2SConfig,
-    n_test: int,
     notes: tuple[str, ...],
-    pair: tuple[str, str],
     on_progress: Progress | None,
 ) -> Forecast:
     """Return the forecast of one teacher and one student."""
     teacher, student = pair
     forecast = forecast_pair(
-        features[teacher].X[labeled],
-        features[student].X[labeled],
-        labels.targets(np.arange(len(labels))),
+        features[teacher].X[rows.labeled],
+        features[student].X[rows.labeled],
+        rows.labels.targets(np.arange(len(rows.labels))),
         pool_teacher=pool[teacher],
         pool_student=pool[student],
         config=config,
-        n_test=n_test,
-        names=(without_folders(teacher), without_folders(student)),
+        n_test=rows.n_test,
+        names=title,
         on_progress=on_progress,
     )
-    return replace(forecast, notes=(*notes, *forecast.notes))
-
-
-def _of_pair(on_progress: Progress | None, pair: tuple[str, str], pairs: Sequence[tuple[str, str]]) -> Progress | None:
-    """Return a callback that counts the steps of one pair among the steps of all pairs."""
-    if on_progress is None or len(pairs) == 1:
-        return on_progress
-    names = " and ".join(without_folders(name) for name in pair)
-
-    def show(name: str, done: int, total: int, detail: str = "", /) -> None:
-        on_progress(name, pairs.index(pair) * total + done, len(pairs) * total, f"{names}, {detail}")
-
-    return show
+    return replace(forecast, notes=(*notes, *with_flags(forecast.notes)))
 
 
 def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:
@@ -180,15 +168,9 @@ def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:
         raise ConfigError(msg)
 
 
-def _suspects(
-    table: Table,
-    pair: tuple[FeatureSet, FeatureSet],
-    labels: Labels,
-    parts: tuple[Rows, Rows],
-    config: W2SConfig,
-) -> SuspectsFound:
+def _suspects(rows: _ForecastRows, pair: tuple[FeatureSet, FeatureSet], config: W2SConfig) -> SuspectsFound:
     """Return the suspects of the pool; labels of rows that are not labeled stay empty."""
-    L, U = parts
+    table, L, U, labels = rows.pools[0].table, rows.labeled, rows.pools[0].rows, rows.labels
     values = np.zeros(len(table), dtype=labels.values.dtype)
     values[L] = labels.values
     return suspects_of_run(
@@ -262,33 +244,90 @@ def _labeled_part(rows: Rows, column: Sequence[Any], config: W2SConfig, name: st
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Pool:
-    """Rows of one table that belong to the pool: their features by backbone, and rows left out as copies."""
+    """Rows of one table that belong to the pool, hashes of their items, and how many rows were left out as copies."""
 
     table: Table
     rows: Rows
     keys: NDArray[np.bytes_]
-    features: dict[str, Features]
     copies: int
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Rows left out as copies, for `read`."""
+        return {"repeats a labeled row": self.copies} if self.copies else {}
 
-def _fresh(
-    opened: Opened,
-    features: Mapping[str, FeatureSet],
-    labeled_keys: NDArray[np.bytes_],
-    *,
-    rows: Rows,
-    keep_copies: bool = False,
-) -> _Pool:
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class _ForecastRows:
+    """The rows of a forecast: labeled rows with their labels, pools, and which rows of all pools are used.
+
+    `class_labels` are the labels of all rows of DATA whose labels may be read, and `unlabeled` counts rows without one.
+    """
+
+    opened: Opened
+    labeled: Rows
+    labels: Labels
+    class_labels: Labels
+    unlabeled: int
+    pools: Sequence[_Pool]
+    chosen: Rows
+    n_test: int
+    notes: tuple[str, ...]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Rows of each part, as the config calls them."""
+        return {"n_labeled": len(self.labeled), "n_unlabeled": len(self.chosen), "n_test": self.n_test}
+
+
+def _rows(tables: Sequence[Opened], config: W2SConfig, split_file: Path | None) -> _ForecastRows:
+    """Return the rows of DATA and of a second table, if there is one; no features are needed but those of files."""
+    opened, *others = tables
+    parts = _parts(opened, config, split_file, second=bool(others))
+    L, column, name = parts.labeled, opened.label_column, opened.data.label
+    labels = read_labels([column[row] for row in L], name=name, task=config.task)
+    pools = [_fresh(opened, opened.keys[L], rows=parts.pool, keep_copies=split_file is not None)]
+    pools += [_fresh(second, opened.keys[L], rows=np.arange(len(second.table))) for second in others]
+    readable = L if split_file is not None or opened.table.split is not None else np.arange(len(column))
+    given = [column[row] for row in readable if not is_missing(column[row])]
+    doubts = _class_notes(opened, readable, config, more_pool=sum(len(more.rows) for more in pools[1:]))
+    return _ForecastRows(
+        opened=opened,
+        labeled=L,
+        labels=labels,
+        class_labels=labels if len(given) == len(L) else read_labels(given, name=name, task=config.task),
+        unlabeled=len(readable) - len(given),
+        pools=pools,
+        chosen=_pool_rows(pools, config),
+        n_test=parts.n_test,
+        notes=(*_notes(pools), *parts.notes, *doubts),
+    )
+
+
+def _reading(
+    rows: _ForecastRows, roles: Mapping[str, Sequence[str]], config: W2SConfig, split_file: Path | None
+) -> Reading:
+    """Return what was read, with the rows of the pool that repeat labeled rows."""
+    opened, (first, *others) = rows.opened, rows.pools
+    reading = opened.reading(roles, rows.class_labels, unlabeled=rows.unlabeled)
+    left_out = {**reading.read.left_out, **first.left_out}
+    reading = replace(reading, read=replace(reading.read, left_out=left_out))
+    for second in others:
+        reading = with_pool(reading, second.table, second.left_out)
+    sizes: dict[Part, tuple[int]]
+    sizes = {"labeled": (len(rows.labeled),), "unlabeled": (len(rows.chosen),), "test": (rows.n_test,)}
+    return with_sizes(reading, sizes, config, PARTS if split_file else tuple(opened.fixed))
+
+
+def _fresh(opened: Opened, labeled_keys: NDArray[np.bytes_], *, rows: Rows, keep_copies: bool = False) -> _Pool:
     """Return the rows whose item no labeled row has, unless a split file says which rows belong to the pool."""
     fresh = rows if keep_copies else rows[~np.isin(opened.keys[rows], labeled_keys)]
-    X = {name: features[name].X[fresh] for name in features}
-    return _Pool(opened.table, fresh, opened.keys[fresh], X, len(rows) - len(fresh))
+    return _Pool(opened.table, fresh, opened.keys[fresh], len(rows) - len(fresh))
 
 
-def _whole_pool(pools: Sequence[_Pool], config: W2SConfig) -> dict[str, Features]:
-    """Return the features of as many rows of the pool as are asked for, all by default."""
-    whole = {name: np.concatenate([pool.features[name] for pool in pools]) for name in pools[0].features}
-    rows = len(next(iter(whole.values())))
+def _pool_rows(pools: Sequence[_Pool], config: W2SConfig) -> Rows:
+    """Return as many rows of the pools, one after the other, as are asked for, all by default."""
+    rows = sum(len(pool.rows) for pool in pools)
     if not rows:
         msg = "the pool must hold items that no labeled row has: got none. Add other rows to the pool."
         raise DataError(msg)
@@ -297,9 +336,25 @@ def _whole_pool(pools: Sequence[_Pool], config: W2SConfig) -> dict[str, Features
         msg = f"-N must be at most the rows of the pool: got {size}, there are {rows}. Give a smaller -N."
         raise DataError(msg)
     if size == rows:
-        return whole
-    chosen = np.sort(np.random.default_rng([config.seed, 1]).permutation(rows)[:size])
-    return {name: X[chosen] for name, X in whole.items()}
+        return np.arange(rows)
+    return np.sort(np.random.default_rng([config.seed, 1]).permutation(rows)[:size])
+
+
+def _whole_pool(rows: _ForecastRows, features: Sequence[Mapping[str, FeatureSet]]) -> dict[str, Features]:
+    """Return the features of the pool by backbone; `features` are those of each table."""
+    both = list(zip(rows.pools, features, strict=True))
+    whole = {name: np.concatenate([more[name].X[pool.rows] for pool, more in both]) for name in features[0]}
+    total = sum(len(pool.rows) for pool in rows.pools)
+    return whole if len(rows.chosen) == total else {name: X[rows.chosen] for name, X in whole.items()}
+
+
+def _near_notes(
+    rows: _ForecastRows, features: Mapping[str, FeatureSet], whole: Mapping[str, Features]
+) -> tuple[str, ...]:
+    """Return how many rows of the pool repeat labeled rows up to rounding, where rows are known by their features."""
+    if rows.opened.table.items is not None:
+        return ()
+    return near_pool_notes([features[name].X[rows.labeled] for name in whole], list(whole.values()))
 
 
 def _notes(pools: Sequence[_Pool]) -> tuple[str, ...]:
@@ -332,13 +387,9 @@ def _class_notes(opened: Opened, rows: Rows, config: W2SConfig, *, more_pool: in
     return (note, *placeholder_notes(others))
 
 
-def _fingerprint(
-    config: W2SConfig, labels: Labels, features: Mapping[str, FeatureSet], labeled: Rows, pools: Sequence[_Pool]
-) -> str:
+def _fingerprint(config: Mapping[str, Any], rows: _ForecastRows, features: Mapping[str, FeatureSet]) -> str:
     specs = [features[name].spec.to_dict() for name in features]
-    digest = hashlib.sha256(
-        json.dumps({"config": config.to_dict(), "features": specs}, sort_keys=True, default=str).encode()
-    )
-    for part in (labels.values, labeled, pools[0].rows, *(pool.keys for pool in pools[1:])):
+    digest = hashlib.sha256(json.dumps({"config": config, "features": specs}, sort_keys=True, default=str).encode())
+    for part in (rows.labels.values, rows.labeled, rows.pools[0].rows, *(pool.keys for pool in rows.pools[1:])):
         digest.update(part.tobytes())
     return digest.hexdigest()

@@ -17,9 +17,11 @@ from w2s_probe.experiments.run.curve import learning_curve
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.suspects import suspects_of_run
-from w2s_probe.pipeline.data import echo, open_labeled, shared_notes, split_notes, split_rows
-from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.data import echo, open_labeled, reading_of_splits, shared_notes, split_notes, split_rows
+from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
+from w2s_probe.pipeline.flags import with_flags
 from w2s_probe.pipeline.parts import near_copy_notes
+from w2s_probe.pipeline.reading import OnRead, with_dims
 from w2s_probe.results.run import W2SResult
 
 
@@ -36,7 +38,7 @@ class Run:
     fetched: list[Fetched]
 
 
-def run(
+def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     data: DataConfig,
     config: W2SConfig,
     *,
@@ -48,6 +50,7 @@ def run(
     curve: bool = False,
     suspects: bool = False,
     on_progress: Progress | None = None,
+    on_read: OnRead | None = None,
 ) -> Run:
     """Read the data, fetch both backbones' features, and measure weak-to-strong on them.
 
@@ -74,6 +77,8 @@ def run(
     on_progress : callable, optional
         Called with the name of a long task, steps done, all steps, and the step in work: items of a backbone, heads
         of a run.
+    on_read : callable, optional
+        Called once with what was read, before anything is embedded or fitted.
 
     Raises
     ------
@@ -84,7 +89,12 @@ def run(
     labels, groups, table = opened.labels, opened.groups, opened.table
     splits = split_rows(opened, config, split_file)
     notes = (*table.notes, *split_notes(opened, splits, config, split_file), *shared_notes(opened, splits, split_file))
+    roles = {"teacher": [teacher], "student": [student]}
+    reading = reading_of_splits(opened, roles, splits[:1], config, split_file)
+    if on_read:
+        on_read(reading)
     features, fetched = fetch(opened, store, on_progress)
+    notes += cut_notes(fetched)
     if table.items is None:  # copies are known by their items, else by features, which rounding may change
         notes += near_copy_notes([features[teacher].X, features[student].X], opened.blocks, splits)
     weak = replace(features[teacher], name="teacher features")
@@ -98,9 +108,12 @@ def run(
         texts = [str(item) for item in table.items or ()] if table.modality == "text" else None
         suspected = suspects_of_run(weak, strong, labels, splits=splits, config=config, groups=groups, texts=texts)
         result = replace(result, suspects=suspected)
-    echoed = echo(data, {"teacher": [teacher], "student": [student]}, dtype=options.dtype)
+    echoed = echo(data, {role: opened.shown(names) for role, names in roles.items()}, dtype=options.dtype)
+    read = with_dims(reading.read, roles, features)
     return Run(
-        result=replace(result, config={**echoed, **result.config}, notes=(*notes, *result.notes)),
+        result=replace(
+            result, config={**echoed, **result.config}, read=read, notes=(*notes, *with_flags(result.notes))
+        ),
         outcomes=outcomes,
         table=table,
         labels=labels,

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,11 @@ from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import BackboneError, DataError
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
 from w2s_probe.datasets import Table
-from w2s_probe.pipeline.exchange import from_cache, from_file
+from w2s_probe.pipeline.exchange import from_cache, matched_by, resolve
 from w2s_probe.pipeline.feature_columns import parse_address
+from w2s_probe.pipeline.feature_files import FeatureFile, read_features
+from w2s_probe.pipeline.feature_rows import for_rows_of
+from w2s_probe.results.read import FeaturesRead
 
 
 def without_folders(name: str) -> str:
@@ -55,26 +58,92 @@ class Source(Protocol):
     def notes(self) -> tuple[str, ...]:
         """Sentences on what was read."""
 
+    @property
+    def guessed(self) -> bool:
+        """Whether its columns were chosen without being named."""
+
+    def read(self, table: Table) -> FeaturesRead:
+        """Return what it reads for a table; `dim` is 0 where the features are not computed yet."""
+
     def features_of(self, table: Table) -> FeatureSet:
         """Return a row of features for each row of the table."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class ReadySource:
-    """Features that a file or an import holds already."""
+class FileSource:
+    """Features of a file; `chosen` are the columns that the user named."""
 
+    file: FeatureFile
     features: FeatureSet
-    notes: tuple[str, ...] = ()
+    chosen: str | None = None
 
     @property
     def name(self) -> str:
-        """The name as the user typed it, without folders."""
+        """The name as the user typed it, without folders and columns."""
         return self.features.name
 
     @property
     def spec(self) -> EmbeddingSpec:
         """Everything that decided the numbers."""
         return self.features.spec
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence on the columns."""
+        return self.file.notes
+
+    @property
+    def guessed(self) -> bool:
+        """Whether its columns were chosen without being named."""
+        return self.file.guessed
+
+    def read(self, table: Table) -> FeaturesRead:
+        """Return what it reads; columns that the file alone would give are no part of the name."""
+        named = "" if self.chosen is None or self.file.usual else f"#{self.chosen}"
+        return self.file.read(f"{self.file.name}{named}")
+
+    def features_of(self, table: Table) -> FeatureSet:
+        """Return a row of features for each row of the table."""
+        return self.features
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ImportedSource:
+    """Features that the cache has under a name."""
+
+    features: FeatureSet
+    matched_by: Literal["row", "id", "item"]
+
+    @property
+    def name(self) -> str:
+        """The name as the user typed it."""
+        return self.features.name
+
+    @property
+    def spec(self) -> EmbeddingSpec:
+        """Everything that decided the numbers."""
+        return self.features.spec
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was read: none."""
+        return ()
+
+    @property
+    def guessed(self) -> bool:
+        """Whether its columns were chosen without being named: never."""
+        return False
+
+    def read(self, table: Table) -> FeaturesRead:
+        """Return what it reads."""
+        return FeaturesRead(
+            backbone=self.name,
+            columns=None,
+            dim=self.features.X.shape[1],
+            dtype=self.spec.dtype,
+            file=None,
+            matched_by=self.matched_by,
+        )
 
     def features_of(self, table: Table) -> FeatureSet:
         """Return a row of features for each row of the table."""
@@ -103,6 +172,22 @@ class EmbeddedSource:
         """Sentences on what was read: none."""
         return ()
 
+    @property
+    def guessed(self) -> bool:
+        """Whether its columns were chosen without being named: never."""
+        return False
+
+    def read(self, table: Table) -> FeaturesRead:
+        """Return what it reads; `dim` is 0 where the cache has none of the table's items."""
+        return FeaturesRead(
+            backbone=without_folders(self.name),
+            columns=None,
+            dim=self.store.width(self.spec, item_digests([] if table.items is None else table.items)),
+            dtype=self.spec.dtype,
+            file=None,
+            matched_by="item",
+        )
+
     def features_of(self, table: Table) -> FeatureSet:
         """Return a row of features for each row of the table."""
         X = self.store.read(self.spec, item_digests([] if table.items is None else table.items))
@@ -113,9 +198,10 @@ def open_source(table: Table, name: str, options: BackboneOptions, store: Featur
     """Return the source that a name means: a file, an import, or a backbone that takes the table's items."""
     kind, _, rest = name.partition(":")
     if kind == "features":
-        return ReadySource(*from_file(table, rest, data))
+        file = read_features(rest, data)
+        return FileSource(file, for_rows_of(table, file), parse_address(rest)[1])
     if kind == "cached":
-        return ReadySource(from_cache(table, rest, store))
+        return ImportedSource(from_cache(table, rest, store), matched_by(resolve(store, rest)))
     backbone = get_backbone(name, options)
     if table.modality is None or table.items is None:
         msg = (

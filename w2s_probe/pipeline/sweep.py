@@ -13,10 +13,19 @@ from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Progress
 from w2s_probe.datasets import read_split_file
 from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
-from w2s_probe.pipeline.data import LabeledData, check_split_file, echo, open_labeled, shared_notes, split_notes
-from w2s_probe.pipeline.embed import Fetched, fetch
+from w2s_probe.pipeline.data import (
+    LabeledData,
+    check_split_file,
+    echo,
+    open_labeled,
+    reading_of_splits,
+    shared_notes,
+    split_notes,
+)
+from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
+from w2s_probe.pipeline.flags import with_flags
 from w2s_probe.pipeline.parts import check_sources, near_copy_notes
-from w2s_probe.pipeline.sources import without_folders
+from w2s_probe.pipeline.reading import OnRead, default_sizes, with_dims
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,7 +36,7 @@ class Sweep:
     fetched: list[Fetched]
 
 
-def sweep(
+def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     data: DataConfig,
     config: SweepConfig,
     *,
@@ -39,6 +48,7 @@ def sweep(
     folder: Path | None = None,
     jobs: int = 1,
     on_progress: Progress | None = None,
+    on_read: OnRead | None = None,
 ) -> Sweep:
     """Read the data, fetch the features of all backbones, and measure every cell of a grid.
 
@@ -60,7 +70,7 @@ def sweep(
         Folder of finished cells; a stopped sweep goes on there.
     jobs : int
         Processes.
-    on_progress : callable, optional
+    on_progress, on_read : callable, optional
         As in `run`.
 
     Raises
@@ -75,13 +85,22 @@ def sweep(
     check_sources(opened.table, largest, data.group_split)
     own = shared_notes(opened, largest, split_file)
     notes = (*opened.table.notes, *split_notes(opened, largest, config, split_file), *own)
+    roles = {"teacher": teachers, "student": students}
+    reading = reading_of_splits(opened, roles, _first_splits(splits, config), config, split_file)
+    if on_read:
+        on_read(reading)
     features, fetched = fetch(opened, store, on_progress)
+    notes += cut_notes(fetched)
     if opened.table.items is None:
         notes += near_copy_notes([matrix.X for matrix in features.values()], opened.blocks, largest)
-    weak, strong = ({without_folders(name): features[name] for name in side} for side in (teachers, students))
+    weak, strong = (
+        dict(zip(opened.shown(side), [features[name] for name in side], strict=True)) for side in (teachers, students)
+    )
     result = run_sweep(weak, strong, splits, config=config, folder=folder, jobs=jobs, on_progress=on_progress)
     echoed = {"teachers": list(weak), "students": list(strong), **echo(data, {})}
-    result = replace(result, config={**echoed, **result.config}, notes=(*notes, *result.notes))
+    read = with_dims(reading.read, roles, features)
+    settings = {**echoed, **result.config, **default_sizes(reading)}
+    result = replace(result, config=settings, read=read, notes=(*notes, *with_flags(result.notes)))
     return Sweep(result=result, fetched=fetched)
 
 
@@ -90,6 +109,12 @@ def _largest(splits: SplitSource, seed: int, config: SweepConfig) -> Split:
     grid = splits.grid(seed, config)
     whole = [j for j, size in enumerate(config.n_unlabeled) if size is None]
     return grid.split(len(grid.labeled) - 1, whole[0] if whole else -1)
+
+
+def _first_splits(splits: SplitSource, config: SweepConfig) -> list[Split]:
+    """Return the splits of the first seed at all sizes."""
+    grid = splits.grid(config.seeds[0], config)
+    return [grid.split(i, j) for i in range(len(grid.labeled)) for j in range(len(grid.pool_of[i]))]
 
 
 def _split_source(opened: LabeledData, config: SweepConfig, split_file: Path | None) -> tuple[SplitSource, SweepConfig]:

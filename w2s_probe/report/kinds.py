@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from w2s_probe.experiments.sweep.summary import COLUMNS as SWEEP_COLUMNS
 from w2s_probe.report.diagnosis.page import diagnosis_page
 from w2s_probe.report.diagnosis.text import diagnosis_text
 from w2s_probe.report.forecast.page import forecast_page
@@ -24,6 +23,7 @@ from w2s_probe.results.diagnosis import Diagnosis
 from w2s_probe.results.forecast import ForecastResult
 from w2s_probe.results.run import COLUMNS as RUN_COLUMNS
 from w2s_probe.results.run import W2SResult
+from w2s_probe.results.sweep import COLUMNS as SWEEP_COLUMNS
 from w2s_probe.results.sweep import SweepResult
 from w2s_probe.theory.spurious.output import SpuriousOutput
 from w2s_probe.theory.variance.output import VarianceOutput

@@ -56,7 +56,7 @@ def _setting(value: Any) -> str:
 
 def estimate_text(estimate: Estimate, *, digits: int = 3, signed: bool = False) -> str:
     """Return ``0.652 [0.641, 0.663]``, or ``unresolved``."""
-    large = max(abs(estimate.value), abs(estimate.low), abs(estimate.high)) >= 10_000
+    large = 10_000 <= max(abs(estimate.value), abs(estimate.low), abs(estimate.high)) < math.inf
     return _with_limits(estimate, "+" if signed else "", 2 if large else digits, scientific=large)
 
 

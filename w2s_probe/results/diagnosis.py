@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from w2s_probe.core.config import DiagnoseConfig
-from w2s_probe.core.serialize import SCHEMA, Keys, Printed, plain
+from w2s_probe.core.serialize import SCHEMA, Keys, Mark, Printed, plain
+from w2s_probe.results.read import Read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +236,8 @@ class Diagnosis(Printed):
     ----------
     config : mapping
         Every setting.
+    read : Read or None
+        Rows, classes and features that were read; None in results of schema 1 and of arrays.
     teacher, student : SpaceDiagnosis
         Measures of each space.
     pair : PairDiagnosis
@@ -252,6 +255,7 @@ class Diagnosis(Printed):
     """
 
     config: Annotated[Mapping[str, Any], Keys("data", "teacher", "student", "pool", "label", "task", DiagnoseConfig)]
+    read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     teacher: SpaceDiagnosis
     student: SpaceDiagnosis
     pair: PairDiagnosis

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.read import Read
 from w2s_probe.results.run import Verdict
+from w2s_probe.results.schema_1 import forecast_of_schema_1
 from w2s_probe.results.suspects import SuspectsFound
 
 
@@ -186,6 +188,8 @@ class ForecastResult(Printed):
     ----------
     config : mapping
         Every setting.
+    read : Read or None
+        Rows, classes and features that were read; None in results of schema 1.
     fingerprint : str
         Hash of settings, features, rows and labels; equal for the same question.
     level : float
@@ -199,11 +203,17 @@ class ForecastResult(Printed):
     """
 
     config: Annotated[Mapping[str, Any], Keys("teacher", "student", "pool", "dtype", DataConfig, W2SConfig)]
+    read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     fingerprint: str
     level: float
     best: Annotated[Forecast, Mark.INLINE]
     pairs: Annotated[tuple[Forecast, ...] | None, Mark.UNLESS_NONE] = None
     suspects: Annotated[SuspectsFound | None, Mark.UNLESS_NONE] = None
+
+    @classmethod
+    def from_schema_1(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """Return content of schema 1 as content of schema 2."""
+        return forecast_of_schema_1(content)
 
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield tidy rows: gain, teacher, student and baseline of each pair at each point of its curve."""

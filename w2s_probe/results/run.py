@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import SCHEMA, Keys, Mark, Printed, plain
 from w2s_probe.results.estimate import Estimate, GroupEstimate, PriorMean, WorstGroup
+from w2s_probe.results.read import Read
 from w2s_probe.results.suspects import SuspectsFound
 
 COLUMNS: dict[str, type] = {
@@ -283,6 +284,8 @@ class W2SResult(Printed):
     ----------
     config : mapping
         Every setting, with the sizes that were drawn.
+    read : Read or None
+        Rows, classes and features that were read; None in results of schema 1 and of arrays.
     class_counts : mapping of class to ClassCounts
         Rows of each class in each part; empty for regression.
     fingerprint : str
@@ -318,6 +321,7 @@ class W2SResult(Printed):
     """
 
     config: Annotated[Mapping[str, Any], Keys("teacher", "student", "dtype", DataConfig, W2SConfig)]
+    read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     class_counts: Mapping[str, ClassCounts] = field(default_factory=dict)
     fingerprint: str
     score: str

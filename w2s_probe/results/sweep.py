@@ -9,6 +9,28 @@ from typing import Annotated, Any
 from w2s_probe.core.config import DataConfig, SweepConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.results.estimate import Estimate, WorstGroup
+from w2s_probe.results.read import Read
+
+# of results.parquet: one row for each cell, head and score
+COLUMNS: dict[str, type] = {
+    "teacher_backbone": str,
+    "student_backbone": str,
+    "head": str,
+    "n": int,
+    "N": int,
+    "eta_labeled": float,
+    "eta_unlabeled": float,
+    "teacher_alpha": float,
+    "student_alpha": float,
+    "seed": int,
+    "system": str,
+    "strategy": str,
+    "group": str,
+    "metric": str,
+    "value": float,
+    "alpha": float,
+    "n_test": int,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +208,8 @@ class SweepResult(Printed):
     ----------
     config : mapping
         The axes, and the settings of all cells.
+    read : Read or None
+        Rows, classes and features that were read; None in results of schema 1 and of arrays.
     score : str
         Main score.
     level : float
@@ -211,6 +235,7 @@ class SweepResult(Printed):
     """
 
     config: Annotated[Mapping[str, Any], Keys(Backbones, DataConfig, SweepConfig)]
+    read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     score: str
     level: float
     n_test: int

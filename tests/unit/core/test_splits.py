@@ -130,3 +130,33 @@ def test_what_the_data_cannot_supply_is_named(counts: list[int], sizes: dict[str
 def test_a_split_whose_parts_share_a_row_is_refused() -> None:
     with pytest.raises(SplitError, match="are in two parts"):
         Split(labeled=np.array([0, 1]), unlabeled=np.array([1, 2]), test=np.array([3]), seed=0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), size=st.integers(1, 5))
+def test_a_block_moves_only_its_own_rows(seed: int, size: int) -> None:
+    y = Labels(values=np.arange(200.0), classes=None)
+    tied = np.random.default_rng(seed).permutation(200)[:size]
+    blocks = np.arange(200)
+    blocks[tied] = tied.min()
+    apart, together = (
+        draw_splits(y, seeds=[seed], n_labeled=40, n_unlabeled=80, n_test=50, blocks=b)[0]
+        for b in (np.arange(200), blocks)
+    )
+    moved = [set(rows) ^ set(together.parts()[part]) for part, rows in apart.parts().items()]
+    assert sum(map(len, moved)) <= 4 * size  # each tied row leaves its place, and one other row takes it
+
+
+def test_numbers_of_blocks_are_of_no_account() -> None:
+    y = labels([60, 60])
+    rng = np.random.default_rng(0)
+    blocks = rng.integers(50, size=120)
+    renamed = rng.permutation(50)[blocks] * 3
+    one, other = (draw_splits(y, seeds=[3], blocks=b, n_labeled=20, n_test=30)[0] for b in (blocks, renamed))
+    for part, rows in one.parts().items():
+        assert rows.tolist() == other.parts()[part].tolist()
+
+
+def test_blocks_are_numbered_by_their_first_rows() -> None:
+    assert same_item_blocks([b"z", b"a", b"z", b"m"]).tolist() == [0, 1, 0, 2]
+    assert same_item_blocks([b"z", b"a", b"q", b"m"], ["x", "y", "y", "x"]).tolist() == [0, 1, 1, 0]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_probe.report.numbers import score_text
+from w2s_probe.report.numbers import estimate_text, score_text
 from w2s_probe.results.estimate import Estimate
 
 
@@ -35,3 +35,19 @@ def test_a_squared_error_leaves_room_for_its_row_in_80_columns(exponent: float) 
 
 def test_scores_without_units_keep_three_decimals() -> None:
     assert score_text("accuracy", Estimate(value=0.00012, low=0, high=0.6)) == "0.000 [0.000, 0.600]"
+
+
+@pytest.mark.parametrize(
+    ("limits", "shown"),
+    [
+        ((-math.inf, math.inf), "+0.250 [-inf, +inf]"),
+        ((0.1, math.inf), "+0.250 [+0.100, +inf]"),
+        ((-math.inf, 0.5), "+0.250 [-inf, +0.500]"),
+        ((-20_000.0, 0.5), "+2.50e-1 [-2.00e4, +5.00e-1]"),
+    ],
+)
+def test_a_limit_that_is_endless_does_not_change_the_digits_of_the_others(
+    limits: tuple[float, float], shown: str
+) -> None:
+    low, high = limits
+    assert estimate_text(Estimate(value=0.25, low=low, high=high), signed=True) == shown

@@ -125,7 +125,7 @@ def test_what_is_needed_says_for_what(found: Forecast, resolved: bool, n: int | 
 def test_a_forecast_comes_back_from_its_json(found: Forecast) -> None:
     result = replace(result_of(found), pairs=(found, found))
     told = plain(result)
-    assert plain(ForecastResult.from_dict({"schema": 1, **told})) == told
+    assert plain(ForecastResult.from_dict({"schema": 2, **told})) == told
 
 
 def test_a_diagnosis_comes_back_from_its_json_and_its_figures_say_it() -> None:

@@ -75,7 +75,7 @@ def test_reliability_holds_every_test_row_and_its_calibration_error(result: W2SR
 
 Edit = Callable[[dict[str, Any]], Any]
 EDITS: dict[str, tuple[Edit, str]] = {
-    "another schema": (lambda d: d.update(schema=2), "schema must be 1: got 2"),
+    "another schema": (lambda d: d.update(schema=3), "schema must be 1 or 2: got 3"),
     "no schema": (lambda d: d.pop("schema"), "an object with a schema"),
     "a text for a number": (
         lambda d: d["students"]["vanilla"]["gain"].update(low="x"),

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from w2s_probe.core.types import Float
 from w2s_probe.results.estimate import Estimate
@@ -59,7 +59,7 @@ class MeanEstimate:
 
     def quantile(self, level: float) -> float:
         """Return the quantile of Student's t for an interval of this level, since the error is estimated."""
-        return float(t.ppf(0.5 + level / 2, max(len(self.influence) / DF, 2)))
+        return float(stdtrit(max(len(self.influence) / DF, 2), 0.5 + level / 2))
 
     def estimate(self, level: float) -> Estimate:
         """Return the estimate with its interval of this level."""

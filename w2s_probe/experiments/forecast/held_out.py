@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import softmax
 
 from w2s_probe.core.config import System, W2SConfig
-from w2s_probe.core.fit_options import FitOptions
+from w2s_probe.core.fit_options import RIDGE_POINTS, FitOptions
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.forecast.calibration import ChoiceModel, fit_choice, fit_line
@@ -19,10 +19,11 @@ from w2s_probe.experiments.forecast.evidence import MeanEstimate, combine
 from w2s_probe.heads import LinearHead, ridge_probabilities
 from w2s_probe.heads.fit import fit_head
 from w2s_probe.heads.linear import pseudolabels_of
-from w2s_probe.heads.ridge import head_of_path
-from w2s_probe.linalg.loo import loo_error, loo_residuals
+from w2s_probe.heads.ridge import head_of_choice
+from w2s_probe.linalg.choice import Choice, choose_strength
+from w2s_probe.linalg.loo import loo_residuals, loo_score
 from w2s_probe.linalg.moments import Moments
-from w2s_probe.linalg.ridge import RidgePath, ridge_path
+from w2s_probe.linalg.ridge import ridge_path
 from w2s_probe.linalg.teacher_student import HeldOut, pipeline_of, student_path
 
 Smooth = tuple[float, Float, Float]  # mean over the pool, influence of each labeled row, expectation of each row
@@ -52,6 +53,8 @@ class PipelineScores:
         Function from raw scores to probabilities.
     alphas : mapping of system to float
         Strengths of the heads.
+    heads : mapping of system to LinearHead
+        The heads fitted to all training rows.
     """
 
     held_out: list[HeldOut]
@@ -61,6 +64,12 @@ class PipelineScores:
     task: Task
     probabilities: Callable[[Float], Float]
     alphas: dict[str, float]
+    heads: dict[str, LinearHead]
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """Systems whose strength is an end of the widest grid."""
+        return tuple(name for name, head in self.heads.items() if head.at_edge)
 
     def expected(self, score: str, weights: Weights) -> MeanEstimate:
         """Return the expected value of a score for a weighted sum of the systems.
@@ -170,6 +179,7 @@ def pipeline_scores(  # noqa: PLR0913  # two feature spaces of two sets of rows,
         task=config.task,
         probabilities=ridge_probabilities if config.head == "ridge" else partial(softmax, axis=1),
         alphas=heads.alphas,
+        heads=dict(zip(heads.alphas, heads.heads, strict=True)),
     )
 
 
@@ -217,22 +227,34 @@ class _Heads:
 class _Linear(_Heads):
     """Ridge heads on soft pseudolabels: predictions are linear in the labels, so that no head is fitted again."""
 
-    paths: tuple[RidgePath, RidgePath, RidgePath]
+    student: Choice
     held_out: Callable[[list[Rows]], HeldOut]
 
     @classmethod
     def fit(cls, T: Float, S: Float, Y: Float, pool: Moments, config: W2SConfig) -> Self:
         """Fit the three heads, with the same strengths as `run`."""
-        points = config.alphas or 33
-        teacher = ridge_path(T, Y, alphas=_fixed(config, "teacher"), points=points)
-        baseline = ridge_path(S, Y, alphas=_fixed(config, "baseline"), points=points)
-        a_t, a_b = _last_minimum(loo_error(teacher, T, Y)), _last_minimum(loo_error(baseline, S, Y))
-        student = student_path(pool, *teacher.coefficients(a_t), alphas=_fixed(config, "student"), points=points)
-        a_s = _last_minimum(student.gcv)
-        pipeline = pipeline_of(teacher, baseline, student, pool, X_teacher=T, X_student=S, strengths=(a_t, a_s, a_b))
+        points = config.alphas or RIDGE_POINTS
+
+        def on_labels(system: System, X: Float) -> Choice:
+            path = ridge_path(X, Y, alphas=_fixed(config, system), points=points)
+            return choose_strength(path, lambda tried: loo_score(tried, X, Y))
+
+        teacher, baseline = on_labels("teacher", T), on_labels("baseline", S)
+        weak = head_of_choice(teacher, rule="loo")
+        path = student_path(pool, weak.coef, weak.intercept, alphas=_fixed(config, "student"), points=points)
+        student = choose_strength(path, lambda tried: tried.gcv)
+        pipeline = pipeline_of(
+            teacher.path,
+            baseline.path,
+            student.path,
+            pool,
+            X_teacher=T,
+            X_student=S,
+            strengths=(teacher.index, student.index, baseline.index),
+        )
         return cls(
-            heads=[head_of_path(teacher, a_t), head_of_path(student, a_s), head_of_path(baseline, a_b)],
-            paths=(teacher, student, baseline),
+            heads=[weak, head_of_choice(student, rule="gcv"), head_of_choice(baseline, rule="loo")],
+            student=student,
             held_out=partial(pipeline.held_out, Y),
         )
 
@@ -240,8 +262,7 @@ class _Linear(_Heads):
         """Return the scores on all rows; the student's are exact leave-one-out scores on its own training `rows`."""
         teacher, student, baseline = self.scores(T, S)
         if len(rows):
-            path = self.paths[1]
-            index = int(np.flatnonzero(path.alphas == self.heads[1].alpha)[0])
+            path, index = self.student.path, self.student.index
             student[rows] = teacher[rows] - loo_residuals(path, S[rows], teacher[rows], index=index)
         return [teacher, student, baseline]
 
@@ -297,10 +318,6 @@ def _fixed(config: W2SConfig, system: System) -> list[float] | None:
     """Return the strength that the user fixed for a system, as a list; None if a rule chooses it."""
     alpha = config.fit_options(system).alpha
     return None if alpha is None else [alpha]
-
-
-def _last_minimum(score: Float) -> int:
-    return len(score) - 1 - int(np.nanargmin(score[::-1]))
 
 
 def _systems(scores: HeldOut) -> list[Float]:

@@ -16,7 +16,6 @@ References
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -31,6 +30,8 @@ from w2s_probe.core.types import Float, Progress, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.experiments.forecast.evidence import MeanEstimate, weighted_sum
 from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
+from w2s_probe.experiments.strengths import pair_notes
+from w2s_probe.experiments.forecast.sizes import SUBSETS, label_sizes, pipeline_counter, pool_sizes
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.metrics.verdict import decide
 from w2s_probe.results.estimate import Estimate
@@ -38,10 +39,7 @@ from w2s_probe.results.forecast import ErrorParts, Forecast, ForecastPoint, Misf
 from w2s_probe.results.run import Verdict
 from w2s_probe.theory import decompose_held_out
 
-SHARES = (8, 4, 2)
 REPEATS = 10  # deals of all labeled rows into folds
-SUBSETS = 4  # parts of the labeled rows, for each smaller n
-LEAST = 16  # rows of the smallest n or N
 BEYOND = (2, 4, 8)  # multiples of n and N to extrapolate to
 FURTHEST = 100  # largest multiple of n and N in `needed`
 EXTRAPOLATED = 0.01  # standard deviation of the curve's own error, in units of the score
@@ -102,15 +100,10 @@ def forecast_pair(
     on_progress : callable, optional
         Called with the number of trained pipelines and of all pipelines, and the sizes in work.
     """
-    data = _Data(
-        X_teacher=np.asarray(X_teacher, dtype=np.float64),
-        X_student=np.asarray(X_student, dtype=np.float64),
-        Y=Y,
-        pool_teacher=pool_teacher,
-        pool_student=pool_student,
-        task=config.task,
-        count=_counter(on_progress, Y, len(pool_teacher)),
-    )
+    T, S = (np.asarray(X, dtype=np.float64) for X in (X_teacher, X_student))
+    count = pipeline_counter(on_progress, Y, len(pool_teacher))
+    pools = {"pool_teacher": pool_teacher, "pool_student": pool_student}
+    data = _Data(X_teacher=T, X_student=S, Y=Y, **pools, task=config.task, count=count)
     n, N = len(Y), len(pool_teacher)
     pool = moments_of({"teacher": pool_teacher, "student": pool_student})
     scores = _scores(data, config, pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
@@ -143,28 +136,9 @@ def forecast_pair(
         notes=(
             *coarse_grid_notes(config.head, Y.shape[1], config.alphas),
             *_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
+            *pair_notes(scores.heads, (T, S), (pool_teacher, pool_student), Y, config=config),
         ),
     )
-
-
-def _counter(on_progress: Progress | None, Y: Float, N: int) -> Callable[[str], None]:
-    """Return a function that counts the trained pipelines for a progress callback."""
-    done = itertools.count()
-    total = 1 + SUBSETS * len(_label_sizes(Y)) + len(_pool_sizes(N))
-
-    def count(sizes: str) -> None:
-        if on_progress:
-            on_progress("forecast", next(done), total, sizes)
-
-    return count
-
-
-def _label_sizes(Y: Float) -> list[int]:
-    return sorted({n for n in (len(Y) // share for share in SHARES) if n >= max(LEAST, 4 * Y.shape[1])})
-
-
-def _pool_sizes(N: int) -> list[int]:
-    return sorted({size for size in (N // share for share in SHARES) if size >= LEAST})
 
 
 def _over_sizes(
@@ -219,7 +193,7 @@ def _over_labels(data: _Data, config: W2SConfig, pool: Moments, rng: np.random.G
     """Return the estimates at smaller n, each averaged over several parts of the labeled rows."""
     N = len(data.pool_teacher)
     points = []
-    for size in _label_sizes(data.Y):
+    for size in label_sizes(data.Y):
         subsets = []
         for _ in range(SUBSETS):
             rows = stratified_part(data.Y, size, rng)
@@ -235,7 +209,7 @@ def _over_pool(data: _Data, config: W2SConfig, full: dict[str, MeanEstimate], rn
     n, N = len(data.Y), len(data.pool_teacher)
     order = rng.permutation(N)
     points = []
-    for size in _pool_sizes(N):
+    for size in pool_sizes(N):
         rows = np.sort(order[:size])
         part = moments_of({"teacher": data.pool_teacher[rows], "student": data.pool_student[rows]})
         smaller = _scores(data, config, part, np.arange(n), _fold_rng(config), repeats=REPEATS, pool_rows=rows)

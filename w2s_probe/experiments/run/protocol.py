@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
@@ -38,6 +38,7 @@ from w2s_probe.core.types import Features, Float, Progress, Rows
 from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
 from w2s_probe.experiments.run.progress import HeadProgress
 from w2s_probe.experiments.run.summary import summarize
+from w2s_probe.experiments.strengths import large_row_notes, row_sizes, scale_notes
 from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.results.run import W2SResult
@@ -96,8 +97,21 @@ def run_w2s(
     fit = partial(fit_seed, config=config, groups=groups, fits=PoolFits(), coverage=FRACTIONS, progress=progress)
     with blas_limit(config):
         outcomes = [fit(teacher, student, labels, split=split) for split in splits]
+        of_features = tuple(_feature_notes(teacher, student, labels, splits[0], config))
     fingerprint = _fingerprint(teacher, student, labels, splits, config, groups)
-    return summarize(outcomes, labels, config=config, groups=groups, fingerprint=fingerprint), outcomes
+    result = summarize(outcomes, labels, config=config, groups=groups, fingerprint=fingerprint)
+    return replace(result, notes=(*result.notes, *of_features)), outcomes
+
+
+def _feature_notes(
+    teacher: FeatureSet, student: FeatureSet, labels: Labels, split: Split, config: W2SConfig
+) -> Iterator[str]:
+    """Yield notes on large rows, and on the scaling of columns, of one split."""
+    L, trained = split.labeled, np.concatenate([split.labeled, split.unlabeled])
+    for name, features in (("teacher", teacher), ("student", student)):
+        yield from large_row_notes(name, row_sizes(features.X, trained), rows=trained)
+    rows = f"the labeled rows of seed {split.seed}"
+    yield from scale_notes(teacher.X[L], student.X[L], labels.targets(L), config=config, rows=rows)
 
 
 def blas_limit(config: W2SConfig) -> threadpool_limits:
@@ -243,11 +257,16 @@ def _fingerprint(
     config: W2SConfig,
     groups: Groups | None,
 ) -> str:
-    question = {"config": config.to_dict(), "teacher": teacher.spec.to_dict(), "student": student.spec.to_dict()}
+    chosen = {"n_labeled": None, "n_unlabeled": None, "n_test": None, "cue": None}  # the rows below tell them apart
+    question = {
+        "config": {**config.to_dict(), **chosen},
+        "teacher": teacher.spec.to_dict(),
+        "student": student.spec.to_dict(),
+    }
     digest = hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode())
     digest.update(labels.values.tobytes())
     if groups is not None:
-        digest.update(repr(groups.names).encode() + groups.codes.astype(np.int64).tobytes())
+        digest.update(repr((groups.names, dict(groups.cue))).encode() + groups.codes.astype(np.int64).tobytes())
     for split in splits:
         for rows in split.parts().values():
             digest.update(rows.astype(np.int64).tobytes())

@@ -15,6 +15,7 @@ from w2s_probe.core.splits import Split
 from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
 from w2s_probe.experiments.run.scores import RunScores, absent_groups, concatenated, row_scores, student_results
 from w2s_probe.experiments.run.tidy import tidy_rows
+from w2s_probe.experiments.strengths import edge_note
 from w2s_probe.metrics import Draws, RowScore
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import ClassCounts, ReliabilityBin, StudentResult, SystemResult, W2SResult
@@ -103,12 +104,10 @@ def _notes(outcomes: Sequence[SeedOutcome], n_rows: int) -> Iterator[str]:
         if name.endswith(CONTROL):
             continue
         heads = [outcome.head(name) for outcome in outcomes]
-        edges = [head.alpha for head in heads if head.at_edge]
-        if edges:
-            yield (
-                f"{name}: the chosen strength is an end of its grid in {len(edges)} of {len(heads)} seeds "
-                f"(alpha {edges[0]:.3g}). A better strength may lie outside the grid."
-            )
+        at_edge = sum(head.at_edge for head in heads)
+        note = edge_note(name, heads, where=f" in {at_edge} of {len(heads)} seeds")
+        if note:
+            yield note
         failed = sum(not head.converged for head in heads)
         if failed:
             yield f"{name}: the fit did not reach its minimum in {failed} of {len(heads)} seeds. Its scores may be off."

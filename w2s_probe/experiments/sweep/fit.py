@@ -27,7 +27,7 @@ from w2s_probe.experiments.sweep.cells import CellScores
 from w2s_probe.experiments.sweep.pools import blocks_of, pool_moments, with_rows
 from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.ridge import Rule, chosen_head, head_of_path
-from w2s_probe.linalg.loo import loo_error_of_rows
+from w2s_probe.linalg.loo import loo_score_of_rows
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.ridge import RidgePath, path_of_gram
 from w2s_probe.linalg.spectra import Spectrum, spectrum_of_gram
@@ -219,7 +219,7 @@ class _PoolCells:
         in_order = np.sort(rows)
 
         def error(path: RidgePath) -> Float:
-            return loo_error_of_rows(path, shared.student.X, in_order, shared.labels.targets)
+            return loo_score_of_rows(path, shared.student.X, in_order, shared.labels.targets)
 
         return _heads(make, shared.configs_of("ceiling"), error, "loo")
 
@@ -261,7 +261,7 @@ def _heads(
             heads.append(head_of_path(fixed, next(position)))
         else:
             path = make(points=config.alphas)
-            heads.append(chosen_head(path, score(path), rule=rule))
+            heads.append(chosen_head(path, score, rule=rule))
     return heads
 
 

@@ -9,7 +9,6 @@ from itertools import product
 from pathlib import Path
 from threading import Event, Thread
 
-from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.arrays import check_same_rows
@@ -142,6 +141,8 @@ def _finish(tasks: Sequence[_Task], store: CellStore, *, jobs: int, on_progress:
         for done, _ in enumerate((cell for task in tasks for cell in task.cells()), start=1):
             show("cells", done, total)
         return
+    from joblib import Parallel, delayed
+
     with _counting(store, total, show):
         parallel = Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")
         for cells in parallel(delayed(task.without_files)() for task in tasks):

@@ -19,28 +19,8 @@ from w2s_probe.experiments.sweep.cells import CellScores, Place, Slot, slots
 from w2s_probe.experiments.sweep.splits import SplitSource
 from w2s_probe.metrics import Draws, GroupRows, RowScore
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.sweep import EtaContrast, SweepPoint, SweepResult
+from w2s_probe.results.sweep import COLUMNS, EtaContrast, SweepPoint, SweepResult
 
-# one row for each cell, head and score
-COLUMNS: dict[str, type] = {
-    "teacher_backbone": str,
-    "student_backbone": str,
-    "head": str,
-    "n": int,
-    "N": int,
-    "eta_labeled": float,
-    "eta_unlabeled": float,
-    "teacher_alpha": float,
-    "student_alpha": float,
-    "seed": int,
-    "system": str,
-    "strategy": str,
-    "group": str,
-    "metric": str,
-    "value": float,
-    "alpha": float,
-    "n_test": int,
-}
 METRICS = {"classification": ("accuracy", "brier", "log_loss", "ece"), "regression": ("r2", "squared_error")}
 
 
@@ -297,8 +277,8 @@ def _notes(edges: NDArray[np.int64], config: SweepConfig, classes: int) -> Itera
     at_edge, fitted = edges.tolist()
     if at_edge:
         yield (
-            f"In {at_edge:,} of {fitted:,} fitted heads the chosen strength is an end of its grid. A better strength "
-            "may lie outside the grid."
+            f"In {at_edge:,} of {fitted:,} fitted heads the chosen strength is an end of its widest grid. A better one "
+            "may lie outside: give `teacher_alpha` or `student_alpha`, use `scale` standard, or other features."
         )
     if len(config.seeds) == 1:
         yield "One seed: the intervals cover the choice of test rows only, not the choice of training rows."

@@ -8,6 +8,7 @@ from w2s_probe.report.diagnosis import figures
 from w2s_probe.report.diagnosis.text import WHY_THEY_DIFFER, diagnosis_headline, dimension_grid, pair_grid
 from w2s_probe.report.numbers import config_rows, pair_title
 from w2s_probe.report.page import Page, Section
+from w2s_probe.report.read import read_sections
 from w2s_probe.results.diagnosis import Diagnosis
 
 
@@ -21,7 +22,7 @@ def diagnosis_page(diagnosis: Diagnosis) -> Page:
         headline=diagnosis_headline(diagnosis),
         data=str(config["data"]) if "data" in config else None,
         notes=diagnosis.notes,
-        sections=[_dimensions(diagnosis), _pair(diagnosis)],
+        sections=[_dimensions(diagnosis), _pair(diagnosis), *read_sections(diagnosis.read)],
         settings=config_rows(config),
     )
 

@@ -10,6 +10,7 @@ from w2s_probe.report.forecast import figures
 from w2s_probe.report.forecast.text import expected_text, needed_text, observed_text, systems_grid
 from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, pair_title
 from w2s_probe.report.page import Grid, Page, Section
+from w2s_probe.report.read import read_sections
 from w2s_probe.report.suspects import suspect_sections
 from w2s_probe.results.forecast import ErrorPart, ErrorParts, Forecast, ForecastPoint, ForecastResult
 
@@ -27,7 +28,7 @@ def forecast_page(result: ForecastResult) -> Page:
         data=str(result.config["data"]),
         verdict=best.verdict,
         notes=best.notes,
-        sections=[*_sections(result), *suspect_sections(result.suspects)],
+        sections=[*_sections(result), *suspect_sections(result.suspects), *read_sections(result.read)],
         settings=config_rows(result.config, result.fingerprint),
     )
 

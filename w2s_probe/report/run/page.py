@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from w2s_probe.report.numbers import config_rows, pair_title
 from w2s_probe.report.page import Page, Section
+from w2s_probe.report.read import read_sections
 from w2s_probe.report.run import figures, grids
 from w2s_probe.report.run.groups import group_sections
 from w2s_probe.report.run.text import run_headline, run_pair
@@ -54,6 +55,7 @@ def _sections(result: W2SResult) -> Iterator[Section]:
         yield Section(name="Rows of each class", grids=[counts])
     classes = [grids.class_grid(result)] if result.classes else []
     yield Section(name="Pseudolabels", grids=[grids.selection_grid(result), *classes])
+    yield from read_sections(result.read)
 
 
 def _systems(result: W2SResult) -> Section:

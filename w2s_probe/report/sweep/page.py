@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from w2s_probe.core.text import shorten, visible
 from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, pair_title
 from w2s_probe.report.page import Grid, Page, Section
+from w2s_probe.report.read import read_sections
 from w2s_probe.report.sweep import figures
 from w2s_probe.report.sweep.slices import AXES, Slice, eta_text, point_text, slices_of
 from w2s_probe.results.sweep import EtaContrast, PairTheory, SweepPoint, SweepResult
@@ -57,7 +57,7 @@ def sweep_page(result: SweepResult) -> Page:
         ],
         data=str(config["data"]) if "data" in config else None,
         notes=result.notes,
-        sections=list(_sections(result)),
+        sections=[*_sections(result), *read_sections(result.read)],
         settings=config_rows(config),
     )
 
@@ -185,6 +185,8 @@ def _spearman(pairs: Sequence[tuple[float, float]]) -> str:
     both = np.array(pairs, dtype=np.float64).reshape(-1, 2).round(9)  # equal but for rounding is a tie
     if len(both) < 3 or not np.isfinite(both).all() or (np.ptp(both, axis=0) == 0).any():
         return "–"
+    from scipy.stats import spearmanr
+
     return f"{spearmanr(both[:, 0], both[:, 1]).statistic:+.2f}"
 
 

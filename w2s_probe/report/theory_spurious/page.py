@@ -8,6 +8,7 @@ from typing import Any
 
 from w2s_probe.report.numbers import config_rows
 from w2s_probe.report.page import Grid, Page, Section
+from w2s_probe.report.read import read_sections
 from w2s_probe.report.theory_spurious import figures
 from w2s_probe.report.theory_spurious.text import (
     form_grid,
@@ -28,7 +29,7 @@ def spurious_page(output: SpuriousOutput) -> Page:
         title="Teacher and student under a spurious correlation",
         headline=[*spurious_headline(output), "Theory of Liu, Dong and Lei (2026): least squares"],
         notes=output.notes,
-        sections=list(_sections(output)),
+        sections=[*_sections(output), *read_sections(output.read)],
         settings=config_rows({**asdict(output.config), **simulation}),
     )
 

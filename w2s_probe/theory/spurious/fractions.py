@@ -9,7 +9,6 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize_scalar
 
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.types import Float
@@ -139,6 +138,8 @@ def _closed(model: SpuriousModel, form: Form, labeled: float, pool: float) -> Ri
 
 def _least(student: Callable[[Float], Float]) -> BestPool:
     """Return the minimum of a smooth function, by a grid and then a bounded search around the best grid point."""
+    from scipy.optimize import minimize_scalar
+
     etas = MOST * np.linspace(0, 1, 17) ** 2  # dense near 0, where risks change fastest
     risks = student(etas)
     i = int(risks.argmin())

@@ -33,8 +33,9 @@ from numpy.typing import ArrayLike, NDArray
 from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.types import Float
+from w2s_probe.linalg.choice import choose_strength
 from w2s_probe.linalg.loo import loo_residuals
-from w2s_probe.linalg.ridge import RidgePath, ridge_path
+from w2s_probe.linalg.ridge import ridge_path
 from w2s_probe.theory.spurious.risks import Risks
 
 
@@ -98,8 +99,8 @@ def agreement_scores(X: ArrayLike, values: ArrayLike, labels: ArrayLike, usual: 
         path = ridge_path(features, targets, sample_weight=1 / counts[cells])
     except ShapeError:  # all rows equal: the features predict nothing
         return np.zeros(len(features))
-    index = _least_gcv(path)
-    scores = targets - loo_residuals(path, features, targets, index=index)
+    choice = choose_strength(path, lambda tried: tried.gcv)
+    scores = targets - loo_residuals(choice.path, features, targets, index=choice.index)
     return np.asarray(scores[np.arange(len(scores)), np.asarray(usual)[classes]], dtype=np.float64)
 
 
@@ -168,11 +169,6 @@ def separation(moments: StratumMoments) -> Separation:
         }
         correlation = covariance / np.sqrt(variances["teacher"] * variances["student"])
     return Separation(**distances, correlation=float(correlation))
-
-
-def _least_gcv(path: RidgePath) -> int:
-    score = path.gcv
-    return len(score) - 1 - int(np.nanargmin(score[::-1]))
 
 
 def _with_constant(scores: ArrayLike) -> Float:

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.results.read import Read
 from w2s_probe.theory.spurious.fixed_point import fixed_point_risks
 from w2s_probe.theory.spurious.fractions import Form, best_pools, spurious_risks
 from w2s_probe.theory.spurious.model import SpuriousModel
@@ -22,6 +23,7 @@ from w2s_probe.theory.spurious.output import (
     SpuriousConfig,
     SpuriousOutput,
     SpuriousSimulation,
+    spurious_notes,
 )
 from w2s_probe.theory.spurious.risks import (
     Risks,
@@ -45,16 +47,19 @@ def spurious_output(
     simulated: Mapping[str, Simulated] | None = None,
     simulation: SpuriousSimulation | None = None,
     curve: tuple[EtaPoint, ...] | None = None,
+    read: Read | None = None,
+    notes: tuple[str, ...] = (),
 ) -> SpuriousOutput:
     """Return the risks of a model by every form, the best pools and the risks at other fractions.
 
     `simulated` is the result of `simulate_risks` and `simulation` its settings; `curve` is the result of
-    `risks_over_fractions`.
+    `risks_over_fractions`, `read` what was read of the files of the matrices, and `notes` are sentences on them.
     """
     fixed = _fixed_point(model)
     best = best_pools(model, nodes=fixed.nodes)
-    return SpuriousOutput(
+    output = SpuriousOutput(
         config=_config(model),
+        read=read,
         published=_published(model),
         general=general_risks(model),
         fixed_point=fixed,
@@ -66,6 +71,7 @@ def spurious_output(
         simulation=simulation,
         curve=curve,
     )
+    return replace(output, notes=(*notes, *spurious_notes(output)))
 
 
 def risks_over_fractions(model: SpuriousModel) -> tuple[EtaPoint, ...]:

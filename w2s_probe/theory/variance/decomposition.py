@@ -33,7 +33,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import linalg, optimize
+from scipy import linalg
 
 from w2s_probe.core.errors import ConfigError, ShapeError, require_setting
 from w2s_probe.core.types import Float
@@ -123,8 +123,10 @@ def decompose(
 
 def _halving(value: Callable[[float], float], size: float) -> float:
     """Return the size in [size, 2 size] at which the value is half; it must fall at least as fast as 1 / size."""
+    from scipy.optimize import brentq
+
     half = value(size) / 2
-    return float(optimize.brentq(lambda larger: value(larger) - half, size, 2 * size)) if half > 0 else math.inf
+    return float(brentq(lambda larger: value(larger) - half, size, 2 * size)) if half > 0 else math.inf
 
 
 def _spare(rows: float, df1: float, df2: float) -> float:
@@ -202,6 +204,7 @@ def _teacher(covariance: Float, *, rows: int, alpha: float) -> _Teacher:
 
 def _limiting_strength(s: Float, *, rows: int, alpha: float) -> float:
     """Return kappa >= 0 with alpha = kappa (rows - df_1(kappa)), for eigenvalues `s` of the covariance."""
+    from scipy.optimize import brentq
 
     def excess(logarithm: float) -> float:
         kappa = math.exp(logarithm)
@@ -213,7 +216,7 @@ def _limiting_strength(s: Float, *, rows: int, alpha: float) -> float:
     low = high
     while excess(low) > 0:
         low -= 1.0
-    return math.exp(optimize.brentq(excess, low, high, xtol=1e-12))
+    return math.exp(brentq(excess, low, high, xtol=1e-12))
 
 
 def _student_misfit(pool: Moments, root: Float, alpha: float) -> _Misfit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.theory.variance.intrinsic_dimension import ExpectedErrors, IntrinsicDimension, SystemErrors
@@ -107,6 +107,13 @@ class VarianceOutput(Printed):
     simulated: Annotated[Mapping[str, Simulated] | None, Mark.UNLESS_NONE, BESIDE] = None
     simulation: Annotated[Simulation | None, Mark.UNLESS_NONE] = None
     curve: Annotated[tuple[SizePoint, ...] | None, Mark.UNLESS_NONE] = None
+
+    also_shown: ClassVar = ("notes",)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about numbers that are right but surprising."""
+        return self.expected.notes
 
     @property
     def expected(self) -> ExpectedErrors:

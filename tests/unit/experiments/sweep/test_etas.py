@@ -134,7 +134,7 @@ BREAK: dict[str, tuple[Callable[[str], str], str]] = {
         "must hold teacher",
     ),
     "a size": (lambda s: s.replace('"n": 40', '"n": 0', 1), "sizes must be above 0"),
-    "another version": (lambda s: s.replace('"schema": 1', '"schema": 2'), "schema must be 1"),
+    "another version": (lambda s: s.replace('"schema": 2', '"schema": 3'), "schema must be 1 or 2"),
     "a number": (lambda s: s.replace('"separation_teacher": ', '"separation_teacher": "a", "b": ', 1), "a number"),
 }
 

@@ -123,7 +123,7 @@ BREAK = {
     ),
     "gamma": ('"gamma": 0.05', '"gamma": 0', "gamma must be above 0"),
     "a number": ('"nu": 0.05', '"nu": "x"', "config.nu must be a number"),
-    "the form": ('"schema": 1', '"schema": 2', "schema must be 1"),
+    "the form": ('"schema": 2', '"schema": 3', "schema must be 1 or 2"),
 }
 
 

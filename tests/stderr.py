@@ -1,0 +1,20 @@
+"""What a verb prints on stderr: the line on what it read, and all other lines."""
+
+from __future__ import annotations
+
+__all__ = ["read_line", "without_read"]
+
+START = "read: "
+
+
+def without_read(stderr: str) -> str:
+    """Return the text without the line that says what was read; there is one such line at most."""
+    lines = stderr.splitlines(keepends=True)
+    assert sum(line.startswith(START) for line in lines) <= 1, stderr
+    return "".join(line for line in lines if not line.startswith(START))
+
+
+def read_line(stderr: str) -> str:
+    """Return the one line that says what was read."""
+    (line,) = (line for line in stderr.splitlines() if line.startswith(START))
+    return line

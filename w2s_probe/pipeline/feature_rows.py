@@ -1,0 +1,40 @@
+"""The features of a file for the rows of a table: by ids, else in the table's order."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from w2s_probe.core.arrays import check_not_transposed, check_same_rows
+from w2s_probe.core.errors import DataError
+from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.types import Features
+from w2s_probe.datasets import Table
+from w2s_probe.pipeline.feature_files import FeatureFile
+
+
+def for_rows_of(table: Table, file: FeatureFile) -> FeatureSet:
+    """Return the features of a file for the rows of a table, by ids if the file has any."""
+    name = file.name
+    if file.ids is None:
+        X = table.matching_rows(file.X)
+        _check_order(file, X, table)
+        return FeatureSet(ids=table.ids, X=X, spec=file.spec, name=name)
+    if not table.has_ids:
+        msg = f"{name} has ids, so the data must have them too: {table.name} was read without. Name a column with --id."
+        raise DataError(msg)
+    features = FeatureSet(ids=np.array(file.ids, dtype=np.str_), X=file.X, spec=file.spec, name=name)
+    return features.align(table.ids)
+
+
+def _check_order(file: FeatureFile, X: Features, table: Table) -> None:
+    """Raise an error if the rows of a file without ids cannot be the rows of the table in its order."""
+    ids = set(table.ids.tolist()) if table.has_ids and file.possible_ids else set()
+    for column in file.possible_ids:
+        if ids and column.n_unique() >= len(ids) and ids.issubset(map(str, column.to_list())):
+            msg = (
+                f"{file.name} must have its ids in a column called id, or called what --id names: got the ids of "
+                f"{table.name} in {column.name!r:.60}. Rename this column to id."
+            )
+            raise DataError(msg)
+    check_not_transposed(file.name, X.shape, table.name, len(table))
+    check_same_rows(file.name, len(X), table.name, len(table))

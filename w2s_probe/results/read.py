@@ -1,0 +1,80 @@
+"""What a verb read: rows, classes and features, as ``read`` in its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from w2s_probe.core.serialize import Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesRead:
+    """Features of one backbone.
+
+    Parameters
+    ----------
+    backbone : str
+        Name of the backbone, without folders.
+    columns : tuple of str, or None
+        Columns of a Parquet file, in their order, or the array ``X`` of another file; None for features of the cache.
+    dim : int
+        Number of features.
+    dtype : str
+        Type in which the file or the cache holds the features.
+    file : str or None
+        Name of the file, without folders; None for features of the cache.
+    matched_by : {"row", "id", "item"}
+        By what rows of the data find their features.
+    """
+
+    backbone: str
+    columns: tuple[str, ...] | None
+    dim: int
+    dtype: str
+    file: str | None
+    matched_by: Literal["row", "id", "item"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolRead:
+    """Rows of a second table of pool rows.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of the table, also those that are left out.
+    left_out : mapping of reason to int
+        Rows that are left out.
+    """
+
+    rows: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """Rows, classes and features that were read.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of DATA, also those that are left out; of ``theory spurious`` rows of the matrices.
+    left_out : mapping of reason to int
+        Rows of DATA that are left out before parts are drawn.
+    class_counts : mapping of class to int
+        Rows of DATA with each label, among the rows that are not left out and whose labels are read; empty for
+        regression, and without labels.
+    features : mapping of role to FeaturesRead
+        Features of ``teacher`` and ``student``. Where a side has several backbones: ``teacher 1``, ``teacher 2``, … in
+        the order of the flag.
+    pool : PoolRead or None
+        Rows of the second table; None without ``--pool``.
+    """
+
+    rows: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    class_counts: Mapping[str, int] = field(default_factory=dict)
+    features: Mapping[str, FeaturesRead] = field(default_factory=dict)
+    pool: Annotated[PoolRead | None, Mark.UNLESS_NONE] = None
