@@ -72,7 +72,9 @@ class Opened:
     def reading(self, roles: Roles, labels: Labels | None = None, *, unlabeled: int = 0) -> Reading:
         """Return what was read, with the features of each role; `labels` are those that the verb reads."""
         keys = dict(role_keys(roles))
-        features = {key: self.sources[name].read(self.table) for key, name in keys.items()}
+        shown = dict(zip(keys.values(), self.shown(list(keys.values())), strict=True))
+        entries = {key: self.sources[name].read(self.table) for key, name in keys.items()}
+        features = {key: replace(entry, backbone=shown[keys[key]]) for key, entry in entries.items()}
         guessed = [key for key, name in keys.items() if self.sources[name].guessed]
         return reading_of(self.data, self.table, features, guessed=guessed, labels=labels, unlabeled=unlabeled)
 
