@@ -52,7 +52,7 @@ UNDEFINED = Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False
 Point = tuple[tuple[int, int], dict[str, MeanEstimate]]  # sizes n and N; estimates by system and difference
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False)
 class _Data:
     """The arrays that a forecast may read."""
 
@@ -101,10 +101,8 @@ def forecast_pair(
         Called with the number of trained pipelines and of all pipelines, and the sizes in work.
     """
     T, S = (np.asarray(X, dtype=np.float64) for X in (X_teacher, X_student))
-    count = pipeline_counter(on_progress, Y, len(pool_teacher))
-    pools = {"pool_teacher": pool_teacher, "pool_student": pool_student}
-    data = _Data(X_teacher=T, X_student=S, Y=Y, **pools, task=config.task, count=count)
     n, N = len(Y), len(pool_teacher)
+    data = _Data(T, S, Y, pool_teacher, pool_student, config.task, pipeline_counter(on_progress, Y, N))
     pool = moments_of({"teacher": pool_teacher, "student": pool_student})
     scores = _scores(data, config, pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
     full = _estimates(scores, data.score)
