@@ -129,16 +129,17 @@ def test_the_splits_own_column_keeps_labeled_test_rows_out(cli: Cli, arrays: Pat
     assert (said["n"], said["N"], said["n_test"]) == (80, 900 - KNOWN, 40)
 
 
-def test_pairs_are_ranked_by_their_expected_gain(cli: Cli, texts: Path) -> None:
+def test_pairs_are_ranked_by_the_better_of_student_and_baseline(cli: Cli, texts: Path) -> None:
     names = ("--teacher", "classic:hashing-8, classic:hashing-16", "--student", "classic:hashing-32,classic:hashing-24")
     said = found(cli, "some.csv", "--text", "text", *names, "--quiet")
-    gains = [pair["gain"]["value"] for pair in said["pairs"]]
-    assert len(gains) == 4
-    assert gains == sorted(gains, reverse=True)
+    scores = [[pair[name]["value"] for name in ("student", "baseline")] for pair in said["pairs"]]
+    assert len(scores) == 4
+    assert scores == sorted(scores, key=lambda both: (max(both), both[0]), reverse=True)
     assert said["teacher_backbone"] == said["pairs"][0]["teacher_backbone"]
     assert said["gain"] == said["pairs"][0]["gain"]
     done = cli("forecast", "some.csv", "--text", "text", *names, "--quiet")
-    assert "expected gain" in done.stdout
+    assert "Pairs by the expected accuracy of the better of student and baseline:" in done.stdout
+    assert all(f"{student:.3f}    {baseline:.3f}     " in done.stdout for student, baseline in scores)
 
 
 def test_regression_is_forecast_in_r2(cli: Cli, arrays: Path) -> None:

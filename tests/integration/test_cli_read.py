@@ -142,12 +142,12 @@ def test_several_backbones_are_numbered_and_named(cli: Cli, tmp_path: Path, verb
     features = found["read"]["features"]
     assert list(features) == ["teacher", "student 1", "student 2"]
     assert [(features[f"student {i}"]["backbone"], features[f"student {i}"]["dim"]) for i in (1, 2)] == [
-        ("features:s.npy", 4),
-        ("features:s.npy", 7),
+        ("features:a/s.npy", 4),
+        ("features:b/s.npy", 7),
     ]
     pairs = found["points"] if verb == "sweep" else found["pairs"]
-    assert sorted(pair["student_backbone"] for pair in pairs) == ["features:s.npy", "features:s.npy (2)"]
-    assert "student 1 features:s.npy: array X, 4 dimensions" in read_line(done.stderr)
+    assert sorted(pair["student_backbone"] for pair in pairs) == ["features:a/s.npy", "features:b/s.npy"]
+    assert "student 1 features:a/s.npy: array X, 4 dimensions" in read_line(done.stderr)
 
 
 OPTIONS: dict[str, tuple[tuple[str, ...], tuple[str, str], str]] = {

@@ -164,7 +164,7 @@ def test_hostile_text_is_escaped_in_markdown_and_breaks_no_table(
     tags = set(re.findall(r"<(\w+)", page))
     assert tags <= {"h3", "p", "blockquote", "table", "thead", "tbody", "tr", "th", "td", "code", "details", "summary"}
     tables = re.findall(r"<table>.*?</table>", page, flags=re.DOTALL)
-    assert len(tables) == 8  # systems, comparisons, curve, strengths, rows, pseudolabels, classes, configuration
+    assert len(tables) == 9  # systems, comparisons, curve, strengths, rows, pseudolabels, classes, read, settings
     for table in tables:
         cells = {len(re.findall(r"<t[dh]>", row)) for row in re.findall(r"<tr>.*?</tr>", table, flags=re.DOTALL)}
         assert len(cells) == 1

@@ -81,9 +81,10 @@ def test_pairs_are_ranked_in_page_and_markdown(cli: Cli, table: Path, tmp_path: 
     found, page, _ = page_of(cli, tmp_path, "forecast of pairs")
     pairs = found["pairs"]
     assert isinstance(pairs, list)
-    gains = [pair["gain"]["value"] for pair in pairs]
-    assert gains == sorted(gains, reverse=True)
-    assert [f"{gain:+.3f}" in page.said[0] for gain in gains] == [True, True]
+    scores = [[pair[name]["value"] for name in ("student", "baseline")] for pair in pairs]
+    assert scores == sorted(scores, key=lambda both: (max(both), both[0]), reverse=True)
+    for figure, name in enumerate(("gain", "versus_baseline")):
+        assert [f"{pair[name]['value']:+.3f}" in page.said[figure] for pair in pairs] == [True, True]
     assert (tmp_path / "out" / "report.md").read_text(encoding="utf-8").count("`features:t.npy` | `features:") == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,23 @@ def test_a_result_of_schema_1_keeps_all_its_numbers(cli: Cli, tmp_path: Path, ve
     put(tmp_path / "old", content)
     printed = json.loads(cli("report", "old", "--json").stdout)
     same = {key: value for key, value in content.items() if key not in ("schema", "versions")}
+    if verb == "forecast":
+        old = "written by an older version"
+        unknown = {"n": None, "low": None, "high": None, "reason": old}
+        assert printed["needed"] == {"gain": unknown, "versus_baseline": unknown}
+        assert all(point["gain_then"]["low"] is None for point in printed["curve"])
+        assert f"Labels needed to resolve gain: {old}." in cli("report", "old", "--markdown").stdout
+        printed = {**printed, "needed": same["needed"], "curve": [shared(*two) for two in curves_of(printed, same)]}
     assert {key: printed[key] for key in same} == same
+
+
+def curves_of(printed: dict[str, Any], same: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    return zip(printed["curve"], same["curve"], strict=True)
+
+
+def shared(printed: dict[str, Any], same: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a point that schema 1 had."""
+    return {key: printed[key] for key in same}
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -52,7 +52,7 @@ def forecast(
 
     Rows without a label are the pool. If every row of DATA has a label, parts are drawn as `run` draws
     them, and labels of the pool and of test rows are not read. Several teachers or students, separated
-    by commas, are ranked by the expected gain.
+    by commas, are ranked by the expected score of the better of student and baseline.
     """
     from w2s_probe.pipeline.forecast import forecast as forecast_table
 

@@ -5,9 +5,11 @@ The page's template escapes HTML, after `visible`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 # characters that move the cursor, change the direction of writing or are invisible, and halves of surrogate pairs
@@ -50,6 +52,60 @@ def shorten(text: str, cells: int) -> str:
             break
         tail = right + tail
     return f"{head}…{tail}"
+
+
+def shorten_names(names: Sequence[str], cells: int) -> list[str]:
+    """Return the names, each of at most `cells` cells, so that names that differ still differ.
+
+    The middle of a name is left out first. Names that would then look alike keep the part in which they differ. Where
+    that part has no room, the names stay whole.
+
+    Examples
+    --------
+    >>> shorten_names(["features:mean-of-layer-03-float16.npy", "features:mean-of-layer-17-float16.npy"], 22)
+    ['feat…-of-layer-03….npy', 'feat…-of-layer-17….npy']
+    """
+    short = {name: shorten(name, cells) for name in names}
+    alike: dict[str, list[str]] = {}
+    for name, text in short.items():
+        alike.setdefault(text, []).append(name)
+    for group in alike.values():
+        if len(group) > 1:
+            short.update(zip(group, _around_difference(group, cells), strict=True))
+    return list(names if len({*short.values()}) < len(short) else map(short.__getitem__, names))
+
+
+def _around_difference(names: Sequence[str], cells: int) -> list[str]:
+    """Return names with equal ends as head, differing part with the text before it, and tail; whole without room."""
+    start = _shared(names)
+    end = _shared([name[start:][::-1] for name in names])
+    parts = shorten_names([name[start : len(name) - end] for name in names], cells - cells // 4)
+    room = cells - 2 - max(map(width, parts))  # two ellipses
+    if room < 0:
+        return list(names)
+    ends = room // 4
+    return [
+        f"{_without_middle(name[:start], ends, room - 2 * ends)}{part}"
+        f"{_without_middle(name[len(name) - end :], 0, ends)}"
+        for name, part in zip(names, parts, strict=True)
+    ]
+
+
+def _shared(names: Sequence[str]) -> int:
+    """Return the number of first characters that all names share."""
+    return sum(1 for _ in itertools.takewhile(lambda letters: len({*letters}) == 1, zip(*names, strict=False)))
+
+
+def _without_middle(text: str, first: int, last: int) -> str:
+    """Return the first and the last cells of a text with an ellipsis between them, or the text if it is no longer."""
+    if width(text) <= first + last + 1:
+        return text
+    return f"{_beginning(text, first)}…{_beginning(text[::-1], last)[::-1]}"
+
+
+def _beginning(text: str, cells: int) -> str:
+    ends = itertools.accumulate(map(width, text))
+    return text[: sum(end <= cells for end in ends)]
 
 
 def width(text: str) -> int:

@@ -94,7 +94,13 @@ class Table:
         return self if (order[1:] > order[:-1]).all() else self.take(order)
 
     def row_number(self, row: int) -> int:
-        """Return the position of a row in the data."""
+        """Return the position of a row in the data.
+
+        Parameters
+        ----------
+        row : int
+            Position in the table.
+        """
         return row if self.positions is None else int(self.positions[row])
 
     def take(self, rows: Rows, *, reason: str = "", note: str = "") -> Table:
@@ -132,7 +138,10 @@ class Table:
     def rows_among(self, count: int) -> Rows | None:
         """Return where the table's rows stand among `count` rows in the order of the data.
 
-        The `count` rows are all rows of the data or those of the table; None if neither has this number.
+        Parameters
+        ----------
+        count : int
+            Number of rows of the data or of the table; None is returned for another number.
         """
         if self.positions is None:
             return np.arange(len(self)) if count == len(self) else None
@@ -141,9 +150,13 @@ class Table:
         return np.argsort(np.argsort(self.positions)) if count == len(self) else None
 
     def matching_rows(self, X: Features) -> Features:
-        """Return the features of the table's rows from features in the order of the data, shape (m, d).
+        """Return the features of the table's rows.
 
-        With a number of rows that is neither the data's nor the table's, they are returned as they are.
+        Parameters
+        ----------
+        X : array of shape (m, d)
+            Features of the data's or the table's rows, in the order of the data; with another number of rows they
+            are returned as they are.
         """
         rows = self.rows_among(len(X))
         return X if rows is None or np.array_equal(rows, np.arange(len(X))) else X[rows]

@@ -11,19 +11,25 @@ from w2s_probe.metrics.gaps import (
 )
 from w2s_probe.metrics.groups import GroupRows, worst_difference, worst_gap_recovered
 from w2s_probe.metrics.intervals import Draws, ratio_of_means
+from w2s_probe.metrics.likeness import constant_text, imitation, is_constant, modal_decision
 from w2s_probe.metrics.scores import RowScore, classification_rows, regression_rows, reliability_bins
-from w2s_probe.metrics.verdict import decide
+from w2s_probe.metrics.verdict import WorstGroupChange, decide
 
 __all__ = [
     "Draws",
     "GroupRows",
     "RowScore",
+    "WorstGroupChange",
     "agreement",
     "agreement_of_values",
     "classification_rows",
+    "constant_text",
     "decide",
     "difference",
     "error_imitation",
+    "imitation",
+    "is_constant",
+    "modal_decision",
     "outperforming_ratio",
     "performance_gap_recovered",
     "ratio_of_means",

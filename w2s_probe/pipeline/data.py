@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,7 +27,7 @@ from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.pipeline.parts import check_sources, shared_item_notes, source_keys, source_notes, tie_notes
 from w2s_probe.pipeline.reading import Reading, Roles, reading_of, role_keys, with_groups, with_splits
-from w2s_probe.pipeline.sources import Source, item_keys, open_source, without_folders
+from w2s_probe.pipeline.sources import Source, item_keys, names_without_folders, open_source, without_folders
 from w2s_probe.strategies.registry import load_strategy
 
 SHOWN = 5  # files that a message names
@@ -71,18 +72,21 @@ class Opened:
     def reading(self, roles: Roles, labels: Labels | None = None, *, unlabeled: int = 0) -> Reading:
         """Return what was read, with the features of each role; `labels` are those that the verb reads."""
         keys = dict(role_keys(roles))
-        features = {key: self.sources[name].read(self.table) for key, name in keys.items()}
+        shown = dict(zip(keys.values(), self.shown(list(keys.values())), strict=True))
+        entries = {key: self.sources[name].read(self.table) for key, name in keys.items()}
+        features = {key: replace(entry, backbone=shown[keys[key]]) for key, entry in entries.items()}
         guessed = [key for key, name in keys.items() if self.sources[name].guessed]
         return reading_of(self.data, self.table, features, guessed=guessed, labels=labels, unlabeled=unlabeled)
 
     def shown(self, names: Sequence[str]) -> list[str]:
         """Return names for results: without folders and without columns that the file alone would give.
 
-        Names that would be equal, such as those of two files in different folders, are numbered.
+        Names that would be equal, such as those of two files in different folders, keep what tells them apart.
         """
-        short = [self.sources[name].read(self.table).backbone for name in names]
-        numbers = [short[: place + 1].count(name) for place, name in enumerate(short)]
-        return [name if number == 1 else f"{name} ({number})" for name, number in zip(short, numbers, strict=True)]
+        short = {name: source.read(self.table).backbone for name, source in self.sources.items()}
+        apart = names_without_folders(list(self.sources))
+        times = Counter(short.values())
+        return [short[name] if times[short[name]] == 1 else apart[name] for name in names]
 
     def labeled(self, labels: Labels, groups: Groups | None = None) -> LabeledData:
         """Return the same table with labels and groups of all its rows."""
@@ -145,11 +149,11 @@ def open_sources(
 def echo(
     data: DataConfig, names: Mapping[str, Sequence[str]], *, pool: str | None = None, dtype: str | None = None
 ) -> dict[str, Any]:
-    """Return the part of a result's config that says which data, columns and backbones were asked for."""
+    """Return the part of a result's config that says which data, columns and backbones (`names`) were asked for."""
     columns = {key: value for key, value in data.to_dict().items() if key != "data"}
     return {
         "data": without_folders(data.data),
-        **{key: ",".join(map(without_folders, backbones)) for key, backbones in names.items()},
+        **{key: ",".join(backbones) for key, backbones in names.items()},
         **columns,
         **({"pool": without_folders(pool)} if pool else {}),
         **({"dtype": dtype} if dtype else {}),

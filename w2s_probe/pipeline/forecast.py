@@ -26,6 +26,7 @@ from w2s_probe.datasets import Table
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.experiments.forecast.held_out import stratified_part
 from w2s_probe.experiments.forecast.pair import forecast_pair
+from w2s_probe.experiments.forecast.pairs import ranking, with_equal_baselines
 from w2s_probe.experiments.suspects import SearchedRows, suspects_of_run
 from w2s_probe.pipeline.data import (
     Opened,
@@ -38,7 +39,7 @@ from w2s_probe.pipeline.data import (
     split_rows,
 )
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
-from w2s_probe.pipeline.flags import with_flags
+from w2s_probe.pipeline.flags import result_with_flags
 from w2s_probe.pipeline.parts import divided_source_notes, near_pool_notes
 from w2s_probe.pipeline.progress import part_of
 from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
@@ -112,11 +113,12 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     backbones = list(itertools.product(teachers, students))
     shown = {role: tables[0].shown(side) for role, side in roles.items()}
     titles = itertools.product(shown["teacher"], shown["student"])
-    pairs = [
+    pairs = with_equal_baselines(
         _forecast(pair, title, features, rows, whole, config, notes, part_of(on_progress, at, len(backbones), title))
         for at, (pair, title) in enumerate(zip(backbones, titles, strict=True))
-    ]
-    ranked = tuple(sorted(pairs, key=lambda pair: -pair.gain.value))
+    )
+    order = ranking(pairs)
+    ranked = [pairs[place] for place in order]
     echoed = echo(data, shown, pool=pool, dtype=options.dtype)
     settings = {**config.to_dict(classes=len(rows.labels.classes or ())), **rows.sizes}
     result = ForecastResult(
@@ -125,10 +127,10 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
         fingerprint=_fingerprint(settings, rows, features),
         level=config.level,
         best=ranked[0],
-        pairs=ranked if len(ranked) > 1 else None,
+        pairs=tuple(ranked) if len(ranked) > 1 else None,
     )
     if suspects:
-        weak, strong = backbones[pairs.index(ranked[0])]
+        weak, strong = backbones[order[0]]
         result = replace(result, suspects=_suspects(rows, (features[weak], features[strong]), config))
     return Forecasted(result=result, fetched=fetched)
 
@@ -143,7 +145,7 @@ def _forecast(  # one pair of a table that is open
     notes: tuple[str, ...],
     on_progress: Progress | None,
 ) -> Forecast:
-    """Return the forecast of one teacher and one student."""
+    """Return the forecast of one teacher and one student; `title` has their names for results."""
     teacher, student = pair
     forecast = forecast_pair(
         features[teacher].X[rows.labeled],
@@ -156,7 +158,7 @@ def _forecast(  # one pair of a table that is open
         names=title,
         on_progress=on_progress,
     )
-    return replace(forecast, notes=(*notes, *with_flags(forecast.notes)))
+    return result_with_flags(forecast, notes)
 
 
 def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,24 @@ from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Progress
 from w2s_probe.datasets import Table
 from w2s_probe.experiments.run.curve import learning_curve
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.suspects import suspects_of_run
-from w2s_probe.pipeline.data import echo, open_labeled, reading_of_splits, shared_notes, split_notes, split_rows
+from w2s_probe.pipeline.data import (
+    LabeledData,
+    echo,
+    open_labeled,
+    reading_of_splits,
+    shared_notes,
+    split_notes,
+    split_rows,
+)
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
-from w2s_probe.pipeline.flags import with_flags
+from w2s_probe.pipeline.flags import result_with_flags
 from w2s_probe.pipeline.parts import near_copy_notes
 from w2s_probe.pipeline.reading import OnRead, with_dims
 from w2s_probe.results.run import W2SResult
@@ -88,15 +98,13 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     opened = open_labeled(data, (teacher, student), config, store, options)
     labels, groups, table = opened.labels, opened.groups, opened.table
     splits = split_rows(opened, config, split_file)
-    notes = (*table.notes, *split_notes(opened, splits, config, split_file), *shared_notes(opened, splits, split_file))
+    notes = _notes(opened, splits, config, split_file)
     roles = {"teacher": [teacher], "student": [student]}
     reading = reading_of_splits(opened, roles, splits[:1], config, split_file)
     if on_read:
         on_read(reading)
     features, fetched = fetch(opened, store, on_progress)
-    notes += cut_notes(fetched)
-    if table.items is None:  # copies are known by their items, else by features, which rounding may change
-        notes += near_copy_notes([features[teacher].X, features[student].X], opened.blocks, splits)
+    notes += (*cut_notes(fetched), *_copy_notes(opened, features, splits))
     weak = replace(features[teacher], name="teacher features")
     strong = replace(features[student], name="student features")
     shared: dict[str, Any] = {"config": config, "groups": groups, "on_progress": on_progress}
@@ -111,9 +119,7 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     echoed = echo(data, {role: opened.shown(names) for role, names in roles.items()}, dtype=options.dtype)
     read = with_dims(reading.read, roles, features)
     return Run(
-        result=replace(
-            result, config={**echoed, **result.config}, read=read, notes=(*notes, *with_flags(result.notes))
-        ),
+        result=replace(result_with_flags(result, notes), config={**echoed, **result.config}, read=read),
         outcomes=outcomes,
         table=table,
         labels=labels,
@@ -121,3 +127,16 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
         student=strong,
         fetched=fetched,
     )
+
+
+def _notes(opened: LabeledData, splits: Sequence[Split], config: W2SConfig, split_file: Path | None) -> tuple[str, ...]:
+    """Return the notes on the table and on its parts."""
+    parts = (*split_notes(opened, splits, config, split_file), *shared_notes(opened, splits, split_file))
+    return (*opened.table.notes, *parts)
+
+
+def _copy_notes(opened: LabeledData, features: Mapping[str, FeatureSet], splits: Sequence[Split]) -> tuple[str, ...]:
+    """Return how many rows repeat another row up to rounding; rows with items are known by their items."""
+    if opened.table.items is not None:
+        return ()
+    return near_copy_notes([matrix.X for matrix in features.values()], opened.blocks, splits)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -25,22 +25,43 @@ from w2s_probe.pipeline.feature_rows import for_rows_of
 from w2s_probe.results.read import FeaturesRead
 
 
-def without_folders(name: str) -> str:
-    """Return a data or backbone name with the folders of a path left out."""
+def without_folders(name: str, *, keep: int = 0) -> str:
+    """Return a data or backbone name with the folders of a path left out, but for the last `keep` folders."""
     kind, colon, rest = name.partition(":")
     if not colon:
-        return Path(name).name
+        return _ending(name, keep)
     if kind in ("features", "sentence-transformers"):
         path, columns = parse_address(rest) if kind == "features" else (Path(rest), None)
-        return f"{kind}:{path.name}" + ("" if columns is None else f"#{columns}")
+        return f"{kind}:{_ending(path, keep)}" + ("" if columns is None else f"#{columns}")
     if kind == "timm":
         model, at, weights = rest.partition("@")
-        return f"{kind}:{model}{at}{Path(weights).name}"
+        return f"{kind}:{model}{at}{_ending(weights, keep)}"
     if kind == "open_clip" and not rest.startswith("hf-hub:"):
         model, slash, weights = rest.partition("/")
         folder = rest.startswith(("local-dir:", "/", ".", "~"))
-        return f"{kind}:{'' if folder else model + slash}{Path(weights or rest).name}"
+        return f"{kind}:{'' if folder else model + slash}{_ending(weights or rest, keep)}"
     return name
+
+
+def names_without_folders(names: Sequence[str]) -> dict[str, str]:
+    """Return each name without the folders of its path, but for as many as tell files of one name apart."""
+    short: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        alike = [other for other in names if other != name and without_folders(other) == without_folders(name)]
+        short[name] = next(
+            (
+                ending
+                for keep in range(len(Path(name).parts) + 1)
+                for ending in [without_folders(name, keep=keep)]
+                if all(without_folders(other, keep=keep) != ending for other in alike)
+            ),
+            name,
+        )
+    return short
+
+
+def _ending(path: str | Path, keep: int) -> str:
+    return "/".join(Path(path).parts[-1 - keep :])
 
 
 class Source(Protocol):

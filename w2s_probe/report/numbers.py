@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from w2s_probe.core.text import shorten, visible
+from w2s_probe.core.text import shorten_names, visible
 from w2s_probe.results.estimate import Estimate, GroupEstimate, PriorMean, WorstGroup
 from w2s_probe.results.forecast import Outlook
 
@@ -27,16 +27,17 @@ def estimate_of(interval: Interval) -> Estimate:
     return Estimate(value=interval.value, low=interval.low, high=interval.high)
 
 
-def pair_title(teacher: str, student: str, *, cells: int = 40) -> str:
-    """Return ``teacher → student``, each name shortened to `cells`."""
-    return f"{shorten(visible(teacher), cells)} → {shorten(visible(student), cells)}"
+def pair_title(teacher: str, student: str, *, cells: int = 40, among: Iterable[str] = ()) -> str:
+    """Return ``teacher → student``, each name shortened to `cells` but different from the names `among` others."""
+    names = [visible(name) for name in (teacher, student, *among)]
+    return " → ".join(shorten_names(names, cells)[:2])
 
 
 def pair_line(config: Mapping[str, Any], teacher: str, student: str) -> str:
-    """Return ``data: teacher -> student`` as a line of at most 80 cells."""
+    """Return ``data: teacher -> student``, at most 80 cells if the names differ there."""
     names = [visible(name) for name in (str(config["data"]), teacher, student)]
     if sum(map(len, names)) > 3 * NAME:
-        names = [shorten(name, NAME) for name in names]
+        names = shorten_names(names, NAME)
     return f"{names[0]}: {names[1]} -> {names[2]}"
 
 

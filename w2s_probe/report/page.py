@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from w2s_probe.results.run import Verdict
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
@@ -93,8 +91,10 @@ class Page:
         The user's name of the data, if there are any; the title then names features.
     pair_line : str
         Data, teacher and student in one line, which the page shows; by default the name of the data.
-    verdict : Verdict or None
-        Shown first.
+    advice : str
+        Sentences of the verdict, shown first; empty without a verdict.
+    call : str
+        Headline of the verdict.
     notes : sequence of str
         Warnings about results that are right but surprising.
     """
@@ -106,5 +106,6 @@ class Page:
     settings: Sequence[tuple[str, str]]
     data: str | None = None
     pair_line: str = ""
-    verdict: Verdict | None = None
+    advice: str = ""
+    call: str = ""
     notes: Sequence[str] = ()

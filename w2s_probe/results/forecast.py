@@ -14,6 +14,8 @@ from w2s_probe.results.run import Verdict
 from w2s_probe.results.schema_1 import forecast_of_schema_1
 from w2s_probe.results.suspects import SuspectsFound
 
+FURTHEST = 20  # largest number of labels that is named, in units of the present number
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
@@ -45,7 +47,11 @@ class ForecastPoint:
     ----------
     n, N : int
         Labeled rows, and rows of the pool.
-    gain, teacher, student, baseline : Estimate
+    gain, versus_baseline : Estimate
+        Expected student minus teacher, and student minus baseline, with today's uncertainty.
+    gain_then, versus_baseline_then : Estimate
+        The same values with the intervals that n labels are expected to give; NaN limits at smaller sizes.
+    teacher, student, baseline : Estimate
         Expected values on the main score.
     measured : bool
         Whether heads were fitted at these sizes; otherwise the values are extrapolated.
@@ -54,6 +60,9 @@ class ForecastPoint:
     n: int
     N: int
     gain: Estimate
+    versus_baseline: Estimate
+    gain_then: Estimate
+    versus_baseline_then: Estimate
     teacher: Estimate
     student: Estimate
     baseline: Estimate
@@ -61,20 +70,39 @@ class ForecastPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Needed:
-    """Sizes at which the answer would resolve or change; None if it does not within 100 times the present size.
+class NeededLabels:
+    """Labels at which a difference is expected to be resolved, with a range from one standard error of its curve.
 
     Parameters
     ----------
     n : int or None
-        Labels at which the gain's interval would exclude 0; if it already does, labels at which student minus
-        baseline would change its sign.
-    N : int or None
-        Pseudolabels at which student minus baseline would change its sign.
+        Smallest number of labels at which the interval of that many labels is expected to exclude 0; the present
+        number if the present interval excludes 0. None if there is none up to `FURTHEST` times the present one.
+    low, high : int or None
+        Range of `n`: with the learning curve one standard error farther from 0, and nearer to it. None beyond
+        `FURTHEST` times the present number.
+    reason : str or None
+        Why `n` is None.
     """
 
     n: int | None
-    N: int | None
+    low: int | None
+    high: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """Labels at which each difference is expected to be resolved.
+
+    Parameters
+    ----------
+    gain, versus_baseline : NeededLabels
+        For student minus teacher, and for student minus baseline.
+    """
+
+    gain: NeededLabels
+    versus_baseline: NeededLabels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +168,7 @@ class Forecast:
     curve : tuple of ForecastPoint
         Points over n at the full N, then points over N at the full n.
     needed : Needed
-        Sizes at which the answer would resolve or change.
+        Labels at which each difference is expected to be resolved.
     misfit : Misfit
         Parts of the gain in squared error.
     representation_gap : float
@@ -195,9 +223,10 @@ class ForecastResult(Printed):
     level : float
         Level of the intervals.
     best : Forecast
-        The pair with the largest expected gain.
+        The first of the pairs.
     pairs : tuple of Forecast, or None
-        All pairs by expected gain; None for a single pair.
+        All pairs by the expected score of the better of student and baseline, then by the student's; None for a
+        single pair.
     suspects : SuspectsFound or None
         The pool's likely minority by the best pair; None without ``--suspects``.
     """

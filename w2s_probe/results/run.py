@@ -222,7 +222,7 @@ class Verdict:
     recommend : {"weak_to_strong", "labels_directly", "unresolved"}
         Recommendation by the interval of student minus baseline.
     advice : str
-        Answer and recommendation in one or two sentences.
+        The recommendation, its reason, and the gain, in a few sentences.
     """
 
     call: Literal["helps", "hurts", "unresolved"]
@@ -307,7 +307,7 @@ class W2SResult(Printed):
     students : mapping of strategy to StudentResult
         Scores and comparisons of each strategy's student, in the order of ``--strategy``.
     verdict : Verdict
-        Answer for the first strategy.
+        Answer for `vanilla`, or for the first strategy if `vanilla` was not run.
     notes : tuple of str
         Warnings about results that are right but surprising, one sentence each.
     reliability : mapping of system or strategy to tuple of ReliabilityBin

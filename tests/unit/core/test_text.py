@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from w2s_probe.core.text import json_text, markdown_code, markdown_text, shorten, visible, width
+from w2s_probe.core.text import json_text, markdown_code, markdown_text, shorten, shorten_names, visible, width
 
 texts = st.text(st.characters(codec=None) | st.sampled_from("|`<>&*_[]()#@~$\\\n\r\x1b\x9b\u202e\u2066\u200f\ud800"))
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -67,3 +67,33 @@ def test_names_in_our_sentences_are_no_markup(text: str) -> None:
 
 def test_estimates_stay_readable_in_markdown() -> None:
     assert markdown_text("+0.050 [+0.037, +0.062] in accuracy") == "+0.050 [+0.037, +0.062] in accuracy"
+
+
+LONG = "w" * 60
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"features:{LONG}-a.npy", f"features:{LONG}-b.npy"],
+        [f"features:a-{LONG}.npy", f"features:b-{LONG}.npy"],
+        [f"features:{LONG}-03-{LONG}.npy", f"features:{LONG}-17-{LONG}.npy"],
+        [f"features:{LONG}1{LONG}.npy", f"features:{LONG}12{LONG}.npy", f"features:{LONG}2{LONG}.npy"],
+        [f"features:{LONG}{'1' * 40}{LONG}.npy", f"features:{LONG}{'2' * 40}{LONG}.npy"],
+        [f"{LONG}歩{LONG}", f"{LONG}走{LONG}", "short"],
+    ],
+    ids=["at the end", "at the start", "in the middle", "by length", "in a long part", "in wide characters"],
+)
+@pytest.mark.parametrize("cells", [12, 22, 36])
+def test_short_names_differ_where_the_names_differ(names: list[str], cells: int) -> None:
+    short = shorten_names(names, cells)
+    assert len(set(short)) == len(names)
+    assert max(map(width, short)) <= cells
+
+
+@given(st.lists(st.text("ab/", max_size=40), max_size=6), st.integers(8, 20))
+def test_a_name_is_short_or_whole_and_no_two_look_alike(names: list[str], cells: int) -> None:
+    short = shorten_names(names, cells)
+    assert len(set(short)) == len(set(names))
+    assert all(width(text) <= cells or text == name for text, name in zip(short, names, strict=True))
+    assert [short[names.index(name)] for name in names] == short

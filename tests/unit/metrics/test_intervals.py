@@ -12,13 +12,11 @@ from w2s_probe.metrics import (
     Draws,
     RowScore,
     agreement_of_values,
-    decide,
     outperforming_ratio,
     performance_gap_recovered,
     ratio_of_means,
     repeated_error,
 )
-from w2s_probe.results.estimate import Estimate
 
 
 def draws(seeds: int, rows: int, *, fresh: bool = True, level: float = 0.95) -> Draws:
@@ -103,35 +101,6 @@ def test_opr_is_unresolved_when_the_student_may_make_no_error() -> None:
         baseline_error=row_score(np.ones(100)), student_error=row_score(np.zeros(100)), draws=draws(5, 20)
     )
     assert opr.resolved is False
-
-
-def estimate(low: float, high: float) -> Estimate:
-    return Estimate(value=(low + high) / 2, low=low, high=high)
-
-
-@pytest.mark.parametrize(
-    ("gain", "versus", "call", "recommend"),
-    [
-        ((0.01, 0.03), (0.01, 0.02), "helps", "weak_to_strong"),
-        ((0.01, 0.03), (-0.03, -0.01), "helps", "labels_directly"),
-        ((-0.03, -0.01), (-0.03, 0.01), "hurts", "labels_directly"),
-        ((-0.01, 0.02), (-0.02, 0.03), "unresolved", "unresolved"),
-        ((0.01, 0.02), (-0.02, 0.02), "helps", "labels_directly"),
-        ((1e-6, 9e-6), (1e-6, 9e-6), "unresolved", "labels_directly"),  # a copy, but for rounding and shrinkage
-        ((-9e-6, -1e-6), (-9e-6, -1e-6), "unresolved", "labels_directly"),
-    ],
-)
-def test_verdict_follows_the_intervals(
-    gain: tuple[float, float], versus: tuple[float, float], call: str, recommend: str
-) -> None:
-    verdict = decide(gain=estimate(*gain), versus_baseline=estimate(*versus), n_labeled=400, score="accuracy")
-    assert (verdict.call, verdict.recommend) == (call, recommend)
-    assert "400 labels" in verdict.advice
-
-
-def test_a_verdict_on_regression_speaks_of_r_squared() -> None:
-    verdict = decide(gain=estimate(0.01, 0.03), versus_baseline=estimate(0.01, 0.02), n_labeled=4, score="r2")
-    assert verdict.advice.count("in R²") == 2
 
 
 def test_likeness_of_values_equals_its_definitions() -> None:

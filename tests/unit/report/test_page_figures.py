@@ -22,13 +22,15 @@ from w2s_probe.report.charts.svg import ticks
 from w2s_probe.report.diagnosis.figures import angles_figure, chance_figure, spectrum_figure
 from w2s_probe.report.forecast import figures as forecast_figures
 from w2s_probe.report.forecast.page import forecast_page
-from w2s_probe.report.forecast.text import needed_text
+from w2s_probe.report.forecast.text import forecast_text, needed_lines
+from w2s_probe.report.numbers import estimate_text
 from w2s_probe.report.render.html import page_html
 from w2s_probe.report.render.markdown import page_markdown
 from w2s_probe.results.diagnosis import Diagnosis
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.forecast import ErrorPart, ErrorParts, Forecast, ForecastResult, Misfit, Needed
+from w2s_probe.results.forecast import ErrorPart, ErrorParts, Forecast, ForecastResult, Misfit, Needed, NeededLabels
 
+OPEN = NeededLabels(n=None, low=None, high=None, reason="too few labels for a learning curve")
 NEVER = Estimate(value=math.nan, low=math.nan, high=math.nan)
 HOSTILE = "<script>\"'&\x1b[31m\u202e" + "w" * 10_000
 
@@ -54,7 +56,7 @@ def figures_of(found: Forecast) -> list[str]:
     drawn = [
         forecast_figures.systems_figure(found),
         forecast_figures.differences_figure(found),
-        forecast_figures.ranking_figure([found, found]),
+        *forecast_figures.ranking_figures([found, found]),
         *forecast_figures.forecast_curves(found),
         *filter(None, [forecast_figures.parts_figure(found)]),
     ]
@@ -99,27 +101,49 @@ def test_hostile_names_are_text_and_short_in_figures_and_whole_in_the_page(found
 
 def test_a_single_size_has_no_curve_and_a_forecast_without_parts_no_section(found: Forecast) -> None:
     (point,) = {(p.n, p.N): p for p in found.curve if (p.n, p.N) == (found.n, found.N)}.values()
-    bare = replace(found, curve=(point,), error_parts=None, needed=Needed(n=None, N=None))
+    bare = replace(found, curve=(point,), error_parts=None, needed=Needed(gain=OPEN, versus_baseline=OPEN))
     assert forecast_figures.forecast_curves(bare) == []
     names = [section.name for section in forecast_page(result_of(bare)).sections]
-    assert names == ["Systems", "Comparisons", "Label-free predictors of the gain"]
+    assert names == ["Systems", "Comparisons", "Learning curves", "Label-free predictors of the gain"]
     assert found.error_parts is not None
     assert "Parts of the student's squared error" in [s.name for s in forecast_page(result_of(found)).sections]
 
 
 @pytest.mark.parametrize(
-    ("resolved", "n", "N", "said"),
+    ("gain", "text"),
     [
-        (False, 500, None, "The gain would resolve at about 500 labels."),
-        (True, 500, 9000, "Student - baseline would change sign at about 500 labels or 9,000 pseudolabels."),
-        (False, 500, 9000, "The gain would resolve at about 500 labels; student - baseline would change sign at "
-         "about 9,000 pseudolabels."),
-        (True, None, None, ""),
+        (OPEN, "too few labels for a learning curve."),
+        (NeededLabels(n=None, low=800, high=None, reason="not so soon"), "not so soon (at best 800)."),
+        (NeededLabels(n=64, low=64, high=64, reason=None), "your 64 are enough."),
+        (NeededLabels(n=500, low=300, high=None, reason=None), "about 500 (300 to more than 1,280)."),
+        (NeededLabels(n=1100, low=1000, high=1200, reason=None), "about 1,100 (1,000 to 1,200)."),
     ],
-)  # fmt: skip
-def test_what_is_needed_says_for_what(found: Forecast, resolved: bool, n: int | None, N: int | None, said: str) -> None:
-    asked = replace(found, gain=replace(found.gain, resolved=resolved), needed=Needed(n=n, N=N))
-    assert needed_text(asked) == said
+)
+def test_what_is_needed_has_a_range_or_a_reason(found: Forecast, gain: NeededLabels, text: str) -> None:
+    asked = replace(found, needed=Needed(gain=gain, versus_baseline=OPEN))
+    lines = needed_lines(asked)
+    assert lines[:2] == [
+        f"Labels needed to resolve gain: {text}",
+        "Labels needed to resolve student - baseline: too few labels for a learning curve.",
+    ]
+    assert len(lines) == 2 + (text.startswith("about"))  # luck
+    for line in lines:
+        assert line in " ".join(forecast_text(result_of(asked)).split())
+        assert line in page_html(forecast_page(result_of(asked)), {})
+
+
+def test_the_curve_shows_the_width_that_one_would_have(found: Forecast) -> None:
+    own = next(point for point in found.curve if (point.n, point.N) == (64, found.N))
+    then = Estimate(value=0.0, low=-0.98765, high=0.98765)
+    curve = tuple(replace(p, gain_then=then, versus_baseline_then=NEVER) if p is own else p for p in found.curve)
+    asked = result_of(replace(found, curve=curve))
+    assert forecast_text(asked).count("±0.988") == 1
+    page = page_markdown(forecast_page(asked), {})
+    (row,) = {line for line in page.splitlines() if "±0.988" in line}
+    assert [cell.strip() for cell in row.split("|")][2:6] == [
+        estimate_text(own.gain, signed=True), "±0.988", estimate_text(own.versus_baseline, signed=True), "-",
+    ]  # fmt: skip
+    assert max(map(len, forecast_text(asked).splitlines())) <= 80
 
 
 def test_a_forecast_comes_back_from_its_json(found: Forecast) -> None:

@@ -31,6 +31,62 @@ SMALL = 30
 DF = 4  # labeled rows for one degree of freedom of the interval
 
 
+@dataclass(frozen=True, kw_only=True)
+class ErrorModel:
+    """Standard error of a combined estimate as a function of the number of labeled rows.
+
+    The variances of counting and of the model's coefficients shrink with the number of labels. The error from the
+    pool's finite size and the model's bias stay, but lose weight as counting gains precision.
+
+    Parameters
+    ----------
+    counted, smooth : float
+        Variance of counting and of smoothing from a single labeled row: the variance at n labels is 1/n of it.
+    shared : float
+        Covariance of both, likewise.
+    sampled : float
+        Standard error of the smooth estimate from the pool's finite size.
+    unit : float
+        Size of the score's unit, in which biases are stated.
+    """
+
+    counted: float
+    smooth: float
+    shared: float
+    sampled: float
+    unit: float
+
+    def share(self, n: Float) -> Float:
+        """Return the weight of counting at n labels."""
+        rows = (1 + SMALL / n) / n
+        counted = self.counted * rows + self._added(n) ** 2
+        smooth = self.smooth * rows + (TRUST * self.unit) ** 2 + self.sampled**2
+        return smooth / (counted + smooth)
+
+    def bias(self, n: Float) -> Float:
+        """Return the part of the standard error that does not come from the labeled rows."""
+        share = self.share(n)
+        return np.hypot((1 - share) * np.hypot(SMOOTH_BIAS * self.unit, self.sampled), share * self._added(n))
+
+    def error(self, n: Float) -> Float:
+        """Return the standard error at n labels."""
+        share = self.share(n)
+        row = share**2 * self.counted + 2 * share * (1 - share) * self.shared + (1 - share) ** 2 * self.smooth
+        return np.sqrt((1 + SMALL / n) / n * row + self.bias(n) ** 2)
+
+    def half_width(self, n: Float, level: float) -> Float:
+        """Return the half-width of the interval of this level at n labels."""
+        return quantile(n, level) * self.error(n)
+
+    def _added(self, n: Float) -> Float:
+        return self.unit / (n + 2)
+
+
+def quantile(n: Float, level: float) -> Float:
+    """Return the quantile of Student's t for an interval from n labeled rows, since the error is estimated."""
+    return np.asarray(stdtrit(np.maximum(n / DF, 2), 0.5 + level / 2))
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MeanEstimate:
     """An estimate of a mean, with the influence of every labeled row.
@@ -55,11 +111,12 @@ class MeanEstimate:
     @property
     def error(self) -> float:
         """Standard error of the estimate."""
-        return math.sqrt(_variance(self.influence) + self.bias**2)
+        rows = (1 + SMALL / len(self.influence)) * float((self.influence**2).sum())
+        return math.sqrt(rows + self.bias**2)
 
     def quantile(self, level: float) -> float:
-        """Return the quantile of Student's t for an interval of this level, since the error is estimated."""
-        return float(stdtrit(max(len(self.influence) / DF, 2), 0.5 + level / 2))
+        """Return the quantile of Student's t for an interval of this level."""
+        return float(quantile(np.array(len(self.influence)), level))
 
     def estimate(self, level: float) -> Estimate:
         """Return the estimate with its interval of this level."""
@@ -72,29 +129,38 @@ class MeanEstimate:
         return self.value - half, self.value + half
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CombinedEstimate(MeanEstimate):
+    """An estimate by counting and smoothing, with its standard error at other numbers of labels."""
+
+    errors: ErrorModel
+
+
 def combine(
     counted: Float, smooth: tuple[float, Float, Float], *, row_variance: float, unit: float = 1.0
-) -> MeanEstimate:
+) -> CombinedEstimate:
     """Return counting and smoothing combined by inverse variance.
 
     `counted`, shape (n,), is the quantity on each labeled row, averaged over held-out predictions. `smooth` is the
     return value of `ChoiceModel.expect`: mean over the pool, influence of each labeled row (n,), expectation of each
     row (N,); the pool is a sample too. `unit` is the size of the score's unit, in which biases are stated.
     """
-    mean = float(counted.mean())
+    mean, n = float(counted.mean()), np.array(len(counted))
     own, (model, model_influence, rows) = (counted - mean) / len(counted), smooth
-    added = unit / (len(counted) + 2)
-    sampled = float(rows.std()) / math.sqrt(len(rows))
-    variances = (
-        _variance(own) + added**2,
-        _variance(model_influence) + (TRUST * unit) ** 2 + sampled**2,
+    errors = ErrorModel(
+        counted=float(n * own @ own),
+        smooth=float(n * model_influence @ model_influence),
+        shared=float(n * own @ model_influence),
+        sampled=float(rows.std()) / math.sqrt(len(rows)),
+        unit=unit,
     )
-    share = variances[1] / (variances[0] + variances[1])
-    return MeanEstimate(
+    share = float(errors.share(n))
+    return CombinedEstimate(
         value=share * mean + (1 - share) * model,
         influence=share * own + (1 - share) * model_influence,
-        bias=math.hypot((1 - share) * math.hypot(SMOOTH_BIAS * unit, sampled), share * added),
+        bias=float(errors.bias(n)),
         row_variance=row_variance,
+        errors=errors,
     )
 
 
@@ -106,7 +172,3 @@ def weighted_sum(parts: list[MeanEstimate], weights: Float, *, bias: float = 0.0
         bias=math.hypot(bias, float(sum(w * part.bias for w, part in zip(weights, parts, strict=True)))),
         row_variance=parts[-1].row_variance,
     )
-
-
-def _variance(influence: Float) -> float:
-    return (1 + SMALL / len(influence)) * float((influence**2).sum())

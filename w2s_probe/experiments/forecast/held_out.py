@@ -15,7 +15,7 @@ from w2s_probe.core.fit_options import RIDGE_POINTS, FitOptions
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.forecast.calibration import ChoiceModel, fit_choice, fit_line
-from w2s_probe.experiments.forecast.evidence import MeanEstimate, combine
+from w2s_probe.experiments.forecast.evidence import CombinedEstimate, combine
 from w2s_probe.heads import LinearHead, ridge_probabilities
 from w2s_probe.heads.fit import fit_head
 from w2s_probe.heads.linear import pseudolabels_of
@@ -28,6 +28,7 @@ from w2s_probe.linalg.teacher_student import HeldOut, pipeline_of, student_path
 
 Smooth = tuple[float, Float, Float]  # mean over the pool, influence of each labeled row, expectation of each row
 Weights = tuple[float, float, float]  # of teacher, student and baseline
+NAMES = ("teacher", "student", "baseline")
 FOLDS = 10
 REFIT_FOLDS = 5  # for heads that are fitted again without each fold
 
@@ -40,8 +41,6 @@ class PipelineScores:
     ----------
     held_out : list of HeldOut
         Held-out scores of all n labeled rows, for each deal of the rows into folds.
-    leave_one_out : HeldOut
-        Leave-one-out scores of the training rows (scores in folds for heads that are fitted again).
     pool : list of arrays of shape (N, K)
         Scores on the pool, by heads fitted to all training rows. The student never saw the row's own pseudolabel, as
         it will never see the pseudolabels of new rows: on its training rows it agrees more with its teacher.
@@ -55,23 +54,30 @@ class PipelineScores:
         Strengths of the heads.
     heads : mapping of system to LinearHead
         The heads fitted to all training rows.
+    each_row : callable or None
+        Function that returns the leave-one-out scores; None for heads that are fitted again.
     """
 
     held_out: list[HeldOut]
-    leave_one_out: HeldOut
     pool: list[Float]
     Y: Float
     task: Task
     probabilities: Callable[[Float], Float]
     alphas: dict[str, float]
     heads: dict[str, LinearHead]
+    each_row: Callable[[], HeldOut] | None
+
+    @cached_property
+    def leave_one_out(self) -> HeldOut:
+        """Leave-one-out scores of the training rows; scores in folds for heads that are fitted again."""
+        return self.held_out[0] if self.each_row is None else self.each_row()
 
     @property
     def edges(self) -> tuple[str, ...]:
         """Systems whose strength is an end of the widest grid."""
         return tuple(name for name, head in self.heads.items() if head.at_edge)
 
-    def expected(self, score: str, weights: Weights) -> MeanEstimate:
+    def expected(self, score: str, weights: Weights) -> CombinedEstimate:
         """Return the expected value of a score for a weighted sum of the systems.
 
         `score` is accuracy, brier, r2 or squared_error. The weights of teacher, student and baseline are (0, 1, 0)
@@ -173,13 +179,13 @@ def pipeline_scores(  # noqa: PLR0913  # two feature spaces of two sets of rows,
         held_out.append(_merged(heads.held_out(blocks), outside, rows, elsewhere))
     return PipelineScores(
         held_out=held_out,
-        leave_one_out=heads.held_out([np.array([row]) for row in range(len(rows))]) if linear else held_out[0],
         pool=heads.pool_scores(pool_teacher, pool_student, left_out),
         Y=Y,
         task=config.task,
         probabilities=ridge_probabilities if config.head == "ridge" else partial(softmax, axis=1),
         alphas=heads.alphas,
         heads=dict(zip(heads.alphas, heads.heads, strict=True)),
+        each_row=partial(heads.held_out, [np.array([row]) for row in range(len(rows))]) if linear else None,
     )
 
 
@@ -216,7 +222,7 @@ class _Heads:
 
     @property
     def alphas(self) -> dict[str, float]:
-        return dict(zip(("teacher", "student", "baseline"), (head.alpha for head in self.heads), strict=True))
+        return dict(zip(NAMES, (head.alpha for head in self.heads), strict=True))
 
     def scores(self, T: Features, S: Features) -> list[Float]:
         """Return the scores of the three heads on new rows with teacher features T and student features S."""

@@ -6,7 +6,8 @@ counting on the labeled rows, and a calibrated model averaged over the pool (`ca
 saw the row's pseudolabel (`held_out`). Both are combined (`evidence`).
 
 Smaller n and N are measured on parts of the labeled rows and of the pool. Larger sizes are extrapolated with
-:math:`a + c\,m^{-1/2}`, and so is the ceiling, from the baseline's curve.
+:math:`a + c\,m^{-1/2}` (`curve`), and so is the ceiling, from the baseline's curve. The labels needed to resolve a
+difference follow from the curve and from the errors at other n (`needed`).
 
 References
 ----------
@@ -17,8 +18,9 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,28 +30,34 @@ from w2s_probe.core.fit_options import coarse_grid_notes
 from w2s_probe.core.labels import Task
 from w2s_probe.core.types import Float, Progress, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
-from w2s_probe.experiments.forecast.evidence import MeanEstimate, weighted_sum
+from w2s_probe.experiments.forecast.advice import forecast_verdict, noted_heads
+from w2s_probe.experiments.forecast.curve import (
+    BOUNDS,
+    DIFFERENCES,
+    LEAST_POINTS,
+    SUBSETS,
+    SYSTEMS,
+    Point,
+    averaged_point,
+    bounded,
+    curve_points,
+    expected_over,
+    extrapolate,
+)
+from w2s_probe.experiments.forecast.evidence import CombinedEstimate, MeanEstimate, weighted_sum
 from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
-from w2s_probe.experiments.forecast.sizes import SUBSETS, label_sizes, pipeline_counter, pool_sizes
+from w2s_probe.experiments.forecast.needed import RANGE_LEVEL, needed_labels
+from w2s_probe.experiments.forecast.sizes import label_sizes, pipeline_counter, pool_sizes
 from w2s_probe.experiments.strengths import pair_notes
 from w2s_probe.linalg.moments import Moments, moments_of
-from w2s_probe.metrics.verdict import decide
+from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.forecast import ErrorParts, Forecast, ForecastPoint, Misfit, Needed, OtherScore, Outlook
-from w2s_probe.results.run import Verdict
+from w2s_probe.results.forecast import ErrorParts, Forecast, Misfit, Needed, OtherScore, Outlook
 from w2s_probe.theory import decompose_held_out
 
 REPEATS = 10  # deals of all labeled rows into folds
-BEYOND = (2, 4, 8)  # multiples of n and N to extrapolate to
-FURTHEST = 100  # largest multiple of n and N in `needed`
-EXTRAPOLATED = 0.01  # standard deviation of the curve's own error, in units of the score
 SMALL_MISFIT = 1e-3  # share of the labels' variance below which a misfit needs no note
-BOUNDS = {"accuracy": (0.0, 1.0), "brier": (0.0, 2.0), "r2": (-math.inf, 1.0), "squared_error": (0.0, math.inf)}
-# weights of teacher, student and baseline
-DIFFERENCES = {"gain": (-1, 1, 0), "versus_baseline": (0, 1, -1)}
-SYSTEMS = {"teacher": (1, 0, 0), "student": (0, 1, 0), "baseline": (0, 0, 1)}
 UNDEFINED = Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
-Point = tuple[tuple[int, int], dict[str, MeanEstimate]]  # sizes n and N; estimates by system and difference
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +75,16 @@ class _Data:
     @property
     def score(self) -> str:
         return "accuracy" if self.task == "classification" else "r2"
+
+    @cached_property
+    def pool(self) -> Moments:
+        """Moments of the whole pool."""
+        return moments_of({"teacher": self.pool_teacher, "student": self.pool_student})
+
+    @cached_property
+    def same_features(self) -> bool:
+        """Whether teacher and student have the same features."""
+        return same_space(self.pool_teacher[:ROWS], self.pool_student[:ROWS])
 
 
 def forecast_pair(
@@ -103,13 +121,13 @@ def forecast_pair(
     T, S = (np.asarray(X, dtype=np.float64) for X in (X_teacher, X_student))
     n, N = len(Y), len(pool_teacher)
     data = _Data(T, S, Y, pool_teacher, pool_student, config.task, pipeline_counter(on_progress, Y, N))
-    pool = moments_of({"teacher": pool_teacher, "student": pool_student})
-    scores = _scores(data, config, pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
+    scores = _scores(data, config, data.pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
     full = _estimates(scores, data.score)
-    over_n, over_N = _over_sizes(data, config, pool, full)
+    over_n, over_N = _over_sizes(data, config, data.pool, full)
     ceiling = _ceiling(over_n, n + N if config.ceiling == "L+U" else N, data.score)
     outlooks = {name: _outlook(full[name], config.level, n_test) for name in DIFFERENCES}
-    misfit = _misfit(scores, Y)
+    misfit, spread = _misfit(scores, Y), float(Y.var(axis=0).sum())
+    needed = _needed(over_n, full, config.level)
     return Forecast(
         teacher_backbone=names[0],
         student_backbone=names[1],
@@ -119,32 +137,32 @@ def forecast_pair(
         n_test=n_test,
         gain=outlooks["gain"],
         versus_baseline=outlooks["versus_baseline"],
-        **{name: _bounded(full[name].estimate(config.level), data.score) for name in SYSTEMS},
-        ceiling=UNDEFINED if ceiling is None else _bounded(ceiling.estimate(config.level), data.score),
+        **{name: bounded(full[name].estimate(config.level), data.score) for name in SYSTEMS},
+        ceiling=UNDEFINED if ceiling is None else bounded(ceiling.estimate(config.level), data.score),
         pgr=_pgr(full["gain"], full["teacher"], ceiling, config.level),
         opr=_opr(full["baseline"], full["student"], config.level),
         others={"brier" if data.score == "accuracy" else "squared_error": _other(scores, config.level)},
-        curve=_curve(over_n, over_N, (n, N), data.score, config.level),
-        needed=_needed(full["gain"], over_n, over_N, config.level),
+        curve=curve_points(over_n, over_N, full, score=data.score, level=config.level),
+        needed=needed,
         misfit=misfit,
-        representation_gap=_representation_gap(pool, n, scores.alphas),
+        representation_gap=_representation_gap(data.pool, n, scores.alphas),
         alphas=scores.alphas,
-        verdict=_verdict(outlooks, n, data.score),
-        error_parts=_error_parts(scores, pool, config),
+        verdict=forecast_verdict(scores, **outlooks, needed=needed, config=config, same_features=data.same_features),
+        error_parts=_error_parts(scores, data.pool, config),
         notes=(
             *coarse_grid_notes(config.head, Y.shape[1], config.alphas),
-            *_notes(misfit, full["gain"], score=data.score, spread=float(Y.var(axis=0).sum())),
-            *pair_notes(scores.heads, (T, S), (pool_teacher, pool_student), Y, config=config),
+            *_notes(misfit, full["gain"], score=data.score, spread=spread),
+            *_pair_notes(scores, data, config),
         ),
     )
 
 
 def _over_sizes(
-    data: _Data, config: W2SConfig, pool: Moments, full: dict[str, MeanEstimate]
+    data: _Data, config: W2SConfig, pool: Moments, full: dict[str, CombinedEstimate]
 ) -> tuple[list[Point], list[Point]]:
     """Return the estimates at smaller n and at smaller N, each with the full size at its end."""
     rng = np.random.default_rng([config.seed, 4])
-    last = ((len(data.Y), len(data.pool_teacher)), full)
+    last = Point(n=len(data.Y), N=len(data.pool_teacher), parts=full)
     return [*_over_labels(data, config, pool, rng), last], [*_over_pool(data, config, full, rng), last]
 
 
@@ -189,30 +207,30 @@ def _outlook(difference: MeanEstimate, level: float, n_test: int) -> Outlook:
 
 def _over_labels(data: _Data, config: W2SConfig, pool: Moments, rng: np.random.Generator) -> list[Point]:
     """Return the estimates at smaller n, each averaged over several parts of the labeled rows."""
-    N = len(data.pool_teacher)
-    points = []
+    n, N = len(data.Y), len(data.pool_teacher)
+    points: list[Point] = []
     for size in label_sizes(data.Y):
         subsets = []
         for _ in range(SUBSETS):
             rows = stratified_part(data.Y, size, rng)
             subsets.append(_estimates(_scores(data, config, pool, rows, rng, repeats=1), data.score))
-        mean = np.full(SUBSETS, 1 / SUBSETS)
-        averaged = {name: weighted_sum([parts[name] for parts in subsets], mean) for name in subsets[0]}
-        points.append(((size, N), averaged))
+        points.append(averaged_point(size, N, subsets, of=n))
     return points
 
 
-def _over_pool(data: _Data, config: W2SConfig, full: dict[str, MeanEstimate], rng: np.random.Generator) -> list[Point]:
+def _over_pool(
+    data: _Data, config: W2SConfig, full: dict[str, CombinedEstimate], rng: np.random.Generator
+) -> list[Point]:
     """Return the estimates at smaller, nested pools; teacher and baseline, without a pool, are as in `full`."""
     n, N = len(data.Y), len(data.pool_teacher)
     order = rng.permutation(N)
-    points = []
+    points: list[Point] = []
     for size in pool_sizes(N):
         rows = np.sort(order[:size])
         part = moments_of({"teacher": data.pool_teacher[rows], "student": data.pool_student[rows]})
         smaller = _scores(data, config, part, np.arange(n), _fold_rng(config), repeats=REPEATS, pool_rows=rows)
         parts = {**_estimates(smaller, data.score), **{name: full[name] for name in ("teacher", "baseline")}}
-        points.append(((n, size), parts))
+        points.append(Point(n=n, N=size, parts=parts))
     return points
 
 
@@ -221,36 +239,16 @@ def _fold_rng(config: W2SConfig) -> np.random.Generator:
     return np.random.default_rng([config.seed, 3])
 
 
-def _estimates(scores: PipelineScores, score: str) -> dict[str, MeanEstimate]:
+def _estimates(scores: PipelineScores, score: str) -> dict[str, CombinedEstimate]:
     return {name: scores.expected(score, weights) for name, weights in {**SYSTEMS, **DIFFERENCES}.items()}
-
-
-def _extrapolate(points: list[tuple[int, MeanEstimate]], size: int) -> MeanEstimate:
-    r"""Return a score at another size from :math:`a + c\,m^{-1/2}` through the points, larger sizes weighing more.
-
-    The curve's own error is added. A single point is returned as it is, with twice that error.
-    """
-    if len(points) == 1:
-        return weighted_sum([points[0][1]], np.ones(1), bias=2 * EXTRAPOLATED)
-    sizes = np.array([m for m, _ in points], dtype=np.float64)
-    design = np.column_stack([np.ones(len(sizes)), sizes**-0.5])
-    at = np.array([1.0, size**-0.5])
-    weights = at @ np.linalg.pinv(np.sqrt(sizes)[:, None] * design) * np.sqrt(sizes)
-    return weighted_sum([part for _, part in points], weights, bias=EXTRAPOLATED)
 
 
 def _ceiling(over_n: list[Point], size: int, score: str) -> MeanEstimate | None:
     """Return the baseline's curve at another size; None without a smaller size to extrapolate from."""
     if len(over_n) == 1:
         return None
-    ceiling = _extrapolate([(m, parts["baseline"]) for (m, _), parts in over_n], size)
+    ceiling = extrapolate([(point.n, point.parts["baseline"]) for point in over_n], size)
     return replace(ceiling, value=min(ceiling.value, BOUNDS[score][1]))
-
-
-def _bounded(estimate: Estimate, score: str) -> Estimate:
-    """Return an estimate clipped to the range of its score."""
-    low, value, high = np.clip((estimate.low, estimate.value, estimate.high), *BOUNDS[score]).tolist()
-    return Estimate(value=value, low=low, high=high)
 
 
 def _pgr(gain: MeanEstimate, teacher: MeanEstimate, ceiling: MeanEstimate | None, level: float) -> Estimate:
@@ -286,63 +284,22 @@ def _other(scores: PipelineScores, level: float) -> OtherScore:
     score = "brier" if scores.task == "classification" else "squared_error"
     estimates = {name: part.estimate(level) for name, part in _estimates(scores, score).items()}
     return OtherScore(
-        **{name: _bounded(value, score) if name in SYSTEMS else value for name, value in estimates.items()}
+        **{name: bounded(value, score) if name in SYSTEMS else value for name, value in estimates.items()}
     )
 
 
-def _curve(
-    over_n: list[Point], over_N: list[Point], full: tuple[int, int], score: str, level: float
-) -> tuple[ForecastPoint, ...]:
-    n, N = full
-    points = [*over_n, *_beyond(over_n, 0, full), *over_N[:-1], *_beyond(over_N, 1, full)]
-    return tuple(
-        ForecastPoint(
-            n=size[0],
-            N=size[1],
-            measured=size[0] <= n and size[1] <= N,
-            gain=parts["gain"].estimate(level),
-            **{name: _bounded(parts[name].estimate(level), score) for name in SYSTEMS},
+def _needed(over_n: list[Point], full: Mapping[str, CombinedEstimate], level: float) -> Needed:
+    """Return the labels at which each difference is expected to be resolved; the last point is the present one."""
+    needed = {
+        name: needed_labels(
+            full[name].estimate(level),
+            over_n[-1].n,
+            curve=partial(expected_over, over_n, name, level=RANGE_LEVEL) if len(over_n) >= LEAST_POINTS else None,
+            half_width=partial(full[name].errors.half_width, level=level),
         )
-        for size, parts in points
-    )
-
-
-def _beyond(points: list[Point], axis: int, full: tuple[int, int]) -> list[Point]:
-    """Return the extrapolated points at larger sizes of one axis; none from fewer than three points."""
-    if len(points) < 3:
-        return []
-    larger = []
-    for times in BEYOND:
-        size = (full[0] * times, full[1]) if axis == 0 else (full[0], full[1] * times)
-        parts = {name: _extrapolate([(m[axis], p[name]) for m, p in points], size[axis]) for name in points[0][1]}
-        larger.append((size, parts))
-    return larger
-
-
-def _needed(gain: MeanEstimate, over_n: list[Point], over_N: list[Point], level: float) -> Needed:
-    """Return the numbers of labels and of pseudolabels at which the answer resolves or changes."""
-    estimate = gain.estimate(level)
-    n = over_n[-1][0][0]
-    if estimate.low <= 0 <= estimate.high:
-        half = estimate.high - estimate.value
-        bound = (half / abs(gain.value)) ** 2 if gain.value else math.inf
-        labels = math.ceil(n * bound) if bound <= FURTHEST else None
-    else:
-        labels = _crossing([(size[0], parts["versus_baseline"].value) for size, parts in over_n])
-    return Needed(n=labels, N=_crossing([(size[1], parts["versus_baseline"].value) for size, parts in over_N]))
-
-
-def _crossing(points: list[tuple[int, float]]) -> int | None:
-    r"""Return the larger size at which :math:`a + c\,m^{-1/2}` through the points is 0; None beyond `FURTHEST`."""
-    if len(points) < 3:
-        return None
-    sizes = np.array([m for m, _ in points], dtype=np.float64)
-    root = np.sqrt(sizes)
-    c, a = np.polyfit(sizes**-0.5, [value for _, value in points], 1, w=root**0.5)
-    if a * points[-1][1] >= 0 or a == 0:  # the limit has the sign of the last point
-        return None
-    size = math.ceil((c / a) ** 2)
-    return size if sizes[-1] < size <= FURTHEST * sizes[-1] else None
+        for name in DIFFERENCES
+    }
+    return Needed(**needed)
 
 
 def _misfit(scores: PipelineScores, Y: Float) -> Misfit:
@@ -392,6 +349,12 @@ def _notes(misfit: Misfit, gain: MeanEstimate, *, score: str, spread: float) -> 
     return tuple(notes)
 
 
-def _verdict(outlooks: dict[str, Outlook], n: int, score: str) -> Verdict:
-    estimates = {name: Estimate(value=o.value, low=o.low, high=o.high) for name, o in outlooks.items()}
-    return decide(**estimates, n_labeled=n, score=score)
+def _pair_notes(scores: PipelineScores, data: _Data, config: W2SConfig) -> Iterator[str]:
+    """Return the notes on strengths, large rows and scaling."""
+    return pair_notes(
+        noted_heads(scores, config, same_features=data.same_features),
+        (data.X_teacher, data.X_student),
+        (data.pool_teacher, data.pool_student),
+        data.Y,
+        config=config,
+    )

@@ -41,6 +41,7 @@ from w2s_probe.experiments.run.summary import summarize
 from w2s_probe.experiments.strengths import large_row_notes, row_sizes, scale_notes
 from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.linear import pseudolabels_of
+from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.results.run import W2SResult
 from w2s_probe.strategies import Oracle, Scorer, Student, W2SProblem, load_strategy
 from w2s_probe.strategies.control import CONTROL, coverage_scores, random_control
@@ -99,7 +100,14 @@ def run_w2s(
         outcomes = [fit(teacher, student, labels, split=split) for split in splits]
         of_features = tuple(_feature_notes(teacher, student, labels, splits[0], config))
     fingerprint = _fingerprint(teacher, student, labels, splits, config, groups)
-    result = summarize(outcomes, labels, config=config, groups=groups, fingerprint=fingerprint)
+    result = summarize(
+        outcomes,
+        labels,
+        config=config,
+        groups=groups,
+        fingerprint=fingerprint,
+        same_features=same_space(*(features.X[splits[0].unlabeled[:ROWS]] for features in (teacher, student))),
+    )
     return replace(result, notes=(*result.notes, *of_features)), outcomes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from w2s_probe.core.fit_options import coarse_grid_notes
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
+from w2s_probe.experiments.run.advice import copy_notes, run_verdict, settled_strengths
 from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
 from w2s_probe.experiments.run.scores import RunScores, absent_groups, concatenated, row_scores, student_results
 from w2s_probe.experiments.run.tidy import tidy_rows
@@ -21,8 +22,6 @@ from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import ClassCounts, ReliabilityBin, StudentResult, SystemResult, W2SResult
 from w2s_probe.strategies.control import CONTROL
 
-COPY = 0.99  # agreement above which a note says that the student copies its teacher
-
 
 def summarize(
     outcomes: Sequence[SeedOutcome],
@@ -31,10 +30,12 @@ def summarize(
     config: W2SConfig,
     groups: Groups | None = None,
     fingerprint: str = "",
+    same_features: bool = False,
 ) -> W2SResult:
     """Return the result of a run: scores with intervals, verdict and notes from the outcome of each split.
 
-    `labels` and `groups` cover all rows of the table; `fingerprint` is the hash of the run's settings and data.
+    `labels` and `groups` cover all rows of the table; `fingerprint` is the hash of the run's settings and data;
+    `same_features` says that teacher and student have the same features.
     """
     splits = [outcome.split for outcome in outcomes]
     draws = Draws(rows=[split.test for split in splits], level=config.level, seed=config.seed)
@@ -43,9 +44,14 @@ def summarize(
     score = "accuracy" if labels.classes else "r2"
     run = RunScores(outcomes=outcomes, labels=labels, groups=groups, draws=draws, rows=rows)
     students = student_results(run, config.strategies)
-    first = students[config.strategies[0]]
-    n_labeled = len(splits[0].labeled)
-    sizes = {"n_labeled": n_labeled, "n_unlabeled": len(splits[0].unlabeled), "n_test": len(splits[0].test)}
+    systems = {system: SystemResult(**run.system_fields(system)) for system in SYSTEMS}
+    verdict = run_verdict(run, students, systems, config=config, same_features=same_features)
+    settled = settled_strengths(run, students, config=config, same_features=same_features)
+    sizes = {
+        "n_labeled": len(splits[0].labeled),
+        "n_unlabeled": len(splits[0].unlabeled),
+        "n_test": len(splits[0].test),
+    }
     cue = {} if groups is None else {"cue": dict(groups.cue)}
     names = [name for name in rows if not name.endswith(CONTROL)]
     return W2SResult(
@@ -58,15 +64,13 @@ def summarize(
         seeds=tuple(split.seed for split in splits),
         classes=labels.classes,
         majority_rate=_majority_rate(labels, splits),
-        systems={system: SystemResult(**run.system_fields(system)) for system in SYSTEMS},
+        systems=systems,
         students=students,
-        verdict=metrics.decide(
-            gain=first.gain, versus_baseline=first.versus_baseline, n_labeled=n_labeled, score=score
-        ),
+        verdict=verdict,
         notes=(
             *coarse_grid_notes(config.head, len(labels.classes or ()), config.alphas),
-            *_notes(outcomes, len(labels)),
-            *_copies(students, config),
+            *_notes(outcomes, len(labels), settled=settled),
+            *([] if same_features else copy_notes(run, students, config)),
             *absent_groups(run),
             *_remedies(students, score),
         ),
@@ -98,15 +102,18 @@ def _majority_rate(labels: Labels, splits: Sequence[Split]) -> float:
     return float(np.bincount(codes).max() / len(codes))
 
 
-def _notes(outcomes: Sequence[SeedOutcome], n_rows: int) -> Iterator[str]:
-    """Yield notes on strengths at the end of their grid, on fits without a minimum, and on the intervals."""
+def _notes(outcomes: Sequence[SeedOutcome], n_rows: int, *, settled: Set[str]) -> Iterator[str]:
+    """Yield notes on strengths at the end of their grid, on fits without a minimum, and on the intervals.
+
+    The strength of `settled` systems needs no note.
+    """
     for name in outcomes[0].test_scores:
         if name.endswith(CONTROL):
             continue
         heads = [outcome.head(name) for outcome in outcomes]
         at_edge = sum(head.at_edge for head in heads)
         note = edge_note(name, heads, where=f" in {at_edge} of {len(heads)} seeds")
-        if note:
+        if note and name not in settled:
             yield note
         failed = sum(not head.converged for head in heads)
         if failed:
@@ -120,22 +127,6 @@ def _notes(outcomes: Sequence[SeedOutcome], n_rows: int) -> Iterator[str]:
             f"Each split uses {used / n_rows:.0%} of the rows, so that all seeds have nearly the same pool. Intervals "
             "of a single system's score are too narrow; intervals of gain and PGR are not affected."
         )
-
-
-def _copies(students: Mapping[str, StudentResult], config: W2SConfig) -> Iterator[str]:
-    for name, student in students.items():
-        if not student.agreement.value > COPY or config.pseudolabels == "hard":  # false for NaN
-            continue
-        if config.task == "regression":
-            yield (
-                f"{name}: the student's predictions agree with its teacher's (R² {student.agreement.value:.3f}): its "
-                "features span the teacher's, so that pseudolabels can be copied. Try another teacher."
-            )
-        else:
-            yield (
-                f"{name}: the student's decisions agree with its teacher's on {student.agreement.value:.1%} of the "
-                "rows: its features span the teacher's, so that soft pseudolabels can be copied. Try hard pseudolabels."
-            )
 
 
 def _remedies(students: Mapping[str, StudentResult], score: str) -> Iterator[str]:

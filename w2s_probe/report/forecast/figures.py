@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from w2s_probe.core.text import shorten_names, visible
 from w2s_probe.report.charts.lines import Row, frame, interval_chart, size_chart
-from w2s_probe.report.numbers import METRIC_NAMES, estimate_of, estimate_text, pair_title, score_text
+from w2s_probe.report.forecast.text import pair_names
+from w2s_probe.report.numbers import METRIC_NAMES, estimate_of, estimate_text, score_text
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import Forecast, ForecastPoint, Outlook
 
@@ -35,13 +37,28 @@ def differences_figure(forecast: Forecast) -> str:
     return _around_zero("differences", rows, title=f"Difference in {METRIC_NAMES[forecast.score]}")
 
 
-def ranking_figure(pairs: Sequence[Forecast]) -> str:
-    """Return the expected gain of the first pairs."""
-    rows = [
-        _difference("student", pair_title(pair.teacher_backbone, pair.student_backbone, cells=11), pair.gain)
-        for pair in pairs[:MOST_RANKED]
+def ranking_figures(pairs: Sequence[Forecast]) -> list[str]:
+    """Return gain and student minus baseline of the first pairs, in their order."""
+    first = pairs[:MOST_RANKED]
+    names = [f"{rank}. {name}" for rank, name in enumerate(_distinct_names(first), start=1)]
+    score = METRIC_NAMES[pairs[0].score]
+    differences = {"gain": ("student", "Expected gain"), "versus_baseline": ("baseline", "Expected student - baseline")}
+    return [
+        _around_zero(
+            f"ranking-{field}",
+            [_difference(system, name, getattr(pair, field)) for name, pair in zip(names, first, strict=True)],
+            title=f"{title} in {score}",
+        )
+        for field, (system, title) in differences.items()
     ]
-    return _around_zero("ranking", rows, title=f"Expected gain in {METRIC_NAMES[pairs[0].score]}")
+
+
+def _distinct_names(pairs: Sequence[Forecast]) -> list[str]:
+    """Return a short name of each pair: its teacher where all students are equal, and so on."""
+    for own, other in (("teacher_backbone", "student_backbone"), ("student_backbone", "teacher_backbone")):
+        if len({getattr(pair, other) for pair in pairs}) == 1:
+            return shorten_names([visible(getattr(pair, own)) for pair in pairs], 22)
+    return pair_names(pairs, "→", cells=9)
 
 
 def forecast_curves(forecast: Forecast) -> list[str]:

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 from w2s_probe.core.text import visible
 from w2s_probe.report.forecast import figures
-from w2s_probe.report.forecast.text import expected_text, needed_text, observed_text, systems_grid
+from w2s_probe.report.forecast.text import expected_text, half_text, needed_lines, observed_text, systems_grid
 from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, pair_title
 from w2s_probe.report.page import Grid, Page, Section
 from w2s_probe.report.read import read_sections
 from w2s_probe.report.suspects import suspect_sections
+from w2s_probe.report.verdict import verdict_headline
+from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ErrorPart, ErrorParts, Forecast, ForecastPoint, ForecastResult
 
 
@@ -26,7 +28,8 @@ def forecast_page(result: ForecastResult) -> Page:
             f"{result.level:.0%} intervals",
         ],
         data=str(result.config["data"]),
-        verdict=best.verdict,
+        advice=best.verdict.advice,
+        call=verdict_headline(best.verdict, best.versus_baseline),
         notes=best.notes,
         sections=[*_sections(result), *suspect_sections(result.suspects), *read_sections(result.read)],
         settings=config_rows(result.config, result.fingerprint),
@@ -53,23 +56,34 @@ def _sections(result: ForecastResult) -> Iterator[Section]:
 
 
 def _ranking(pairs: tuple[Forecast, ...], level: str) -> Section:
+    score = METRIC_NAMES[pairs[0].score]
     count = min(len(pairs), figures.MOST_RANKED)
     return Section(
         name="Pairs",
-        figures=[figures.ranking_figure(pairs)],
-        caption=f"{'All' if count == len(pairs) else f'The first {count}'} pairs by expected gain, with {level} "
-        "intervals; thin bars are intervals on a test set. The sections below describe the first pair.",
+        figures=figures.ranking_figures(pairs),
+        caption=f"{'All' if count == len(pairs) else f'The first {count}'} pairs by the expected {score} of the better "
+        f"of student and baseline, with {level} intervals; thin bars are intervals on a test set. The sections below "
+        "describe the first pair.",
         grids=[
             Grid(
-                header=["teacher", "student", "expected gain", "student - baseline", "teacher alone", "verdict"],
+                header=[
+                    "teacher",
+                    "student",
+                    f"student's {score}",
+                    f"baseline's {score}",
+                    "gain",
+                    "student - baseline",
+                    "verdict",
+                ],
                 rows=[
                     [
                         visible(pair.teacher_backbone),
                         visible(pair.student_backbone),
+                        estimate_text(pair.student),
+                        estimate_text(pair.baseline),
                         expected_text(pair.gain),
                         expected_text(pair.versus_baseline),
-                        estimate_text(pair.teacher),
-                        f"{pair.verdict.call}; {pair.verdict.recommend.replace('_', ' ')}",
+                        verdict_headline(pair.verdict, pair.versus_baseline),
                     ]
                     for pair in pairs
                 ],
@@ -111,33 +125,50 @@ def _differences(best: Forecast) -> Grid:
 
 
 def _learning(best: Forecast, level: str) -> Iterator[Section]:
-    curves = figures.forecast_curves(best)
-    needed = needed_text(best)
-    if not curves and not needed:
-        return
+    points = [point for size in ("n", "N") for point in figures.points_over(best, size)]
     yield Section(
         name="Learning curves",
-        figures=curves,
+        figures=figures.forecast_curves(best),
         caption="Full marks and solid lines: heads were fitted at these sizes. Hollow marks and dashed lines: "
-        f"extrapolated. Bands are {level} intervals, cut at the edge of the figure.",
+        f"extrapolated. Bands are {level} intervals from today's labels, cut at the edge of the figure.",
         grids=[
             Grid(
-                header=["n, N", "teacher", "student", "baseline", "gain", "source"],
-                rows=[_point(point) for size in ("n", "N") for point in figures.points_over(best, size)],
+                title="Systems at each size",
+                header=["n, N", *figures.SYSTEMS, "source"],
+                rows=[_scores(point) for point in points],
                 folded="always",
-            )
+            ),
+            Grid(
+                title="Differences at each size",
+                header=["n, N", "gain", "gain then", "student - baseline", "student - baseline then"],
+                rows=[_gaps(point) for point in points],
+                caption="Intervals show how uncertain each size is today. Then: half-width of the interval that one "
+                "would have with n labels and N pseudolabels.",
+                folded="always",
+            ),
         ],
-        text=[needed] if needed else [],
+        text=needed_lines(best),
     )
 
 
-def _point(point: ForecastPoint) -> list[str]:
-    return [
-        f"{point.n:,}, {point.N:,}",
-        *(estimate_text(estimate) for estimate in (point.teacher, point.student, point.baseline)),
-        estimate_text(point.gain, signed=True),
-        "fitted" if point.measured else "extrapolated",
-    ]
+def _scores(point: ForecastPoint) -> list[str]:
+    scores = [estimate_text(getattr(point, system)) for system in figures.SYSTEMS]
+    return [_sizes(point), *scores, "fitted" if point.measured else "extrapolated"]
+
+
+def _gaps(point: ForecastPoint) -> list[str]:
+    pairs = [(point.gain, point.gain_then), (point.versus_baseline, point.versus_baseline_then)]
+    cells = [(_estimate_or_dash(today), half_text(then)) for today, then in pairs]
+    return [_sizes(point), *cells[0], *cells[1]]
+
+
+def _sizes(point: ForecastPoint) -> str:
+    return f"{point.n:,}, {point.N:,}"
+
+
+def _estimate_or_dash(estimate: Estimate) -> str:
+    """Return a difference with its interval; results of an older version lack some."""
+    return "-" if math.isnan(estimate.value) else estimate_text(estimate, signed=True)
 
 
 def _parts(best: Forecast, parts: ErrorParts) -> Section:

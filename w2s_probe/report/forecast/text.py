@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from w2s_probe.core.text import shorten, visible
+from w2s_probe.core.text import shorten_names, visible
 from w2s_probe.report.numbers import METRIC_NAMES, estimate_of, estimate_text, pair_line, score_text
 from w2s_probe.report.page import Grid
 from w2s_probe.report.render.terminal import columns, size_table, wrapped
 from w2s_probe.report.suspects import suspects_text
-from w2s_probe.results.forecast import Forecast, ForecastResult, Outlook
+from w2s_probe.report.verdict import verdict_headline
+from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.forecast import FURTHEST, Forecast, ForecastResult, NeededLabels, Outlook
+
+SYSTEMS = ("teacher", "student", "baseline")
+LUCK = (
+    "A small difference is often luck: in simulations, fewer than half of the differences were resolved at the number "
+    "of labels that was named."
+)
+NAME = 36  # cells of a backbone in the list of pairs
 
 
 def forecast_text(result: ForecastResult) -> str:
@@ -17,16 +27,16 @@ def forecast_text(result: ForecastResult) -> str:
     best = result.best
     grid = systems_grid(best)
     systems = grid.select(*grid.header[:-1])
-    remarks = ["" if point.measured else "extrapolated" for point in best.curve]
     parts = [
         _headline(result),
         _ranking(result.pairs) if result.pairs is not None else "",
         columns(systems.header, systems.rows),
         _comparisons(best),
-        needed_text(best),
-        size_table(best.curve, ("teacher", "student", "baseline"), remarks=remarks),
+        "\n".join(map(wrapped, needed_lines(best))),
+        _curve_table(best),
         suspects_text(result.suspects) if result.suspects is not None else "",
-        wrapped(best.verdict.advice),
+        f"Forecast of weak-to-strong: {verdict_headline(best.verdict, best.versus_baseline)}\n"
+        f"{wrapped(best.verdict.advice)}",
         *(wrapped(f"Note: {note}") for note in best.notes),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -35,23 +45,37 @@ def forecast_text(result: ForecastResult) -> str:
 def _headline(result: ForecastResult) -> str:
     best = result.best
     return (
-        f"{pair_line(result.config, best.teacher_backbone, best.student_backbone)}\n"
+        f"{wrapped(pair_line(result.config, best.teacher_backbone, best.student_backbone))}\n"
         f"Forecast from n = {best.n:,} labels and a pool of N = {best.N:,}; no other label was read.\n"
         f'{result.level:.0%} intervals; "on a test set" is for {best.n_test:,} test rows.'
     )
 
 
 def _ranking(pairs: tuple[Forecast, ...]) -> str:
+    """Return two lines for each pair: its names, and its numbers."""
+    score = METRIC_NAMES[pairs[0].score]
     rows = [
         (
-            shorten(visible(pair.teacher_backbone), 20),
-            shorten(visible(pair.student_backbone), 20),
+            f"{pair.student.value:.3f}",
+            f"{pair.baseline.value:.3f}",
             expected_text(pair.gain),
-            pair.verdict.call,
+            expected_text(pair.versus_baseline),
         )
         for pair in pairs
     ]
-    return columns(("teacher", "student", "expected gain", ""), rows, right=())
+    header, rule, *numbers = columns(("student", "baseline", "gain", "student - baseline"), rows).split("\n")
+    names = [wrapped(f"{rank}. {name}") for rank, name in enumerate(pair_names(pairs, "->", cells=NAME), start=1)]
+    lines = [line for pair in zip(names, numbers, strict=True) for line in pair]
+    title = wrapped(f"Pairs by the expected {score} of the better of student and baseline:")
+    return "\n".join([title, "", header, rule, *lines])
+
+
+def pair_names(pairs: Sequence[Forecast], arrow: str, *, cells: int) -> list[str]:
+    """Return teacher and student of each pair, each name shortened to `cells`; no two names look alike."""
+    names = [(visible(pair.teacher_backbone), visible(pair.student_backbone)) for pair in pairs]
+    unique = list(dict.fromkeys(name for pair in names for name in pair))
+    short = dict(zip(unique, shorten_names(unique, cells), strict=True))
+    return [f"{short[teacher]} {arrow} {short[student]}" for teacher, student in names]
 
 
 def systems_grid(best: Forecast) -> Grid:
@@ -87,16 +111,39 @@ def _comparisons(best: Forecast) -> str:
     return columns(("", "expected", "on a test set"), rows, right=())
 
 
-def needed_text(best: Forecast) -> str:
-    """Return the sizes at which the gain would resolve or student minus baseline change sign, or nothing."""
-    sizes = {}
-    if best.needed.n:
-        change = "student - baseline would change sign" if best.gain.resolved else "the gain would resolve"
-        sizes[change] = [f"{best.needed.n:,} labels"]
-    if best.needed.N:
-        sizes.setdefault("student - baseline would change sign", []).append(f"{best.needed.N:,} pseudolabels")
-    text = "; ".join(f"{change} at about {' or '.join(counts)}" for change, counts in sizes.items())
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+def needed_lines(best: Forecast) -> list[str]:
+    """Return the labels at which gain and student minus baseline are expected to be resolved, as sentences."""
+    needed = {"gain": best.needed.gain, "student - baseline": best.needed.versus_baseline}
+    lines = [f"Labels needed to resolve {name}: {_labels_text(labels, best.n)}." for name, labels in needed.items()]
+    if any(labels.n is not None and labels.n > best.n for labels in needed.values()):
+        lines.append(LUCK)
+    return lines
+
+
+def _labels_text(needed: NeededLabels, n: int) -> str:
+    """Return a number of labels with its range, or why there is none."""
+    if needed.n is None:
+        return str(needed.reason) + ("" if needed.low is None else f" (at best {needed.low:,})")
+    if needed.n <= n:
+        return f"your {n:,} are enough"
+    high = f"more than {FURTHEST * n:,}" if needed.high is None else f"{needed.high:,}"
+    return f"about {needed.n:,} ({needed.low:,} to {high})"
+
+
+def _curve_table(best: Forecast) -> str:
+    """Return the learning curve, with the half-width of the gain's interval that each size is expected to give."""
+    table = size_table(best.curve, SYSTEMS, last=("then", [half_text(point.gain_then) for point in best.curve]))
+    legend = (
+        "gain: interval from today's labels; then: half-width of the interval that one would have with n labels and "
+        f"N pseudolabels. Rows above n = {best.n:,} or N = {best.N:,} are extrapolated."
+    )
+    return f"{table}\n{wrapped(legend)}"
+
+
+def half_text(estimate: Estimate) -> str:
+    """Return the half-width of an interval."""
+    half = (estimate.high - estimate.low) / 2
+    return "-" if math.isnan(half) else f"±{half:.3f}"
 
 
 def expected_text(outlook: Outlook) -> str:

@@ -14,10 +14,10 @@ def page_markdown(page: Page, versions: Mapping[str, str]) -> str:
     """Return the Markdown of a report; `versions`, by package, stand in its last fold."""
     title = " → ".join(map(_user, page.title.split(" → "))) if page.data else markdown_text(page.title)
     call, opening, advice = title, f"{_user(page.data)}. " if page.data else "", []
-    if page.verdict:
-        call = f"{page.verdict.call} · {page.verdict.recommend.replace('_', ' ')}"
+    if page.advice:
+        call = page.call
         opening = f"{_user(page.data)}: {title}. " if page.data else ""
-        advice = [markdown_text(page.verdict.advice)]
+        advice = [markdown_text(page.advice)]
     parts = [
         f"### {page.kind}: {call}",
         *advice,

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from w2s_probe.core.text import shorten, visible, width
+from w2s_probe.core.text import shorten_names, visible, width
 from w2s_probe.report.numbers import estimate_text
 from w2s_probe.results.forecast import ForecastPoint
 from w2s_probe.results.run import CurvePoint
@@ -23,21 +23,27 @@ LEAST = 8  # cells that a shortened first column keeps
 
 
 def wrapped(text: str) -> str:
-    """Return a sentence as lines of at most 80 cells, all with the indent of the first; a dash counts as indent."""
+    """Return a sentence as lines of at most 80 cells, all with the indent of the first; a dash counts as indent.
+
+    Lines end at spaces, so that flags and names with hyphens stay whole.
+    """
     indent = len(text) - len(text.lstrip(" -"))
-    return textwrap.fill(visible(text), WIDTH, subsequent_indent=" " * indent) or text
+    lines = textwrap.fill(visible(text), WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return lines or text
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
     """Return a table of at most 80 columns; text is shown as it is, never read as markup.
 
-    The first column, which holds names, is shortened in the middle to the room that the others leave.
+    The first column, which holds names, is shortened to the room that the others leave; a name that would then look
+    like another is folded.
     """
     cells = [[visible(cell) for cell in row] for row in (header, *rows)]
     widths = [max(width(cell) for cell in column) for column in zip(*cells, strict=True)][1:]
     room = max(WIDTH - sum(widths) - GAP * len(widths), LEAST)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    names, *lines = [[shorten(row[0], room), *row[1:]] for row in cells]
+    first = shorten_names([row[0] for row in cells], room)
+    names, *lines = [[name, *row[1:]] for name, row in zip(first, cells, strict=True)]
     for i, name in enumerate(names):
         table.add_column(Text(name), justify="right" if i in right else "left", overflow="fold")
     for line in lines:
@@ -48,18 +54,22 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequ
 
 
 def size_table(
-    points: Sequence[CurvePoint | ForecastPoint | SweepPoint], systems: Sequence[str], *, remarks: Sequence[str] = ()
+    points: Sequence[CurvePoint | ForecastPoint | SweepPoint],
+    systems: Sequence[str],
+    *,
+    last: tuple[str, Sequence[str]] | None = None,
 ) -> str:
-    """Return the systems at each n and N without intervals, the gain with its interval, and a remark on each point."""
+    """Return the systems at each n and N without intervals, the gain with its interval, and a last column if given."""
+    name, cells = last or ("", [])
     rows = [
         (
             f"{point.n:,}",
             f"{point.N:,}",
             *(f"{getattr(point, system).value:.3f}" for system in systems),
             estimate_text(point.gain, signed=True),
-            *remarks[i : i + 1],
+            *cells[i : i + 1],
         )
         for i, point in enumerate(points)
     ]
-    header = ("n", "N", *systems, "gain", *([""] if remarks else []))
+    header = ("n", "N", *systems, "gain", *([name] if name else []))
     return columns(header, rows, right=range(2 + len(systems)))

@@ -10,7 +10,7 @@ from w2s_probe.report.page import Page, Section
 from w2s_probe.report.read import read_sections
 from w2s_probe.report.run import figures, grids
 from w2s_probe.report.run.groups import group_sections
-from w2s_probe.report.run.text import run_headline, run_pair
+from w2s_probe.report.run.text import run_headline, run_pair, run_verdict_headline
 from w2s_probe.report.suspects import suspect_sections
 from w2s_probe.results.run import W2SResult
 
@@ -25,7 +25,8 @@ def run_page(result: W2SResult) -> Page:
         headline=run_headline(result),
         data=str(config["data"]) if names else None,
         pair_line=run_pair(result),
-        verdict=result.verdict,
+        advice=result.verdict.advice,
+        call=run_verdict_headline(result),
         notes=result.notes,
         sections=list(_sections(result)),
         settings=config_rows(config, result.fingerprint),

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from w2s_probe.core.text import shorten, visible
 from w2s_probe.report.numbers import METRIC_NAMES, pair_line
-from w2s_probe.report.render.terminal import WIDTH, columns, size_table
+from w2s_probe.report.render.terminal import WIDTH, columns, size_table, wrapped
 from w2s_probe.report.run.grids import comparison_grids, systems_grid
 from w2s_probe.report.run.groups import change_grid, cue_text, group_grid
 from w2s_probe.report.suspects import suspects_text
+from w2s_probe.report.verdict import verdict_headline
 from w2s_probe.results.run import W2SResult
 
 MOST_CLASSES = 5
@@ -23,7 +24,7 @@ def run_text(result: W2SResult) -> str:
     systems = systems_grid(result).select("system", "trained on", METRIC_NAMES[result.score], METRIC_NAMES[error])
     pair = run_pair(result)
     parts = [
-        *([pair] if pair else []),
+        *([wrapped(pair)] if pair else []),
         *run_headline(result),
         *class_lines(result),
         "",
@@ -37,15 +38,21 @@ def run_text(result: W2SResult) -> str:
         parts += [suspects_text(result.suspects), ""]
     if result.curve is not None:
         parts += [size_table(result.curve, ("teacher", "student", "baseline", "ceiling")), ""]
-    parts.append(textwrap.fill(result.verdict.advice, WIDTH))
-    parts += [textwrap.fill(visible(f"Note: {note}"), WIDTH) for note in result.notes]
+    parts += [f"Weak-to-strong: {run_verdict_headline(result)}", wrapped(result.verdict.advice)]
+    parts += [wrapped(f"Note: {note}") for note in result.notes]
     return "\n".join(parts)
 
 
 def run_pair(result: W2SResult) -> str:
-    """Return data, teacher and student in one line; empty where the result does not name them."""
+    """Return data, teacher and student; empty where the result does not name them."""
     config = result.config
     return pair_line(config, str(config["teacher"]), str(config["student"])) if "data" in config else ""
+
+
+def run_verdict_headline(result: W2SResult) -> str:
+    """Return the headline of the verdict, which judges the plain student if there is one."""
+    student = result.students.get("vanilla") or next(iter(result.students.values()))
+    return verdict_headline(result.verdict, student.versus_baseline)
 
 
 def run_headline(result: W2SResult) -> list[str]:
@@ -85,7 +92,7 @@ def _groups(result: W2SResult) -> Iterator[str]:
         grid = group_grid(result)
         rows = [[row[0], *(cell.partition(" [")[0] for cell in row[1:])] for row in grid.rows]
         if result.config.get("cue"):
-            yield textwrap.fill(cue_text(result), WIDTH)
+            yield wrapped(cue_text(result))
         yield from ("", columns([shorten(name, 13) for name in grid.header], rows), "")
     changes = change_grid(result)
     if changes.rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from w2s_probe.core.text import visible
@@ -58,13 +58,14 @@ def slices_of(result: SweepResult) -> list[Slice]:
     theory = {(pair.teacher_backbone, pair.student_backbone): pair for pair in result.theory}
     points: dict[tuple[object, ...], list[SweepPoint]] = {}
     contrasts: dict[tuple[object, ...], list[EtaContrast]] = {}
+    backbones = {name: None for point in result.points for name in (point.teacher_backbone, point.student_backbone)}
     for point in result.points:
         points.setdefault(_key(point), []).append(point)
     for contrast in result.contrasts:
         contrasts.setdefault(_key(contrast), []).append(contrast)
     return [
         Slice(
-            title=_title(first),
+            title=_title(first, backbones),
             points=(first, *rest),
             contrasts=tuple(contrasts.get(key, ())),
             theory=theory.get((first.teacher_backbone, first.student_backbone)),
@@ -89,8 +90,8 @@ def _key(point: SweepPoint | EtaContrast) -> tuple[object, ...]:
     return point.teacher_backbone, point.student_backbone, point.head, point.strategy, *strengths
 
 
-def _title(point: SweepPoint) -> str:
+def _title(point: SweepPoint, backbones: Iterable[str]) -> str:
     alphas = (("teacher alpha", point.teacher_alpha), ("student alpha", point.student_alpha))
     strengths = [f"{name} {alpha:g}" for name, alpha in alphas if alpha is not None]
-    pair = pair_title(point.teacher_backbone, point.student_backbone)
+    pair = pair_title(point.teacher_backbone, point.student_backbone, among=backbones)
     return ", ".join([pair, point.head, visible(point.strategy), *strengths])

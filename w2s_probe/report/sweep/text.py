@@ -26,7 +26,7 @@ def sweep_text(result: SweepResult) -> str:
             lines.append(f"… and {len(result.points) - count:,} more points: use --out DIR or --json to see them.")
             break
         count += len(part.points)
-        lines += ["", part.title, _points(part.points)]
+        lines += ["", wrapped(part.title), _points(part.points)]
         if part.contrasts:
             lines.append(_contrasts(part.contrasts))
     return "\n".join([*lines, *(wrapped(f"Note: {note}") for note in result.notes)])

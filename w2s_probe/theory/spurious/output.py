@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
-from w2s_probe.core.serialize import Keys, Mark, Printed, from_plain
+from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.results.read import Read
 from w2s_probe.theory.spurious.fractions import BestPool, Form
 from w2s_probe.theory.spurious.model import Law
@@ -201,8 +201,8 @@ class SpuriousOutput(Printed):
         Risks at other fractions of the pool, then of the labeled rows; only with ``--out``.
     read : Read or None
         Files of the matrices that were read; None in results of schema 1.
-    notes : tuple of str
-        Sentences about the files, and about numbers that are right but surprising.
+    file_notes : tuple of str, or None
+        Sentences on the files of the matrices; None if there are none.
     """
 
     config: SpuriousConfig
@@ -217,18 +217,29 @@ class SpuriousOutput(Printed):
     simulation: Annotated[SpuriousSimulation | None, Mark.UNLESS_NONE] = None
     curve: Annotated[tuple[EtaPoint, ...] | None, Mark.UNLESS_NONE] = None
     read: Annotated[Read | None, Mark.UNLESS_NONE] = None
-    notes: tuple[str, ...] = ()
+    file_notes: Annotated[tuple[str, ...] | None, Mark.UNLESS_NONE] = None
 
-    @classmethod
-    def from_schema_1(cls, content: dict[str, Any]) -> dict[str, Any]:
-        """Return content of schema 1, which had no notes, as content of schema 2.
+    also_shown: ClassVar = ("notes",)
 
-        Parameters
-        ----------
-        content : dict
-            The parsed JSON.
-        """
-        return {**content, "notes": list(spurious_notes(from_plain(cls, content)))}
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on the files, and about numbers that are right but surprising."""
+        c, fixed, closed = self.config, self.fixed_point, self.general
+        notes = list(self.file_notes or ())
+        above = [ratio(fixed.teacher, closed.teacher) - 1, ratio(fixed.student, closed.student) - 1]
+        if max(above) > SMALL:
+            notes.append(
+                "The published formula and the second moments hold for small gamma and nu. At gamma p_t = "
+                f"{c.gamma * c.p_teacher:.3g} and nu p_s = {c.nu * c.p_student:.3g} the risk by the fixed point is "
+                f"{above[0]:.0%} above the second moments for the teacher and {above[1]:.0%} for the student: "
+                "use the fixed point."
+            )
+        if not fixed.converged:
+            notes.append(
+                f"The fixed point has not converged: its relative error with {fixed.nodes} nodes is about "
+                f"{fixed.accuracy:.2g}. The reason is gamma p_t or nu p_s close to 1, or groups far apart."
+            )
+        return tuple(notes)
 
     def conditions(self) -> Mapping[str, bool]:
         """Return the conditions between fields that an output must meet, and whether each is met."""
@@ -248,26 +259,6 @@ class SpuriousOutput(Printed):
             == (self.simulation is None),
             "gamma must be above 0": c.gamma > 0 and c.p_teacher > 1 and c.p_student > 1,
         }
-
-
-def spurious_notes(output: SpuriousOutput) -> tuple[str, ...]:
-    """Return sentences about risks that are right but surprising."""
-    c, fixed, closed = output.config, output.fixed_point, output.general
-    notes = []
-    above = [ratio(fixed.teacher, closed.teacher) - 1, ratio(fixed.student, closed.student) - 1]
-    if max(above) > SMALL:
-        notes.append(
-            "The published formula and the second moments hold for small gamma and nu. At gamma p_t = "
-            f"{c.gamma * c.p_teacher:.3g} and nu p_s = {c.nu * c.p_student:.3g} the risk by the fixed point is "
-            f"{above[0]:.0%} above the second moments for the teacher and {above[1]:.0%} for the student: "
-            "use the fixed point."
-        )
-    if not fixed.converged:
-        notes.append(
-            f"The fixed point has not converged: its relative error with {fixed.nodes} nodes is about "
-            f"{fixed.accuracy:.2g}. The reason is gamma p_t or nu p_s close to 1, or groups far apart."
-        )
-    return tuple(notes)
 
 
 def _pair(point: Move | EtaPoint) -> tuple[float, float]:

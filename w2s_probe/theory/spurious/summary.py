@@ -23,7 +23,6 @@ from w2s_probe.theory.spurious.output import (
     SpuriousConfig,
     SpuriousOutput,
     SpuriousSimulation,
-    spurious_notes,
 )
 from w2s_probe.theory.spurious.risks import (
     Risks,
@@ -57,7 +56,7 @@ def spurious_output(
     """
     fixed = _fixed_point(model)
     best = best_pools(model, nodes=fixed.nodes)
-    output = SpuriousOutput(
+    return SpuriousOutput(
         config=_config(model),
         read=read,
         published=_published(model),
@@ -70,8 +69,8 @@ def spurious_output(
         simulated=simulated,
         simulation=simulation,
         curve=curve,
+        file_notes=notes or None,
     )
-    return replace(output, notes=(*notes, *spurious_notes(output)))
 
 
 def risks_over_fractions(model: SpuriousModel) -> tuple[EtaPoint, ...]:

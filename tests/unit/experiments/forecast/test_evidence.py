@@ -90,3 +90,28 @@ def test_sums_keep_what_rows_share() -> None:
     assert found.value == pytest.approx(0.7)
     np.testing.assert_allclose(found.influence, [0.2, -0.5, 0.3])
     assert found.bias == pytest.approx(np.hypot(0.03, 0.0))
+
+
+@pytest.mark.parametrize("n", [20, 50, 400])
+def test_the_error_of_the_present_labels_is_the_estimates_own(n: int) -> None:
+    counted, smooth = parts(n)
+    found = combine(counted, smooth, row_variance=0.5)
+    estimate = found.estimate(0.9)
+    assert float(found.errors.error(np.array(n))) == pytest.approx(found.error)
+    assert float(found.errors.half_width(np.array(n), 0.9)) == pytest.approx(estimate.high - estimate.value)
+
+
+@pytest.mark.parametrize("times", [2, 5, 20])
+def test_more_labels_give_the_error_of_the_same_rows_repeated(times: int) -> None:
+    """Every labeled row again and again: the errors of a larger sample with the same variances."""
+    counted, (mean, influence, rows) = parts()
+    more = combine(np.tile(counted, times), (mean, np.tile(influence / times, times), rows), row_variance=0.5)
+    found = combine(counted, (mean, influence, rows), row_variance=0.5)
+    assert float(found.errors.error(np.array(50 * times))) == pytest.approx(more.error)
+
+
+@pytest.mark.parametrize("times", [2, 5, 20])
+def test_more_labels_do_not_remove_the_pools_error_and_the_models_bias(times: int) -> None:
+    _, (mean, influence, rows) = parts()
+    steady = combine(100 * rows[:50], (mean, influence, rows), row_variance=0.5).errors
+    assert steady.bias(np.array(50.0 * times)) > 0.9 * np.hypot(evidence.SMOOTH_BIAS, rows.std() / 20)

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from tests.conftest import feature_set, pair_of_views
 from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.errors import ShapeError, SplitError
+from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split, draw_splits
 from w2s_probe.experiments.run.protocol import fit_seed, run_w2s
@@ -140,10 +141,16 @@ def test_names_and_order_of_classes_change_no_score() -> None:
     assert other.students["vanilla"].gain.value == pytest.approx(one.students["vanilla"].gain.value, abs=1e-12)
 
 
-def test_a_student_with_the_teachers_features_and_no_penalty_to_pay_agrees_with_it() -> None:
+def wider(features: FeatureSet) -> FeatureSet:
+    """Return features with more columns: ridge heads can copy those of the given features."""
+    more = np.random.default_rng(7).standard_normal((len(features), 2))
+    return feature_set(np.hstack([features.X, more]))
+
+
+def test_a_student_whose_features_contain_its_teachers_agrees_with_it() -> None:
     teacher, _, labels = pair_of_views(900)
     splits = draw_splits(labels, seeds=range(3), n_labeled=80, n_unlabeled=500, n_test=200)
-    result, _ = run_w2s(teacher, teacher, labels, splits=splits, config=CONFIG)
+    result, _ = run_w2s(teacher, wider(teacher), labels, splits=splits, config=CONFIG)
     agreement = result.students["vanilla"].agreement
     assert agreement.value > 0.99
     assert any("can be copied" in note for note in result.notes)
@@ -154,9 +161,10 @@ def test_a_copy_of_the_teacher_is_noticed_in_regression_and_decides_nothing() ->
     teacher, _, _ = pair_of_views(900, seed=4)
     labels = Labels(values=teacher.X[:, 0] + np.random.default_rng(0).standard_normal(900), classes=None)
     splits = draw_splits(labels, seeds=range(3), n_labeled=80, n_unlabeled=500, n_test=200)
-    result, _ = run_w2s(teacher, teacher, labels, splits=splits, config=replace(CONFIG, task="regression"))
+    result, _ = run_w2s(teacher, wider(teacher), labels, splits=splits, config=replace(CONFIG, task="regression"))
     assert any("Try another teacher" in note for note in result.notes)
-    assert (result.verdict.call, result.verdict.recommend) == ("unresolved", "labels_directly")
+    assert result.verdict.call == "unresolved"
+    assert "The student is as good as its teacher (" in result.verdict.advice
 
 
 def test_ceiling_on_all_labels_is_fitted_to_both_parts() -> None:
