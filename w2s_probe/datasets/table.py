@@ -99,7 +99,7 @@ class Table:
         Parameters
         ----------
         row : int
-            Position of the row in the table.
+            Position in the table.
         """
         return row if self.positions is None else int(self.positions[row])
 
@@ -138,12 +138,10 @@ class Table:
     def rows_among(self, count: int) -> Rows | None:
         """Return where the table's rows stand among `count` rows in the order of the data.
 
-        The `count` rows are all rows of the data or those of the table; None if neither has this number.
-
         Parameters
         ----------
         count : int
-            Number of rows, such as those of a file of features.
+            Number of rows of the data or of the table; None is returned for another number.
         """
         if self.positions is None:
             return np.arange(len(self)) if count == len(self) else None
@@ -152,14 +150,13 @@ class Table:
         return np.argsort(np.argsort(self.positions)) if count == len(self) else None
 
     def matching_rows(self, X: Features) -> Features:
-        """Return the features of the table's rows from features in the order of the data, shape (m, d).
-
-        With a number of rows that is neither the data's nor the table's, they are returned as they are.
+        """Return the features of the table's rows.
 
         Parameters
         ----------
         X : array of shape (m, d)
-            Features of all rows of the data, or of the table's rows in the order of the data.
+            Features of the data's or the table's rows, in the order of the data; with another number of rows they
+            are returned as they are.
         """
         rows = self.rows_among(len(X))
         return X if rows is None or np.array_equal(rows, np.arange(len(X))) else X[rows]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypeVar
 
-from w2s_probe.results.run import Verdict
+from w2s_probe.results.forecast import Forecast
+from w2s_probe.results.run import W2SResult
 
+Result = TypeVar("Result", W2SResult, Forecast)
 SETTINGS = ("scale", "teacher_alpha", "student_alpha", "pseudolabels")
 
 
@@ -22,9 +25,10 @@ def with_flags(notes: Iterable[str]) -> tuple[str, ...]:
     return tuple(re.sub(rf"`({'|'.join(SETTINGS)})`", _flag, note) for note in notes)
 
 
-def verdict_with_flags(verdict: Verdict) -> Verdict:
-    """Return a verdict whose advice names flags."""
-    return replace(verdict, advice=with_flags([verdict.advice])[0])
+def result_with_flags(result: Result, notes: Iterable[str] = ()) -> Result:
+    """Return a result whose notes and advice name flags; `notes`, in which flags stand already, come first."""
+    advice = with_flags([result.verdict.advice])[0]
+    return replace(result, verdict=replace(result.verdict, advice=advice), notes=(*notes, *with_flags(result.notes)))
 
 
 def _flag(match: re.Match[str]) -> str:

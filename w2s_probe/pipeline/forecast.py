@@ -39,7 +39,7 @@ from w2s_probe.pipeline.data import (
     split_rows,
 )
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
-from w2s_probe.pipeline.flags import verdict_with_flags, with_flags
+from w2s_probe.pipeline.flags import result_with_flags
 from w2s_probe.pipeline.parts import divided_source_notes, near_pool_notes
 from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
 from w2s_probe.results.forecast import Forecast, ForecastResult
@@ -155,7 +155,7 @@ def _forecast(  # one pair of a table that is open
         n_test=rows.n_test,
         names=title,
     )
-    return replace(forecast, verdict=verdict_with_flags(forecast.verdict), notes=(*notes, *with_flags(forecast.notes)))
+    return result_with_flags(forecast, notes)
 
 
 def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:

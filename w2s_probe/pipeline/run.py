@@ -28,7 +28,7 @@ from w2s_probe.pipeline.data import (
     split_rows,
 )
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
-from w2s_probe.pipeline.flags import verdict_with_flags, with_flags
+from w2s_probe.pipeline.flags import result_with_flags
 from w2s_probe.pipeline.parts import near_copy_notes
 from w2s_probe.pipeline.reading import OnRead, with_dims
 from w2s_probe.results.run import W2SResult
@@ -114,14 +114,9 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
         suspected = suspects_of_run(weak, strong, labels, splits=splits, config=config, groups=groups, texts=texts)
         result = replace(result, suspects=suspected)
     echoed = echo(data, {role: opened.shown(names) for role, names in roles.items()}, dtype=options.dtype)
+    read = with_dims(reading.read, roles, features)
     return Run(
-        result=replace(
-            result,
-            config={**echoed, **result.config},
-            read=with_dims(reading.read, roles, features),
-            verdict=verdict_with_flags(result.verdict),
-            notes=(*notes, *with_flags(result.notes)),
-        ),
+        result=replace(result_with_flags(result, notes), config={**echoed, **result.config}, read=read),
         outcomes=outcomes,
         table=table,
         labels=labels,

@@ -1,12 +1,19 @@
+"""Flags in notes and advice."""
+
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
+from tests.conftest import pair_of_views
 from w2s_probe.cli.forecast import forecast
 from w2s_probe.cli.run import run
 from w2s_probe.cli.sweep import sweep
-from w2s_probe.pipeline.flags import SETTINGS, verdict_with_flags, with_flags
-from w2s_probe.results.run import Verdict
+from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.splits import draw_splits
+from w2s_probe.experiments.run.protocol import run_w2s
+from w2s_probe.pipeline.flags import SETTINGS, result_with_flags, with_flags
 
 
 @pytest.mark.parametrize("verb", [run, forecast, sweep], ids=lambda verb: str(verb.name))
@@ -16,5 +23,10 @@ def test_every_flag_in_notes_and_advice_is_a_flag_of_the_verb(verb: object) -> N
 
 
 def test_advice_names_flags_and_other_text_stays() -> None:
-    verdict = Verdict(call="helps", recommend="unresolved", advice="Set `student_alpha`; `x` stays.")
-    assert verdict_with_flags(verdict).advice == "Set --student-alpha; `x` stays."
+    teacher, student, labels = pair_of_views(200)
+    splits = draw_splits(labels, seeds=[0], n_labeled=40, n_test=60)
+    result = run_w2s(teacher, student, labels, splits=splits, config=W2SConfig())[0]
+    verdict = replace(result.verdict, advice="Set `student_alpha`; `x` stays.")
+    flagged = result_with_flags(replace(result, verdict=verdict, notes=("Use `scale` standard.",)), ["First."])
+    assert flagged.verdict.advice == "Set --student-alpha; `x` stays."
+    assert flagged.notes == ("First.", "Use --scale standard.")
