@@ -292,6 +292,7 @@ matched_options = _into(
 cache_option = click.option(
     "--cache", metavar="DIR", help="Folder of the feature cache (default: the folder that w2s-probe doctor prints)."
 )
+quiet_option = click.option("--quiet", is_flag=True, help="Hide progress; notes and results are still printed.")
 dtype_option = click.option(
     "--dtype",
     type=click.Choice(["float32", "float16"]),
@@ -332,7 +333,7 @@ runtime_options = _into(
         "--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Items in one forward pass."
     ),
     dtype_option,
-    click.option("--quiet", is_flag=True, help="Hide progress; notes and results are still printed."),
+    quiet_option,
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object.")

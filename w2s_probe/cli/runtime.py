@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from w2s_probe.cli.progress import progress_display
 from w2s_probe.core.serialize import Printed
-from w2s_probe.core.text import shorten, visible
+from w2s_probe.core.text import visible
 
 if TYPE_CHECKING:
     from w2s_probe.backbones import BackboneOptions
@@ -55,7 +55,7 @@ class Runtime:
         """Limit the threads of BLAS, and yield a callback that shows progress."""
         from threadpoolctl import threadpool_limits
 
-        with threadpool_limits(limits=self.threads), progress_bars(quiet=self.quiet) as on_progress:
+        with threadpool_limits(limits=self.threads), progress_display(quiet=self.quiet) as on_progress:
             yield on_progress
 
 
@@ -64,35 +64,6 @@ def open_store(cache: str | None, *, shard_rows: int | None = None) -> FeatureSt
     from w2s_probe.cache import SHARD_ROWS, FeatureStore, default_cache
 
     return FeatureStore(Path(cache) if cache else default_cache(), shard_rows=shard_rows or SHARD_ROWS)
-
-
-@contextmanager
-def progress_bars(*, quiet: bool) -> Iterator[Progress | None]:
-    """Yield a callback that draws bars with items/s and time left, on a terminal only."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(shorten(visible(name), 40), total=total, rate="")
-            task = next(task for task in bars.tasks if task.id == tasks[name])
-            rate = f"{done / task.elapsed:,.0f} items/s" if done and task.elapsed else ""
-            bars.update(tasks[name], completed=done, rate=rate)
-
-        yield show
 
 
 def say_read(reading: Reading) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from w2s_probe.cli.options import json_option, out_option
+from w2s_probe.cli.options import json_option, out_option, quiet_option
 from w2s_probe.cli.theory_spurious import spurious
 
 
@@ -57,9 +57,10 @@ def theory() -> None:
     help="Also simulate the errors, in TRIALS draws.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the simulation.")
+@quiet_option
 @out_option
 @json_option
-def variance(*, trials: int | None, seed: int, out: str | None, as_json: bool, **values: Any) -> None:
+def variance(*, trials: int | None, seed: int, quiet: bool, out: str | None, as_json: bool, **values: Any) -> None:
     """Compute expected errors from dimensions and sizes.
 
     \b
@@ -74,12 +75,18 @@ def variance(*, trials: int | None, seed: int, out: str | None, as_json: bool, *
     """
     import numpy as np
 
+    from w2s_probe.cli.progress import progress_display
     from w2s_probe.cli.runtime import present
     from w2s_probe.theory import IntrinsicDimension, errors_over_sizes, expected_errors, simulate_errors
     from w2s_probe.theory.variance.output import ErrorsAndRatios, Simulation, VarianceOutput
 
     errors = expected_errors(IntrinsicDimension(**{name: value for name, value in values.items() if value is not None}))
-    simulated = simulate_errors(errors.config, trials=trials, rng=np.random.default_rng(seed)) if trials else None
+    simulated = None
+    with progress_display(quiet=quiet) as on_progress:
+        if trials:
+            rng = np.random.default_rng(seed)
+            simulated = simulate_errors(errors.config, trials=trials, rng=rng, on_progress=on_progress)
+        curve = errors_over_sizes(errors.config, trials=trials, seed=seed, on_progress=on_progress) if out else None
     output = VarianceOutput(
         config=replace(errors.config, student_residual=errors.config.rho_student),
         errors=ErrorsAndRatios(**errors.total.to_dict()),
@@ -87,7 +94,7 @@ def variance(*, trials: int | None, seed: int, out: str | None, as_json: bool, *
         bias=errors.bias,
         simulated=simulated,
         simulation=Simulation(trials=trials, seed=seed) if trials else None,
-        curve=errors_over_sizes(errors.config, trials=trials, seed=seed) if out else None,
+        curve=curve,
     )
     present(
         output,

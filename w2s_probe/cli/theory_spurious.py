@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from w2s_probe.cli.options import json_option, out_option
+from w2s_probe.cli.options import json_option, out_option, quiet_option
 
 if TYPE_CHECKING:
-    from w2s_probe.core.types import Float
+    from w2s_probe.core.types import Float, Progress
     from w2s_probe.results.read import Read
     from w2s_probe.theory import SpuriousModel
 
@@ -67,10 +67,11 @@ LAWS = ("gaussian", "mixture")
     help="Core dimension d_z of the simulation; for large d_z its risks tend to the fixed point.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the simulation.")
+@quiet_option
 @out_option
 @json_option
 def spurious(
-    *, trials: int | None, core_dimension: int, seed: int, out: str | None, as_json: bool, **values: Any
+    *, trials: int | None, core_dimension: int, seed: int, quiet: bool, out: str | None, as_json: bool, **values: Any
 ) -> None:
     """Compute expected risks with a spurious correlation.
 
@@ -90,12 +91,14 @@ def spurious(
     formula's risk in the tested cases, and the best pool is another one. The formula is then printed with
     "applies": false.
     """
+    from w2s_probe.cli.progress import progress_display
     from w2s_probe.cli.runtime import present
     from w2s_probe.theory import risks_over_fractions
     from w2s_probe.theory.spurious.summary import spurious_output
 
     model, read, notes = _model(values)
-    simulated = _simulated(model, trials=trials, core_dimension=core_dimension, seed=seed) if trials else {}
+    with progress_display(quiet=quiet) as show:
+        simulated = _simulated(model, show, trials=trials, core_dimension=core_dimension, seed=seed) if trials else {}
     curve = risks_over_fractions(model) if out else None
     output = spurious_output(model, **simulated, curve=curve, read=read, notes=notes)
     present(
@@ -134,7 +137,9 @@ def _numbers(text: str) -> Float:
         raise ConfigError(msg) from error
 
 
-def _simulated(model: SpuriousModel, *, trials: int, core_dimension: int, seed: int) -> dict[str, Any]:
+def _simulated(
+    model: SpuriousModel, on_progress: Progress | None, *, trials: int, core_dimension: int, seed: int
+) -> dict[str, Any]:
     import numpy as np
 
     from w2s_probe.theory import simulate_risks, simulated_sizes
@@ -143,6 +148,8 @@ def _simulated(model: SpuriousModel, *, trials: int, core_dimension: int, seed: 
     sizes = simulated_sizes(model, core_dimension=core_dimension)
     rng = np.random.default_rng(seed)
     return {
-        "simulated": simulate_risks(model, core_dimension=core_dimension, trials=trials, rng=rng),
+        "simulated": simulate_risks(
+            model, core_dimension=core_dimension, trials=trials, rng=rng, on_progress=on_progress
+        ),
         "simulation": SpuriousSimulation(trials=trials, seed=seed, core_dimension=core_dimension, n=sizes.n, N=sizes.N),
     }

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, Literal
 
 from w2s_probe.core.errors import require_setting
-from w2s_probe.core.fit_options import RIDGE_POINTS, FitOptions, Head, Rule
+from w2s_probe.core.fit_options import RIDGE_POINTS, FitOptions, Head, Rule, default_points
 
 GroupBy = Literal["cell", "column"]
 System = Literal["teacher", "student", "baseline", "ceiling"]
@@ -53,7 +53,7 @@ class DataConfig:
 
 _BY_HEAD: dict[str, dict[str, Any]] = {
     "ridge": {"scale": "none", "student_alpha": "gcv", "alphas": RIDGE_POINTS},
-    "softmax": {"scale": "standard", "student_alpha": "cv", "alphas": 13},
+    "softmax": {"scale": "standard", "student_alpha": "cv"},  # strengths depend on the number of classes
 }
 
 
@@ -84,9 +84,10 @@ class W2SConfig:
         ceiling.
     ceiling : {"U", "L+U"}
         Rows whose true labels the ceiling is trained on.
-    alphas : int
+    alphas : int or None
         Strengths tried, from 1e-4 to 1e4 times the median positive eigenvalue of the centered Gram; by default 33
-        for ridge heads, whose grid goes on while one of its ends is best, and 13 for softmax heads.
+        for ridge heads, whose grid goes on while one of its ends is best, and 13 for softmax heads, 5 above 50
+        classes.
     strategies : tuple of str
         How students learn; the verdict speaks of the first.
     settings : mapping
@@ -196,14 +197,21 @@ class W2SConfig:
         return FitOptions(
             kind=self.head,
             scale=self.scale or "none",
-            points=self.alphas or 1,
+            points=self.alphas,
             alpha=strength if isinstance(strength, float) else None,
             rule=strength if system == "student" and isinstance(strength, str) else of_labels,
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as plain values."""
-        return {**asdict(self), "strategies": list(self.strategies)}
+    def to_dict(self, *, classes: int | None = None) -> dict[str, Any]:
+        """Return the settings as plain values.
+
+        Parameters
+        ----------
+        classes : int, optional
+            Number of classes, on which the number of strengths depends if it is not given.
+        """
+        alphas = self.alphas or default_points(self.head, classes)
+        return {**asdict(self), "alphas": alphas, "strategies": list(self.strategies)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
+from functools import partial
 from typing import TypeVar, get_type_hints
 
 import numpy as np
@@ -14,7 +15,7 @@ from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.config import DiagnoseConfig
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.near_copies import TOLERANCE, near_copies
-from w2s_probe.core.types import Features, Rows
+from w2s_probe.core.types import Features, Progress, Rows
 from w2s_probe.diagnostics.dimension import SpectralDimension, ridge_df, spectral_dimension
 from w2s_probe.diagnostics.labeled import ChosenHead, LabeledRows, choose_head, labeled_rows
 from w2s_probe.diagnostics.neighbor_dimension import mle_dimension, twonn_dimension
@@ -46,6 +47,7 @@ from w2s_probe.results.diagnosis import (
 
 T = TypeVar("T")
 UNDEFINED = (math.nan, math.nan)
+STEPS = ("moments", "neighbors", "ridge heads", "dimensions", "overlap and similarity")  # as progress shows them
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -79,6 +81,7 @@ def diagnose(
     targets: ArrayLike | None = None,
     labeled: Rows | None = None,
     config: DiagnoseConfig | None = None,
+    on_progress: Progress | None = None,
 ) -> Diagnosis:
     """Return dimensions, overlap and similarity of two feature spaces.
 
@@ -98,6 +101,8 @@ def diagnose(
         Positions of the labeled rows; by default all.
     config : DiagnoseConfig, optional
         Settings.
+    on_progress : callable, optional
+        Called with the number of finished steps and of all steps, and the step in work.
 
     Raises
     ------
@@ -114,12 +119,14 @@ def diagnose(
     (5.0, 1.0)
     """
     config = config or DiagnoseConfig()
+    show = partial(_show, on_progress)
     features = {
         "teacher": as_matrix(teacher_features, "teacher features"),
         "student": as_matrix(student_features, "student features"),
     }
     m = len(features["teacher"])
     check_same_rows("student features", len(features["student"]), "teacher features", m)
+    show("moments")
     rows = _neighbor_rows(m, config)
     distinct, notes = _distinct(features, rows)
     pair = _Pair(
@@ -130,9 +137,13 @@ def diagnose(
         labels=None if targets is None else labeled_rows(targets, labeled, m),
         notes=notes,
     )
+    show("neighbors")
     graphs = {name: _graph(pair, name) for name in features}
+    show("ridge heads")
     heads = {name: _head(pair, name) for name in features}
+    show("dimensions")
     spaces = {name: _space(pair, name, graphs[name], heads[name]) for name in features}
+    show("overlap and similarity")
     return Diagnosis(
         config=config.to_dict(),
         teacher=SpaceDiagnosis(intrinsic_dimension=spaces["teacher"]),
@@ -144,6 +155,11 @@ def diagnose(
         n_labeled=0 if pair.labels is None else len(pair.labels.rows),
         notes=tuple(pair.notes),
     )
+
+
+def _show(on_progress: Progress | None, step: str) -> None:
+    if on_progress:
+        on_progress("diagnosis", STEPS.index(step), len(STEPS), step)
 
 
 def _neighbor_rows(m: int, config: DiagnoseConfig) -> Rows:

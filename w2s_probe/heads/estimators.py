@@ -152,8 +152,8 @@ class SoftmaxHead(_Head):
         Weight of the head's own decisions in the loss ``confidence``, in [0, 1].
     scale : {"none", "standard"}
         Scaling of the features, fitted on the training rows.
-    points : int
-        Length of the grid of strengths for ``"cv"``.
+    points : int, optional
+        Length of the grid of strengths for ``"cv"``; by default 13, and 5 above 50 classes.
 
     Attributes
     ----------
@@ -188,7 +188,7 @@ class SoftmaxHead(_Head):
         exponent: float = 0.2,
         confidence: float = 0.5,
         scale: Scale = "none",
-        points: int = 13,
+        points: int | None = None,
     ) -> None:
         self.alpha = alpha
         self.loss = loss

@@ -6,10 +6,10 @@ from typing import Literal, cast
 
 from numpy.typing import ArrayLike
 
-from w2s_probe.core.fit_options import FitOptions
+from w2s_probe.core.fit_options import FitOptions, default_points
 from w2s_probe.heads.linear import LinearHead
 from w2s_probe.heads.ridge import fit_ridge
-from w2s_probe.heads.softmax import fit_softmax
+from w2s_probe.heads.softmax import OnFit, fit_softmax
 from w2s_probe.linalg.spectra import Spectrum
 
 
@@ -20,8 +20,12 @@ def fit_head(
     *,
     sample_weight: ArrayLike | None = None,
     spectrum: Spectrum | None = None,
+    on_fit: OnFit | None = None,
 ) -> LinearHead:
-    """Return the head on features (m, d) and targets (m, K); ridge heads use the spectrum of `X` if it is given."""
+    """Return the head on features (m, d) and targets (m, K).
+
+    Ridge heads use the spectrum of `X` if it is given; softmax heads call `on_fit` as `fit_softmax` does.
+    """
     if options.kind == "softmax":
         return fit_softmax(
             X,
@@ -33,13 +37,14 @@ def fit_head(
             exponent=options.exponent,
             confidence=options.confidence,
             sample_weight=sample_weight,
+            on_fit=on_fit,
         )
     return fit_ridge(
         X,
         Y,
         rule=cast("Literal['loo', 'gcv']", options.rule),
         alpha=options.alpha,
-        points=options.points,
+        points=options.points or default_points("ridge", None),
         scale=options.scale,
         sample_weight=sample_weight,
         spectrum=spectrum,

@@ -18,6 +18,7 @@ is taken as twice its own Newton step.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,13 +76,16 @@ def solve_cross_entropy(
     alphas: Float,
     start: tuple[Float, Float] | None = None,
     max_iter: int = 100,
+    aim: float = AIM,
+    on_fit: Callable[[int, int], None] | None = None,
 ) -> list[Solution]:
     """Return the heads of J problems; the solution of a stronger penalty starts the next weaker one.
 
     The problems share the features. Problem j is fitted to set ``which[j]`` of the T sets of target rows P,
     shape (T, n, K), and row weights, shape (T, n); a weight of 0 leaves a row out. Its strength is ``alphas[j]``,
     above 0. `start`, W (r, f) and b (f,), starts the strongest penalty; zero by default. `max_iter` limits the
-    Newton steps of each problem.
+    Newton steps of each problem. A fit ends when its duality gap is at most `aim`, relative to the objective. `on_fit`
+    is called with the number of fitted heads and J.
     """
     f = free_columns(P.shape[2])
     size = max(1, min(COLUMNS, ENTRIES // P.shape[1]) // f)
@@ -97,8 +101,10 @@ def solve_cross_entropy(
                 lockstep.place(column, stronger.W, stronger.b)
             elif start is not None:
                 lockstep.place(column, *start)
-        for index, solution in zip(chunk, lockstep.run(max_iter), strict=True):
+        for index, solution in zip(chunk, lockstep.run(max_iter, aim), strict=True):
             solved[int(index)] = previous[int(which[index])] = solution
+        if on_fit:
+            on_fit(len(solved), len(alphas))
     return [solved[index] for index in range(len(alphas))]
 
 
@@ -120,7 +126,7 @@ class _Lockstep:
         self.W[:, column], self.b[column] = W, b
         self.F[:, column] = self.Z @ W + b
 
-    def run(self, max_iter: int) -> list[Solution]:
+    def run(self, max_iter: int, aim: float) -> list[Solution]:
         """Take Newton steps until every gap is small, at most `max_iter`; return the solutions."""
         J = len(self.alphas)
         gaps, norms, steps = np.full(J, np.inf), np.zeros(J), np.zeros(J, dtype=int)
@@ -134,7 +140,7 @@ class _Lockstep:
             stuck = slow & (values[active] > (1 - LITTLE) * before[active])
             gaps[active], norms[active], steps[active] = local.gaps, local.norms, step
             relative = local.gaps / np.maximum(values[active], 1.0)
-            unfinished = (relative > AIM) & ~(slow & (relative <= TOLERANCE))
+            unfinished = (relative > aim) & ~(slow & (relative <= TOLERANCE))
             if not unfinished.any() or step == max_iter:
                 break
             if (stuck & unfinished).any():

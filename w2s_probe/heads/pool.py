@@ -10,6 +10,7 @@ from w2s_probe.core.types import Features, Rows
 from w2s_probe.heads.fit import fit_head
 from w2s_probe.heads.linear import LinearHead
 from w2s_probe.heads.ridge import ridge_spectrum
+from w2s_probe.heads.softmax import OnFit
 from w2s_probe.linalg.spectra import Spectrum
 
 
@@ -17,9 +18,11 @@ class PoolFits:
     """Fits heads; ridge heads on the stored pool share its eigendecomposition.
 
     Student, ceiling and all strategies and strengths see the same pool, and often several seeds or sizes do.
+    Softmax heads call `on_fit`, see `fit_softmax`; None by default.
     """
 
     def __init__(self) -> None:
+        self.on_fit: OnFit | None = None
         self._source: Features | None = None
         self._rows: Rows = np.empty(0, dtype=np.intp)
         self._X: Features | None = None
@@ -65,7 +68,7 @@ class PoolFits:
         """
         if spectrum is None and X is self._X and sample_weight is None and options.kind == "ridge":
             spectrum = self.spectrum(X, options.scale)
-        return fit_head(X, Y, options, sample_weight=sample_weight, spectrum=spectrum)
+        return fit_head(X, Y, options, sample_weight=sample_weight, spectrum=spectrum, on_fit=self.on_fit)
 
     def spectrum(self, X: Features, scale: Scale) -> Spectrum:
         """Return the spectrum that ridge heads on these rows share; computed once for the stored pool.

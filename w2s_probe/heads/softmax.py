@@ -7,8 +7,9 @@ with target rows :math:`p_i` and an unpenalized intercept. As in scikit-learn's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -16,19 +17,21 @@ from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import as_matrix, check_same_rows, check_weights
 from w2s_probe.core.errors import ConfigError, ShapeError
-from w2s_probe.core.fit_options import LossName, Scale
-from w2s_probe.core.types import Float
+from w2s_probe.core.fit_options import MANY_CLASSES, LossName, Scale, default_points
+from w2s_probe.core.types import Float, Rows
 from w2s_probe.heads.confidence import confidence_targets
 from w2s_probe.heads.coordinates import Coordinates, eigen_coordinates, with_both_classes
 from w2s_probe.heads.descent import descend
 from w2s_probe.heads.linear import LinearHead, deviations
 from w2s_probe.heads.losses import cross_entropy, get_loss
-from w2s_probe.heads.newton import Solution, solve_cross_entropy
+from w2s_probe.heads.many_classes import solve_many_classes
+from w2s_probe.heads.newton import AIM, TOLERANCE, Solution, solve_cross_entropy
 from w2s_probe.linalg.spectra import centered_spectrum
 from w2s_probe.linalg.strengths import alpha_grid
 
 FOLDS = 5
 ROUNDS = 100  # most rounds of `confidence`: new decisions, then a fit
+OnFit = Callable[[int, int], None]  # heads fitted, and heads to fit until the strength is chosen and its head is fitted
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,9 +97,7 @@ def softmax_path(
     loss_function = get_loss(loss, exponent=exponent, confidence=confidence)
     coordinates = eigen_coordinates(features, weights)
     which = np.zeros(len(strengths), dtype=np.intp)
-    starts = solve_cross_entropy(
-        coordinates, targets[None], weights[None], which=which, alphas=strengths, max_iter=max_iter
-    )
+    starts = _solve(coordinates, targets[None], weights[None], which=which, alphas=strengths, max_iter=max_iter)
     fits = []
     for alpha, start in zip(strengths.tolist(), starts, strict=True):
         if loss == "ce":
@@ -127,29 +128,22 @@ def softmax_paths(
     of_sets = [check_weights(w, len(features)) for w in (weights if weights is not None else [None] * len(targets))]
     check_same_rows("weights", len(of_sets), "sets of targets", len(targets))
     coordinates = eigen_coordinates(features, np.mean(of_sets, axis=0))
-    which = np.repeat(np.arange(len(targets)), len(strengths))
-    solved = solve_cross_entropy(
-        coordinates, np.stack(targets), np.stack(of_sets), which=which, alphas=np.tile(strengths, len(targets))
-    )
-    fits = [
-        _fit(coordinates, solution, alpha, loss="ce", converged=solution.converged)
-        for solution, alpha in zip(solved, np.tile(strengths, len(targets)).tolist(), strict=True)
-    ]
-    return [fits[t * len(strengths) : (t + 1) * len(strengths)] for t in range(len(targets))]
+    return _paths(coordinates, np.stack(targets), np.stack(of_sets), strengths)
 
 
-def fit_softmax(
+def fit_softmax(  # noqa: PLR0913  # every setting of a head, and its progress
     X: ArrayLike,
     P: ArrayLike,
     *,
     rule: Literal["cv"] = "cv",
     alpha: float | None = None,
-    points: int = 13,
+    points: int | None = None,
     scale: Scale = "standard",
     loss: LossName = "ce",
     exponent: float = 0.2,
     confidence: float = 0.5,
     sample_weight: ArrayLike | None = None,
+    on_fit: OnFit | None = None,
 ) -> LinearHead:
     """Return the softmax head whose strength has the smallest cross-validated cross-entropy.
 
@@ -163,8 +157,9 @@ def fit_softmax(
         Five-fold cross-validation on these rows; a fixed permutation deals them into the folds.
     alpha : float, optional
         Fixed strength; none is chosen then.
-    points : int
-        Number of strengths tried, around the median eigenvalue of the centered Gram, as for ridge heads.
+    points : int, optional
+        Number of strengths tried, around the median eigenvalue of the centered Gram, as for ridge heads; by default
+        13, and 5 over the same range above 50 classes.
     scale : {"none", "standard"}
         ``"standard"`` divides each feature by its standard deviation on these rows.
     loss : {"ce", "reverse_kl", "gce", "confidence"}
@@ -175,17 +170,19 @@ def fit_softmax(
         Weight of the head's own decisions in ``confidence``, in [0, 1].
     sample_weight : array of shape (n,), optional
         Non-negative weights of the rows.
+    on_fit : callable, optional
+        Called with the number of fitted heads and of all heads: one for each fold and strength, and the last one.
     """
     features, targets = as_matrix(X, "features"), check_targets(P)
     weights = check_weights(sample_weight, len(features))
     deviation = deviations(features, weights) if scale == "standard" else np.ones(features.shape[1])
     scaled = (features / deviation).astype(np.float64)
-    at_edge = False
+    at_edge, heads = False, 1
     if alpha is None:
-        grid = _grid(scaled, weights, points)
-        score = _cross_validated(scaled, targets, weights, grid)
-        best = len(grid) - 1 - int(score[::-1].argmin())
+        grid = _grid(scaled, weights, points or default_points("softmax", targets.shape[1]))
+        best = _best_strength(scaled, targets, weights, grid, on_fit)
         alpha, at_edge, rule_used = float(grid[best]), best in (0, len(grid) - 1), str(rule)
+        heads += min(FOLDS, len(features)) * len(grid)
     else:
         rule_used = "given"
     (fit,) = softmax_path(
@@ -197,6 +194,8 @@ def fit_softmax(
         confidence=confidence,
         sample_weight=weights,
     )
+    if on_fit:
+        on_fit(heads, heads)
     return LinearHead(
         kind="softmax",
         coef=fit.coef / deviation[:, None],
@@ -235,17 +234,94 @@ def _grid(X: Float, weights: Float, points: int) -> Float:
     return alpha_grid(centered_spectrum(X, np.empty((len(X), 0)), weights)[0], points=points)
 
 
-def _cross_validated(X: Float, P: Float, weights: Float, grid: Float) -> Float:
-    """Return the weighted held-out cross-entropy of each strength, shape (A,)."""
-    fold_of = np.random.default_rng(0).permutation(len(X)) % min(FOLDS, len(X))
+def _best_strength(X: Float, P: Float, weights: Float, grid: Float, on_fit: OnFit | None) -> int:
+    """Return the position of the strength with the smallest cross-validated cross-entropy, the largest if several.
+
+    With many classes the fits end at the certificate of the minimum. If their distance to the minimum might change the
+    choice, they are repeated as exactly as all others.
+    """
+    many = P.shape[1] > MANY_CLASSES
+    score, doubt = _cross_validated(X, P, weights, grid, aim=TOLERANCE if many else AIM, on_fit=on_fit)
+    best = len(grid) - 1 - int(score[::-1].argmin())
+    others = np.arange(len(grid)) != best
+    if many and (score - doubt)[others].min(initial=np.inf) <= score[best] + doubt[best]:
+        score, _ = _cross_validated(X, P, weights, grid, aim=AIM, on_fit=on_fit)
+        best = len(grid) - 1 - int(score[::-1].argmin())
+    return best
+
+
+def _cross_validated(
+    X: Float, P: Float, weights: Float, grid: Float, *, aim: float, on_fit: OnFit | None
+) -> tuple[Float, Float]:
+    r"""Return the weighted held-out cross-entropy of each strength, and by how much inexact fits may change it: (A,).
+
+    A duality gap g puts the weights within :math:`r = \sqrt{2g/\alpha}` of the minimum. To first order, the held-out
+    loss with gradient G then changes by at most :math:`r \lVert G\rVert_F`; twice that is returned. With many classes,
+    a class without training rows in a fold is not scored there: its loss is infinite at every strength.
+    """
+    fold_of = _folds(P)
     folds = range(fold_of.max() + 1)
-    rest = [np.where(fold_of == fold, 0.0, weights) for fold in folds]
-    total = np.zeros(len(grid))
-    for fold, fits in zip(folds, softmax_paths(X, [P for _ in folds], alphas=grid, weights=rest), strict=True):
+    rest = np.stack([np.where(fold_of == fold, 0.0, weights) for fold in folds])
+    coordinates = eigen_coordinates(X, rest.mean(axis=0))
+    targets = np.broadcast_to(P, (len(folds), *P.shape))
+    total, doubt = np.zeros(len(grid)), np.zeros(len(grid))
+    for fold, fits in zip(folds, _paths(coordinates, targets, rest, grid, aim=aim, on_fit=on_fit), strict=True):
         rows = fold_of == fold
+        targets_out = P[rows] if P.shape[1] <= MANY_CLASSES else P[rows] * (rest[fold] @ P > 0)
         for index, fit in enumerate(fits):
-            total[index] += weights[rows] @ cross_entropy(X[rows] @ fit.coef + fit.intercept, P[rows])[0]
-    return total
+            loss, slope = cross_entropy(X[rows] @ fit.coef + fit.intercept, targets_out)
+            total[index] += weights[rows] @ loss
+            G = coordinates.Z[rows].T @ (weights[rows, None] * slope)
+            doubt[index] += 2 * np.sqrt(2 * fit.gap / fit.alpha) * np.linalg.norm(G)
+    return total, doubt
+
+
+def _folds(P: Float) -> Rows:
+    """Return the fold of each row, dealt by a fixed permutation; with many classes, each class by itself."""
+    order = np.random.default_rng(0).permutation(len(P))
+    if P.shape[1] <= MANY_CLASSES:
+        return order % min(FOLDS, len(P))
+    folds = np.empty(len(P), dtype=np.intp)
+    folds[np.lexsort((order, P.argmax(axis=1)))] = np.arange(len(P)) % min(FOLDS, len(P))
+    return folds
+
+
+def _paths(
+    coordinates: Coordinates, P: Float, weights: Float, alphas: Float, *, aim: float = AIM, on_fit: OnFit | None = None
+) -> list[list[SoftmaxFit]]:
+    """Return the fits of T sets of targets P (T, n, K) and weights (T, n) at A strengths: T lists of A fits."""
+    which, every = np.repeat(np.arange(len(P)), len(alphas)), np.tile(alphas, len(P))
+    last = len(every) + 1  # the head at the chosen strength
+    counted = None if on_fit is None else partial(_count, on_fit, last)
+    solved = _solve(coordinates, P, weights, which=which, alphas=every, aim=aim, on_fit=counted)
+    fits = [
+        _fit(coordinates, solution, alpha, loss="ce", converged=solution.converged)
+        for solution, alpha in zip(solved, every.tolist(), strict=True)
+    ]
+    return [fits[t * len(alphas) : (t + 1) * len(alphas)] for t in range(len(P))]
+
+
+def _count(on_fit: OnFit, last: int, done: int, _: int) -> None:
+    on_fit(done, last)
+
+
+def _solve(
+    coordinates: Coordinates,
+    P: Float,
+    weights: Float,
+    *,
+    which: Rows,
+    alphas: Float,
+    start: tuple[Float, Float] | None = None,
+    max_iter: int = 100,
+    aim: float = AIM,
+    on_fit: OnFit | None = None,
+) -> list[Solution]:
+    """Return the cross-entropy heads of J problems by the solver for their number of classes."""
+    solve = solve_many_classes if P.shape[2] > MANY_CLASSES else solve_cross_entropy
+    return solve(
+        coordinates, P, weights, which=which, alphas=alphas, start=start, max_iter=max_iter, aim=aim, on_fit=on_fit
+    )
 
 
 def _alternate(
@@ -266,7 +342,7 @@ def _alternate(
         if np.array_equal(mixed, targets):
             break
         targets = mixed
-        (solution,) = solve_cross_entropy(
+        (solution,) = _solve(
             coordinates,
             targets[None],
             weights[None],

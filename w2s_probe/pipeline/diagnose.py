@@ -79,7 +79,7 @@ def diagnose(
         fetched += took
         notes = tuple(dict.fromkeys((*notes, *second.table.notes)))
     targets = None if labels is None else labels.targets(np.arange(len(labels)))
-    diagnosis = diagnose_features(weak, strong, targets=targets, labeled=rows, config=config)
+    diagnosis = diagnose_features(weak, strong, targets=targets, labeled=rows, config=config, on_progress=on_progress)
     echoed = echo(data, {role: opened.shown(typed) for role, typed in roles.items()}, pool=pool)
     echoed = {key: echoed[key] for key in ("data", "teacher", "student", "pool") if key in echoed}
     shown = {**echoed, "label": data.label, "task": task, **diagnosis.config}

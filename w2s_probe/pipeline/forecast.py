@@ -41,6 +41,7 @@ from w2s_probe.pipeline.data import (
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
 from w2s_probe.pipeline.flags import result_with_flags
 from w2s_probe.pipeline.parts import divided_source_notes, near_pool_notes
+from w2s_probe.pipeline.progress import part_of
 from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
 from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
@@ -113,13 +114,13 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     shown = {role: tables[0].shown(side) for role, side in roles.items()}
     titles = itertools.product(shown["teacher"], shown["student"])
     pairs = with_equal_baselines(
-        _forecast(pair, title, features, rows, whole, config, notes)
-        for pair, title in zip(backbones, titles, strict=True)
+        _forecast(pair, title, features, rows, whole, config, notes, part_of(on_progress, at, len(backbones), title))
+        for at, (pair, title) in enumerate(zip(backbones, titles, strict=True))
     )
     order = ranking(pairs)
     ranked = [pairs[place] for place in order]
     echoed = echo(data, shown, pool=pool, dtype=options.dtype)
-    settings = {**config.to_dict(), **rows.sizes}
+    settings = {**config.to_dict(classes=len(rows.labels.classes or ())), **rows.sizes}
     result = ForecastResult(
         config={**echoed, **settings},
         read=with_dims(reading.read, roles, features),
@@ -142,6 +143,7 @@ def _forecast(  # one pair of a table that is open
     pool: Mapping[str, Features],
     config: W2SConfig,
     notes: tuple[str, ...],
+    on_progress: Progress | None,
 ) -> Forecast:
     """Return the forecast of one teacher and one student; `title` has their names for results."""
     teacher, student = pair
@@ -154,6 +156,7 @@ def _forecast(  # one pair of a table that is open
         config=config,
         n_test=rows.n_test,
         names=title,
+        on_progress=on_progress,
     )
     return result_with_flags(forecast, notes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
@@ -84,7 +85,8 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     suspects : bool
         Whether to look for the pool's likely minority, without its labels or groups.
     on_progress : callable, optional
-        Called with backbone name, items encoded and items to encode.
+        Called with the name of a long task, steps done, all steps, and the step in work: items of a backbone, heads
+        of a run.
     on_read : callable, optional
         Called once with what was read, before anything is embedded or fitted.
 
@@ -105,9 +107,10 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     notes += (*cut_notes(fetched), *_copy_notes(opened, features, splits))
     weak = replace(features[teacher], name="teacher features")
     strong = replace(features[student], name="student features")
-    result, outcomes = run_w2s(weak, strong, labels, splits=splits, config=config, groups=groups)
+    shared: dict[str, Any] = {"config": config, "groups": groups, "on_progress": on_progress}
+    result, outcomes = run_w2s(weak, strong, labels, splits=splits, **shared)
     if curve:
-        points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, config=config, groups=groups)
+        points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, **shared)
         result = replace(result, curve=points, cells=(*result.cells, *rows))
     if suspects:
         texts = [str(item) for item in table.items or ()] if table.modality == "text" else None

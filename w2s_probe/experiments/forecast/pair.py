@@ -18,7 +18,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -26,15 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.fit_options import coarse_grid_notes
 from w2s_probe.core.labels import Task
-from w2s_probe.core.types import Float, Rows
+from w2s_probe.core.types import Float, Progress, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.experiments.forecast.advice import forecast_verdict, noted_heads
 from w2s_probe.experiments.forecast.curve import (
     BOUNDS,
     DIFFERENCES,
     LEAST_POINTS,
-    SUBSETS,
     SYSTEMS,
     Point,
     averaged_point,
@@ -46,6 +46,7 @@ from w2s_probe.experiments.forecast.curve import (
 from w2s_probe.experiments.forecast.evidence import CombinedEstimate, MeanEstimate, weighted_sum
 from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
 from w2s_probe.experiments.forecast.needed import RANGE_LEVEL, needed_labels
+from w2s_probe.experiments.forecast.sizes import SUBSETS, label_sizes, pipeline_counter, pool_sizes
 from w2s_probe.experiments.strengths import pair_notes
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.linalg.same_space import ROWS, same_space
@@ -53,9 +54,7 @@ from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ErrorParts, Forecast, Misfit, Needed, OtherScore, Outlook
 from w2s_probe.theory import decompose_held_out
 
-SHARES = (8, 4, 2)
 REPEATS = 10  # deals of all labeled rows into folds
-LEAST = 16  # rows of the smallest n or N
 SMALL_MISFIT = 1e-3  # share of the labels' variance below which a misfit needs no note
 UNDEFINED = Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
 
@@ -70,6 +69,7 @@ class _Data:
     pool_teacher: NDArray[np.floating]
     pool_student: NDArray[np.floating]
     task: Task
+    count: Callable[[str], None]  # receives the sizes at which the pipeline is trained next
 
     @property
     def score(self) -> str:
@@ -96,6 +96,7 @@ def forecast_pair(
     config: W2SConfig,
     n_test: int = 2000,
     names: tuple[str, str] = ("teacher features", "student features"),
+    on_progress: Progress | None = None,
 ) -> Forecast:
     """Return the expected result of weak-to-strong training for one pair.
 
@@ -113,9 +114,13 @@ def forecast_pair(
         Rows of the test set in the interval of the observed differences.
     names : tuple of str
         Names of the two backbones.
+    on_progress : callable, optional
+        Called with the number of trained pipelines and of all pipelines, and the sizes in work.
     """
     T, S = (np.asarray(X, dtype=np.float64) for X in (X_teacher, X_student))
-    data = _Data(X_teacher=T, X_student=S, Y=Y, pool_teacher=pool_teacher, pool_student=pool_student, task=config.task)
+    count = pipeline_counter(on_progress, Y, len(pool_teacher))
+    pools = {"pool_teacher": pool_teacher, "pool_student": pool_student}
+    data = _Data(X_teacher=T, X_student=S, Y=Y, **pools, task=config.task, count=count)
     n, N = len(Y), len(pool_teacher)
     scores = _scores(data, config, data.pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
     full = _estimates(scores, data.score)
@@ -145,7 +150,11 @@ def forecast_pair(
         alphas=scores.alphas,
         verdict=forecast_verdict(scores, **outlooks, needed=needed, config=config, same_features=data.same_features),
         error_parts=_error_parts(scores, data.pool, config),
-        notes=(*_notes(misfit, full["gain"], score=data.score, spread=spread), *_pair_notes(scores, data, config)),
+        notes=(
+            *coarse_grid_notes(config.head, Y.shape[1], config.alphas),
+            *_notes(misfit, full["gain"], score=data.score, spread=spread),
+            *_pair_notes(scores, data, config),
+        ),
     )
 
 
@@ -168,6 +177,8 @@ def _scores(
     repeats: int,
     pool_rows: Rows | None = None,
 ) -> PipelineScores:
+    pool_size = len(data.pool_teacher if pool_rows is None else pool_rows)
+    data.count(f"n = {len(rows):,}, N = {pool_size:,}")
     return pipeline_scores(
         data.X_teacher,
         data.X_student,
@@ -199,9 +210,7 @@ def _over_labels(data: _Data, config: W2SConfig, pool: Moments, rng: np.random.G
     """Return the estimates at smaller n, each averaged over several parts of the labeled rows."""
     n, N = len(data.Y), len(data.pool_teacher)
     points: list[Point] = []
-    for size in sorted({n // share for share in SHARES}):
-        if size < max(LEAST, 4 * data.Y.shape[1]):
-            continue
+    for size in label_sizes(data.Y):
         subsets = []
         for _ in range(SUBSETS):
             rows = stratified_part(data.Y, size, rng)
@@ -217,9 +226,7 @@ def _over_pool(
     n, N = len(data.Y), len(data.pool_teacher)
     order = rng.permutation(N)
     points: list[Point] = []
-    for size in sorted({N // share for share in SHARES}):
-        if size < LEAST:
-            continue
+    for size in pool_sizes(N):
         rows = np.sort(order[:size])
         part = moments_of({"teacher": data.pool_teacher[rows], "student": data.pool_student[rows]})
         smaller = _scores(data, config, part, np.arange(n), _fold_rng(config), repeats=REPEATS, pool_rows=rows)

@@ -16,6 +16,7 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import smaller_split
+from w2s_probe.core.types import Progress
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import blas_limit, fit_seed
 from w2s_probe.experiments.run.summary import summarize
@@ -34,12 +35,14 @@ def learning_curve(
     outcomes: Sequence[SeedOutcome],
     config: W2SConfig,
     groups: Groups | None = None,
+    on_progress: Progress | None = None,
 ) -> tuple[tuple[CurvePoint, ...], list[dict[str, Any]]]:
     """Return the main score at an eighth, a quarter, half and all of n, and of N; and the tidy rows of these points.
 
     `outcomes` come from `run_w2s`, one for each seed; see there for the other arguments. The first strategy makes the
     student. With groups, smaller parts keep the shares of conflicting rows. Points come by n at the full N,
-    then by N at the full n, with the full run once between them. Tidy rows have the part ``"curve"``.
+    then by N at the full n, with the full run once between them. Tidy rows have the part ``"curve"``. `on_progress` is
+    called with the number of measured sizes and of all sizes, and the size in work.
     """
     first = replace(config, strategies=config.strategies[:1])
     n = min(len(outcome.split.labeled) for outcome in outcomes)
@@ -48,7 +51,9 @@ def learning_curve(
     fits = PoolFits()
     points, rows = [], []
     with blas_limit(config):
-        for smaller_n, smaller_N in sorted(set(sizes)):
+        for done, (smaller_n, smaller_N) in enumerate(sorted(set(sizes))):
+            if on_progress:
+                on_progress("learning curve", done, len(set(sizes)), f"n = {smaller_n:,}, N = {smaller_N:,}")
             refit = partial(_refit, teacher, student, labels, n=smaller_n, N=smaller_N, config=first, groups=groups)
             result = summarize([refit(outcome=outcome, fits=fits) for outcome in outcomes], labels, config=first)
             points.append(_point(result, n=smaller_n, N=smaller_N))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from w2s_probe.core.config import System
 from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Float
 from w2s_probe.heads import LinearHead
 from w2s_probe.strategies import Scorer, Student
 from w2s_probe.strategies.control import CoverageScores
 
-SYSTEMS = ("teacher", "baseline", "ceiling")
+SYSTEMS: tuple[System, ...] = ("teacher", "baseline", "ceiling")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

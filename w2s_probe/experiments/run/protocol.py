@@ -34,8 +34,9 @@ from w2s_probe.core.fit_options import FitOptions
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
-from w2s_probe.core.types import Features, Float, Rows
-from w2s_probe.experiments.run.outcome import SeedOutcome
+from w2s_probe.core.types import Features, Float, Progress, Rows
+from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
+from w2s_probe.experiments.run.progress import HeadProgress
 from w2s_probe.experiments.run.summary import summarize
 from w2s_probe.experiments.strengths import large_row_notes, row_sizes, scale_notes
 from w2s_probe.heads import LinearHead, PoolFits
@@ -57,6 +58,7 @@ def run_w2s(
     splits: Sequence[Split],
     config: W2SConfig,
     groups: Groups | None = None,
+    on_progress: Progress | None = None,
 ) -> tuple[W2SResult, list[SeedOutcome]]:
     """Return the result of weak-to-strong training on these features, and the fitted heads of each split.
 
@@ -72,6 +74,8 @@ def run_w2s(
         All settings.
     groups : Groups, optional
         Group of each of the n rows, for scores by group; only strategies named ``oracle_…`` see the pool's groups.
+    on_progress : callable, optional
+        Called with the number of fitted heads and of all heads, and the head in work.
 
     Returns
     -------
@@ -89,12 +93,11 @@ def run_w2s(
     """
     for features in (teacher, student):
         check_same_rows(features.name, len(features), "the data", len(labels))
-    fits = PoolFits()
+    heads = len(splits) * (len(SYSTEMS) + len(config.strategies))
+    progress = HeadProgress(on_progress, kind=config.head, heads=heads)
+    fit = partial(fit_seed, config=config, groups=groups, fits=PoolFits(), coverage=FRACTIONS, progress=progress)
     with blas_limit(config):
-        outcomes = [
-            fit_seed(teacher, student, labels, split=split, config=config, groups=groups, fits=fits, coverage=FRACTIONS)
-            for split in splits
-        ]
+        outcomes = [fit(teacher, student, labels, split=split) for split in splits]
         of_features = tuple(_feature_notes(teacher, student, labels, splits[0], config))
     fingerprint = _fingerprint(teacher, student, labels, splits, config, groups)
     result = summarize(
@@ -136,6 +139,7 @@ def fit_seed(
     fitted: Mapping[str, LinearHead] | None = None,
     fits: PoolFits | None = None,
     coverage: Sequence[float] = (),
+    progress: HeadProgress | None = None,
 ) -> SeedOutcome:
     """Return the four systems fitted on one split, with a random control for every strategy that selects rows.
 
@@ -144,10 +148,17 @@ def fit_seed(
     the pool are fitted too, with their controls. See `run_w2s` for the other arguments.
     """
     fits = fits or PoolFits()
+    progress = progress or HeadProgress(None, kind=config.head, heads=0)
+    fits.on_fit = progress.fits
     L, U, T = split.labeled, split.unlabeled, split.test
     Y = labels.targets(L)
     check_labeled(Y, split.seed)
-    heads = _fit_systems(teacher, student, labels, split=split, config=config, fitted=fitted or {}, fits=fits)
+    heads = dict(fitted or {})
+    for system in SYSTEMS:
+        if system not in heads:
+            progress.begin(system, split.seed)
+            heads[system] = _fit_system(system, teacher, student, labels, split=split, config=config, fits=fits)
+            progress.end()
     problem = _problem(teacher, student, labels, head=heads["teacher"], split=split, config=config, fits=fits)
     oracle = Oracle(targets=labels.targets(U), groups=None if groups is None else groups.codes[U])
     students: dict[str, Student] = {}
@@ -155,12 +166,14 @@ def fit_seed(
     for name in config.strategies:
         strategy, settings = load_strategy(name, config.settings)
         truth = oracle if name.startswith(ORACLE) else None
+        progress.begin(name, split.seed)
         students[name] = strategy(replace(problem, rng=np.random.default_rng([split.seed, 1]), oracle=truth), settings)
         rng = np.random.default_rng([split.seed, 3])
         control = random_control(students[name], problem.pseudolabels[0], rng)
         if control is not None:
             students[name + CONTROL] = control
         curves[name] = coverage_scores(students[name], problem.pseudolabels[0], coverage, student.X[T], rng)
+        progress.end()
     return SeedOutcome(
         split=split,
         heads=heads,
@@ -175,29 +188,22 @@ def fit_seed(
     )
 
 
-def _fit_systems(
+def _fit_system(
+    system: System,
     teacher: FeatureSet,
     student: FeatureSet,
     labels: Labels,
     *,
     split: Split,
     config: W2SConfig,
-    fitted: Mapping[str, LinearHead],
     fits: PoolFits,
-) -> dict[str, LinearHead]:
-    """Return the heads of teacher, baseline and ceiling, without a new fit for systems in `fitted`."""
-    L, U = split.labeled, split.unlabeled
-    training: dict[System, tuple[FeatureSet, Rows]] = {
-        "teacher": (teacher, L),
-        "baseline": (student, L),
-        "ceiling": (student, np.concatenate([L, U]) if config.ceiling == "L+U" else U),
-    }
-    heads = dict(fitted)
-    for system, (features, rows) in training.items():
-        if system not in heads:
-            X = fits.hold(features.X, U) if rows is U else features.X[rows]
-            heads[system] = fits.fit(X, labels.targets(rows), config.fit_options(system))
-    return heads
+) -> LinearHead:
+    """Return the head of teacher, baseline or ceiling."""
+    features, rows = (teacher if system == "teacher" else student), split.labeled
+    if system == "ceiling":
+        rows = np.concatenate([rows, split.unlabeled]) if config.ceiling == "L+U" else split.unlabeled
+    X = fits.hold(features.X, rows) if rows is split.unlabeled else features.X[rows]
+    return fits.fit(X, labels.targets(rows), config.fit_options(system))
 
 
 def _problem(

@@ -8,6 +8,7 @@ import numpy as np
 
 from w2s_probe import metrics
 from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.fit_options import coarse_grid_notes
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
@@ -43,7 +44,7 @@ def summarize(
     score = "accuracy" if labels.classes else "r2"
     run = RunScores(outcomes=outcomes, labels=labels, groups=groups, draws=draws, rows=rows)
     students = student_results(run, config.strategies)
-    systems = {system: SystemResult(**run.system_fields(system)) for system in SYSTEMS}
+    systems: dict[str, SystemResult] = {system: SystemResult(**run.system_fields(system)) for system in SYSTEMS}
     verdict = run_verdict(run, students, systems, config=config, same_features=same_features)
     settled = settled_strengths(run, students, config=config, same_features=same_features)
     sizes = {
@@ -54,7 +55,7 @@ def summarize(
     cue = {} if groups is None else {"cue": dict(groups.cue)}
     names = [name for name in rows if not name.endswith(CONTROL)]
     return W2SResult(
-        config={**config.to_dict(), **sizes, **cue, "seeds": len(splits)},
+        config={**config.to_dict(classes=len(labels.classes or ())), **sizes, **cue, "seeds": len(splits)},
         class_counts=_class_counts(labels, splits[0]),
         fingerprint=fingerprint,
         score=score,
@@ -67,6 +68,7 @@ def summarize(
         students=students,
         verdict=verdict,
         notes=(
+            *coarse_grid_notes(config.head, len(labels.classes or ()), config.alphas),
             *_notes(outcomes, len(labels), settled=settled),
             *([] if same_features else copy_notes(run, students, config)),
             *absent_groups(run),

@@ -150,7 +150,7 @@ def _finish(tasks: Sequence[_Task], store: CellStore, *, jobs: int, on_progress:
     show("cells", total, total)
 
 
-def _no_progress(name: str, done: int, total: int) -> None:
+def _no_progress(name: str, done: int, total: int, detail: str = "", /) -> None:
     """Show nothing."""
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from w2s_probe import metrics
 from w2s_probe.core.config import SweepConfig
+from w2s_probe.core.fit_options import coarse_grid_notes
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.experiments.sweep.cells import CellScores, Place, Slot, slots
 from w2s_probe.experiments.sweep.splits import SplitSource
@@ -70,7 +71,7 @@ def summarize_sweep(
         rows=len(table["value"]),
         points=tuple(points),
         contrasts=tuple(contrasts),
-        notes=tuple(_notes(edges, config)),
+        notes=tuple(_notes(edges, config, len(source.labels.classes or ()))),
         table=table,
     )
 
@@ -270,7 +271,9 @@ class _Ends:
             yield from self.scorer.contrasts(cells[low], cells[high], fields)
 
 
-def _notes(edges: NDArray[np.int64], config: SweepConfig) -> Iterator[str]:
+def _notes(edges: NDArray[np.int64], config: SweepConfig, classes: int) -> Iterator[str]:
+    for head in config.head:
+        yield from coarse_grid_notes(head, classes, config.alphas)
     at_edge, fitted = edges.tolist()
     if at_edge:
         yield (

@@ -15,7 +15,8 @@ from scipy import linalg
 
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.errors import ConfigError, require_setting
-from w2s_probe.core.types import Float
+from w2s_probe.core.types import Float, Progress
+from w2s_probe.theory.progress import counted
 from w2s_probe.theory.spurious.model import SpuriousModel, second_moment
 from w2s_probe.theory.variance.simulation import Simulated
 
@@ -79,7 +80,12 @@ def simulated_sizes(model: SpuriousModel, *, core_dimension: int) -> SpuriousSiz
 
 
 def simulate_risks(
-    model: SpuriousModel, *, core_dimension: int, trials: int, rng: np.random.Generator
+    model: SpuriousModel,
+    *,
+    core_dimension: int,
+    trials: int,
+    rng: np.random.Generator,
+    on_progress: Progress | None = None,
 ) -> dict[str, Simulated]:
     """Return the mean risks of ``teacher`` and ``student`` over trials, with standard errors.
 
@@ -94,6 +100,8 @@ def simulate_risks(
         Number of draws of all rows, at least 2.
     rng : numpy.random.Generator
         Source of all randomness.
+    on_progress : callable, optional
+        Called with the number of finished trials and of all trials.
 
     Raises
     ------
@@ -102,7 +110,7 @@ def simulate_risks(
     """
     require_setting(trials >= 2, "trials", "at least 2", trials, "Use 20 for standard errors of a few percent.")
     sizes = simulated_sizes(model, core_dimension=core_dimension)
-    risks = np.array([_trial(model, sizes, rng) for _ in range(trials)])
+    risks = np.array([_trial(model, sizes, rng) for _ in counted(range(trials), on_progress, "simulation")])
     errors = risks.std(axis=0, ddof=1) / math.sqrt(trials)
     return {
         name: Simulated(value=float(value), se=float(se))

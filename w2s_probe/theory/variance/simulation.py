@@ -19,7 +19,8 @@ import numpy as np
 from scipy import linalg
 
 from w2s_probe.core.errors import ConfigError, require_setting
-from w2s_probe.core.types import Float
+from w2s_probe.core.types import Float, Progress
+from w2s_probe.theory.progress import counted
 from w2s_probe.theory.variance.intrinsic_dimension import IntrinsicDimension, SystemErrors
 
 SYSTEMS = tuple(field.name for field in fields(SystemErrors))
@@ -71,7 +72,9 @@ class _World:
         return beta
 
 
-def simulate_errors(config: IntrinsicDimension, *, trials: int, rng: np.random.Generator) -> dict[str, Simulated]:
+def simulate_errors(
+    config: IntrinsicDimension, *, trials: int, rng: np.random.Generator, on_progress: Progress | None = None
+) -> dict[str, Simulated]:
     """Return mean errors and ratios over trials, under the names of `SystemErrors.to_dict`.
 
     Each trial draws labeled rows and a pool, fits teacher, student, baseline and ceilings, and computes
@@ -85,6 +88,8 @@ def simulate_errors(config: IntrinsicDimension, *, trials: int, rng: np.random.G
         Number of draws, at least 2.
     rng : numpy.random.Generator
         Source of all randomness.
+    on_progress : callable, optional
+        Called with the number of finished trials and of all trials.
 
     Raises
     ------
@@ -93,7 +98,7 @@ def simulate_errors(config: IntrinsicDimension, *, trials: int, rng: np.random.G
     """
     require_setting(trials >= 2, "trials", "at least 2", trials, "Use 400 for standard errors of a few percent.")
     world = _plant(config)
-    errors = np.array([_trial(world, rng) for _ in range(trials)])
+    errors = np.array([_trial(world, rng) for _ in counted(range(trials), on_progress, "simulation")])
     left_out = (errors.sum(axis=0) - errors) / (trials - 1)
     whole = _named(errors.mean(axis=0))
     parts = [_named(row) for row in left_out]

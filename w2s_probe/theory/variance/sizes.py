@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from w2s_probe.core.types import Progress
+from w2s_probe.theory.progress import counted
 from w2s_probe.theory.variance.intrinsic_dimension import IntrinsicDimension, expected_errors
 from w2s_probe.theory.variance.output import SizePoint
 from w2s_probe.theory.variance.simulation import simulate_errors
@@ -14,7 +16,9 @@ FACTORS = (0.25, 0.5, 2, 4, 8)
 SPARE = 10  # rows minus dimensions below which the error varies too much for its mean to be useful
 
 
-def errors_over_sizes(config: IntrinsicDimension, *, trials: int | None, seed: int) -> tuple[SizePoint, ...]:
+def errors_over_sizes(
+    config: IntrinsicDimension, *, trials: int | None, seed: int, on_progress: Progress | None = None
+) -> tuple[SizePoint, ...]:
     """Return the errors over n at the config's N, then over N at the config's n; both include the config's sizes.
 
     Parameters
@@ -25,6 +29,8 @@ def errors_over_sizes(config: IntrinsicDimension, *, trials: int | None, seed: i
         Trials of the simulation at each size; None for the closed forms only.
     seed : int
         Seed of the simulation.
+    on_progress : callable, optional
+        Called with the number of finished sizes and of all sizes.
     """
     over_n = [replace(config, n=n) for n in _around(config.n, least=config.d_teacher + SPARE)]
     over_N = [replace(config, N=N) for N in _around(config.N, least=config.d_student + SPARE)]
@@ -37,7 +43,7 @@ def errors_over_sizes(config: IntrinsicDimension, *, trials: int | None, seed: i
             if trials
             else None,
         )
-        for sizes in (*over_n, *over_N)
+        for sizes in counted((*over_n, *over_N), on_progress, "errors over sizes")
     )
 
 
