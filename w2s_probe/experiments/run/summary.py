@@ -44,7 +44,7 @@ def summarize(
     score = "accuracy" if labels.classes else "r2"
     run = RunScores(outcomes=outcomes, labels=labels, groups=groups, draws=draws, rows=rows)
     students = student_results(run, config.strategies)
-    systems = {system: SystemResult(**run.system_fields(system)) for system in SYSTEMS}
+    systems: dict[str, SystemResult] = {system: SystemResult(**run.system_fields(system)) for system in SYSTEMS}
     verdict = run_verdict(run, students, systems, config=config, same_features=same_features)
     settled = settled_strengths(run, students, config=config, same_features=same_features)
     sizes = {
