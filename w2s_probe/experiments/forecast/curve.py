@@ -18,11 +18,11 @@ from w2s_probe.experiments.forecast.evidence import (
     quantile,
     weighted_sum,
 )
+from w2s_probe.experiments.forecast.sizes import SUBSETS
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ForecastPoint
 
 BEYOND = (2, 4, 8)  # multiples of n and N to extrapolate to
-SUBSETS = 4  # parts of the labeled rows, for each smaller n
 LEAST_POINTS = 3  # of a curve of differences
 EXTRAPOLATED = 0.01  # standard deviation of the curve's own error, in units of the score
 BOUNDS = {"accuracy": (0.0, 1.0), "brier": (0.0, 2.0), "r2": (-math.inf, 1.0), "squared_error": (0.0, math.inf)}

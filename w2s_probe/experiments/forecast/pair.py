@@ -35,7 +35,6 @@ from w2s_probe.experiments.forecast.curve import (
     BOUNDS,
     DIFFERENCES,
     LEAST_POINTS,
-    SUBSETS,
     SYSTEMS,
     Point,
     averaged_point,
@@ -47,7 +46,7 @@ from w2s_probe.experiments.forecast.curve import (
 from w2s_probe.experiments.forecast.evidence import CombinedEstimate, MeanEstimate, weighted_sum
 from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
 from w2s_probe.experiments.forecast.needed import RANGE_LEVEL, needed_labels
-from w2s_probe.experiments.forecast.sizes import label_sizes, pipeline_counter, pool_sizes
+from w2s_probe.experiments.forecast.sizes import SUBSETS, label_sizes, pipeline_counter, pool_sizes
 from w2s_probe.experiments.strengths import pair_notes
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.linalg.same_space import ROWS, same_space
@@ -126,7 +125,7 @@ def forecast_pair(
     over_n, over_N = _over_sizes(data, config, data.pool, full)
     ceiling = _ceiling(over_n, n + N if config.ceiling == "L+U" else N, data.score)
     outlooks = {name: _outlook(full[name], config.level, n_test) for name in DIFFERENCES}
-    misfit, spread = _misfit(scores, Y), float(Y.var(axis=0).sum())
+    misfit = _misfit(scores, Y)
     needed = _needed(over_n, full, config.level)
     return Forecast(
         teacher_backbone=names[0],
@@ -149,11 +148,7 @@ def forecast_pair(
         alphas=scores.alphas,
         verdict=forecast_verdict(scores, **outlooks, needed=needed, config=config, same_features=data.same_features),
         error_parts=_error_parts(scores, data.pool, config),
-        notes=(
-            *coarse_grid_notes(config.head, Y.shape[1], config.alphas),
-            *_notes(misfit, full["gain"], score=data.score, spread=spread),
-            *_pair_notes(scores, data, config),
-        ),
+        notes=(*_misfit_notes(misfit, full["gain"], data), *_head_notes(scores, data, config)),
     )
 
 
@@ -332,9 +327,9 @@ def _representation_gap(pool: Moments, n: int, alphas: dict[str, float]) -> floa
     return representation_gap(pool, teacher_alpha=alphas["teacher"] * pool.n / n, student_alpha=alphas["student"]).value
 
 
-def _notes(misfit: Misfit, gain: MeanEstimate, *, score: str, spread: float) -> tuple[str, ...]:
-    """Return notes where a label-free form misleads; `spread` is the labels' variance."""
-    notes = []
+def _misfit_notes(misfit: Misfit, gain: MeanEstimate, data: _Data) -> tuple[str, ...]:
+    """Return notes where a label-free form misleads."""
+    notes, spread = [], float(data.Y.var(axis=0).sum())
     if misfit.misfit > SMALL_MISFIT * spread and misfit.gain < 0.5 * misfit.misfit:
         notes.append(
             f"The misfit, which needs no label, is {misfit.misfit:.3g}, but the gain in squared error is "
@@ -343,15 +338,16 @@ def _notes(misfit: Misfit, gain: MeanEstimate, *, score: str, spread: float) -> 
     if abs(misfit.gain) > SMALL_MISFIT * spread and misfit.gain * gain.value < 0:
         notes.append(
             f"The student {'gains' if misfit.gain > 0 else 'loses'} in squared error ({misfit.gain:+.3g}), but "
-            f"{'gains' if gain.value > 0 else 'loses'} in {'accuracy' if score == 'accuracy' else 'R²'} "
+            f"{'gains' if gain.value > 0 else 'loses'} in {'accuracy' if data.score == 'accuracy' else 'R²'} "
             f"({gain.value:+.3f})."
         )
     return tuple(notes)
 
 
-def _pair_notes(scores: PipelineScores, data: _Data, config: W2SConfig) -> Iterator[str]:
-    """Return the notes on strengths, large rows and scaling."""
-    return pair_notes(
+def _head_notes(scores: PipelineScores, data: _Data, config: W2SConfig) -> Iterator[str]:
+    """Yield the notes on the grid, strengths, large rows and scaling."""
+    yield from coarse_grid_notes(config.head, data.Y.shape[1], config.alphas)
+    yield from pair_notes(
         noted_heads(scores, config, same_features=data.same_features),
         (data.X_teacher, data.X_student),
         (data.pool_teacher, data.pool_student),

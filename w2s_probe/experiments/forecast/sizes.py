@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable
 
 from w2s_probe.core.types import Float, Progress
-from w2s_probe.experiments.forecast.curve import SUBSETS
 
 SHARES = (8, 4, 2)
+SUBSETS = 4  # parts of the labeled rows, for each smaller n
 LEAST = 16  # rows of the smallest n or N
 
 

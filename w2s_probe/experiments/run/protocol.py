@@ -154,8 +154,8 @@ def fit_seed(
     Y = labels.targets(L)
     check_labeled(Y, split.seed)
     fit = partial(_fit_system, teacher, student, labels, split=split, config=config, fits=fits)
-    heads = dict(fitted or {})
-    heads |= {name: fit(name, progress) for name in SYSTEMS if name not in heads}
+    heads: dict[str, LinearHead] = {name: fit(name, progress) for name in SYSTEMS if name not in (fitted or {})}
+    heads |= fitted or {}
     problem = _problem(teacher, student, labels, head=heads["teacher"], split=split, config=config, fits=fits)
     oracle = Oracle(targets=labels.targets(U), groups=None if groups is None else groups.codes[U])
     students: dict[str, Student] = {}
