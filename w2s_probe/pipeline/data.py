@@ -83,7 +83,7 @@ class Opened:
 
         Names that would be equal, such as those of two files in different folders, keep what tells them apart.
         """
-        short = {name: source.read(self.table).backbone for name, source in self.sources.items()}
+        short = {name: source.title for name, source in self.sources.items()}
         apart = names_without_folders(list(self.sources))
         times = Counter(short.values())
         return [short[name] if times[short[name]] == 1 else apart[name] for name in names]

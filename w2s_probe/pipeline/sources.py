@@ -72,6 +72,10 @@ class Source(Protocol):
         """The name as the user typed it."""
 
     @property
+    def title(self) -> str:
+        """The name in results: without folders and without columns that the file alone would give."""
+
+    @property
     def spec(self) -> EmbeddingSpec:
         """Everything that decided the numbers."""
 
@@ -118,10 +122,15 @@ class FileSource:
         """Whether its columns were chosen without being named."""
         return self.file.guessed
 
-    def read(self, table: Table) -> FeaturesRead:
-        """Return what it reads; columns that the file alone would give are no part of the name."""
+    @property
+    def title(self) -> str:
+        """The name in results: without folders and without columns that the file alone would give."""
         named = "" if self.chosen is None or self.file.usual else f"#{self.chosen}"
-        return self.file.read(f"{self.file.name}{named}")
+        return f"{self.file.name}{named}"
+
+    def read(self, table: Table) -> FeaturesRead:
+        """Return what it reads."""
+        return self.file.read(self.title)
 
     def features_of(self, table: Table) -> FeatureSet:
         """Return a row of features for each row of the table."""
@@ -155,10 +164,15 @@ class ImportedSource:
         """Whether its columns were chosen without being named: never."""
         return False
 
+    @property
+    def title(self) -> str:
+        """The name in results."""
+        return self.name
+
     def read(self, table: Table) -> FeaturesRead:
         """Return what it reads."""
         return FeaturesRead(
-            backbone=self.name,
+            backbone=self.title,
             columns=None,
             dim=self.features.X.shape[1],
             dtype=self.spec.dtype,
@@ -198,10 +212,15 @@ class EmbeddedSource:
         """Whether its columns were chosen without being named: never."""
         return False
 
+    @property
+    def title(self) -> str:
+        """The name in results, without folders."""
+        return without_folders(self.name)
+
     def read(self, table: Table) -> FeaturesRead:
         """Return what it reads; `dim` is 0 where the cache has none of the table's items."""
         return FeaturesRead(
-            backbone=without_folders(self.name),
+            backbone=self.title,
             columns=None,
             dim=self.store.width(self.spec, item_digests([] if table.items is None else table.items)),
             dtype=self.spec.dtype,

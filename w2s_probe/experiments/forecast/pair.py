@@ -59,7 +59,7 @@ SMALL_MISFIT = 1e-3  # share of the labels' variance below which a misfit needs 
 UNDEFINED = Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False)
 class _Data:
     """The arrays that a forecast may read."""
 
@@ -118,10 +118,8 @@ def forecast_pair(
         Called with the number of trained pipelines and of all pipelines, and the sizes in work.
     """
     T, S = (np.asarray(X, dtype=np.float64) for X in (X_teacher, X_student))
-    count = pipeline_counter(on_progress, Y, len(pool_teacher))
-    pools = {"pool_teacher": pool_teacher, "pool_student": pool_student}
-    data = _Data(X_teacher=T, X_student=S, Y=Y, **pools, task=config.task, count=count)
     n, N = len(Y), len(pool_teacher)
+    data = _Data(T, S, Y, pool_teacher, pool_student, config.task, pipeline_counter(on_progress, Y, N))
     scores = _scores(data, config, data.pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
     full = _estimates(scores, data.score)
     over_n, over_N = _over_sizes(data, config, data.pool, full)

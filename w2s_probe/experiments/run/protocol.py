@@ -153,12 +153,9 @@ def fit_seed(
     L, U, T = split.labeled, split.unlabeled, split.test
     Y = labels.targets(L)
     check_labeled(Y, split.seed)
-    heads = dict(fitted or {})
-    for system in SYSTEMS:
-        if system not in heads:
-            progress.begin(system, split.seed)
-            heads[system] = _fit_system(system, teacher, student, labels, split=split, config=config, fits=fits)
-            progress.end()
+    fit = partial(_fit_system, teacher, student, labels, split=split, config=config, fits=fits)
+    heads: dict[str, LinearHead] = {name: fit(name, progress) for name in SYSTEMS if name not in (fitted or {})}
+    heads |= fitted or {}
     problem = _problem(teacher, student, labels, head=heads["teacher"], split=split, config=config, fits=fits)
     oracle = Oracle(targets=labels.targets(U), groups=None if groups is None else groups.codes[U])
     students: dict[str, Student] = {}
@@ -189,21 +186,25 @@ def fit_seed(
 
 
 def _fit_system(
-    system: System,
     teacher: FeatureSet,
     student: FeatureSet,
     labels: Labels,
+    system: System,
+    progress: HeadProgress,
     *,
     split: Split,
     config: W2SConfig,
     fits: PoolFits,
 ) -> LinearHead:
     """Return the head of teacher, baseline or ceiling."""
+    progress.begin(system, split.seed)
     features, rows = (teacher if system == "teacher" else student), split.labeled
     if system == "ceiling":
         rows = np.concatenate([rows, split.unlabeled]) if config.ceiling == "L+U" else split.unlabeled
     X = fits.hold(features.X, rows) if rows is split.unlabeled else features.X[rows]
-    return fits.fit(X, labels.targets(rows), config.fit_options(system))
+    head = fits.fit(X, labels.targets(rows), config.fit_options(system))
+    progress.end()
+    return head
 
 
 def _problem(

@@ -218,12 +218,20 @@ def test_a_student_of_its_teachers_own_features_gains_nothing() -> None:
 
 
 def test_a_copy_is_no_reason_for_a_note() -> None:
-    assert (
-        forecast._notes(Misfit(misfit=1e-6, correction=-2e-6, gain=-1e-6), outcome(0.01), score="accuracy", spread=1)
-        == ()
+    none = np.zeros((4, 1))
+    data = forecast._Data(
+        X_teacher=none,
+        X_student=none,
+        Y=np.array([[-1.0], [1.0], [-1.0], [1.0]]),  # of variance 1
+        pool_teacher=none,
+        pool_student=none,
+        task="classification",
+        count=lambda _: None,
     )
+    small = Misfit(misfit=1e-6, correction=-2e-6, gain=-1e-6)
+    assert forecast._misfit_notes(small, outcome(0.01), data) == ()
     misled = Misfit(misfit=0.4, correction=-0.5, gain=-0.1)
-    first, second = forecast._notes(misled, outcome(0.01), score="accuracy", spread=1)
+    first, second = forecast._misfit_notes(misled, outcome(0.01), data)
     assert "misfit" in first
     assert "loses in squared error (-0.1), but gains in accuracy (+0.010)" in second
 
