@@ -21,7 +21,7 @@ from w2s_probe.cli.embed import embed
 from w2s_probe.cli.forecast import forecast
 from w2s_probe.cli.report import report
 from w2s_probe.cli.run import run
-from w2s_probe.cli.streams import discard_stdout, replace_unencodable, say
+from w2s_probe.cli.streams import flush_or_discard_stdout, replace_unencodable, say
 from w2s_probe.cli.sweep import sweep
 from w2s_probe.cli.theory import theory
 from w2s_probe.core.errors import W2SProbeError
@@ -126,7 +126,7 @@ def _exit_code() -> int:
         if os.environ.get("W2S_PROBE_TRACEBACK") and not isinstance(error, W2SProbeError):
             raise
         say("error: " + _one_line(as_typed(_message(error))), err=True)
-        discard_stdout()
+        flush_or_discard_stdout()
         return 1
     return code if isinstance(code, int) else 0
 

@@ -46,12 +46,17 @@ def replace_unencodable() -> None:
             stream.reconfigure(errors=HANDLER)
 
 
-def discard_stdout() -> None:
-    """Let what stdout still holds go nowhere, since the interpreter would try to write it at its end."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+def flush_or_discard_stdout() -> None:
+    """Write what stdout still holds; if that fails, let it go nowhere: the interpreter would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+    except (ValueError, AttributeError):  # closed, or None
+        return
 
 
 def _look_alike(error: UnicodeError) -> tuple[str, int]:
