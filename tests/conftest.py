@@ -15,6 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.in_process import run_here
+from w2s_probe.cli import progress
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
 from w2s_probe.core.labels import Labels
 
@@ -29,6 +30,12 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the cache of the checkout."""
     monkeypatch.setenv("W2S_PROBE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def _no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine anything takes two seconds; tests of progress set their own time."""
+    monkeypatch.setattr(progress, "FIRST", float("inf"))
 
 
 @pytest.fixture

@@ -94,6 +94,7 @@ def test_a_task_of_less_than_2_seconds_prints_nothing(cli: Cli, many: list[str])
 
 def test_lines_come_first_after_2_seconds_then_every_10(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10_000))
+    monkeypatch.setattr(progress, "FIRST", 2.0)
     monkeypatch.setattr(time, "monotonic", lambda: next(clock) / 10)
     lines: list[str] = []
     monkeypatch.setattr(click, "echo", lambda text, **_: lines.append(text))
