@@ -39,8 +39,8 @@ def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let hundredths of a second stand for seconds."""
-    for name, seconds in {"FIRST": 0.01, "BETWEEN": 0.02, "TICK": 0.005}.items():
+    """Let every task be long, and every step have a line."""
+    for name, seconds in {"FIRST": 0.0, "BETWEEN": 0.0, "TICK": 0.005}.items():
         monkeypatch.setattr(progress, name, seconds)
 
 
@@ -57,7 +57,7 @@ def test_a_long_run_prints_lines_that_name_system_seed_and_fits(cli: Cli, many: 
     ("verb", "more", "task"),
     [
         ("forecast", [], r"forecast: \d+ of \d+ \(n = 104, N = \d+\), \d+ s"),
-        ("sweep", ["--seeds", "2"], r"cells: \d of 2, \d+ s"),
+        ("sweep", ["--seeds", "2"], r"cells: \d of 2( \(.*\))?, \d+ s"),
         ("run", ["--seeds", "1", "--curve"], r"learning curve: \d of \d \(n = \d+, N = \d+\), \d+ s"),
     ],
 )
@@ -92,7 +92,10 @@ def test_a_task_of_less_than_2_seconds_prints_nothing(cli: Cli, many: list[str])
     assert not re.search(r" of \d+.*, \d+ s$", stderr, flags=re.MULTILINE)
 
 
-def test_lines_come_first_after_2_seconds_then_every_10(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("detail", "first"), [("teacher", {2, 3}), ("", {10, 11})])
+def test_lines_come_first_after_2_seconds_then_every_10(
+    monkeypatch: pytest.MonkeyPatch, detail: str, first: set[int]
+) -> None:
     clock = iter(range(10_000))
     monkeypatch.setattr(progress, "FIRST", 2.0)
     monkeypatch.setattr(time, "monotonic", lambda: next(clock) / 10)
@@ -101,13 +104,13 @@ def test_lines_come_first_after_2_seconds_then_every_10(monkeypatch: pytest.Monk
     drawing = progress._Lines()
     watch = progress._Watch(drawing)
     monkeypatch.setattr(progress, "Thread", _NoThread)
-    watch.show("heads", 0, 9, "teacher")
+    watch.show("heads", 0, 9, detail)
     while next(clock) < 350:
         watch._draw(watch._tasks["heads"])
     seconds = [int(re.findall(r"(\d+) s$", line)[0]) for line in lines]
-    assert seconds[0] in {2, 3}
+    assert seconds[0] in first
     assert set(np.diff(seconds)) <= {10, 11}
-    assert len(seconds) == 4
+    assert len(seconds) >= 3
 
 
 class _NoThread:

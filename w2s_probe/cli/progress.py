@@ -1,4 +1,7 @@
-"""Progress of long tasks on stderr: bars on a terminal, else one line every ten seconds; nothing before two seconds."""
+"""Progress of long tasks on stderr: bars on a terminal, else one line every ten seconds; nothing before two seconds.
+
+Without a terminal, an embedding whose model is still being loaded has its first line after ten seconds.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ class _Task:
 
 class _Drawing(Protocol):
     def draw(self, task: _Task) -> None:
-        """Show a task; called every `TICK` while the task is in work, and once when it is finished."""
+        """Show a task; called at each of its steps, and every `TICK` between them."""
 
     def stop(self) -> None:
         """Show nothing more."""
@@ -76,8 +79,8 @@ class _Watch:
             task = self._tasks.setdefault(name, _Task(name, time.monotonic(), done, total, detail))
             task.done, task.total, task.detail = done, total, detail
             self._current = task
+            self._draw(task)
             if done >= total:
-                self._draw(task)
                 del self._tasks[name]
                 self._current = None
         if self._thread is None:
@@ -103,14 +106,15 @@ class _Watch:
 
 
 class _Lines:
-    """One line for the task in work, every `BETWEEN` seconds."""
+    """One line for the task in work, every `BETWEEN` seconds; the first one as late if it could not tell anything."""
 
     def __init__(self) -> None:
         self._last = -BETWEEN
 
     def draw(self, task: _Task) -> None:
         now = time.monotonic()
-        if task.done < task.total and now - self._last >= BETWEEN:
+        loading = not task.done and not task.detail and task.seconds < BETWEEN  # a model, for example
+        if task.done < task.total and now - self._last >= BETWEEN and not loading:
             self._last = now
             say(progress_line(task.name, task.done, task.total, task.detail, task.seconds), err=True)
 

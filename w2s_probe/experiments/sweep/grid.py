@@ -136,7 +136,7 @@ def _finish(tasks: Sequence[_Task], store: CellStore, *, jobs: int, on_progress:
     total = sum(len(task.places) for task in tasks)
     show = on_progress or _no_progress
     if total:
-        show("cells", 0, total)
+        show("cells", 0, total, "the first cells are being fitted")
     if jobs == 1 or len(tasks) < 2:
         for done, _ in enumerate((cell for task in tasks for cell in task.cells()), start=1):
             show("cells", done, total)
