@@ -183,7 +183,7 @@ def test_missing_cells_are_fitted_and_the_others_are_not(views: Views, tmp_path:
 
     def again() -> SweepResult:
         seen.clear()
-        return swept(views, config, folder=tmp_path, on_progress=lambda _, done, total: seen.append((done, total)))
+        return swept(views, config, folder=tmp_path, on_progress=lambda _, done, total, *__: seen.append((done, total)))
 
     whole = again()
     assert seen == [(done, 8) for done in range(9)]
@@ -205,7 +205,7 @@ def test_more_sizes_and_seeds_keep_what_is_there_and_another_question_does_not(v
 
     def count(config: SweepConfig, labels: Labels = views[2]) -> int:
         totals.append(0)
-        show = lambda _, done, total: totals.__setitem__(-1, total)  # noqa: E731
+        show = lambda _, done, total, *__: totals.__setitem__(-1, total)  # noqa: E731
         swept((*views[:2], labels), config, folder=tmp_path, on_progress=show)
         return totals[-1]
 
