@@ -144,7 +144,9 @@ def test_a_block_moves_only_its_own_rows(seed: int, size: int) -> None:
         for b in (np.arange(200), blocks)
     )
     moved = [set(rows) ^ set(together.parts()[part]) for part, rows in apart.parts().items()]
-    assert sum(map(len, moved)) <= 4 * size  # each tied row leaves its place, and one other row takes it
+    # All tied rows but the first move. Each enters and leaves a part (2), and shifts the three ends of parts by at most
+    # one row: from test to labeled (2), from labeled (1), to the pool (1).
+    assert sum(map(len, moved)) <= 6 * (size - 1)
 
 
 def test_numbers_of_blocks_are_of_no_account() -> None:
