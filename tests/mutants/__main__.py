@@ -11,14 +11,12 @@ import argparse
 import hashlib
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +40,9 @@ class LineMap:
         """Return the tests that run the mutant, the fastest first."""
         of_line = self.tests_of.get(mutant.file, {})
         first, last = mutant.lines
-        lines = range(first, last + 1) if mutant.inside else of_line  # a module runs before any test
-        return sorted({test for line in lines for test in of_line.get(line, [])}, key=lambda test: self.seconds[test])
+        of_statement = {test for line in range(first, last + 1) for test in of_line.get(line, [])}
+        chosen = of_statement if mutant.inside else self.seconds  # modules and classes run before any test
+        return sorted(chosen, key=lambda test: self.seconds[test])
 
 
 def main() -> int:
@@ -62,18 +61,18 @@ def main() -> int:
         copies = [Path(folder) / str(number) for number in range(options.workers)]
         for copy in copies:
             copy_tree(ROOT, copy)
-        maps = {area.name: _line_map(area, copies[0]) for area in chosen}
-        outcomes = _Queue(mutants, maps, copies).outcomes()
+        digests = {area.name: _digest(copies[0], "w2s_probe", "tests/conftest.py", *area.tests) for area in chosen}
+        maps = {area.name: _line_map(area, copies[0], digests[area.name]) for area in chosen}
+        outcomes = _Queue(mutants, maps, digests, copies).outcomes()
     return _report(mutants, outcomes, minutes=(time.monotonic() - begin) / 60, workers=options.workers)
 
 
-@cache
-def _digest(*parts: str) -> str:
+def _digest(copy: Path, *parts: str) -> str:
     """Return a digest of all files of these folders and of the driver."""
-    paths = [path for part in (*parts, "tests/mutants/trial.py") for path in _files(ROOT / part)]
+    paths = [path for part in (*parts, "tests/mutants/trial.py") for path in _files(copy / part)]
     digest = hashlib.sha256()
     for path in sorted(paths):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+        digest.update(path.relative_to(copy).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
 
 
@@ -81,10 +80,10 @@ def _files(path: Path) -> list[Path]:
     return [path] if path.is_file() else list(path.rglob("*.py"))
 
 
-def _line_map(area: Area, copy: Path) -> LineMap:
+def _line_map(area: Area, copy: Path, digest: str) -> LineMap:
     """Return the map of an area from a run of its tests on the original, or from the last one if nothing changed."""
     STATE.mkdir(parents=True, exist_ok=True)
-    file, digest = STATE / f"{area.name}.map.json", _digest("w2s_probe", "tests/conftest.py", *area.tests)
+    file = STATE / f"{area.name}.map.json"
     if file.is_file() and (stored := json.loads(file.read_text(encoding="utf-8")))["digest"] == digest:
         return _as_map(stored)
     from coverage import CoverageData
@@ -118,8 +117,11 @@ def _as_map(stored: dict[str, Any]) -> LineMap:
 
 def _wait(trial: Trial) -> Outcome:
     began = time.monotonic()
-    while (outcome := trial.outcome(began)) is None:
-        time.sleep(0.02)
+    try:
+        while (outcome := trial.outcome(began)) is None:
+            time.sleep(0.02)
+    finally:
+        trial.stop()
     return outcome
 
 
@@ -129,6 +131,7 @@ class _Queue:
 
     mutants: list[Mutant]
     maps: dict[str, LineMap]
+    digests: dict[str, str]
     copies: list[Path]
     state: dict[str, Outcome] = field(default_factory=dict)
 
@@ -137,7 +140,16 @@ class _Queue:
         file = STATE / "outcomes.json"
         self.state = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         waiting = [mutant for mutant in reversed(self.mutants) if not self._is_current(mutant)]
-        idle, busy = list(self.copies), list[tuple[Mutant, Path, Trial, float]]()
+        busy: list[tuple[Mutant, Path, Trial, float]] = []
+        try:
+            self._try_all(waiting, busy, file)
+        finally:
+            for _, _, trial, _ in busy:
+                trial.stop()
+        return {mutant.key: self.state[mutant.key] for mutant in self.mutants}
+
+    def _try_all(self, waiting: list[Mutant], busy: list[tuple[Mutant, Path, Trial, float]], file: Path) -> None:
+        idle = list(self.copies)
         while waiting or busy:
             while waiting and idle:
                 mutant, copy = waiting.pop(), idle.pop()
@@ -151,17 +163,12 @@ class _Queue:
                 if (outcome := trial.outcome(began)) is not None:
                     busy.remove(entry)
                     idle.append(copy)
-                    shutil.copy(ROOT / mutant.file, copy / mutant.file)
+                    (copy / mutant.file).write_text(mutant.original, encoding="utf-8")
                     self._note(mutant, outcome, file)
             time.sleep(0.02)
-        return {mutant.key: self.state[mutant.key] for mutant in self.mutants}
 
     def _is_current(self, mutant: Mutant) -> bool:
-        return self.state.get(mutant.key, {}).get("digest") == self._current(mutant)
-
-    def _current(self, mutant: Mutant) -> str:
-        area = next(area for area in areas() if area.name == mutant.area)
-        return _digest("w2s_probe", "tests/conftest.py", *area.tests)
+        return self.state.get(mutant.key, {}).get("digest") == self.digests[mutant.area]
 
     def _tests(self, mutant: Mutant) -> list[str]:
         tests = self.maps[mutant.area].tests(mutant)
@@ -179,7 +186,7 @@ class _Queue:
             msg = f"tests must run for each mutant: got none for {mutant.key}"
             raise SystemExit(msg)
         outcome.pop("seconds", None)
-        self.state[mutant.key] = {**outcome, "digest": self._current(mutant)}
+        self.state[mutant.key] = {**outcome, "digest": self.digests[mutant.area]}
         partial = file.with_suffix(".partial")
         partial.write_text(json.dumps(self.state, indent=1), encoding="utf-8")
         partial.rename(file)

@@ -33,7 +33,7 @@ class Mutant:
     """One change of one file.
 
     `key` names it by file, function, line and change, not by the number of the line; `lines` are those of its
-    statement, `inside` whether it is in the body of a function.
+    statement, `inside` whether it is in the body of a function; `original` and `code` are the texts of the file.
     """
 
     key: str
@@ -44,6 +44,7 @@ class Mutant:
     becomes: str
     lines: tuple[int, int]
     inside: bool
+    original: str
     code: str
 
 
@@ -90,6 +91,7 @@ def named_mutants() -> list[Mutant]:
                 becomes=entry["becomes"],
                 lines=(first, first + entry["was"].count("\n")),
                 inside=entry["inside"],
+                original=source,
                 code=source.replace(entry["was"], entry["becomes"]),
             )
         )
@@ -243,6 +245,7 @@ def _mutant(area: Area, place: _Place) -> Mutant | None:
         becomes=new[changed].strip(),
         lines=place.lines,
         inside=place.inside,
+        original=source,
         code=code,
     )
 
