@@ -1,4 +1,4 @@
-"""The reader of Parquet footers against an encoder of Thrift's compact protocol, and the memory that a file promises."""
+"""The reader of Parquet footers against an encoder of Thrift's compact protocol, and the memory a file promises."""
 
 from __future__ import annotations
 
@@ -69,9 +69,8 @@ def structures(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[int, An
 
 plain = st.one_of(integers, st.binary(max_size=200), st.booleans())
 lists = st.one_of(*(st.lists(kind, max_size=20) for kind in (integers, st.binary(max_size=9), st.booleans())))
-trees = structures(
-    st.one_of(plain, lists, structures(st.one_of(plain, lists)), st.lists(structures(plain), max_size=4))
-)
+leaves = st.one_of(plain, lists)
+trees = structures(st.one_of(leaves, structures(leaves), st.lists(structures(plain), max_size=4)))
 
 
 @given(trees)

@@ -65,15 +65,9 @@ def test_a_new_head_is_converged_and_at_no_end() -> None:
 
 def test_pseudolabels_are_one_hot_decisions_or_what_the_head_predicts() -> None:
     raw = np.array([[0.2, -0.4, 0.1], [-3.0, 1.0, 2.0]])
+    shape = {"coef": np.eye(3), "intercept": np.zeros(3), "alpha": 1.0, "rule": "given", "at_edge": False}
     for kind, soft in (("ridge", raw), ("softmax", softmax(raw, axis=1))):
-        head = LinearHead(
-            kind=kind,
-            coef=np.eye(3),
-            intercept=np.zeros(3),
-            alpha=1.0,
-            rule="given",
-            at_edge=False,  # type: ignore[arg-type]
-        )
+        head = LinearHead(kind=kind, **shape)  # type: ignore[arg-type]
         np.testing.assert_array_equal(pseudolabels_of(head, raw, hard=True), [[1, 0, 0], [0, 0, 1]])
         np.testing.assert_allclose(pseudolabels_of(head, raw, hard=False), soft)
 
