@@ -221,6 +221,10 @@ def test_a_run_reports_groups_vanilla_and_control() -> None:
     [
         ("keep", 0, "auto, or a number above 0 and at most 1"),
         ("keep", "some", "auto, or a number above 0 and at most 1"),
+        ("keep", -0.1, "auto, or a number above 0 and at most 1"),
+        ("keep", 1.01, "auto, or a number above 0 and at most 1"),
+        ("exponent", 0, "at most 1"),
+        ("exponent", "0.2", "at most 1"),
         ("keep", True, "auto, or a number above 0 and at most 1"),
         ("labels", "mine", "one of teacher, student"),
         ("loss", "mse", "one of gce, ce, ridge"),
