@@ -31,8 +31,9 @@ Outcome = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class LineMap:
-    """Which tests run which lines of an area's files, and how long they take."""
+    """Which tests run which lines of an area's files, and how long they take; `digest` is of all files that ran."""
 
+    digest: str
     seconds: dict[str, float]
     tests_of: dict[str, dict[int, list[str]]]
 
@@ -61,35 +62,41 @@ def main() -> int:
         copies = [Path(folder) / str(number) for number in range(options.workers)]
         for copy in copies:
             copy_tree(ROOT, copy)
-        digests = {area.name: _digest(copies[0], "w2s_probe", "tests/conftest.py", *area.tests) for area in chosen}
-        maps = {area.name: _line_map(area, copies[0], digests[area.name]) for area in chosen}
-        outcomes = _Queue(mutants, maps, digests, copies).outcomes()
+        maps = {area.name: _line_map(area, copies[0]) for area in chosen}
+        outcomes = _Queue(mutants, maps, copies).outcomes()
     return _report(mutants, outcomes, minutes=(time.monotonic() - begin) / 60, workers=options.workers)
 
 
-def _digest(copy: Path, *parts: str) -> str:
-    """Return a digest of all files of these folders and of the driver."""
-    paths = [path for part in (*parts, "tests/mutants/trial.py") for path in _files(copy / part)]
+def _line_map(area: Area, copy: Path) -> LineMap:
+    """Return the map of an area from a run of its tests on the original, or the last one if no file of it changed."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    file = STATE / f"{area.name}.map.json"
+    stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if not stored or stored["digest"] != _digest(copy, stored["files"], area):
+        print(f"{area.name}: tests on the original …", flush=True)
+        stored = json.loads(json.dumps(_measured(area, copy)))
+        file.write_text(json.dumps(stored), encoding="utf-8")
+    tests_of = {name: {int(line): tests for line, tests in lines.items()} for name, lines in stored["tests_of"].items()}
+    return LineMap(digest=stored["digest"], seconds=stored["seconds"], tests_of=tests_of)
+
+
+def _digest(copy: Path, files: list[str], area: Area) -> str:
+    """Return a digest of the package's files that ran, of the tests of an area and of the driver."""
+    names = {*files, "tests/conftest.py", "tests/mutants/trial.py"}
+    for tests in area.tests:
+        path = copy / tests
+        names |= {file.relative_to(copy).as_posix() for file in ([path] if path.is_file() else path.rglob("*.py"))}
     digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(path.relative_to(copy).as_posix().encode() + path.read_bytes())
+    for name in sorted(names):
+        digest.update(name.encode() + ((copy / name).read_bytes() if (copy / name).is_file() else b""))
     return digest.hexdigest()
 
 
-def _files(path: Path) -> list[Path]:
-    return [path] if path.is_file() else list(path.rglob("*.py"))
-
-
-def _line_map(area: Area, copy: Path, digest: str) -> LineMap:
-    """Return the map of an area from a run of its tests on the original, or from the last one if nothing changed."""
-    STATE.mkdir(parents=True, exist_ok=True)
-    file = STATE / f"{area.name}.map.json"
-    if file.is_file() and (stored := json.loads(file.read_text(encoding="utf-8")))["digest"] == digest:
-        return _as_map(stored)
+def _measured(area: Area, copy: Path) -> dict[str, Any]:
+    """Return digest, files that ran, seconds of each test, and the tests that run each line of the area's files."""
     from coverage import CoverageData
 
     out = copy.with_suffix(".json")
-    print(f"{area.name}: tests on the original …", flush=True)
     outcome = _wait(start(copy, area.tests, out=out, limit=1800, measured=True))
     if outcome["status"] != 0:
         log = out.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
@@ -97,22 +104,17 @@ def _line_map(area: Area, copy: Path, digest: str) -> LineMap:
         raise SystemExit(msg)
     data = CoverageData(str(out.with_suffix(".coverage")))
     data.read()
+    files = sorted(Path(file).relative_to(copy).as_posix() for file in data.measured_files())
     tests_of = {
-        source: {
+        name: {
             line: [test for test in contexts if test]
-            for line, contexts in data.contexts_by_lineno(str(copy / source)).items()
+            for line, contexts in data.contexts_by_lineno(str(copy / name)).items()
             if any(contexts)
         }
-        for source in area.files
+        for name in area.files
     }
-    stored = {"digest": digest, "seconds": outcome["seconds"], "tests_of": tests_of}
-    file.write_text(json.dumps(stored), encoding="utf-8")
-    return _as_map(json.loads(file.read_text(encoding="utf-8")))
-
-
-def _as_map(stored: dict[str, Any]) -> LineMap:
-    tests_of = {file: {int(line): tests for line, tests in lines.items()} for file, lines in stored["tests_of"].items()}
-    return LineMap(seconds=stored["seconds"], tests_of=tests_of)
+    digest = _digest(copy, files, area)
+    return {"digest": digest, "files": files, "seconds": outcome["seconds"], "tests_of": tests_of}
 
 
 def _wait(trial: Trial) -> Outcome:
@@ -131,7 +133,6 @@ class _Queue:
 
     mutants: list[Mutant]
     maps: dict[str, LineMap]
-    digests: dict[str, str]
     copies: list[Path]
     state: dict[str, Outcome] = field(default_factory=dict)
 
@@ -168,7 +169,7 @@ class _Queue:
             time.sleep(0.02)
 
     def _is_current(self, mutant: Mutant) -> bool:
-        return self.state.get(mutant.key, {}).get("digest") == self.digests[mutant.area]
+        return self.state.get(mutant.key, {}).get("digest") == self.maps[mutant.area].digest
 
     def _tests(self, mutant: Mutant) -> list[str]:
         tests = self.maps[mutant.area].tests(mutant)
@@ -186,7 +187,7 @@ class _Queue:
             msg = f"tests must run for each mutant: got none for {mutant.key}"
             raise SystemExit(msg)
         outcome.pop("seconds", None)
-        self.state[mutant.key] = {**outcome, "digest": self.digests[mutant.area]}
+        self.state[mutant.key] = {**outcome, "digest": self.maps[mutant.area].digest}
         partial = file.with_suffix(".partial")
         partial.write_text(json.dumps(self.state, indent=1), encoding="utf-8")
         partial.rename(file)
