@@ -72,7 +72,7 @@ def _line_map(area: Area, copy: Path) -> LineMap:
     STATE.mkdir(parents=True, exist_ok=True)
     file = STATE / f"{area.name}.map.json"
     stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    if not stored or stored["digest"] != _digest(copy, stored["files"], area):
+    if stored.get("digest") != _digest(copy, stored.get("files", []), area):
         print(f"{area.name}: tests on the original …", flush=True)
         stored = json.loads(json.dumps(_measured(area, copy)))
         file.write_text(json.dumps(stored), encoding="utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.errors import ConfigError, W2SProbeError
 from w2s_probe.strategies import load_strategy, strategy_names
 from w2s_probe.strategies.high_confidence import HighConfidenceConfig, high_confidence
 from w2s_probe.strategies.registry import BUILT_IN
@@ -90,5 +90,5 @@ def test_a_built_in_name_is_the_built_in_strategy() -> None:
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("name", ["number", "instance", "bare"])
 def test_a_config_must_be_a_dataclass(name: str) -> None:
-    with pytest.raises(ConfigError, match="must annotate its parameter config with a dataclass"):
+    with pytest.raises(W2SProbeError, match="must annotate its parameter config with a dataclass"):
         load_strategy(name, {})
