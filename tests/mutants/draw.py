@@ -150,9 +150,10 @@ def _places(file: str) -> Iterator[_Place]:
     lines = source.split("\n")
     repeated: Counter[str] = Counter()
     nodes = list(ast_nodes(get_ast(source)))
+    without_words = [node for node in nodes if not _is_word(node)]
     for name in _operators():
         operator, occurrence = get_operator(name)(), -1
-        for node in nodes:
+        for node in nodes if "Exception" in name else without_words:
             for index, ((row, column), _) in enumerate(operator.mutation_positions(node)):
                 occurrence += 1
                 if _states_types_or_words(node):
@@ -172,6 +173,11 @@ def _places(file: str) -> Iterator[_Place]:
                     lines=_statement(node, row),
                     inside=_in_a_body(node),
                 )
+
+
+def _is_word(node: Any) -> bool:
+    """Whether a node is a leaf that only the replacement of exceptions changes: names, texts and punctuation."""
+    return node.type in ("name", "string", "newline") or (node.type == "operator" and node.value in "()[]{},:.=")
 
 
 def _parents(node: Any) -> Iterator[Any]:
