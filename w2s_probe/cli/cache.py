@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +13,9 @@ from w2s_probe.cli.cache_gc import gc
 from w2s_probe.cli.options import cache_option, json_option
 from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.serialize import plain, to_json
+
+if TYPE_CHECKING:
+    from w2s_probe.cache import Contents
 
 
 @click.group()
@@ -33,21 +38,26 @@ def ls(*, cache: str | None, as_json: bool) -> None:
     Example:
       w2s-probe cache ls
     """
-    from w2s_probe.cache import fingerprints_by_name
+    from w2s_probe.cache import fingerprints_by_name, quarantined
     from w2s_probe.cli.outputs import CacheListing, Listed
-    from w2s_probe.cli.runtime import open_store
-    from w2s_probe.report.render.terminal import columns
+    from w2s_probe.cli.runtime import open_existing
 
-    store = open_store(cache)
+    store = open_existing(cache)
     contents = store.contents()
     names = {fingerprint: name for name, fingerprint in fingerprints_by_name(store.root).items()}
+    aside = sum(size for _, size in quarantined(store.root))
     if as_json:
         entries = (Listed(contents=entry, name=names.get(entry.fingerprint)) for entry in contents)
-        say_json(to_json(CacheListing(features=tuple(entries))))
+        say_json(to_json(CacheListing(features=tuple(entries), quarantine_bytes=aside)))
         return
-    if not contents:
-        say(f"nothing is cached in {store.root}")
-        return
+    say(_table(contents, names) if contents else f"nothing is cached in {store.root}")
+    if aside:
+        say(f"quarantine: {aside / 1e6:.1f} MB, which w2s-probe cache gc --force deletes")
+
+
+def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:
+    from w2s_probe.report.render.terminal import columns
+
     rows = [
         (
             entry.fingerprint[:12],
@@ -61,7 +71,7 @@ def ls(*, cache: str | None, as_json: bool) -> None:
         )
         for entry in contents
     ]
-    say(columns(("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB"), rows, right=(5, 6, 7)))
+    return columns(("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB"), rows, right=(5, 6, 7))
 
 
 @cache.command()
@@ -97,24 +107,30 @@ def info(*, fingerprint: str, cache: str | None, as_json: bool) -> None:
 def verify(*, cache: str | None, as_json: bool) -> None:
     """Check every byte of the cache.
 
-    The exit code is 1 if a shard is damaged. Damaged shards are never read: embed the data again to replace
-    them.
+    The exit code is 1 if a file is damaged, unreadable or of a newer version; such files are never used. Embed
+    or import the data again to replace what is damaged.
 
     \b
     Example:
       w2s-probe cache verify
     """
+    from w2s_probe.cache import verify as verify_cache
     from w2s_probe.cli.outputs import Verified
-    from w2s_probe.cli.runtime import open_store
+    from w2s_probe.cli.runtime import open_existing
 
-    intact, problems = open_store(cache).verify()
+    found = verify_cache(open_existing(cache).root)
+    counts = found.counts()
     if as_json:
-        say_json(to_json(Verified(intact=intact, damaged=len(problems))))
+        numbers = {fault: counts[fault] for fault in ("damaged", "unreadable", "newer")}
+        say_json(to_json(Verified(intact=found.intact, **numbers, unsealed=found.unsealed)))
     else:
-        say(f"{intact} shards intact, {len(problems)} damaged")
-    for problem in problems:
-        say(problem, err=True)
-    sys.exit(1 if problems else 0)
+        unreadable = f", {counts['unreadable']} unreadable" if counts["unreadable"] else ""
+        newer = f", {counts['newer']} of a newer version" if counts["newer"] else ""
+        unsealed = f", {found.unsealed} names unsealed" if found.unsealed else ""
+        say(f"{found.intact} shards intact, {counts['damaged']} damaged{unreadable}{newer}{unsealed}")
+    for error in found.faults:
+        say(str(error), err=True)
+    sys.exit(1 if found.faults else 0)
 
 
 for verb in (import_, export_, gc):
