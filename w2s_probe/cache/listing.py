@@ -57,11 +57,11 @@ class Listing:
         folder : Path
             Folder of a spec.
         """
-        for found in self.examined(folder):
-            if isinstance(found, Sidecar):
-                yield found
+        for entry in self.examined(folder):
+            if isinstance(entry, Sidecar):
+                yield entry
             else:
-                self.faults[found.path] = found
+                self.faults[entry.path] = entry
 
     def examined(self, folder: Path) -> Iterator[Sidecar | FaultyFileError]:
         """Yield all sidecars by name, each read again only if its file has changed, or what is wrong with them.

@@ -250,8 +250,8 @@ class FeatureStore:
 
     def verify(self) -> tuple[int, list[str]]:
         """Return the number of intact shards, and a sentence for each file that is not served."""
-        found = verify(self.root)
-        return found.intact, [str(error) for error in found.faults]
+        outcome = verify(self.root)
+        return outcome.intact, [str(error) for error in outcome.faults]
 
     @property
     def notes(self) -> tuple[str, ...]:

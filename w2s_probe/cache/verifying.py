@@ -51,7 +51,7 @@ def verify(root: Path) -> Verification:
         If its folder cannot be listed.
     """
     listing = Listing(root)
-    shards = [_fault(found) for folder in listing.folders() for found in listing.examined(folder)]
+    shards = [_fault(entry) for folder in listing.folders() for entry in listing.examined(folder)]
     names = list(names_in(root))
     return Verification(
         intact=shards.count(None),
@@ -60,11 +60,11 @@ def verify(root: Path) -> Verification:
     )
 
 
-def _fault(found: Sidecar | FaultyFileError) -> FaultyFileError | None:
-    if isinstance(found, FaultyFileError):
-        return found
+def _fault(entry: Sidecar | FaultyFileError) -> FaultyFileError | None:
+    if isinstance(entry, FaultyFileError):
+        return entry
     try:
-        load_rows(found, verify=True)
+        load_rows(entry, verify=True)
     except FaultyFileError as error:
         return error
     return None

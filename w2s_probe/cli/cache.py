@@ -118,19 +118,19 @@ def verify(*, cache: str | None, as_json: bool) -> None:
     from w2s_probe.cli.outputs import Verified
     from w2s_probe.cli.runtime import open_existing
 
-    found = verify_cache(open_existing(cache).root)
-    counts = found.counts()
+    outcome = verify_cache(open_existing(cache).root)
+    counts = outcome.counts()
     if as_json:
         numbers = {fault: counts[fault] for fault in ("damaged", "unreadable", "newer")}
-        say_json(to_json(Verified(intact=found.intact, **numbers, unsealed=found.unsealed)))
+        say_json(to_json(Verified(intact=outcome.intact, **numbers, unsealed=outcome.unsealed)))
     else:
         unreadable = f", {counts['unreadable']} unreadable" if counts["unreadable"] else ""
         newer = f", {counts['newer']} of a newer version" if counts["newer"] else ""
-        unsealed = f", {found.unsealed} names unsealed" if found.unsealed else ""
-        say(f"{found.intact} shards intact, {counts['damaged']} damaged{unreadable}{newer}{unsealed}")
-    for error in found.faults:
+        unsealed = f", {outcome.unsealed} names unsealed" if outcome.unsealed else ""
+        say(f"{outcome.intact} shards intact, {counts['damaged']} damaged{unreadable}{newer}{unsealed}")
+    for error in outcome.faults:
         say(str(error), err=True)
-    sys.exit(1 if found.faults else 0)
+    sys.exit(1 if outcome.faults else 0)
 
 
 for verb in (import_, export_, gc):

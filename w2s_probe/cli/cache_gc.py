@@ -75,7 +75,7 @@ def gc(
         on_left=left.append,
     )
     if left:
-        say(f"note: files that cannot be read or are of a newer version stay, {len(left):,} in all. {left[0]}", err=True)
+        say(f"note: files that are unreadable or of a newer version stay, {len(left):,} in all. {left[0]}", err=True)
     total = sum(file.bytes for file in files if file.reason != "quarantined")
     counts: dict[str, int] = {reason: sum(file.reason == reason for file in files) for reason in REASONS}
     if as_json:
