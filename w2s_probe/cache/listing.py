@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from w2s_probe.cache.faults import Fault, FaultyFileError, unreadable
+from w2s_probe.cache.marks import HASH
 from w2s_probe.cache.shards import Sidecar, load_rows, read_sidecar
 from w2s_probe.core.errors import CacheError
 
@@ -109,8 +110,12 @@ class Listing:
         return Counter(error.fault for error in self.faults.values())
 
     def damaged_in(self, folders: Collection[Path]) -> list[Path]:
-        """Return the sidecars of the damaged shards in some folders, and forget them."""
-        paths = [path for path, error in self.faults.items() if error.fault == "damaged" and path.parent in folders]
+        """Return the sidecars of the damaged shards in some folders, and forget them; files of others stay."""
+        paths = [
+            path
+            for path, error in self.faults.items()
+            if error.fault == "damaged" and path.parent in folders and HASH.fullmatch(path.stem)
+        ]
         for path in paths:
             del self.faults[path]
         return paths

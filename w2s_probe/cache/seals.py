@@ -47,7 +47,7 @@ def unsealed(raw: bytes, path: Path, *, kind: str, known: frozenset[str], advice
     """
     text = raw[:-SEAL_BYTES] + b"}"
     if raw[-SEAL_BYTES:] != _seal(text):
-        if _has_other_format(text, raw[-SEAL_BYTES:]):
+        if _has_other_format(raw):
             raise newer(path, kind)
         raise damaged(path, kind, advice=advice)
     try:
@@ -62,12 +62,13 @@ def unsealed(raw: bytes, path: Path, *, kind: str, known: frozenset[str], advice
     return fields
 
 
-def _has_other_format(text: bytes, seal: bytes) -> bool:
+def _has_other_format(raw: bytes) -> bool:
     """Return whether a file without our seal begins as one of another format, and is not ours but for that number."""
-    match = OTHER_FORMAT.match(text)
+    match = OTHER_FORMAT.match(raw)
     if match is None or int(match[1]) == FORMAT:
         return False
-    return seal != _seal(text[: match.start(1)] + b"%d" % FORMAT + text[match.end(1) :])
+    ours = raw[: match.start(1)] + b"%d" % FORMAT + raw[match.end(1) :]
+    return raw[-SEAL_BYTES:] != _seal(ours[:-SEAL_BYTES] + b"}")
 
 
 def _seal(text: bytes) -> bytes:

@@ -245,6 +245,8 @@ def _array(raw: bytes, sidecar: Sidecar) -> Features:
     if np.lib.format.read_magic(stream) != (1, 0):
         raise ValueError
     shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    if shape != (len(sidecar.digests), sidecar.dim):
+        raise ValueError
     X: Features = np.frombuffer(raw, dtype=dtype, offset=stream.tell())
     return X.reshape(shape, order="F" if fortran_order else "C")
 

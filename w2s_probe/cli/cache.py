@@ -13,6 +13,7 @@ from w2s_probe.cli.cache_gc import gc
 from w2s_probe.cli.options import cache_option, json_option
 from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.serialize import plain, to_json
+from w2s_probe.core.text import visible
 
 if TYPE_CHECKING:
     from w2s_probe.cache import Contents
@@ -98,7 +99,7 @@ def info(*, fingerprint: str, cache: str | None, as_json: bool) -> None:
     entry = plain(contents)
     for key, value in {**entry.pop("spec"), **entry}.items():
         if value != "":  # empty: the model's own files decide it, and the revision covers them
-            say(f"{key:14} {value}")
+            say(f"{key:14} {visible(str(value))}")
 
 
 @cache.command()
