@@ -166,6 +166,14 @@ def test_a_cache_that_cannot_be_opened_is_one_line(cli: Cli, tmp_path: Path, ver
     assert tree(tmp_path) == before
 
 
+def test_doctor_says_that_a_folder_is_no_cache(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("text\n")
+    checks = json.loads(cli("doctor", "--cache", ".", "--json").stdout)["checks"]
+    (cache,) = (check for check in checks if check["name"] == "cache")
+    assert not cache["ok"]
+    assert "Name another folder with --cache" in cache["mend"]
+
+
 def test_a_cache_that_does_not_exist_yet_holds_nothing(cli: Cli, tmp_path: Path) -> None:
     assert cli("cache", "ls").stdout.startswith("nothing is cached")
     assert cli("cache", "verify").stdout == "0 shards intact, 0 damaged\n"
@@ -201,3 +209,16 @@ def test_info_prints_no_escapes_of_strangers(cli: Cli, old: Path) -> None:
     shown = cli("cache", "info", spec.fingerprint()).stdout
     assert "\\x1b[31mred" in shown
     assert "a\\nb" in shown
+
+
+def test_a_flipped_name_is_told_by_every_verb_that_needs_it(cli: Cli, old: Path) -> None:
+    assert cli(*IMPORT).returncode == 0
+    path = old / "names" / "mine.json"
+    path.write_bytes(path.read_bytes().replace(b"format", b"formaX"))
+    assert "names that cannot be used: mine." in cli("cache", "ls").stderr
+    for verb in (LOOK["info"], LOOK["export"], WORK["run on imports"]):
+        done = cli(*verb)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "a cache name must keep its bytes" in done.stderr
+    assert cli(*IMPORT).returncode == 0
+    assert cli(*LOOK["info"]).returncode == 0

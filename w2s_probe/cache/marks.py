@@ -18,12 +18,8 @@ from w2s_probe.cache.temporary import disk_errors
 from w2s_probe.core.errors import CacheError
 from w2s_probe.core.writing import make_folder, sync_folder
 
-SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
-MARKS = {
-    "CACHEDIR.TAG": SIGNATURE + b"\n# This folder is a cache of w2s_probe: backups may leave it out.\n"
-    b"# See https://bford.info/cachedir/\n",
-    "format": b"%d\n" % FORMAT,
-}
+SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"  # https://bford.info/cachedir: backups leave it out
+MARKS = {"CACHEDIR.TAG": SIGNATURE + b"\n", "format": b"%d\n" % FORMAT}
 NUMBER = re.compile(rb"([1-9][0-9]{0,8})\n?")
 HASH = re.compile(r"[0-9a-f]{64}")
 BEFORE_MARKS = {"features", "names", "tmp", "README.md"}  # what caches held before they were marked

@@ -58,15 +58,26 @@ def check_name(name: str) -> str:
     return name
 
 
-def fingerprints_by_name(root: Path) -> dict[str, str]:
+def fingerprints_by_name(root: Path, *, needed: str = "") -> dict[str, str]:
     """Return the fingerprint of each name; files that cannot be trusted are left out.
 
     Parameters
     ----------
     root : Path
         Folder of the cache.
+    needed : str
+        A name whose file must be trusted if it is there.
+
+    Raises
+    ------
+    CacheError
+        If the file of the needed name is damaged, unreadable or of a newer version.
     """
-    return {entry.name: entry.fingerprint for entry in names_in(root) if isinstance(entry, Name)}
+    entries = list(names_in(root))
+    for entry in entries:
+        if isinstance(entry, FaultyFileError) and entry.path.stem == needed:
+            raise entry
+    return {entry.name: entry.fingerprint for entry in entries if isinstance(entry, Name)}
 
 
 def names_in(root: Path) -> Iterator[Name | FaultyFileError]:

@@ -12,6 +12,7 @@ from w2s_probe.cli.cache_exchange import export_, import_
 from w2s_probe.cli.cache_gc import gc
 from w2s_probe.cli.options import cache_option, json_option
 from w2s_probe.cli.streams import say, say_json
+from w2s_probe.core.errors import listed
 from w2s_probe.core.serialize import plain, to_json
 from w2s_probe.core.text import visible
 
@@ -39,13 +40,16 @@ def ls(*, cache: str | None, as_json: bool) -> None:
     Example:
       w2s-probe cache ls
     """
-    from w2s_probe.cache import fingerprints_by_name, quarantined
+    from w2s_probe.cache import FaultyFileError, fingerprints_by_name, names_in, quarantined
     from w2s_probe.cli.outputs import CacheListing, Listed
     from w2s_probe.cli.runtime import open_existing
 
     store = open_existing(cache)
     contents = store.contents()
     names = {fingerprint: name for name, fingerprint in fingerprints_by_name(store.root).items()}
+    unusable = [entry.path.stem for entry in names_in(store.root) if isinstance(entry, FaultyFileError)]
+    if unusable:
+        say(f"note: names that cannot be used: {listed(unusable)}. See: w2s-probe cache verify", err=True)
     aside = sum(size for _, size in quarantined(store.root))
     if as_json:
         entries = (Listed(contents=entry, name=names.get(entry.fingerprint)) for entry in contents)
