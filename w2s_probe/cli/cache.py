@@ -57,7 +57,7 @@ def ls(*, cache: str | None, as_json: bool) -> None:
         return
     say(_table(contents, names) if contents else f"nothing is cached in {store.root}")
     if aside:
-        say(f"quarantine: {aside / 1e6:.1f} MB, which w2s-probe cache gc --force deletes")
+        say(f"quarantine: {aside / 1e6:.3g} MB, which w2s-probe cache gc --force deletes")
 
 
 def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def tree(root: Path) -> dict[str, bytes]:
 
 
 def counts(root: Path) -> dict[str, int]:
-    return dict(verify(root).counts())
+    return {str(fault): count for fault, count in verify(root).counts().items()}
 
 
 def reasons(root: Path, **how: Any) -> list[str]:
@@ -93,8 +94,8 @@ def test_what_cannot_be_read_is_noted_once_by_those_who_met_it(tmp_path: Path) -
     path = file_of(tmp_path, ".json")
     path.unlink()
     path.symlink_to(path)
+    assert FeatureStore(tmp_path).notes == ()
     store = FeatureStore(tmp_path)
-    assert store.notes == ()
     store.missing(COMPUTED, DIGESTS)
     store.known(DIGESTS)
     (note,) = store.notes
@@ -152,14 +153,10 @@ def test_a_flipped_format_is_damage_and_no_newer_version(tmp_path: Path) -> None
         assert counts(tmp_path) == {"damaged": 1}
 
 
+FIELDS = ("dim", "spec", "rows", "sha256", "recorded", "items")
 ODD: dict[str, Callable[[dict[str, Any]], object]] = {
-    **{
-        f"no {name}": lambda f, name=name: f.pop(name)
-        for name in ("dim", "spec", "rows", "sha256", "recorded", "items")
-    },
-    **{
-        f"{name} is null": lambda f, name=name: f.update({name: None}) for name in ("dim", "spec", "sha256", "recorded")
-    },
+    **{f"no {name}": methodcaller("pop", name) for name in FIELDS},
+    **{f"{name} is null": methodcaller("update", {name: None}) for name in FIELDS},
     "dim is true": lambda f: f.update(dim=True),
     "dim is negative": lambda f: f.update(dim=-3),
     "dim is huge": lambda f: f.update(dim=10**12),
@@ -341,10 +338,12 @@ def test_features_of_another_width_are_refused(tmp_path: Path, widths: tuple[int
 
 
 def test_features_of_two_widths_in_the_cache_are_not_served_together(tmp_path: Path) -> None:
-    for columns, rows in ((3, [0, 1]), (1, [2, 3])):
-        root = tmp_path / str(columns)
-        store = FeatureStore(root)
-        list(store.add([COMPUTED], DIGESTS, lambda i, d=columns: [(X[i, :d], {})], positions=np.array(rows)))
+    def put(columns: int, rows: list[int]) -> None:
+        add = FeatureStore(tmp_path / str(columns)).add
+        list(add([COMPUTED], DIGESTS, lambda i: [(X[i, :columns], {})], positions=np.array(rows)))
+
+    put(3, [0, 1])
+    put(1, [2, 3])
     shutil.copytree(tmp_path / "1", tmp_path / "3", dirs_exist_ok=True)
     store = FeatureStore(tmp_path / "3")
     with pytest.raises(CacheError, match="one width: got 1 and 3 columns"):
