@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from w2s_probe.backbones.identity import NOT_WEIGHTS
+from w2s_probe.backbones.model_files import NOT_WEIGHTS
 from w2s_probe.core.errors import BackboneError
 
 HUB_SECONDS = 5
@@ -62,6 +62,14 @@ def hub_file(repository: str, names: Sequence[str], *, kind: str) -> Path:
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, without its full stop."""
     return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
+
+
+def repair_advice(place: Path) -> str:
+    """Return what to do about a damaged model, given its file or folder."""
+    copies = [folder for folder in place.parents if folder.name.startswith("models--")]
+    if copies:
+        return f"Remove {copies[0]} and run again, which downloads the model."
+    return "Save the model again, or replace the damaged file."
 
 
 def _download(fetch: Callable[[], str], repository: str, *, kind: str) -> Path:

@@ -1,0 +1,127 @@
+"""Loading a model: only from files that were hashed, and with one line for whatever its loader raises."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from w2s_probe.backbones.hub import repair_advice
+from w2s_probe.backbones.identity import HashedFiles, short
+from w2s_probe.backbones.model_files import VIEW
+from w2s_probe.core.errors import BackboneError, W2SProbeError
+from w2s_probe.core.files import reason
+from w2s_probe.core.text import visible
+
+# endings of files that decide what a model computes; other files that libraries open while they load are their own
+MODEL_SUFFIXES = (".json", ".safetensors", ".bin", ".pt", ".pth", ".model", ".jinja", ".gguf")
+SYSTEM = tuple(Path(folder) for folder in ("/proc", "/sys", "/dev", "/etc"))
+_opened = threading.local()  # `paths`: what this thread opens while it loads a model
+
+
+@contextmanager
+def loading(files: HashedFiles, *, also: frozenset[Path] = frozenset()) -> Iterator[None]:
+    """Raise `BackboneError` if the block opens a model's file that is not in `files`, or if one of them changes.
+
+    Parameters
+    ----------
+    files : HashedFiles
+        All files of the model.
+    also : set of Path
+        Other files that it may open, since they cannot change its features.
+    """
+    _watch_files()
+    _opened.paths = paths = []
+    try:
+        yield
+    finally:
+        _opened.paths = None
+    files.check("loaded")
+    covered = {*files.files.values(), *also}
+    for path in sorted({Path(os.path.realpath(path)) for path in paths}):
+        if path not in covered and path.suffix in MODEL_SUFFIXES and path.is_file() and not _is_of_a_library(path):
+            msg = (
+                f"{files.name} must consist of its own files: loading opened {short(str(path))}, which its hash does "
+                "not cover. Save the whole model into one folder; merge an adapter into its model first."
+            )
+            raise BackboneError(msg)
+
+
+@contextmanager
+def one_line(name: str, duty: str, *, device: str, place: Path) -> Iterator[None]:
+    """Turn what a model's code raises into `BackboneError`; files may be crafted to make it raise anything.
+
+    Parameters
+    ----------
+    name : str
+        Name of the backbone.
+    duty : str
+        What it must do, such as ``load with timm``.
+    device : str
+        Torch device, which may not exist.
+    place : Path
+        File or folder of the model.
+    """
+    try:
+        yield
+    except (W2SProbeError, MemoryError):
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of code in Rust
+            raise
+        text = re.sub(VIEW, lambda _: str(place), load_reason(error))
+        advice = "Name weights of this model." if "state_dict" in text else repair_advice(place)
+        check = "" if device == "cpu" else "Check --device. "
+        msg = f"{name} must {duty} on device {device!r}: {visible(text)}. {check}{advice}"
+        raise BackboneError(msg) from error
+
+
+def load_reason(error: BaseException) -> str:
+    """Return the message of a loader's error as one short line."""
+    if _is_pickle(error):  # torch's message advises to load the file nevertheless
+        return "the file holds objects other than tensors, which are never loaded"
+    if isinstance(error, KeyError):
+        return f"there is no {reason(error)}"
+    return reason(error)
+
+
+def _is_pickle(error: BaseException | None) -> bool:
+    while error is not None and type(error).__name__ != "UnpicklingError":
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+@cache
+def _watch_files() -> None:
+    """Install the hook that notes what a thread opens; a hook stays for the life of the process."""
+
+    def note(event: str, arguments: tuple[Any, ...], opened: threading.local = _opened) -> None:
+        if event != "open":
+            return
+        paths = getattr(opened, "paths", None)
+        path, mode, flags = arguments
+        if paths is None or not isinstance(path, (str, bytes)):
+            return
+        if not re.search("[wax+]", mode or "") and not (flags or 0) & (os.O_WRONLY | os.O_RDWR):
+            paths.append(os.fsdecode(path))
+
+    sys.addaudithook(note)
+
+
+def _is_of_a_library(path: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in (*SYSTEM, *_libraries()))
+
+
+@cache
+def _libraries() -> tuple[Path, ...]:
+    import site
+    import sysconfig
+
+    places = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *site.getsitepackages()}
+    return tuple(Path(place).resolve() for place in places)
