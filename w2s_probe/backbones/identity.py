@@ -87,7 +87,8 @@ class HashedFiles:
 
     def _state(self, inner: str) -> State:
         try:
-            return _state(self.files[inner].stat())
+            with self.files[inner].open("rb") as handle:  # opening makes network file systems ask their server
+                return _state(os.fstat(handle.fileno()))
         except OSError as error:
             raise unreadable(self.name, inner, error) from error
 

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -16,12 +17,12 @@ from w2s_probe.backbones.hub import repair_advice
 from w2s_probe.backbones.identity import HashedFiles, short
 from w2s_probe.backbones.model_files import VIEW
 from w2s_probe.core.errors import BackboneError, W2SProbeError
-from w2s_probe.core.files import reason
 from w2s_probe.core.text import visible
 
 # endings of files that decide what a model computes; other files that libraries open while they load are their own
 MODEL_SUFFIXES = (".json", ".safetensors", ".bin", ".pt", ".pth", ".model", ".jinja", ".gguf")
 SYSTEM = tuple(Path(folder) for folder in ("/proc", "/sys", "/dev", "/etc"))
+_LONGEST = 200  # characters of a loader's message
 _opened = threading.local()  # `paths`: what this thread opens while it loads a model
 
 
@@ -37,9 +38,12 @@ def loading(files: HashedFiles, *, also: frozenset[Path] = frozenset()) -> Itera
         Other files that it may open, since they cannot change its features.
     """
     _watch_files()
-    _opened.paths = paths = []
+    paths: list[str] = []
+    _opened.paths = paths
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="torch")  # problems are raised as exceptions too
+            yield
     finally:
         _opened.paths = None
     files.check("loaded")
@@ -75,20 +79,25 @@ def one_line(name: str, duty: str, *, device: str, place: Path) -> Iterator[None
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of code in Rust
             raise
-        text = re.sub(VIEW, lambda _: str(place), load_reason(error))
+        text = load_reason(error, place)
         advice = "Name weights of this model." if "state_dict" in text else repair_advice(place)
         check = "" if device == "cpu" else "Check --device. "
-        msg = f"{name} must {duty} on device {device!r}: {visible(text)}. {check}{advice}"
+        msg = f"{name} must {duty} on device {device!r}: {text}. {check}{advice}"
         raise BackboneError(msg) from error
 
 
-def load_reason(error: BaseException) -> str:
-    """Return the message of a loader's error as one short line."""
+def load_reason(error: BaseException, place: Path | None = None) -> str:
+    """Return the message of a loader's error as one short line; links to hashed files become files in `place`."""
+    text = visible(" ".join(VIEW.sub(lambda _: str(place or ""), str(error)).split()))
     if _is_pickle(error):  # torch's message advises to load the file nevertheless
         return "the file holds objects other than tensors, which are never loaded"
+    if "trust_remote_code" in text:  # so do the messages on code
+        return "it needs code that comes with the model, which is never run"
     if isinstance(error, KeyError):
-        return f"there is no {reason(error)}"
-    return reason(error)
+        return f"there is no {text:.{_LONGEST}}"
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST].rpartition(". ")[0] or f"{text:.{_LONGEST}}…"
+    return text.rstrip(".") or type(error).__name__
 
 
 def _is_pickle(error: BaseException | None) -> bool:

@@ -155,7 +155,7 @@ def _modules(folder: Path, name: str) -> set[PurePosixPath]:
 def _inside(module: PurePosixPath, path: str, source: str, name: str) -> PurePosixPath:
     """Return the folder `path` below a module, or raise `BackboneError` if it leaves the module."""
     if PureWindowsPath(path).anchor or ".." in PureWindowsPath(path).parts:
-        msg = f"{name} must have its modules in its folder: {source} names {short(path)!r}. Move the module there."
+        msg = f"{name} must have its modules in its folder: {source} names '{short(path)}'. Move the module there."
         raise BackboneError(msg)
     return module / path
 
