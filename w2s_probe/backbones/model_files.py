@@ -37,10 +37,8 @@ def hash_folder(folder: Path, *, name: str) -> HashedFiles:
         If a file or folder cannot be read, is a pipe or a device, or is a link to a folder around it; if modules.json
         names a folder outside; if there are more than `MOST_FILES` files.
     """
-    files = dict(_files(folder, name))
-    return HashedFiles(
-        {inner.as_posix(): files[inner].resolve() for inner in sorted(files, key=lambda inner: inner.parts)}, name=name
-    )
+    files = sorted(_files(folder, name), key=lambda file: file[0].parts)
+    return HashedFiles({inner.as_posix(): path for inner, path in files}, name=name)
 
 
 def local_path(name: str) -> Path:
@@ -70,22 +68,22 @@ def links_to(files: HashedFiles) -> Iterator[Path]:
 
 
 def _files(folder: Path, name: str) -> Iterator[tuple[PurePosixPath, Path]]:
-    """Yield the name and the path of each file that counts, in no order."""
+    """Yield the name and the real path of each file that counts, in no order."""
     modules = _modules(folder, name)
-    pending: list[tuple[PurePosixPath, Path, tuple[Path, ...]]] = [(PurePosixPath(), folder, (folder.resolve(),))]
+    pending: list[tuple[PurePosixPath, tuple[Path, ...]]] = [(PurePosixPath(), (folder.resolve(),))]
     count = 0
     while pending:
-        above, place, around = pending.pop()
-        for entry in _entries(place, above, name):
-            inner, path, count = above / entry.name, Path(entry.path), count + 1
+        above, around = pending.pop()  # the name of a folder inside the model, and the real folders down to it
+        for entry in _entries(around[-1], above, name):
+            inner, count = above / entry.name, count + 1
             _refuse_many(count, folder, name)
             mode = _mode(entry, inner, name, ignored=_is_left_out(inner, modules))
+            target = Path(entry.path).resolve() if mode and entry.is_symlink() else Path(entry.path)
             if S_ISDIR(mode):
-                target = path.resolve()
                 _refuse_loop(inner, target, around, name)
-                pending.append((inner, path, (*around, target)))
+                pending.append((inner, (*around, target)))
             elif mode:
-                yield inner, path
+                yield inner, target
 
 
 def _entries(place: Path, inner: PurePosixPath, name: str) -> list[os.DirEntry[str]]:
