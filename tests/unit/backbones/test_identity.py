@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -229,7 +231,7 @@ def test_a_change_after_hashing_is_refused(
 def test_a_change_within_one_tick_of_the_clock_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, {"model.bin": "old"}) / "model.bin"
     monkeypatch.setattr(identity, "_state", lambda status: (0, 0, status.st_size, 0, status.st_ctime_ns // 10**18))
-    monkeypatch.setattr(identity.time, "time", lambda: 1.0)  # the file was written a second ago
+    monkeypatch.setattr(time, "time", lambda: 1.0)  # the file was written a second ago
     files = HashedFiles({"model.bin": path}, name="the model")
     path.write_text("new")
     with pytest.raises(BackboneError, match="was changed while it was being used"):
@@ -251,7 +253,7 @@ def test_a_settled_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(identity, "SETTLED_SECONDS", LONG_AGO)
     path = write(tmp_path, {"model.bin": "old"}) / "model.bin"
     files = HashedFiles({"model.bin": path}, name="the model")
-    monkeypatch.setattr(identity.hashlib, "file_digest", None)
+    monkeypatch.setattr(hashlib, "file_digest", None)
     files.check("loaded")
     assert HashedFiles({"again.bin": path}, name="an exit").sha256("again.bin") == files.sha256("model.bin")
 
