@@ -39,7 +39,8 @@ def noting_opened_files() -> Iterator[list[str]]:
     if not hasattr(noting_opened_files, "hooked"):
         sys.addaudithook(note)
         noting_opened_files.hooked = True  # type: ignore[attr-defined]
-    opened = paths = []
+    paths: list[str] = []
+    opened = paths
     try:
         yield paths
     finally:

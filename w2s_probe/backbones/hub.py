@@ -13,10 +13,11 @@ from w2s_probe.core.errors import BackboneError
 HUB_SECONDS = 5
 
 
-def hub_folder(repository: str, *, kind: str) -> Path:
+def hub_folder(repository: str, *, kind: str, only: list[str] | None = None) -> Path:
     """Return the local copy of a model ``organization/model``, downloaded first if there is none.
 
-    Raises `BackboneError`, with the `kind` of the backbone, if the name is invalid or the download fails.
+    A download fetches the files that match the patterns `only`; by default all but those for other runtimes. Raises
+    `BackboneError`, with the `kind` of the backbone, if the name is invalid or the download fails.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
@@ -28,7 +29,9 @@ def hub_folder(repository: str, *, kind: str) -> Path:
         raise BackboneError(msg) from None
     except LocalEntryNotFoundError:
         return _download(
-            lambda: snapshot_download(repository, ignore_patterns=list(NOT_WEIGHTS)), repository, kind=kind
+            lambda: snapshot_download(repository, allow_patterns=only, ignore_patterns=list(NOT_WEIGHTS)),
+            repository,
+            kind=kind,
         )
 
 
@@ -62,6 +65,13 @@ def hub_file(repository: str, names: Sequence[str], *, kind: str) -> Path:
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, without its full stop."""
     return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
+
+
+def hub_copy(repository: str) -> Path:
+    """Return the folder of all local copies of a model, which need not exist."""
+    from huggingface_hub import constants
+
+    return (Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}").resolve()
 
 
 def repair_advice(place: Path) -> str:

@@ -43,7 +43,7 @@ class ImageModel(Backbone):
 
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
-        with self.one_line("load"), silent_loggers(), loading(self.files, also=self.also_opened):
+        with self.one_line("load"), silent_loggers(), loading(*self.parts, also=self.also_opened):
             model, prepare = self.load()
             return model.eval().to(self.options.device), prepare
 
@@ -53,9 +53,14 @@ class ImageModel(Backbone):
         """The files of the model, hashed before they are loaded."""
 
     @property
-    def also_opened(self) -> frozenset[Path]:
-        """Other files that loading may open, since they cannot change the features."""
-        return frozenset()
+    def parts(self) -> tuple[HashedFiles, ...]:
+        """All files that decide the features: `files`, and those that a configuration names elsewhere."""
+        return (self.files,)
+
+    @property
+    def also_opened(self) -> tuple[Path, ...]:
+        """Other files and folders that loading may open, since they cannot change the features."""
+        return ()
 
     def one_line(self, duty: str) -> AbstractContextManager[None]:
         """Turn what the model's code raises into `BackboneError`."""

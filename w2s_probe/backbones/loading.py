@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -27,15 +27,15 @@ _opened = threading.local()  # `paths`: what this thread opens while it loads a 
 
 
 @contextmanager
-def loading(files: HashedFiles, *, also: frozenset[Path] = frozenset()) -> Iterator[None]:
-    """Raise `BackboneError` if the block opens a model's file that is not in `files`, or if one of them changes.
+def loading(*parts: HashedFiles, also: Iterable[Path] = ()) -> Iterator[None]:
+    """Raise `BackboneError` if the block opens a model's file that is in no part, or if one of them changes.
 
     Parameters
     ----------
-    files : HashedFiles
+    parts : HashedFiles
         All files of the model.
-    also : set of Path
-        Other files that it may open, since they cannot change its features.
+    also : iterable of Path
+        Other files and folders that it may open, since they cannot change its features.
     """
     _watch_files()
     paths: list[str] = []
@@ -46,13 +46,16 @@ def loading(files: HashedFiles, *, also: frozenset[Path] = frozenset()) -> Itera
             yield
     finally:
         _opened.paths = None
-    files.check("loaded")
-    covered = {*files.files.values(), *also}
+    for part in parts:
+        part.check("loaded")
+    hashed, ignored = {path for part in parts for path in part.files.values()}, (*_libraries(), *also)
     for path in sorted({Path(os.path.realpath(path)) for path in paths}):
-        if path not in covered and path.suffix in MODEL_SUFFIXES and path.is_file() and not _is_of_a_library(path):
+        if path in hashed or path.suffix not in MODEL_SUFFIXES or not path.is_file():
+            continue
+        if not any(path.is_relative_to(place) for place in ignored):
             msg = (
-                f"{files.name} must consist of its own files: loading opened {short(str(path))}, which its hash does "
-                "not cover. Save the whole model into one folder; merge an adapter into its model first."
+                f"{parts[0].name} must consist of its own files: loading opened {short(str(path))}, which its hash "
+                "does not cover. Save the whole model into one folder; merge an adapter into its model first."
             )
             raise BackboneError(msg)
 
@@ -123,14 +126,10 @@ def _watch_files() -> None:
     sys.addaudithook(note)
 
 
-def _is_of_a_library(path: Path) -> bool:
-    return any(path.is_relative_to(folder) for folder in (*SYSTEM, *_libraries()))
-
-
 @cache
 def _libraries() -> tuple[Path, ...]:
     import site
     import sysconfig
 
     places = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *site.getsitepackages()}
-    return tuple(Path(place).resolve() for place in places)
+    return (*SYSTEM, *(Path(place).resolve() for place in places))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from stat import S_ISDIR, S_ISREG
@@ -37,8 +37,7 @@ def hash_folder(folder: Path, *, name: str) -> HashedFiles:
         If a file or folder cannot be read, is a pipe or a device, or is a link to a folder around it; if modules.json
         names a folder outside; if there are more than `MOST_FILES` files.
     """
-    files = sorted(_files(folder, name), key=lambda file: file[0].parts)
-    return HashedFiles({inner.as_posix(): path for inner, path in files}, name=name)
+    return hash_matching(folder, ("*",), name=name)
 
 
 def local_path(name: str) -> Path:
@@ -52,6 +51,13 @@ def local_path(name: str) -> Path:
 def check_readable(folder: Path, *, name: str) -> None:
     """Raise `BackboneError` if the folder of the backbone called `name` cannot be listed."""
     _entries(folder, PurePosixPath(), name)
+
+
+def hash_matching(folder: Path, patterns: Sequence[str], *, name: str) -> HashedFiles:
+    """Return the hashes of the files of a model's folder whose names match, as in `hash_folder`."""
+    files = sorted(_files(folder, name), key=lambda file: file[0].parts)
+    chosen = {inner.as_posix(): path for inner, path in files if any(inner.match(pattern) for pattern in patterns)}
+    return HashedFiles(chosen, name=name)
 
 
 @contextmanager

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, require, texts
-from w2s_probe.backbones.hub import hub_file, hub_folder
+from w2s_probe.backbones.hub import hub_copy, hub_file, hub_folder
 from w2s_probe.backbones.identity import HashedFiles, hash_files
 from w2s_probe.backbones.image import ImageModel
 from w2s_probe.backbones.loading import load_reason, loading
-from w2s_probe.backbones.model_files import hash_folder, links_to, local_path
+from w2s_probe.backbones.model_files import hash_folder, hash_matching, links_to, local_path
 from w2s_probe.core.errors import BackboneError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec
-from w2s_probe.core.files import is_folder, is_regular_file, reason
+from w2s_probe.core.files import is_folder, is_regular_file
 from w2s_probe.core.images import ImageFiles
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 CONFIG = "open_clip_config.json"
 FOUND_BY_OPEN_CLIP = (".safetensors", ".bin", ".pth")
+TEXT_FILES = ["*.json", "*.txt", "*.model", "*.jinja"]  # of tokenizers and configurations
 HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
 
 
@@ -59,6 +60,14 @@ class Source:
     def folder(self) -> Path | None:
         """The local folder of the model, or None."""
         return Path(self.model.removeprefix("local-dir:")) if self.model.startswith("local-dir:") else None
+
+    @property
+    def on_the_hub(self) -> tuple[str, ...]:
+        """Models on the hub whose configuration or tokenizer the text tower has."""
+        tower = self.config.get("text_cfg")
+        fields = ("hf_model_name",) if self.folder else ("hf_model_name", "hf_tokenizer_name")
+        names = [tower.get(field) for field in fields] if isinstance(tower, dict) else []
+        return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))
 
     def hashed(self, name: str) -> HashedFiles:
         """Return the hashes of the folder or of the weights, for the backbone called `name`."""
@@ -96,11 +105,30 @@ class OpenClipModel(ImageModel):
         return self.source.hashed(self.name)
 
     @cached_property
+    def parts(self) -> tuple[HashedFiles, ...]:
+        """The model's own files, and the configuration and tokenizer on the hub that a text tower may have."""
+        if self.modality == "image":
+            return (self.files,)
+        try:
+            folders = [hub_folder(name, kind="open_clip", only=TEXT_FILES) for name in self.source.on_the_hub]
+        except BackboneError as error:
+            msg = f"the tokenizer of {self.name} must be on this machine: {error}"
+            raise BackboneError(msg) from error
+        return (self.files, *(hash_matching(folder, TEXT_FILES, name=self.name) for folder in folders))
+
+    @property
+    def also_opened(self) -> tuple[Path, ...]:
+        """Configurations of the text tower, for the image tower."""
+        return tuple(map(hub_copy, self.source.on_the_hub)) if self.modality == "image" else ()
+
+    @cached_property
     def spec(self) -> EmbeddingSpec:
         """Spec with weights, architecture, tower and preprocessing."""
+        own, *others = self.parts
+        revision = self.source.revision(own) + "".join(f" text {part.revision}" for part in others)
         return EmbeddingSpec(
             backbone="open_clip",
-            revision=self.source.revision(self.files),
+            revision=revision,
             pooling=f"{self.modality} tower",
             normalization="none",
             preprocessing=_preprocessing_text(self.source) if self.modality == "image" else "open_clip's tokenizer",
@@ -165,7 +193,7 @@ class OpenClipModel(ImageModel):
         import open_clip
 
         try:
-            with loading(self.files), self.named_for_open_clip() as model_name:
+            with loading(*self.parts), self.named_for_open_clip() as model_name:
                 return open_clip.get_tokenizer(model_name)
         except BackboneError:
             raise
@@ -208,8 +236,12 @@ def _from_folder(folder: Path, full_name: str) -> Source:
     try:
         fields = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         config, preprocessing = dict(fields["model_cfg"]), dict(fields.get("preprocess_cfg") or {})
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        msg = f"{CONFIG} of {folder.name} must be JSON with model_cfg: it is unreadable ({reason(error)}). Replace it."
+        config |= {tower: dict(config[tower]) for tower in ("vision_cfg", "text_cfg")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        msg = (
+            f"{CONFIG} of {folder.name} must be JSON with model_cfg: it is unreadable ({load_reason(error)}). "
+            "Replace it."
+        )
         raise BackboneError(msg) from error
     files = sorted(path for path in folder.iterdir() if path.suffix in (*FOUND_BY_OPEN_CLIP, ".pt"))
     if not files:
