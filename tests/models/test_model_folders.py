@@ -176,8 +176,15 @@ def test_a_model_by_hub_name_is_the_bytes_behind_its_links(
     blob.write_bytes(cut)
     damaged = get_backbone("sentence-transformers:org/minilm")
     assert damaged.spec.revision != MINILM
+    assert (snapshot / "model.safetensors").is_symlink()
     with pytest.raises(BackboneError, match=rf"deserializing header.*\. Remove {copy} and run again, which downloads"):
         damaged.encode(TEXTS)
+    (copy / "refs" / "main").unlink()
+    (copy / "refs" / "main").mkdir()
+    with pytest.raises(
+        BackboneError, match=rf"org/minilm must have a local copy that can be read: .*Remove {copy} and"
+    ):
+        get_backbone("sentence-transformers:org/minilm")
 
 
 def test_weights_that_change_in_use_are_refused(folder: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.models.test_model_folders import Hostile
 from w2s_probe.backbones import get_backbone
+from w2s_probe.backbones.base import Items
 from w2s_probe.core.errors import BackboneError
 
 pytestmark = pytest.mark.models
@@ -137,6 +138,12 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
+def identified_and_run(folder: Path, items: Items) -> None:
+    backbone = get_backbone(f"open_clip:{folder}").suited_to(items)
+    assert backbone.spec
+    backbone.encode(items)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_folder_runs_nothing_and_gets_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, capfd: pytest.CaptureFixture[str]
@@ -147,11 +154,9 @@ def test_a_hostile_folder_runs_nothing_and_gets_one_line(
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(BackboneError, match=expected) as error:
-        backbone = get_backbone(f"open_clip:{folder}")
-        assert backbone.spec
-        backbone.encode(IMAGES)
+        identified_and_run(folder, IMAGES)
     with pytest.raises(BackboneError):
-        _ = get_backbone(f"open_clip:{folder}").suited_to(TEXTS).encode(TEXTS)
+        identified_and_run(folder, TEXTS)
     assert not any((tmp_path / "here").iterdir())
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 600

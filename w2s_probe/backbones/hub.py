@@ -33,6 +33,8 @@ def hub_folder(repository: str, *, kind: str, only: list[str] | None = None) -> 
             repository,
             kind=kind,
         )
+    except OSError as error:
+        raise _unreadable(repository, error, kind=kind) from error
 
 
 def hub_file(repository: str, names: Sequence[str], *, kind: str) -> Path:
@@ -44,10 +46,13 @@ def hub_file(repository: str, names: Sequence[str], *, kind: str) -> Path:
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    for name in names:
-        path = try_to_load_from_cache(repository, name)
-        if isinstance(path, str):
-            return Path(path)
+    try:
+        paths = [try_to_load_from_cache(repository, name) for name in names]
+    except OSError as error:
+        raise _unreadable(repository, error, kind=kind) from error
+    local = next((path for path in paths if isinstance(path, str)), None)
+    if local is not None:
+        return Path(local)
 
     def download() -> str:
         for name in names[:-1]:
@@ -80,6 +85,13 @@ def repair_advice(place: Path) -> str:
     if copies:
         return f"Remove {copies[0]} and run again, which downloads the model."
     return "Save the model again, or replace the damaged file."
+
+
+def _unreadable(repository: str, error: OSError, *, kind: str) -> BackboneError:
+    return BackboneError(
+        f"{kind}:{repository} must have a local copy that can be read: {error.strerror or first_line(error)}. "
+        f"Remove {hub_copy(repository)} and run again, which downloads the model."
+    )
 
 
 def _download(fetch: Callable[[], str], repository: str, *, kind: str) -> Path:

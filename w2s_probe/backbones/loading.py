@@ -39,13 +39,13 @@ def loading(*parts: HashedFiles, also: Iterable[Path] = ()) -> Iterator[None]:
     """
     _watch_files()
     paths: list[str] = []
-    _opened.paths = paths
+    before, _opened.paths = getattr(_opened, "paths", None), paths
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="torch")  # problems are raised as exceptions too
             yield
     finally:
-        _opened.paths = None
+        _opened.paths = before
     for part in parts:
         part.check("loaded")
     hashed, ignored = {path for part in parts for path in part.files.values()}, (*_libraries(), *also)

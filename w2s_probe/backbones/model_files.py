@@ -6,14 +6,14 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from stat import S_ISDIR, S_ISREG
 from tempfile import TemporaryDirectory, gettempdir
 
 from w2s_probe.backbones.identity import HashedFiles, short, unreadable
 from w2s_probe.core.errors import BackboneError
-from w2s_probe.core.files import is_regular_file
+from w2s_probe.core.files import is_regular_file, reason
 
 # what loading never opens; folders of other runtimes count if modules.json names them
 OTHER_RUNTIMES = ("onnx/*", "openvino/*")
@@ -63,13 +63,20 @@ def hash_matching(folder: Path, patterns: Sequence[str], *, name: str) -> Hashed
 @contextmanager
 def links_to(files: HashedFiles) -> Iterator[Path]:
     """Yield a temporary folder with a link to each file, so that a loader finds nothing that was not hashed."""
-    with TemporaryDirectory(prefix=_PREFIX) as root:
-        folder = Path(root) / "model"
-        folder.mkdir()
-        for inner, path in files.files.items():
-            link = folder / inner
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(path)
+    with ExitStack() as stack:
+        try:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix=_PREFIX))) / "model"
+            folder.mkdir()
+            for inner, path in files.files.items():
+                link = folder / inner
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(path)
+        except OSError as error:
+            msg = (
+                f"{files.name} needs a temporary folder for links to its files: got {error.strerror or reason(error)}. "
+                "Set TMPDIR to a folder that can be written."
+            )
+            raise BackboneError(msg) from error
         yield folder
 
 

@@ -264,3 +264,10 @@ def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(BackboneError, match=r"files that can be read: model.bin is not \(No such file"):
         files.check("loaded")
+
+
+def test_a_system_without_a_temporary_folder_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = hash_folder(model, name="the model")
+    monkeypatch.setattr(tempfile, "tempdir", str(model / "none"))
+    with pytest.raises(BackboneError, match=r"needs a temporary folder .*: got No such file.*TMPDIR"), links_to(files):
+        pass
