@@ -54,8 +54,8 @@ class HashedFiles:
     def revision(self) -> str:
         """SHA-256 of the names and contents of all files."""
         digest = hashlib.sha256()
-        for inner, known in self.hashes.items():
-            digest.update(os.fsencode(f"{inner}\0") + known.sha256.encode())
+        for inner, file in self.hashes.items():
+            digest.update(os.fsencode(f"{inner}\0") + file.sha256.encode())
         return f"sha256:{digest.hexdigest()}"
 
     def sha256(self, inner: str) -> str:
@@ -67,11 +67,11 @@ class HashedFiles:
 
         Only files whose state is another one, or that were not settled, are read again.
         """
-        for inner, known in self.hashes.items():
-            if known.settled and known.state == self._state(inner):
+        for inner, before in self.hashes.items():
+            if before.settled and before.state == self._state(inner):
                 continue
             now = self._read(inner)
-            if now.sha256 != known.sha256:
+            if now.sha256 != before.sha256:
                 msg = (
                     f"{self.name} must keep its bytes: {short(inner)} was changed while it was being {doing}; "
                     "run again when nothing writes to it."
