@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.core.arrays import as_matrix, check_magnitude, check_same_rows
+from w2s_probe.core.arrays import as_matrix, check_magnitude, check_same_rows, read_only
 from w2s_probe.core.errors import DataError, ShapeError
 from w2s_probe.core.types import Features, Rows
 
@@ -77,13 +77,12 @@ class FeatureSet:
     name: str = "features"
 
     def __post_init__(self) -> None:
-        X = as_matrix(self.X, self.name).view()
+        X = read_only(as_matrix(self.X, self.name))
         check_magnitude(X, self.name)
-        X.flags.writeable = False
         ids = np.asarray(self.ids, dtype=np.str_)
         check_same_rows(self.name, len(X), "ids", len(ids))
         object.__setattr__(self, "X", X)
-        object.__setattr__(self, "ids", ids)
+        object.__setattr__(self, "ids", read_only(ids))
 
     def __len__(self) -> int:
         return len(self.X)

@@ -21,7 +21,7 @@ from w2s_probe.experiments.sweep.splits import SplitSource
 from w2s_probe.experiments.sweep.summary import summarize_sweep
 from w2s_probe.experiments.sweep.theory import expected_risks
 from w2s_probe.results.sweep import SweepResult
-from w2s_probe.strategies import load_strategy
+from w2s_probe.strategies import check_strategies
 
 INTERVAL = 1.0  # seconds between two counts of the cells that other processes have finished
 
@@ -63,8 +63,7 @@ def run_sweep(
     """
     for features in (*teachers.values(), *students.values()):
         check_same_rows(features.name, len(features), "the data", len(source.labels))
-    for name in config.strategies:
-        load_strategy(name, config.settings)
+    check_strategies(config.strategies, config.settings)
     test = source.check(config)
     pairs = list(product(range(len(teachers)), range(len(students))))
     sizes = (len(config.n_labeled), len(config.n_unlabeled))
