@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.core.arrays import as_matrix, check_magnitude, check_same_rows, read_only
+from w2s_probe.core.arrays import as_matrix, check_magnitude, check_same_rows, read_only, row_blocks
 from w2s_probe.core.errors import DataError, ShapeError
 from w2s_probe.core.types import Features, Rows
 
@@ -86,6 +86,13 @@ class FeatureSet:
 
     def __len__(self) -> int:
         return len(self.X)
+
+    def content_hash(self) -> str:
+        """Return the SHA-256 of all features and their type, in hexadecimal; ids are not in it."""
+        digest = hashlib.sha256(f"{self.X.dtype.name} {self.X.shape}".encode())
+        for rows in row_blocks(len(self.X)):
+            digest.update(np.ascontiguousarray(self.X[rows]).data)
+        return digest.hexdigest()
 
     def take(self, rows: Rows) -> FeatureSet:
         """Return a copy with these rows, in this order.
