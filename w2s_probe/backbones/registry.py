@@ -25,6 +25,7 @@ KINDS: dict[str, str] = {
     "timm": "w2s_probe.backbones.timm_models:timm_model",
     "classic": "w2s_probe.backbones.classic:classic",
 }
+TAKEN = (*KINDS, "features", "cached")  # kinds that no plug-in can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +122,14 @@ def list_backbones() -> list[Listing]:
 
 
 def _listing(plug: PlugIn) -> Listing:
-    problem = f"{plug.name} is a built-in kind, which is used" if plug.name in KINDS else plug.problem()
+    problem = f"{plug.name} is a built-in kind, which is used" if plug.name in TAKEN else plug.problem()
     what = f"plug-in {visible(plug.point.value)} of {plug.package}"
     return Listing(f"{visible(plug.name)}:…", "text", what, (), "", "the plug-in's", visible(problem))
 
 
 def kinds_of_backbones() -> tuple[str, ...]:
     """Return the kinds that may stand before the colon of a name: built-in ones, plug-ins, files and imports."""
-    return (*dict.fromkeys([*KINDS, *(plug.name for plug in plug_ins("backbones")), "features", "cached"]),)
+    return (*dict.fromkeys([*KINDS, *(plug.name for plug in plug_ins("backbones")), *TAKEN]),)
 
 
 def get_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:

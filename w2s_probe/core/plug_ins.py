@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, distributions, entry_points
 from types import TracebackType
 from typing import Any, Literal, NoReturn
@@ -72,12 +72,7 @@ class PlugIn:
 
 def plug_ins(kind: Kind) -> list[PlugIn]:
     """Return the plug-ins of one kind, without importing them; a package with unreadable metadata has none."""
-    group = f"w2s_probe.{kind}"
-    try:
-        points = list(entry_points(group=group))
-    except Exception:  # one package's broken file; the others are read one by one
-        points = _readable_points(group)
-    return [PlugIn(kind, point.name, point) for point in points]
+    return [PlugIn(kind, point.name, point) for point in _points(f"w2s_probe.{kind}", tuple(sys.path))]
 
 
 def unique_plug_in(kind: Kind, name: str) -> PlugIn | None:
@@ -88,6 +83,15 @@ def unique_plug_in(kind: Kind, name: str) -> PlugIn | None:
         msg = f"the plug-in {visible(name):.60} must be of one package: got {packages}. Uninstall all but one."
         raise PlugInError(msg)
     return same[0] if same else None
+
+
+@lru_cache(maxsize=8)
+def _points(group: str, folders: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Return the entry points of a group; `folders` are where packages are looked for, read once."""
+    try:
+        return tuple(entry_points(group=group))
+    except Exception:  # one package's file cannot be parsed; the others are read one by one
+        return tuple(_readable_points(group))
 
 
 def _readable_points(group: str) -> list[EntryPoint]:
@@ -106,22 +110,33 @@ def refuse(title: str, duty: str, got: str, advice: str) -> NoReturn:
     raise PlugInError(msg)
 
 
-@contextmanager
-def calls_to(title: str) -> Iterator[None]:
+class calls_to:  # noqa: N801  # read as a verb: with calls_to(title)
     """Context manager around a call of a plug-in's code: whatever the code raises becomes a `PlugInError`.
 
     An error of w2s_probe that the code raises on purpose passes unchanged, and so does Ctrl-C. What the code prints
-    goes to stderr; the way numpy treats overflow and division by zero is restored.
+    goes to stderr; the way numpy treats overflow and division by zero is restored. It is a class, since a generator
+    with `contextlib.contextmanager` lets StopIteration pass.
+
+    Parameters
+    ----------
+    title : str
+        How messages call the plug-in, see `PlugIn.title`.
     """
-    try:
-        with redirect_stdout(sys.stderr), np.errstate():
-            yield
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # also SystemExit
+
+    def __init__(self, title: str) -> None:
+        self.title, self._restored = title, ExitStack()
+
+    def __enter__(self) -> None:
+        self._restored.enter_context(redirect_stdout(sys.stderr))
+        self._restored.enter_context(np.errstate())
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._restored.close()
+        if error is None or isinstance(error, KeyboardInterrupt):
+            return
         if isinstance(error, W2SProbeError) and _on_purpose(error):
-            raise
-        msg = f"{title} must not fail: got {described(error)}. {_advice(error)}"
+            return
+        msg = f"{self.title} must not fail: got {described(error)}. {_advice(error)}"
         raise PlugInError(msg) from error
 
 

@@ -172,4 +172,4 @@ def _shown(value: object) -> str:
     """Return a plain value, the type and shape of an array, or the type of another object."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype!s:.40} of shape {value.shape}"
-    return _shown(value) if type(value) in (int, float, bool, str) or value is None else type(value).__name__
+    return f"{value!r:.60}" if type(value) in (int, float, bool, str) or value is None else type(value).__name__
