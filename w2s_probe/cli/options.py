@@ -366,7 +366,7 @@ def _parsed(values: Values) -> Values:
     """Return the values with strategies, their settings and the cue as their configs hold them."""
     return {
         **values,
-        "strategies": tuple(Listed.parts(values["strategies"])),
+        "strategies": tuple(Listed.parts(values["strategies"], "--strategy")),
         "settings": dict(_setting(text) for text in values["settings"]),
         "cue": _cue(values["cue"]),
     }
@@ -374,7 +374,7 @@ def _parsed(values: Values) -> Values:
 
 def _cue(texts: tuple[str, ...]) -> dict[str, str]:
     usual: dict[str, str] = {}
-    for part in Listed.parts(texts):
+    for part in Listed.parts(texts, "--cue"):
         label, equals, value = part.partition("=")
         if not equals or not label or label in usual:
             msg = f"--cue must be LABEL=VALUE, each label once: got {part!r:.60}. Write it as --cue spam=yes,ham=no."
@@ -385,8 +385,9 @@ def _cue(texts: tuple[str, ...]) -> dict[str, str]:
 
 def _setting(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
-    if not equals or "." not in key:
-        msg = f"--set must be STRATEGY.FIELD=VALUE: got {text!r}. Write it as --set high_confidence.keep=0.6."
+    name, _, field = key.strip().partition(".")
+    if not equals or not name or not field:
+        msg = f"--set must be STRATEGY.FIELD=VALUE: got {text!r:.60}. Write it as --set high_confidence.keep=0.6."
         raise ConfigError(msg)
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
