@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from w2s_probe.cli.options import config_option, json_option, runtime_options, sweep_options
-from w2s_probe.cli.runtime import Runtime, present, say_read
+from w2s_probe.cli.runtime import Runtime, check_out, present, say_read
 from w2s_probe.core.config import DataConfig, SweepConfig
 
 MOST_JOBS = 1024
@@ -26,6 +26,7 @@ MOST_JOBS = 1024
 @click.option(
     "--out",
     metavar="DIR",
+    callback=check_out,
     help="Write result.json, results.parquet, report.html and report.md into DIR, and finished cells into DIR/cells.",
 )
 @config_option
