@@ -305,6 +305,8 @@ def _try(folder: Path, names: Iterable[str]) -> None:
         msg = "a name with a NUL character"
         raise _NulError(msg)
     place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not place.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"where {place.name} is no folder")
     for name in names:
         if (folder / name).is_dir():
             raise IsADirectoryError(errno.EISDIR, f"where {name} is a folder")
