@@ -55,8 +55,12 @@ def sweep(
     rows of a smaller size are part of the larger size. With --out, finished cells are kept in DIR/cells:
     a stopped sweep goes on there, and a larger grid fits only its new cells.
     """
+    from w2s_probe.core.writing import check_folder
     from w2s_probe.pipeline.sweep import sweep as sweep_table
 
+    cells = Path(out) / "cells" if out else None
+    if cells:
+        check_folder(cells, (), flag="--out")
     with runtime.working() as on_progress:
         done = sweep_table(
             data,
@@ -66,7 +70,7 @@ def sweep(
             store=runtime.store(),
             options=runtime.options,
             split_file=Path(split_file) if split_file else None,
-            folder=Path(out) / "cells" if out else None,
+            folder=cells,
             jobs=jobs,
             on_progress=on_progress,
             on_read=say_read,
