@@ -26,7 +26,7 @@ from w2s_probe.cli.lists import (
     flattened,
     seeds_of,
 )
-from w2s_probe.cli.runtime import Runtime
+from w2s_probe.cli.runtime import Runtime, check_out
 from w2s_probe.core.config import DataConfig, DiagnoseConfig, SweepConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError
 
@@ -338,7 +338,10 @@ runtime_options = _into(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object.")
 out_option = click.option(
-    "--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md into DIR."
+    "--out",
+    metavar="DIR",
+    callback=check_out,
+    help="Write result.json, results.parquet, report.html and report.md into DIR.",
 )
 suspects_option = click.option(
     "--suspects",

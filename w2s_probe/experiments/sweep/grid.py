@@ -15,6 +15,7 @@ from w2s_probe.core.arrays import check_same_rows
 from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.types import Progress
+from w2s_probe.core.writing import remove_leftovers
 from w2s_probe.experiments.sweep.cells import CellScores, CellStore, Place, cell_name, places
 from w2s_probe.experiments.sweep.fit import fit_cells
 from w2s_probe.experiments.sweep.splits import SplitSource
@@ -78,6 +79,8 @@ def run_sweep(
         place: cell_name(place, config, question=question, features=_specs(weak[place.pair[0]], strong[place.pair[1]]))
         for place in cells
     }
+    if folder is not None:
+        remove_leftovers(folder)
     store = CellStore(folder, names, _origins(cells, weak, strong, config) if folder else {})
     unused = store.check()
     if on_note and folder and (unused.foreign or unused.damaged):
