@@ -43,11 +43,12 @@ def save(result: Any, folder: Path) -> None:
     kind, versions = kind_of(result), installed_versions()
     rows = kind.rows(result)
     content = {"schema": SCHEMA, **plain(result), "versions": versions}
+    printed = result.as_printed()  # so that the pages can be rebuilt from the JSON
     # a file name that is not UTF-8 holds half characters, which JSON can write as escapes
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
     table = io.BytesIO()
     pl.DataFrame(rows if isinstance(rows, Mapping) else list(rows), schema=kind.columns).write_parquet(table)
-    _write(folder, {RESULT: text + b"\n", "results.parquet": table.getvalue(), **_pages(result, versions)})
+    _write(folder, {RESULT: text + b"\n", "results.parquet": table.getvalue(), **_pages(printed, versions)})
 
 
 def write_report(result: Any, versions: Mapping[str, str], folder: Path) -> None:
