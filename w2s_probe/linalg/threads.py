@@ -7,6 +7,7 @@ in the order of the tasks.
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,6 +22,7 @@ from w2s_probe.linalg.kernels import blas_of
 
 T, R = TypeVar("T"), TypeVar("R")
 AHEAD = 4  # tasks a thread that are handed out at once
+LOOK = 0.1  # seconds between two looks: a wait without an end can outlast Ctrl-C
 
 
 class _Threads:
@@ -33,7 +35,14 @@ class _Threads:
     def map(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
         if self._pool is None:
             self._pool = ThreadPool(self.count, initializer=_begin)
-        return self._pool.imap(function, tasks)
+        results = self._pool.imap(function, tasks)
+        while True:
+            try:
+                yield results.next(timeout=LOOK)
+            except StopIteration:
+                return
+            except multiprocessing.TimeoutError:
+                continue
 
     def stop(self) -> None:
         if self._pool is not None:
