@@ -327,7 +327,7 @@ runtime_options = _into(
     click.option(
         "--threads",
         type=click.IntRange(1, MOST_THREADS),
-        help="Threads of backbones and linear algebra (default: all).",
+        help="Threads of backbones, and of seeds and blocks of rows (default: all).",
     ),
     click.option(
         "--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Items in one forward pass."

@@ -166,7 +166,7 @@ def _table(saved: SavedResult) -> bytes:
 
 
 def _pages(saved: SavedResult) -> dict[str, bytes]:
-    page = kind_of(saved.result).page(saved.result)
+    page = kind_of(saved.result).page(saved.result.as_printed())  # so that the pages can be rebuilt from the JSON
     return {
         HTML: page_html(page, saved.versions, fingerprint=saved.fingerprint).encode(),
         MARKDOWN: page_markdown(page, saved.versions, fingerprint=saved.fingerprint).encode(),
