@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from w2s_probe.core.errors import ConfigError, did_you_mean
+from w2s_probe.core.errors import ConfigError, DataError, did_you_mean
 
 LARGEST_CONFIG = 2**14  # bytes; tomllib takes seconds for a crafted key ten times as long
 
@@ -38,12 +38,17 @@ def read_config_file(context: click.Context, _: click.Parameter, path: str | Non
 
 def _load_toml(path: Path) -> dict[str, Any]:
     from w2s_probe.core.files import is_regular_file, reason
+    from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 
+    check_no_pipe(path, "--config")
     try:
         if not is_regular_file(path) or path.stat().st_size > LARGEST_CONFIG:
             msg = f"it is no file, or has more than {LARGEST_CONFIG:,} bytes"
             raise ValueError(msg)
+        check_not_packed(path, "--config")
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except DataError:
+        raise
     except (OSError, ValueError, RecursionError) as error:
         msg = (
             f"--config must name a TOML file in UTF-8: {path} cannot be read ({reason(error)}). Check path and syntax."

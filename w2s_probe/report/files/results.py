@@ -13,6 +13,7 @@ from typing import Any
 
 from w2s_probe import __version__
 from w2s_probe.core.errors import ConfigError, DataError, W2SProbeError
+from w2s_probe.core.input_files import check_no_pipe
 from w2s_probe.core.serialize import SCHEMA, from_plain, plain
 from w2s_probe.core.writing import replacing
 from w2s_probe.report.kinds import kind_in, kind_of
@@ -84,6 +85,7 @@ def load_results(folder: Path) -> tuple[Any, dict[str, str]]:
         If ``result.json`` does not exist or is not as it was written.
     """
     path, verb = folder / RESULT, "run"
+    check_no_pipe(path, RESULT)
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         kind = kind_in(content)
