@@ -26,6 +26,7 @@ def read_config_file(context: click.Context, _: click.Parameter, path: str | Non
             near = did_you_mean(key.replace("_", "-"), options)
             msg = f"a key of {name} must be an option of this verb: got {key!r}.{near or ' See --help.'}"
             raise ConfigError(msg)
+        _refuse_nul(key, value, name)
         text = _settings_of(value) if option.name == "settings" else _as_typed(option, key, value)
         try:
             option.type_cast_value(context, text)
@@ -54,6 +55,16 @@ def _load_toml(path: Path) -> dict[str, Any]:
             f"--config must name a TOML file in UTF-8: {path} cannot be read ({reason(error)}). Check path and syntax."
         )
         raise ConfigError(msg) from error
+
+
+def _refuse_nul(key: str, value: Any, name: str) -> None:
+    """Raise `ConfigError` if a value holds a NUL, which no shell can type and no file name can hold."""
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for inner in values:
+        _refuse_nul(key, inner, name)
+    if isinstance(value, str) and "\0" in value:
+        msg = f"{key} in {name} must hold no NUL character: got {value!r:.60}. Remove \\u0000."
+        raise ConfigError(msg)
 
 
 def _key(parameter: click.Parameter) -> str:

@@ -67,6 +67,8 @@ def message_of(error: BaseException) -> str:
     for kind, message in MESSAGES.items():
         if isinstance(error, kind):
             return message.format(text or "no more memory")
+    if isinstance(error, ValueError) and "null byte" in text:  # only a configuration file or a program can give one
+        return "names of files must hold no NUL character: got one. Remove it."
     where = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" in {Path(where[0].filename).name}, line {where[0].lineno}" if where else ""
     return (
