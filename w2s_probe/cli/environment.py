@@ -7,19 +7,20 @@ import os
 from w2s_probe.core.errors import ConfigError
 
 MOST_THREADS = 1024
-POLARS_THREADS = "POLARS_MAX_THREADS"  # polars panics on 0, and starts as many threads as it is told
+COUNTS = ("POLARS_MAX_THREADS", "LOKY_MAX_CPU_COUNT")  # polars panics on 0, and starts as many threads as it is told
 LEAST_MEMORY = 1_000_000_000  # bytes of address space; with less, libraries abort while they load
 
 
 def check_environment() -> None:
     """Raise `ConfigError` if a variable or a limit of the shell would stop a library while it loads."""
-    threads = os.environ.get(POLARS_THREADS)
-    if threads and not (threads.isdecimal() and 1 <= int(threads[:5]) <= MOST_THREADS):
-        msg = (
-            f"the variable {POLARS_THREADS} must be a whole number from 1 to {MOST_THREADS}: got {threads!r:.60}. "
-            f"Correct it, or remove it with: unset {POLARS_THREADS}"
-        )
-        raise ConfigError(msg)
+    for name in COUNTS:
+        value = os.environ.get(name)
+        if value and not (value.isdecimal() and 1 <= int(value[:5]) <= MOST_THREADS):
+            msg = (
+                f"the variable {name} must be a whole number from 1 to {MOST_THREADS}: got {value!r:.60}. Correct it, "
+                f"or remove it with: unset {name}"
+            )
+            raise ConfigError(msg)
     limit = _address_space()
     if limit is not None and limit < LEAST_MEMORY:
         msg = (
