@@ -142,10 +142,11 @@ def _finish(tasks: Sequence[_Task], store: CellStore, *, jobs: int, on_progress:
         for done, _ in enumerate((cell for task in tasks for cell in task.cells()), start=1):
             show("cells", done, total)
         return
-    from joblib import Parallel, delayed
-    from joblib.externals.loky.backend.resource_tracker import ensure_running
+    from multiprocessing import resource_tracker
 
-    ensure_running()  # before the block below, where it would let Ctrl-C through again
+    from joblib import Parallel, delayed
+
+    resource_tracker.ensure_running()  # inside the block below it would let Ctrl-C through again
     with _counting(store, total, show):
         parallel = Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")
         with deaf_children():
