@@ -33,8 +33,8 @@ BASES: dict[str, tuple[str, ...]] = {
     "diagnose": ("t.csv", *PAIR),
     "embed": (*TEXT, "--backbone", "classic:hashing-8"),
     "report": ("out",),
-    "cache import": ("f.npy", "--name", "other", "--text", "text"),
-    "cache export": ("mine", "copy.npy", "--text", "text"),
+    "cache import": ("f.npy", "--name", "other", "--data", *TEXT),
+    "cache export": ("mine", "copy.npy", "--data", *TEXT),
     "theory spurious": (
         *("--law", "mixture", "--teacher-matrix", "direction.npy", "--student-matrix", "direction.npy"),
         *(word for pair in THEORY.items() for word in pair),
@@ -61,7 +61,7 @@ def parameters(command: click.Command, name: str = "") -> Iterator[tuple[str, cl
     """Yield verb and parameter for all parameters that take any text."""
     for parameter in command.params:
         kinds = (click.Choice, click.types.IntParamType, click.types.FloatParamType, click.types.BoolParamType)
-        numbers = getattr(parameter.type, "metavar", "") in ("N", "NUMBER", "NUMBERS", "NAME")
+        numbers = getattr(parameter.type, "metavar", "") in ("INTEGER", "NUMBER", "NAME")
         if not isinstance(parameter.type, kinds) and not numbers:
             yield name, parameter
     for part in command.commands.values() if isinstance(command, click.Group) else ():
@@ -89,14 +89,13 @@ def folder(cli: Cli, tmp_path: Path) -> Iterator[Path]:
     prepare(tmp_path)
     np.save(tmp_path / "direction.npy", np.eye(2)[:, :1])
     assert cli("cache", "import", "f.npy", "--name", "mine").returncode == 0
-    content = {".csv": CSV, ".npy": FEATURES, ".toml": b"seeds = 1"}
     with ExitStack() as stack:
-        for suffix in content:
+        for suffix, content in {".csv": CSV, ".npy": FEATURES, ".toml": b"seeds = 1"}.items():
             os.mkfifo(tmp_path / f"pipe{suffix}")
             own = stack.enter_context(socket.socket(socket.AF_UNIX))
             own.bind(str(os.path.relpath(tmp_path / f"socket{suffix}")))
             (tmp_path / f"device{suffix}").symlink_to("/dev/zero")
-            (tmp_path / f"compressed{suffix}").write_bytes(gzip.compress(content[suffix]))
+            (tmp_path / f"compressed{suffix}").write_bytes(gzip.compress(content))
         yield tmp_path
 
 
@@ -121,7 +120,7 @@ def arguments(verb: str, parameter: click.Parameter, file: str) -> tuple[str, ..
     """Return the command of a verb in which one parameter names a file."""
     base = list(BASES[verb])
     if isinstance(parameter, click.Argument):
-        base[0] = file
+        base[verb == "cache export"] = file
     else:
         flag = parameter.opts[0]
         while flag in base:
