@@ -19,6 +19,7 @@ from w2s_probe.core.arrays import as_matrix, check_not_transposed, check_same_ro
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, did_you_mean, listed
 from w2s_probe.core.files import is_regular_file, read_member, reason
+from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 from w2s_probe.core.types import Features
 from w2s_probe.core.writing import write_file
 from w2s_probe.datasets.parquet import read_parquet
@@ -117,6 +118,7 @@ def read_features(address: Path | str, data: DataConfig | None = None) -> Featur
     """
     path, chosen = parse_address(str(address))
     name = f"features:{path.name}"
+    check_no_pipe(path, name)
     _check_suffix(path, name)
     if not is_regular_file(path):
         msg = f"{name} must be a file: there is none at {path}. Check the path, relative to the working directory."
@@ -127,6 +129,7 @@ def read_features(address: Path | str, data: DataConfig | None = None) -> Featur
     read: dict[str, Callable[..., Content]]
     read = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors, ".parquet": partial(_parquet, chosen=chosen)}
     try:
+        check_not_packed(path, name)
         with warnings.catch_warnings(action="ignore"):  # numpy's on headers; a wrong one raises too
             content = read[path.suffix](path, data=data)
         X = as_matrix(content.X, name)
