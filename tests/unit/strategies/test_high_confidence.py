@@ -213,7 +213,7 @@ def test_a_run_reports_groups_vanilla_and_control() -> None:
     assert [point.keep for point in found.coverage] == list(FRACTIONS)
     assert found.coverage[5].accuracy == found.scores["accuracy"]
     assert result.students["vanilla"].coverage is None
-    assert type(result).from_json(result.to_json()) == result
+    assert type(result).from_json(result.to_json()) == result.as_printed()
 
 
 @pytest.mark.parametrize(
