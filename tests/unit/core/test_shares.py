@@ -85,7 +85,7 @@ def test_a_smaller_split_of_a_drawn_one_has_its_first_rows_of_each_class() -> No
     for n, N in ((59, 89), (30, 31), (60, 2), (2, 90)):
         smaller = smaller_split(split, labels, n_labeled=n, n_unlabeled=N)
         assert (len(smaller.labeled), len(smaller.unlabeled), smaller.seed) == (n, N, 5)
-        assert smaller.test is split.test
+        np.testing.assert_array_equal(smaller.test, split.test)
         for part, whole in (("labeled", split.labeled), ("unlabeled", split.unlabeled)):
             rows = smaller.labeled if part == "labeled" else smaller.unlabeled
             for code in (0, 1):
@@ -101,7 +101,7 @@ def test_parts_in_the_tables_order_are_shuffled_first_by_the_seed() -> None:
     for seed in (0, 1, 1):
         split = Split(labeled=np.arange(100), unlabeled=np.arange(100, 250), test=np.arange(250, 300), seed=seed)
         smaller = smaller_split(split, labels, n_labeled=30, n_unlabeled=150)
-        assert smaller.unlabeled is split.unlabeled  # whole parts stay as they are
+        np.testing.assert_array_equal(smaller.unlabeled, split.unlabeled)  # whole parts stay as they are
         chosen.append(set(smaller.labeled.tolist()))
     assert chosen[0] != chosen[1] == chosen[2]
     assert all(max(rows) > 50 for rows in chosen)
