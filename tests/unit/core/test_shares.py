@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from w2s_probe.core.composition import _shares, stratified
+from w2s_probe.core.composition import _shares, composition_of, stratified
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.groups import read_groups
 from w2s_probe.core.labels import Labels
@@ -66,6 +66,14 @@ def test_every_class_gets_a_row_and_leaves_rows_for_later_parts(
         number = int((strata[taken] == code).sum())
         assert own[:number].tolist() == taken[strata[taken] == code].tolist()
     assert taken.tolist() == [row for row in rows.tolist() if row in set(taken.tolist())]
+
+
+@given(st.integers(0, 50), st.integers(0, 40), st.integers(0, 40))
+def test_the_largest_size_is_at_most_what_was_asked_for(most: int, first: int, second: int) -> None:
+    labels = Labels(values=np.array([0, 1]), classes=("a", "b"))
+    shares = composition_of(labels, None, etas={"test": None}, balance_classes=True)
+    fits = [size for size in range(most + 1) if (size + 1) // 2 <= first and size // 2 <= second]
+    assert shares.largest("test", np.array([first, 0, second, 0]), most=most) == max(fits)
 
 
 def test_all_rows_are_taken_without_a_size() -> None:
