@@ -20,7 +20,7 @@ from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import draw_splits
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import fit_seed, run_w2s
-from w2s_probe.heads import fit_softmax
+from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax
 from w2s_probe.strategies.control import CONTROL
 from w2s_probe.strategies.high_confidence import _by_class, surest_first
 from w2s_probe.strategies.keep_rule import FRACTIONS
@@ -113,6 +113,20 @@ def test_ridge_heads_on_hard_labels_are_had_by_name() -> None:
     hard = np.eye(2)[outcome.pseudolabels.argmax(axis=1)[student.kept]]
     theirs = Ridge(alpha=student.head.alpha).fit(features.X[rows], hard).predict(features.X[outcome.split.test])
     np.testing.assert_allclose(outcome.test_scores[NAME], theirs, atol=1e-8)
+
+
+def test_ridge_refits_have_the_runs_own_strength_in_ridge_runs_and_gcvs_in_softmax_runs() -> None:
+    settings = {f"{NAME}.loss": "ridge"}
+    given = fitted(NAME, head="ridge", settings=settings, student_alpha=7.0).students[NAME].head
+    assert (given.alpha, given.rule) == (7.0, "given")
+    chosen = fitted(NAME, head="softmax", settings=settings)
+    student, split = chosen.students[NAME], chosen.split
+    assert isinstance(student.head, LinearHead)
+    assert (student.head.kind, student.head.rule) == ("ridge", "gcv")
+    _, features, _ = pair_of_views(600)
+    hard = np.eye(2)[chosen.pseudolabels.argmax(axis=1)[student.kept]]
+    again = fit_ridge(features.X[split.unlabeled[student.kept]], hard, rule="gcv")
+    np.testing.assert_allclose(student.head.coef, again.coef, atol=1e-10)
 
 
 def test_variants_differ_in_what_they_are_named_for() -> None:
