@@ -8,6 +8,7 @@ import click
 
 from w2s_probe.cli.options import config_option, json_option, runtime_options, sweep_options
 from w2s_probe.cli.runtime import Runtime, check_out, present, say_read
+from w2s_probe.cli.streams import say
 from w2s_probe.core.config import DataConfig, SweepConfig
 
 MOST_JOBS = 1024
@@ -58,6 +59,7 @@ def sweep(
     from w2s_probe.core.writing import check_folder
     from w2s_probe.pipeline.sweep import sweep as sweep_table
 
+    unused: list[str] = []  # not in the result: a sweep that fits cells again has the same files
     cells = Path(out) / "cells" if out else None
     if cells:
         check_folder(cells, (), flag="--out")
@@ -74,7 +76,10 @@ def sweep(
             jobs=jobs,
             on_progress=on_progress,
             on_read=say_read,
+            on_note=unused.append,
         )
+    for note in unused:
+        say(f"note: {note}", err=True)
     result = done.result
     present(
         result,
