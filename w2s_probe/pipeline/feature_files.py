@@ -24,7 +24,7 @@ from w2s_probe.core.errors import DataError, W2SProbeError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_regular_file, read_member, reason
 from w2s_probe.core.types import Features
-from w2s_probe.core.writing import replacing
+from w2s_probe.core.writing import write_file
 from w2s_probe.datasets.parquet import read_parquet
 from w2s_probe.pipeline.feature_columns import (
     SUFFIXES,
@@ -196,8 +196,7 @@ def write_features(path: Path, X: Features, ids: Sequence[str] | None, *, force:
         raise DataError(msg)
     write = {".npy": _write_npy, ".npz": _write_npz, ".safetensors": _write_safetensors, ".parquet": _write_parquet}
     try:
-        with replacing(path) as handle:
-            write[path.suffix](handle, X, ids)
+        write_file(path, partial(write[path.suffix], X=X, ids=ids))
     except OSError as error:
         msg = f"{path.name} must be writable: {path.parent} said {error.strerror or error}. Choose another place."
         raise DataError(msg) from error

@@ -11,8 +11,8 @@ from w2s_probe.report.page import Page
 DATA = 60  # cells of the data's name in the headline
 
 
-def page_html(page: Page, versions: Mapping[str, str]) -> str:
-    """Return the HTML of a report; `versions`, by package, stand at its end."""
+def page_html(page: Page, versions: Mapping[str, str], *, fingerprint: str | None = None) -> str:
+    """Return the HTML of a report; `versions`, by package, stand at its end, a fingerprint in its head."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -33,4 +33,5 @@ def page_html(page: Page, versions: Mapping[str, str]) -> str:
         page=page,
         headline=[*([opening] if opening else []), *page.headline],
         versions=list(versions.items()),
+        fingerprint=fingerprint,
     )
