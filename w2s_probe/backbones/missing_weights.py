@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from w2s_probe.backbones.identity import short
-from w2s_probe.core.errors import BackboneError, listed
+from w2s_probe.core.errors import BackboneError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -31,8 +31,9 @@ def load_whole(load: Callable[[], SentenceTransformer], *, name: str) -> Sentenc
     if missing:
         first, second = (np.asarray(loaded.encode(TEXTS, show_progress_bar=False)) for loaded in (model, load()))
         if not np.allclose(first, second, atol=TOLERANCE, equal_nan=True):
+            others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             msg = (
-                f"{name} must have all its weights: its file lacks {short(listed(missing))}, which would be random. "
+                f"{name} must have all its weights: its file lacks {short(missing[0])}{others}, which would be random. "
                 "Save the whole model, or use the config.json that belongs to its weights."
             )
             raise BackboneError(msg)
