@@ -223,7 +223,10 @@ def test_a_model_without_weights_that_its_features_need_is_refused(folder: Path)
     with pytest.raises(BackboneError, match=lacking):
         model(folder).encode(TEXTS)
     edit(folder / "config.json", lambda config: config.update(num_hidden_layers=9))
-    with pytest.raises(BackboneError, match=r"its file lacks encoder\.layer\..* and \d+ more, which would be random\. Save the whole model"):
+    with pytest.raises(
+        BackboneError,
+        match=r"its file lacks encoder\.layer\..* and \d+ more, which would be random\. Save the whole model",
+    ):
         model(folder).encode(TEXTS)
 
 

@@ -50,10 +50,10 @@ class Runtime:
 
     @contextmanager
     def working(self) -> Iterator[Progress | None]:
-        """Limit the threads of BLAS, and yield a callback that shows progress."""
-        from threadpoolctl import threadpool_limits
+        """Share the threads among tasks, one thread for BLAS, and yield a callback that shows progress."""
+        from w2s_probe.linalg.threads import shared_threads
 
-        with threadpool_limits(limits=self.threads), progress_display(quiet=self.quiet) as on_progress:
+        with shared_threads(self.threads), progress_display(quiet=self.quiet) as on_progress:
             yield on_progress
 
 

@@ -12,6 +12,7 @@ from threading import Event, Thread
 from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.arrays import check_same_rows
+from w2s_probe.core.children import deaf_children
 from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.types import Progress
@@ -150,11 +151,16 @@ def _finish(tasks: Sequence[_Task], store: CellStore, *, jobs: int, on_progress:
         for done, _ in enumerate((cell for task in tasks for cell in task.cells()), start=1):
             show("cells", done, total)
         return
+    from multiprocessing import resource_tracker
+
     from joblib import Parallel, delayed
 
+    resource_tracker.ensure_running()  # inside the block below it would let Ctrl-C through again
     with _counting(store, total, show):
         parallel = Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")
-        for cells in parallel(delayed(task.without_files)() for task in tasks):
+        with deaf_children():
+            finished = parallel(delayed(task.without_files)() for task in tasks)
+        for cells in finished:
             store.in_memory.update(cells)
     show("cells", total, total)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from w2s_probe import __version__
 from w2s_probe.core.errors import DataError, W2SProbeError
+from w2s_probe.core.input_files import check_no_pipe
 from w2s_probe.core.result_files import FILES, HTML, MARKDOWN, RESULT, TABLE
 from w2s_probe.core.serialize import SCHEMA, from_plain, plain
 from w2s_probe.core.writing import check_folder, folder_errors, write_together
@@ -117,6 +118,7 @@ def load_results(folder: Path) -> SavedResult:
         If ``result.json`` does not exist or is not as it was written, or if another file belongs to another result.
     """
     path, verb = folder / RESULT, "run"
+    check_no_pipe(path, RESULT)
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         kind = kind_in(content)
@@ -166,7 +168,7 @@ def _table(saved: SavedResult) -> bytes:
 
 
 def _pages(saved: SavedResult) -> dict[str, bytes]:
-    page = kind_of(saved.result).page(saved.result)
+    page = kind_of(saved.result).page(saved.result.as_printed())  # so that the pages can be rebuilt from the JSON
     return {
         HTML: page_html(page, saved.versions, fingerprint=saved.fingerprint).encode(),
         MARKDOWN: page_markdown(page, saved.versions, fingerprint=saved.fingerprint).encode(),
