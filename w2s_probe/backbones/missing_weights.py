@@ -31,9 +31,10 @@ def load_whole(load: Callable[[], SentenceTransformer], *, name: str) -> Sentenc
     if missing:
         first, second = (np.asarray(loaded.encode(TEXTS, show_progress_bar=False)) for loaded in (model, load()))
         if not np.allclose(first, second, atol=TOLERANCE, equal_nan=True):
-            others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            names = ", ".join(short(weight) for weight in sorted(missing)[:3])  # 120 characters each
+            others = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             msg = (
-                f"{name} must have all its weights: its file lacks {short(missing[0])}{others}, which would be random. "
+                f"{name} must have all its weights: its file lacks {names}{others}, which would be random. "
                 "Save the whole model, or use the config.json that belongs to its weights."
             )
             raise BackboneError(msg)
