@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from w2s_probe.backbones import loading as module
@@ -50,9 +50,8 @@ def test_a_file_of_another_model_is_refused(
 
 
 def test_files_of_libraries_and_files_that_are_written_are_no_models(files: HashedFiles, tmp_path: Path) -> None:
-    library = next(Path(sysconfig.get_paths()["purelib"]).rglob("*.json"))
+    assert any(Path(np.__file__).resolve().is_relative_to(place) for place in module._libraries())
     with loading(files):
-        library.read_bytes()
         Path("/proc/self/status").read_bytes()
         (tmp_path / "written.json").write_text("{}")
         (tmp_path / "notes.rst").write_text("{}")
