@@ -22,7 +22,7 @@ from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import fit_seed, run_w2s
 from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax
 from w2s_probe.strategies.control import CONTROL
-from w2s_probe.strategies.high_confidence import _by_class, surest_first
+from w2s_probe.strategies.high_confidence import HighConfidenceConfig, _by_class, surest_first
 from w2s_probe.strategies.keep_rule import FRACTIONS
 
 NAME = "high_confidence"
@@ -59,6 +59,24 @@ def test_ranking_does_not_depend_on_the_order_of_classes() -> None:
         columns = list(order)
         found = surest_first(probabilities[:, columns], scores[:, columns])
         np.testing.assert_array_equal(found, surest_first(probabilities, scores))
+
+
+@given(seed=st.integers(0, 10**6), K=st.integers(2, 5), sure=st.booleans())
+def test_the_surest_rows_have_the_least_entropy_then_the_largest_margin(seed: int, K: int, sure: bool) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(-3, 4, size=(40, K)).astype(float)
+    P = np.eye(K)[scores.argmax(axis=1)] if sure else softmax(scores, axis=1)
+    entropy = [round(-sum(p * np.log(p) for p in sorted(row) if p > 0), 12) for row in P]
+    margins = [round(sorted(row)[-1] - sorted(row)[-2], 12) for row in scores]
+    expected = sorted(range(40), key=lambda row: (entropy[row], -margins[row], row))
+    assert surest_first(P, scores).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "settings", [{"keep": 1}, {"keep": 1e-9}, {"exponent": 1}, {"exponent": 1e-9}, {"keep": "auto"}]
+)
+def test_the_ends_of_the_ranges_are_settings(settings: dict[str, Any]) -> None:
+    HighConfidenceConfig(**settings)
 
 
 @given(
