@@ -7,6 +7,7 @@ import threading
 import numpy as np
 from numpy.typing import ArrayLike
 
+from w2s_probe.core.arrays import frozen
 from w2s_probe.core.fit_options import FitOptions, Scale
 from w2s_probe.core.types import Features, Rows
 from w2s_probe.heads.fit import fit_head
@@ -34,6 +35,8 @@ class PoolFits(threading.local):
     def hold(self, features: Features, rows: Rows) -> Features:
         """Store a pool and return its features, shape (N, d): the same array if these rows are stored already.
 
+        The array is read-only.
+
         Parameters
         ----------
         features : array of shape (n, d)
@@ -42,7 +45,7 @@ class PoolFits(threading.local):
             Rows of the pool.
         """
         if self._X is None or features is not self._source or not np.array_equal(rows, self._rows):
-            self._source, self._rows, self._X, self._spectra = features, rows, features[rows], {}
+            self._source, self._rows, self._X, self._spectra = features, rows, frozen(features[rows]), {}
         return self._X
 
     def fit(

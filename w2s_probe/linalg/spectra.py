@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy import linalg
 
-from w2s_probe.core.arrays import row_blocks
+from w2s_probe.core.arrays import read_only, row_blocks
 from w2s_probe.core.types import Features, Float
 from w2s_probe.linalg.threads import map_in_order
 
@@ -36,6 +36,10 @@ class Spectrum:
     eigenvalues: Float
     axes: Float
     weights: Float
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, read_only(getattr(self, field.name)))  # heads share a spectrum
 
     @property
     def residual_rank(self) -> int:

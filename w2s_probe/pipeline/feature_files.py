@@ -19,8 +19,9 @@ from w2s_probe.core.arrays import as_matrix, check_not_transposed, check_same_ro
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, did_you_mean, listed
 from w2s_probe.core.files import is_regular_file, read_member, reason
+from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 from w2s_probe.core.types import Features
-from w2s_probe.core.writing import replacing
+from w2s_probe.core.writing import write_file
 from w2s_probe.datasets.parquet import read_parquet
 from w2s_probe.pipeline.feature_columns import (
     SUFFIXES,
@@ -117,6 +118,7 @@ def read_features(address: Path | str, data: DataConfig | None = None) -> Featur
     """
     path, chosen = parse_address(str(address))
     name = f"features:{path.name}"
+    check_no_pipe(path, name)
     _check_suffix(path, name)
     if not is_regular_file(path):
         msg = f"{name} must be a file: there is none at {path}. Check the path, relative to the working directory."
@@ -127,6 +129,7 @@ def read_features(address: Path | str, data: DataConfig | None = None) -> Featur
     read: dict[str, Callable[..., Content]]
     read = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors, ".parquet": partial(_parquet, chosen=chosen)}
     try:
+        check_not_packed(path, name)
         with warnings.catch_warnings(action="ignore"):  # numpy's on headers; a wrong one raises too
             content = read[path.suffix](path, data=data)
         X = as_matrix(content.X, name)
@@ -182,8 +185,7 @@ def write_features(path: Path, X: Features, ids: Sequence[str] | None, *, force:
         raise DataError(msg)
     write = {".npy": _write_npy, ".npz": _write_npz, ".safetensors": _write_safetensors, ".parquet": _write_parquet}
     try:
-        with replacing(path) as handle:
-            write[path.suffix](handle, X, ids)
+        write_file(path, partial(write[path.suffix], X=X, ids=ids))
     except OSError as error:
         msg = f"{path.name} must be writable: {path.parent} said {error.strerror or error}. Choose another place."
         raise DataError(msg) from error

@@ -25,7 +25,7 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import ArrayLike
 
-from w2s_probe.core.arrays import check_same_rows
+from w2s_probe.core.arrays import check_same_rows, frozen
 from w2s_probe.core.config import System, W2SConfig
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.features import FeatureSet
@@ -43,7 +43,7 @@ from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.linalg.threads import map_in_order, shared_threads
 from w2s_probe.results.run import W2SResult
-from w2s_probe.strategies import Oracle, Scorer, Student, W2SProblem, load_strategy
+from w2s_probe.strategies import Oracle, Scorer, Student, W2SProblem, check_strategies, load_strategy
 from w2s_probe.strategies.control import CONTROL, coverage_scores, random_control
 from w2s_probe.strategies.keep_rule import FRACTIONS
 
@@ -95,6 +95,7 @@ def run_w2s(
     """
     for features in (teacher, student):
         check_same_rows(features.name, len(features), "the data", len(labels))
+    check_strategies(config.strategies, config.settings)
     heads = len(splits) * (len(SYSTEMS) + len(config.strategies))
     progress = HeadProgress(on_progress, kind=config.head, heads=heads)
     fit = partial(fit_seed, config=config, groups=groups, fits=PoolFits(), coverage=FRACTIONS, progress=progress)
@@ -162,14 +163,14 @@ def fit_seed(
     heads: dict[str, LinearHead] = {name: fit(name, progress) for name in SYSTEMS if name not in (fitted or {})}
     heads |= fitted or {}
     problem = _problem(teacher, student, labels, head=heads["teacher"], split=split, config=config, fits=fits)
-    oracle = Oracle(targets=labels.targets(U), groups=None if groups is None else groups.codes[U])
+    oracle = Oracle(targets=frozen(labels.targets(U)), groups=None if groups is None else frozen(groups.codes[U]))
     students: dict[str, Student] = {}
     curves = {}
     for name in config.strategies:
         strategy, settings = load_strategy(name, config.settings)
         truth = oracle if name.startswith(ORACLE) else None
         progress.begin(name, split.seed)
-        students[name] = strategy(replace(problem, rng=np.random.default_rng([split.seed, 1]), oracle=truth), settings)
+        students[name] = strategy(_own(problem, split.seed, truth), settings)
         rng = np.random.default_rng([split.seed, 3])
         control = random_control(students[name], problem.pseudolabels[0], rng)
         if control is not None:
@@ -225,8 +226,8 @@ def _problem(
     """Return the problem that all strategies receive; `head` is the teacher's."""
     pool = fits.hold(student.X, split.unlabeled)
     hard, student_options = config.pseudolabels == "hard", config.fit_options("student")
-    X_teacher, Y = teacher.X[split.labeled], labels.targets(split.labeled)
-    raw = head.scores(teacher.X[split.unlabeled])
+    X_teacher, Y = frozen(teacher.X[split.labeled]), frozen(labels.targets(split.labeled))
+    raw = frozen(head.scores(teacher.X[split.unlabeled]))
 
     def student_of(scores: Float) -> Scorer:
         return fits.fit(pool, pseudolabels_of(head, scores, hard=hard), student_options)
@@ -241,11 +242,11 @@ def _problem(
         return [smaller.scores(teacher.X[split.unlabeled])]
 
     return W2SProblem(
-        X_labeled=student.X[split.labeled],
+        X_labeled=frozen(student.X[split.labeled]),
         Y_labeled=Y,
         X_unlabeled=pool,
         teacher_scores=[raw],
-        pseudolabels=[pseudolabels_of(head, raw, hard=hard)],
+        pseudolabels=[frozen(pseudolabels_of(head, raw, hard=hard))],
         options=student_options,
         fit=fit,
         vanilla=cache(partial(student_of, raw)),
@@ -253,6 +254,17 @@ def _problem(
         retaught=retaught,
         classes=labels.classes,
         rng=np.random.default_rng([split.seed, 1]),
+    )
+
+
+def _own(problem: W2SProblem, seed: int, oracle: Oracle | None) -> W2SProblem:
+    """Return the problem of one strategy: with its own lists and random numbers, and ground truth for oracles only."""
+    return replace(
+        problem,
+        teacher_scores=list(problem.teacher_scores),
+        pseudolabels=list(problem.pseudolabels),
+        rng=np.random.default_rng([seed, 1]),
+        oracle=oracle,
     )
 
 

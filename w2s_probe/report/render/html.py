@@ -17,8 +17,8 @@ from w2s_probe.report.page import Page
 DATA = 60  # cells of the data's name in the headline
 
 
-def page_html(page: Page, versions: Mapping[str, str]) -> str:
-    """Return the HTML of a report; `versions`, by package, stand at its end."""
+def page_html(page: Page, versions: Mapping[str, str], *, fingerprint: str | None = None) -> str:
+    """Return the HTML of a report; `versions`, by package, stand at its end, a fingerprint in its head."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -40,6 +40,7 @@ def page_html(page: Page, versions: Mapping[str, str]) -> str:
         page=page,
         headline=[*([opening] if opening else []), *page.headline],
         versions=list(versions.items()),
+        fingerprint=fingerprint,
         style=Markup(style),  # noqa: S704  # our own file
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
