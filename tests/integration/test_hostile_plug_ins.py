@@ -78,6 +78,16 @@ def test_lists_say_why_a_plug_in_cannot_be_used(cli: Cli) -> None:
     assert "ModuleNotFoundError" in listed["absent:…"]["problem"]
 
 
+def test_another_width_than_that_of_the_cache_is_refused(cli: Cli, tmp_path: Path) -> None:
+    assert cli(*EMBED, "evil:good").returncode == 0
+    (tmp_path / "d.csv").write_text("text,label\nanother,1\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(import_module("evil_plug"), "good", lambda items: np.ones((len(items), 1)))
+        check_line(cli(*EMBED, "evil:good"), "evil:good", "return features of one width: got 1 columns after 4.")
+        done = cli(*EMBED, "evil:good", "--dtype", "float16")  # another folder
+    assert done.returncode == 0
+
+
 def test_ctrl_c_in_a_plug_in_is_ctrl_c(cli: Cli) -> None:
     evil_plug = import_module("evil_plug")
     with pytest.MonkeyPatch.context() as patch:
