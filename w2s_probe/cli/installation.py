@@ -13,7 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from w2s_probe.cache import default_cache
+from w2s_probe.cache import FeatureStore, default_cache
+from w2s_probe.core.errors import CacheError
 from w2s_probe.core.plug_ins import Kind, PlugIn, plug_ins
 from w2s_probe.core.text import visible
 
@@ -143,9 +144,11 @@ def _newer_kernel(blas: Blas) -> str:
 
 
 def _cache(root: Path) -> Check:
+    try:
+        FeatureStore(root)
+    except CacheError as error:
+        return Check(name="cache", ok=False, found=f"{root} cannot be used", mend=str(error))
     existing = next(path for path in (root, *root.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        return Check(name="cache", ok=False, found=f"{root} lies below a file", mend="choose another --cache")
     free = shutil.disk_usage(existing).free
     return Check(
         name="cache",

@@ -11,6 +11,7 @@ import click
 from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.errors import ConfigError, did_you_mean
 from w2s_probe.core.fit_options import Head
+from w2s_probe.core.limits import MOST_SEEDS, require_count
 
 T = TypeVar("T")
 CHOSEN = "chosen"
@@ -144,9 +145,7 @@ def seeds_of(seeds: tuple[int, ...], count: int | None) -> tuple[int, ...]:
             raise ConfigError(msg)
         return seeds
     first, count = seeds[0] if seeds else 0, len(SweepConfig().seeds) if count is None else count
-    if count < 1:
-        msg = f"--seeds must be at least 1: got {count}. Give a larger number."
-        raise ConfigError(msg)
+    require_count(count, "seeds", least=1, most=MOST_SEEDS)
     return tuple(range(first, first + count))
 
 

@@ -10,6 +10,7 @@ from scipy.special import softmax
 
 from w2s_probe.core.arrays import read_only, row_blocks
 from w2s_probe.core.types import Features, Float
+from w2s_probe.linalg.threads import map_in_order
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,10 +58,8 @@ class LinearHead:
         X : array of shape (m, d)
             Features.
         """
-        out = np.empty((len(X), len(self.intercept)))
-        for rows in row_blocks(len(X)):
-            out[rows] = X[rows] @ self.coef + self.intercept
-        return out
+        parts = map_in_order(lambda rows: X[rows] @ self.coef + self.intercept, row_blocks(len(X)))
+        return np.concatenate([np.empty((0, len(self.intercept))), *parts])
 
     def probabilities(self, scores: Float) -> Float:
         """Return class probabilities of shape (m, K) for raw scores of this head.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -15,10 +17,11 @@ from w2s_probe.heads.softmax import OnFit
 from w2s_probe.linalg.spectra import Spectrum
 
 
-class PoolFits:
+class PoolFits(threading.local):
     """Fits heads; ridge heads on the stored pool share its eigendecomposition.
 
-    Student, ceiling and all strategies and strengths see the same pool, and often several seeds or sizes do.
+    Student, ceiling and all strategies and strengths see the same pool, and often several seeds or sizes do. Each
+    thread has a pool of its own.
     Softmax heads call `on_fit`, see `fit_softmax`; None by default.
     """
 

@@ -24,7 +24,6 @@ from functools import cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike
-from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.arrays import check_same_rows, frozen
 from w2s_probe.core.config import System, W2SConfig
@@ -42,14 +41,17 @@ from w2s_probe.experiments.strengths import large_row_notes, row_sizes, scale_no
 from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.linalg.same_space import ROWS, same_space
+from w2s_probe.linalg.threads import map_in_order, shared_threads
 from w2s_probe.results.run import W2SResult
 from w2s_probe.strategies import Oracle, Scorer, Student, W2SProblem, check_strategies, load_strategy
 from w2s_probe.strategies.control import CONTROL, coverage_scores, random_control
 from w2s_probe.strategies.keep_rule import FRACTIONS
 
 ORACLE = "oracle_"  # prefix of strategies that see ground truth
+MOST_BYTES = 256 << 20  # of the pools of all seeds that are fitted at the same time
 
 
+@shared_threads()
 def run_w2s(
     teacher: FeatureSet,
     student: FeatureSet,
@@ -97,9 +99,12 @@ def run_w2s(
     heads = len(splits) * (len(SYSTEMS) + len(config.strategies))
     progress = HeadProgress(on_progress, kind=config.head, heads=heads)
     fit = partial(fit_seed, config=config, groups=groups, fits=PoolFits(), coverage=FRACTIONS, progress=progress)
-    with blas_limit(config):
-        outcomes = [fit(teacher, student, labels, split=split) for split in splits]
-        of_features = tuple(_feature_notes(teacher, student, labels, splits[0], config))
+    outcomes = list(
+        map_in_order(
+            lambda split: fit(teacher, student, labels, split=split), splits, at_once=seeds_at_once(student, splits)
+        )
+    )
+    of_features = tuple(_feature_notes(teacher, student, labels, splits[0], config))
     fingerprint = _fingerprint(teacher, student, labels, splits, config, groups)
     result = summarize(
         outcomes,
@@ -123,10 +128,10 @@ def _feature_notes(
     yield from scale_notes(teacher.X[L], student.X[L], labels.targets(L), config=config, rows=rows)
 
 
-def blas_limit(config: W2SConfig) -> threadpool_limits:
-    """Context manager: one BLAS thread for softmax heads, no limit for ridge heads."""
-    one_thread = 1 if config.head == "softmax" else None  # small products: two BLAS threads are five times slower
-    return threadpool_limits(limits=one_thread, user_api="blas")
+def seeds_at_once(student: FeatureSet, splits: Sequence[Split]) -> int:
+    """Return the number of seeds whose copies of the student's pool features fit into `MOST_BYTES`, at least 1."""
+    largest = max(len(split.unlabeled) for split in splits) * student.X[:1].nbytes
+    return max(MOST_BYTES // largest, 1)
 
 
 def fit_seed(

@@ -12,9 +12,11 @@ from threading import Event, Thread
 from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.arrays import check_same_rows
+from w2s_probe.core.children import deaf_children
 from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.types import Progress
+from w2s_probe.core.writing import remove_leftovers
 from w2s_probe.experiments.sweep.cells import CellScores, CellStore, Place, cell_name, places
 from w2s_probe.experiments.sweep.fit import fit_cells
 from w2s_probe.experiments.sweep.splits import SplitSource
@@ -78,6 +80,8 @@ def run_sweep(
         place: cell_name(place, config, question=question, features=_specs(weak[place.pair[0]], strong[place.pair[1]]))
         for place in cells
     }
+    if folder is not None:
+        remove_leftovers(folder)
     store = CellStore(folder, names, _origins(cells, weak, strong, config) if folder else {})
     unused = store.check()
     if on_note and folder and (unused.foreign or unused.damaged):
@@ -147,11 +151,16 @@ def _finish(tasks: Sequence[_Task], store: CellStore, *, jobs: int, on_progress:
         for done, _ in enumerate((cell for task in tasks for cell in task.cells()), start=1):
             show("cells", done, total)
         return
+    from multiprocessing import resource_tracker
+
     from joblib import Parallel, delayed
 
+    resource_tracker.ensure_running()  # inside the block below it would let Ctrl-C through again
     with _counting(store, total, show):
         parallel = Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")
-        for cells in parallel(delayed(task.without_files)() for task in tasks):
+        with deaf_children():
+            finished = parallel(delayed(task.without_files)() for task in tasks)
+        for cells in finished:
             store.in_memory.update(cells)
     show("cells", total, total)
 
