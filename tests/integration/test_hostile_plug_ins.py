@@ -13,9 +13,13 @@ import pytest
 from tests.conftest import Cli
 from tests.hostile import BACKBONES, FACTORIES, STRATEGIES, UNLOADABLE, install
 from tests.stderr import without_read
+from w2s_probe import check_backbone
+from w2s_probe.core.errors import BackboneError
 
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "-n", "10", "-N", "20", "--n-test", "10")
 RUN = ("run", "d.csv", *PAIR, "--seeds", "1", "--json")
+CONTRACT = "nan inf large more fewer flat cube none text objects complex empty nospec number noname type late width"
+CONTRACT += " cutnone cutfar cuttext recnone recobject recnan rectaken reclong reccircle modality"
 EMBED = ("embed", "d.csv", "--text", "text", "--shard-rows", "12", "--backbone")
 
 
@@ -52,6 +56,14 @@ def test_a_hostile_backbone_is_one_line_and_stores_nothing(cli: Cli, tmp_path: P
     done = cli(*EMBED, f"evil:{name}")
     check_line(done, f"evil:{name}", {**BACKBONES, **FACTORIES}[name][1])
     assert len(list((tmp_path / "cache").rglob("*.npy"))) == (1 if name == "width" else 0)
+
+
+@pytest.mark.parametrize("name", CONTRACT.split())
+def test_check_backbone_refuses_it_too(name: str) -> None:
+    module = import_module("evil_plug")
+    with pytest.raises(BackboneError, match=r"^backbone evil:any must "):
+        check_backbone(lambda _: module.make(name, None), ["a", "b c", "d e f"])
+    check_backbone(lambda _: module.make("good", None), ["a", "b c", "d e f"])
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
