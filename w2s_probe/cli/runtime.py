@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ import click
 from w2s_probe.cli.progress import progress_display
 from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.errors import CacheError
+from w2s_probe.core.result_files import ALWAYS
 from w2s_probe.core.serialize import Printed
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ class Runtime:
 
     @contextmanager
     def working(self) -> Iterator[Progress | None]:
-        """Limit the threads of BLAS, and yield a callback that shows progress."""
-        from threadpoolctl import threadpool_limits
+        """Share the threads among tasks, one thread for BLAS, and yield a callback that shows progress."""
+        from w2s_probe.linalg.threads import shared_threads
 
-        with threadpool_limits(limits=self.threads), progress_display(quiet=self.quiet) as on_progress:
+        with shared_threads(self.threads), progress_display(quiet=self.quiet) as on_progress:
             yield on_progress
 
 
@@ -81,6 +82,15 @@ def _say_notes(store: FeatureStore) -> None:
             say(f"note: {note}", err=True)
 
 
+def check_out(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return the folder of ``--out``, or raise `ConfigError` before anything is computed for it in vain."""
+    if value:
+        from w2s_probe.core.writing import check_folder
+
+        check_folder(Path(value), ALWAYS, flag="--out")
+    return value
+
+
 def say_read(reading: Reading) -> None:
     """Print the line on what was read, also with ``--quiet``; choices without a flag are marked as guesses."""
     from w2s_probe.report.read import read_line
@@ -96,7 +106,7 @@ def present(
     *,
     fetched: Sequence[Fetched] = (),
     notes: Sequence[str] = (),
-    more_files: Callable[[Path], None] | None = None,
+    more_files: Mapping[str, bytes] | None = None,
     out: str | None,
     as_json: bool,
 ) -> None:
@@ -104,9 +114,7 @@ def present(
     if out:
         from w2s_probe.report import save
 
-        save(result, Path(out))
-        if more_files:
-            more_files(Path(out))
+        save(result, Path(out), more_files=more_files)
     if as_json:
         say_json(result.to_json())
         for note in notes:
