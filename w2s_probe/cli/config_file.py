@@ -78,7 +78,8 @@ def _as_typed(option: click.Parameter, key: str, value: Any) -> Any:
         fits, wanted, typed = isinstance(value, bool), "true or false", value
     elif isinstance(option, click.Option) and option.multiple:
         values = value if isinstance(value, list) else [value]
-        fits, wanted, typed = all(map(_is_plain, values)), "texts or numbers", [str(item) for item in values]
+        fits, wanted = bool(values) and all(map(_is_plain, values)), "texts or numbers, at least one"
+        typed = [str(item) for item in values]
     else:
         fits, wanted, typed = _is_plain(value), "a text or a number", str(value)
     if not fits:

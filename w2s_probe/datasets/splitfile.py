@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import DataError, SplitError
 from w2s_probe.core.limits import LARGEST_SEED, MOST_SEEDS
 from w2s_probe.core.splits import PARTS, Part, Split
-from w2s_probe.core.writing import write_file
+from w2s_probe.core.writing import check_file, file_errors, write_file
 from w2s_probe.datasets.readers import read_frame
+
+FLAG = "--save-split"
+SUFFIXES = (".csv", ".parquet", ".ndjson", ".jsonl")
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,27 +34,35 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
         A split for each seed.
     ids : array of str, shape (n,)
         Ids of all rows of the data.
+
+    Raises
+    ------
+    DataError, ConfigError
+        See `check_split_path`; also if the disk is full.
     """
     import polars as pl
 
+    check_split_path(path)
     frames = [
         pl.DataFrame({"seed": np.full(len(rows), split.seed), "id": ids[rows], "part": [part] * len(rows)})
         for split in splits
         for part, rows in split.parts().items()
     ]
     frame = pl.concat(frames)
-    write: dict[str, Callable[[io.BytesIO], object]] = {
-        ".csv": frame.write_csv,
-        ".parquet": frame.write_parquet,
-        ".ndjson": frame.write_ndjson,
-        ".jsonl": frame.write_ndjson,
-    }
-    if path.suffix not in write:
+    tables: dict[str, Callable[[io.BytesIO], object]] = {".csv": frame.write_csv, ".parquet": frame.write_parquet}
+    write = tables.get(path.suffix, frame.write_ndjson)
+    buffer = io.BytesIO()
+    write(buffer)
+    with file_errors(path, flag=FLAG):
+        write_file(path, buffer.getvalue())
+
+
+def check_split_path(path: Path) -> None:
+    """Raise `DataError` if the suffix of `path` is none of a table, or `ConfigError` if it cannot be written."""
+    if path.suffix not in SUFFIXES:
         msg = f"a split file must end in .csv, .parquet or .ndjson: got {path.name!r}. Use one of these suffixes."
         raise DataError(msg)
-    buffer = io.BytesIO()
-    write[path.suffix](buffer)
-    write_file(path, buffer.getvalue())
+    check_file(path, flag=FLAG)
 
 
 def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
