@@ -36,19 +36,19 @@ class Interrupts:
     def start(self) -> None:
         """Take the signals from Python, but for those that the caller has ignored, as ``nohup`` does."""
         self._number, self._working, self._over = 0, False, False
-        for number, default in DEFAULTS.items():
-            if signal.getsignal(number) is default:
-                try:
+        try:
+            for number, default in DEFAULTS.items():
+                if signal.getsignal(number) is default:
                     signal.signal(number, self._receive)
-                except ValueError:  # not in the main thread: it belongs to a program that calls this one
-                    return
+            if not self._watched:
+                reader, writer = os.pipe()
+                os.set_blocking(writer, False)
+                signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+                _thread.start_new_thread(self._watch, (reader,))
+                self._watched = True
+        except ValueError:  # not in the main thread: it belongs to a program that calls this one
+            return
         sys.unraisablehook = self._again(sys.unraisablehook)
-        if not self._watched:
-            self._watched = True
-            reader, writer = os.pipe()
-            os.set_blocking(writer, False)
-            signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-            _thread.start_new_thread(self._watch, (reader,))
 
     def work(self) -> None:
         """From now on a signal raises `KeyboardInterrupt`, so that a verb cleans up."""
