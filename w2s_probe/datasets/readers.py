@@ -10,7 +10,7 @@ import numpy as np
 
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, listed
-from w2s_probe.core.files import check_expansion, is_regular_file, native_reader, reason
+from w2s_probe.core.files import check_expansion, check_memory, is_regular_file, native_reader, reason
 from w2s_probe.core.images import ImageFiles
 from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 from w2s_probe.core.labels import is_missing
@@ -135,6 +135,7 @@ def _read_file(path: Path, config: DataConfig | None) -> tuple[pl.DataFrame, int
     except W2SProbeError:
         raise
     except Exception as error:  # crafted bytes make readers raise errors of any type
+        check_memory(error)
         msg = f"{path.name} must be a {path.suffix[1:]} table in UTF-8: it cannot be read ({reason(error)}). "
         msg += "Export the table again in this format."
         raise DataError(msg) from error
