@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.errors import DataError, did_you_mean, listed
 from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.row_view import row_view
 from w2s_probe.core.types import Features, Rows
 
 WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")  # whole numbers that int64 gives back as they were
@@ -150,7 +151,7 @@ class Table:
         return np.argsort(np.argsort(self.positions)) if count == len(self) else None
 
     def matching_rows(self, X: Features) -> Features:
-        """Return the features of the table's rows.
+        """Return the features of the table's rows, read where they stand.
 
         Parameters
         ----------
@@ -159,7 +160,7 @@ class Table:
             are returned as they are.
         """
         rows = self.rows_among(len(X))
-        return X if rows is None or np.array_equal(rows, np.arange(len(X))) else X[rows]
+        return X if rows is None or np.array_equal(rows, np.arange(len(X))) else row_view(X, rows)
 
 
 def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str) -> DataError:

@@ -53,7 +53,7 @@ class Opened:
         """Hashes of the rows' items: rows with equal hashes hold the same item."""
         return item_keys(self.table, self.sources.values())
 
-    @property
+    @cached_property
     def blocks(self) -> Rows:
         """A number for each row; rows with equal numbers (the same item, or one source) stay in one part."""
         keys: list[Any] = [self.keys]
