@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import as_matrix, check_magnitude, check_same_rows
 from w2s_probe.core.errors import DataError, ShapeError
-from w2s_probe.core.row_view import RowView, row_view
+from w2s_probe.core.row_view import is_view, row_view
 from w2s_probe.core.types import Features, Rows
 
 
@@ -80,7 +80,7 @@ class FeatureSet:
     def __post_init__(self) -> None:
         X = as_matrix(self.X, self.name)
         check_magnitude(X, self.name)
-        if not isinstance(X, RowView):
+        if not is_view(X):
             X = X.view()
             X.flags.writeable = False
         ids = np.asarray(self.ids, dtype=np.str_)

@@ -57,7 +57,7 @@ class RowView(NDArrayOperatorsMixin):
     def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self[row] for row in range(len(self)))
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001  # numpy's
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001  # numpy's
         return self[:].astype(dtype or self.dtype, copy=False)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
@@ -70,7 +70,7 @@ class RowView(NDArrayOperatorsMixin):
         return getattr(np.asarray(self), name)
 
 
-def row_view(X: Features, rows: Rows) -> Features:
+def row_view(X: Features | RowView, rows: Rows) -> Features:
     """Return rows of a matrix of checked features, shape (m, d), without a copy; a view of a view reads the matrix.
 
     Examples
@@ -82,3 +82,8 @@ def row_view(X: Features, rows: Rows) -> Features:
     """
     view = RowView(X.source, X.rows[rows]) if isinstance(X, RowView) else RowView(X, rows)
     return cast("Features", view)
+
+
+def is_view(X: object) -> bool:
+    """Return whether features are a view of rows, which nothing can be written to."""
+    return isinstance(X, RowView)

@@ -238,10 +238,10 @@ def smaller_split(
     return Split(labeled=smaller["labeled"], unlabeled=smaller["unlabeled"], test=split.test, seed=split.seed)
 
 
-def same_item_blocks(*keys: Sequence[bytes] | NDArray[np.bytes_] | Sequence[str]) -> Rows:
+def same_item_blocks(*keys: Sequence[bytes] | NDArray[Any]) -> Rows:
     """Return the block of each row, shape (n,): two rows with an equal value of any key are in one block.
 
-    Keys are sequences of length n, such as content hashes or source names. Blocks are connected components: rows
+    Keys are sequences of length n, such as content hashes or numbers of sources. Blocks are connected components: rows
     can be linked through other rows. They are numbered by their first rows.
     """
     codes = [_codes(np.asarray(key)) for key in keys]

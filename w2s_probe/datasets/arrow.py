@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,7 @@ def column_of(series: pl.Series) -> Column:
     )
     codes = rows["code"].to_numpy()
     if len(distinct) > FEW and not any(is_missing(value) for value in _blockwise(distinct)):
-        return Column(codes, distinct)
+        return Column(codes, _array_of(distinct))
     return Column(codes, [None if is_missing(value) else value for value in distinct.to_list()])
 
 
@@ -100,6 +100,17 @@ def ids_of(series: pl.Series) -> NDArray[np.str_]:
 def row_numbers(n: int) -> NDArray[np.str_]:
     """Return the positions of n rows as texts."""
     return np.arange(n).astype(np.str_).astype(f"<U{len(str(n - 1))}")
+
+
+def _array_of(distinct: pl.Series) -> Sequence[Any]:
+    """Return many distinct values without a Python object for each, where their type has an array."""
+    import polars as pl
+
+    if distinct.dtype == pl.String:
+        return Texts(distinct)
+    if distinct.dtype.is_float():
+        return cast("Sequence[Any]", distinct.cast(pl.Float64).to_numpy())
+    return cast("Sequence[Any]", distinct.to_numpy()) if distinct.dtype.is_integer() else distinct.to_list()
 
 
 def _blockwise(series: pl.Series) -> Iterator[Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from operator import eq
 from pathlib import Path
 
 import numpy as np
@@ -100,4 +102,4 @@ def parts_of_column(column: Sequence[object], *, name: str) -> dict[Part, NDArra
     if unknown:
         msg = f"the split of {name} must be {', '.join(PARTS)} or empty: got {unknown[0]!r}. Rename such values."
         raise SplitError(msg)
-    return {part: parts.where(lambda value, part=part: value == part) for part in PARTS}
+    return {part: parts.where(partial(eq, part)) for part in PARTS}
