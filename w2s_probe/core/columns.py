@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from w2s_probe.core.types import Rows
 
@@ -69,6 +70,9 @@ class Column(Sequence[Any]):
             chain.from_iterable(block.tolist() for block in np.split(self.codes, range(2048, len(self), 2048))),
         )
 
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001  # numpy's
+        return np.asarray(self.values, dtype=dtype)[self.codes]
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, (str, bytes)):
             return NotImplemented
@@ -88,9 +92,12 @@ class Column(Sequence[Any]):
         names = Column.of([name(value) for value in self.values])
         return Column(names.codes[self.codes], names.values)
 
-    def counts(self) -> dict[Any, int]:
-        """Return the number of rows of each value, for values that can be hashed."""
-        return dict(zip(self.values, np.bincount(self.codes, minlength=len(self.values)).tolist(), strict=True))
+    def counts(self) -> Counter[Any]:
+        """Return the number of rows of each value, for values that can be hashed, as a `Counter` of a list does."""
+        counts: Counter[Any] = Counter()
+        for value, rows in zip(self.values, np.bincount(self.codes, minlength=len(self.values)).tolist(), strict=True):
+            counts[value] += rows
+        return counts
 
     def first_row(self, position: int) -> int:
         """Return the first row with the value at a position of `values`."""

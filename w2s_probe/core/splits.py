@@ -238,11 +238,11 @@ def smaller_split(
     return Split(labeled=smaller["labeled"], unlabeled=smaller["unlabeled"], test=split.test, seed=split.seed)
 
 
-def same_item_blocks(*keys: Sequence[bytes] | NDArray[Any]) -> Rows:
+def same_item_blocks(*keys: Sequence[bytes] | Sequence[str] | NDArray[Any]) -> Rows:
     """Return the block of each row, shape (n,): two rows with an equal value of any key are in one block.
 
-    Keys are sequences of length n, such as content hashes or numbers of sources. Blocks are connected components: rows
-    can be linked through other rows. They are numbered by their first rows.
+    Keys are sequences of length n, such as content hashes, or names or numbers of sources. Blocks are connected
+    components: rows can be linked through other rows. They are numbered by their first rows.
     """
     codes = [_codes(np.asarray(key)) for key in keys]
     if len(codes) == 1:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -384,7 +383,7 @@ def _class_notes(opened: Opened, rows: Rows, config: W2SConfig, *, more_pool: in
     column = opened.label_column
     labels = column[rows[~column[rows].where(is_missing)]]
     counts = Column.of(labels).renamed(class_name).counts()
-    name, largest = Counter(counts).most_common(1)[0]
+    name, largest = counts.most_common(1)[0]
     unlabeled = len(rows) - len(labels) + more_pool
     few = unlabeled < (config.n_unlabeled or largest) and not opened.data.data.startswith("builtin:")
     if not few or 2 * largest <= len(column) or len(counts) == 2:

@@ -73,9 +73,9 @@ def train_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, 
     linear = config.head == "ridge" and config.pseudolabels == "soft" and config.scale == "none"
     T, S, L = X_teacher[rows], X_student[rows], Y[rows]
     used = np.arange(len(pool_teacher)) if pool_rows is None else pool_rows
-    pools = [X if pool_rows is None else row_view(X, pool_rows) for X in (pool_teacher, pool_student)]
+    P, Q = (X if pool_rows is None else row_view(X, pool_rows) for X in (pool_teacher, pool_student))
     heads: _Linear | _Refitted = (
-        _Linear.fit(T, S, L, pool, config, spectrum) if linear else _Refitted.fit(T, S, L, *pools, config)
+        _Linear.fit(T, S, L, pool, config, spectrum) if linear else _Refitted.fit(T, S, L, P, Q, config)
     )
     elsewhere = np.setdiff1d(np.arange(len(Y)), rows)
     outside = heads.scores(X_teacher[elsewhere], X_student[elsewhere])
