@@ -349,7 +349,7 @@ def _whole_pool(rows: _ForecastRows, features: Sequence[Mapping[str, FeatureSet]
     both = list(zip(rows.pools, features, strict=True))
     if len(both) == 1:
         used = rows.pools[0].rows[rows.chosen]
-        return {name: row_view(found.X, used) for name, found in features[0].items()}
+        return {name: row_view(matrix.X, used) for name, matrix in features[0].items()}
     whole = {name: np.concatenate([more[name].X[pool.rows] for pool, more in both]) for name in features[0]}
     total = sum(len(pool.rows) for pool in rows.pools)
     return whole if len(rows.chosen) == total else {name: X[rows.chosen] for name, X in whole.items()}
