@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from w2s_probe.core.arrays import frozen
 from w2s_probe.core.fit_options import FitOptions, Scale
 from w2s_probe.core.row_view import row_view
 from w2s_probe.core.types import Features, Rows
@@ -15,10 +18,11 @@ from w2s_probe.heads.softmax import OnFit
 from w2s_probe.linalg.spectra import Spectrum
 
 
-class PoolFits:
+class PoolFits(threading.local):
     """Fits heads; ridge heads on the stored pool share its eigendecomposition.
 
-    Student, ceiling and all strategies and strengths see the same pool, and often several seeds or sizes do.
+    Student, ceiling and all strategies and strengths see the same pool, and often several seeds or sizes do. Each
+    thread has a pool of its own.
     Softmax heads call `on_fit`, see `fit_softmax`; None by default.
     """
 
@@ -48,8 +52,7 @@ class PoolFits:
     def array(self) -> Features:
         """Return the stored pool as an array, copied once: for strategies, which may do anything with it."""
         if self._copy is None:
-            self._copy = np.array(self._X)
-            self._copy.flags.writeable = False
+            self._copy = frozen(np.array(self._X))
         return self._copy
 
     def fit(

@@ -46,6 +46,7 @@ from w2s_probe.pipeline.progress import part_of
 from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
 from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
+from w2s_probe.strategies import check_strategies
 
 EXPECTED_TEST = 2000  # rows of the test set that the observed interval assumes, if the data have none
 
@@ -166,6 +167,7 @@ def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:
     if config.strategies != ("vanilla",):
         msg = f"forecast supports only the vanilla strategy: got {', '.join(config.strategies)}. Remove --strategy."
         raise ConfigError(msg)
+    check_strategies(config.strategies, config.settings)
     if suspects and pool is not None:
         msg = "--suspects reads the pool from DATA: got also --pool. Add its rows to DATA without labels."
         raise ConfigError(msg)
@@ -285,13 +287,12 @@ class _ForecastRows:
 
 def _rows(tables: Sequence[Opened], config: W2SConfig, split_file: Path | None) -> _ForecastRows:
     """Return the rows of DATA and of a second table, if there is one; no features are needed but those of files."""
-    opened, *others = tables
-    labeled_keys = opened.keys  # before `_parts`, which shares them
+    (opened, *others), keys = tables, tables[0].keys  # before `_parts`, which shares them
     parts = _parts(opened, config, split_file, second=bool(others))
     L, column, name = parts.labeled, opened.label_column, opened.data.label
     labels = read_labels(column[L], name=name, task=config.task)
-    pools = [_fresh(opened, labeled_keys[L], rows=parts.pool, keep_copies=split_file is not None)]
-    pools += [_fresh(second, labeled_keys[L], rows=np.arange(len(second.table))) for second in others]
+    pools = [_fresh(opened, keys[L], rows=parts.pool, keep_copies=split_file is not None)]
+    pools += [_fresh(second, keys[L], rows=np.arange(len(second.table))) for second in others]
     readable = L if split_file is not None or opened.table.split is not None else np.arange(len(column))
     given = column[readable[~column[readable].where(is_missing)]]
     doubts = _class_notes(opened, readable, config, more_pool=sum(len(more.rows) for more in pools[1:]))
@@ -339,20 +340,17 @@ def _pool_rows(pools: Sequence[_Pool], config: W2SConfig) -> Rows:
     if size > rows:
         msg = f"-N must be at most the rows of the pool: got {size}, there are {rows}. Give a smaller -N."
         raise DataError(msg)
-    if size == rows:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng([config.seed, 1]).permutation(rows)[:size])
+    drawn = np.arange(rows) if size == rows else np.random.default_rng([config.seed, 1]).permutation(rows)[:size]
+    return np.sort(drawn)
 
 
 def _whole_pool(rows: _ForecastRows, features: Sequence[Mapping[str, FeatureSet]]) -> dict[str, Features]:
     """Return the features of the pool by backbone; `features` are those of each table."""
     both = list(zip(rows.pools, features, strict=True))
     if len(both) == 1:
-        used = rows.pools[0].rows[rows.chosen]
-        return {name: row_view(matrix.X, used) for name, matrix in features[0].items()}
-    whole = {name: np.concatenate([more[name].X[pool.rows] for pool, more in both]) for name in features[0]}
-    total = sum(len(pool.rows) for pool in rows.pools)
-    return whole if len(rows.chosen) == total else {name: X[rows.chosen] for name, X in whole.items()}
+        return {name: row_view(matrix.X, both[0][0].rows[rows.chosen]) for name, matrix in features[0].items()}
+    matrices = {name: [more[name].X[pool.rows] for pool, more in both] for name in features[0]}
+    return {name: row_view(np.concatenate(parts), rows.chosen) for name, parts in matrices.items()}
 
 
 def _near_notes(

@@ -17,6 +17,7 @@ from w2s_probe.experiments.forecast.pool_sums import PoolSums, Smooth
 from w2s_probe.heads import LinearHead
 from w2s_probe.linalg.spectra import Spectrum
 from w2s_probe.linalg.teacher_student import HeldOut
+from w2s_probe.linalg.threads import map_in_order
 
 Weights = tuple[float, float, float]  # of teacher, student and baseline
 NAMES = ("teacher", "student", "baseline")
@@ -217,11 +218,14 @@ def score_pool(
     ]
     by_system = list(zip(*(trained.fitted for trained in pipelines), strict=True))
     stacks = [HeadStack(by_system[0]), HeadStack([*by_system[1], *by_system[2]])]
-    for rows in row_blocks(N):
+
+    def scored(rows: slice) -> tuple[slice, list[list[Float]]]:
         T, S = (np.asarray(X[rows], dtype=np.float64) for X in (pool_teacher, pool_student))
         block = PoolBlock(rows, T, S, stacks)
-        for scores in out:
-            systems = scores.on_pool(block)
+        return rows, [trained.on_pool(block) for trained in pipelines]
+
+    for rows, by_pipeline in map_in_order(scored, row_blocks(N)):
+        for scores, systems in zip(out, by_pipeline, strict=True):
             for kept, F in zip(scores.pool, systems, strict=False):
                 kept[rows] = F
             for score, total in scores.sums.items():
