@@ -277,18 +277,9 @@ def test_a_fingerprint_tells_questions_apart() -> None:
 
 def test_a_fingerprint_does_not_depend_on_the_order_of_settings_or_on_sizes_that_the_splits_have() -> None:
     settings = {"high_confidence.keep": 0.5, "high_confidence.quota": False}
-<<<<<<< ours
     ordered = replace(CONFIG, strategies=("vanilla", "high_confidence"), settings=settings)
     again = replace(ordered, settings=dict(reversed(settings.items())))
     assert fingerprint(config=ordered) == fingerprint(config=again)
-||||||| base
-    ordered = replace(CONFIG, settings=settings)
-    assert fingerprint(config=ordered) == fingerprint(config=replace(CONFIG, settings=dict(reversed(settings.items()))))
-=======
-    ordered = replace(CONFIG, strategies=("vanilla", "high_confidence"), settings=settings)
-    turned = replace(ordered, settings=dict(reversed(settings.items())))
-    assert fingerprint(config=ordered) == fingerprint(config=turned) != fingerprint()
->>>>>>> theirs
     assert fingerprint() == fingerprint(config=replace(CONFIG, n_labeled=None, n_test=None))
 
 
