@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from w2s_probe.cache import FeatureStore, item_digests
+from w2s_probe.cache import FeatureStore, item_digests, names_in
+from w2s_probe.cache.faults import FaultyFileError
 from w2s_probe.core.features import EmbeddingSpec
 
 SPECS = [EmbeddingSpec(backbone=f"test:{name}", revision="1") for name in "ab"]
@@ -34,3 +36,13 @@ def test_an_encoder_must_return_a_pair_for_each_spec(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="shorter"):
         list(store.add(SPECS, digests, lambda rows: [(np.ones((len(rows), 3)), {})], positions=np.arange(2)))
     assert len(store.missing(SPECS[0], digests)) == 2  # nothing of it is stored
+
+
+def test_a_folder_of_names_that_cannot_be_listed_is_one_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    (tmp_path / "names").mkdir()
+    monkeypatch.setattr(Path, "glob", fail)
+    (fault,) = names_in(tmp_path)
+    assert isinstance(fault, FaultyFileError)
