@@ -8,14 +8,16 @@ import threading
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
+from w2s_probe.linalg.kernels import blas_of
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.linalg.spectra import centered_spectrum
 from w2s_probe.linalg.threads import map_in_order, shared_threads
 
 SLEEPERS = """
 import os, signal, threading, time
+from w2s_probe.linalg.kernels import blas_of
 from w2s_probe.linalg.threads import map_in_order, shared_threads
 threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 with shared_threads(2):
@@ -24,7 +26,8 @@ with shared_threads(2):
 
 
 def blas_threads() -> set[int]:
-    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+    """Return the threads of the BLAS of numpy and scipy; another test may have loaded that of faiss."""
+    return {blas.threads for library in ("numpy", "scipy") if (blas := blas_of(library))}
 
 
 def test_results_come_in_the_order_of_the_tasks_and_two_are_in_work_at_once() -> None:
