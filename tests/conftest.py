@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,11 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 settings.register_profile("busy machines", deadline=None)  # no test asserts a time
 settings.load_profile("busy machines")
+
+
+def pytest_configure() -> None:
+    """Processes of tests end on Ctrl-C, also if the tests run as a job in the background, where shells ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

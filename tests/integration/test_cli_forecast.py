@@ -199,7 +199,7 @@ def test_out_holds_the_json_and_tidy_rows(cli: Cli, arrays: Path, tmp_path: Path
         (("some.csv", "-n", "121"), "-n must be at most the number of labels: got 121, there are 120"),
         (("some.csv", "-N", "281"), "-N must be at most the rows of the pool: got 281, there are 280"),
         (("some.csv", "--strategy", "half"), "forecast supports only the vanilla strategy: got half"),
-        (("some.csv", "--teacher", " ,"), "--teacher must name a backbone: got ' ,'"),
+        (("some.csv", "--teacher", " ,"), "--teacher must have a value before and after each comma: got ' ,'"),
         (("some.csv", "--task", "regression"), "must hold numbers for regression: got 'yes'"),
         (("labeled.csv", "--pool", "pool.csv", "--teacher", "features:f.npy"), "one row for each row of pool.csv"),
     ],

@@ -204,7 +204,7 @@ MISTAKES = {
     "two kinds of seeds": (("--seed", "1,2", "--seeds", "3"), "Remove one flag"),
     "no seeds": (("--seeds", "0"), "--seeds must be at least 1"),
     "sizes and a split file": (("--split-file", "s.csv", "-n", "50"), "--split-file fixes all parts"),
-    "a folder that is a file": (("-n", "50", "--out", "table.csv"), "need a folder to write to: table.csv"),
+    "a folder that is a file": (("-n", "50", "--out", "table.csv"), "must be a folder to write to: got table.csv"),
 }
 
 

@@ -99,7 +99,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "nothing.npy": (npy("(3000000000, 4)", dtype="'<U0'", data=b""), "must be numbers"),
     "short.npy": (npy()[:-1], "cannot be read"),
     "more.npy": (npy() + b"\0", "its header says"),
-    "archive.npy": (PLAIN, "magic string is not correct"),
+    "archive.npy": (PLAIN, "its content is compressed (zip)"),
     "array.npz": (npy(), "not a zip file"),
     "pickle.npz": (pickle.dumps(Payload()), "not a zip file"),
     "objects.npz": (npz({"X.npy": pickled()}), "never loaded"),
