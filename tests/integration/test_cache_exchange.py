@@ -172,7 +172,7 @@ def test_gc_says_what_would_go_and_then_what_went(cli: Cli, tmp_path: Path, made
     told(cli, "cache", "import", "X.npy", "--name", "mine", "--json")
     told(cli, "embed", "table.csv", "--text", "text", "--backbone", "classic:hashing-8", "--json")
     cache = tmp_path / "cache"
-    (cache / "tmp" / "1-dead").write_bytes(b"x" * 100)
+    (cache / "tmp" / "1-0123456789abcdef").write_bytes(b"x" * 100)
     removed = dict.fromkeys(["temporary", "damaged", "incomplete", "duplicate", "unused", "requested"], 0)
     before = tree(cache)
     dry = told(cli, "cache", "gc", "--dry-run", "--older-than", "0", "--json")

@@ -17,7 +17,7 @@ from tests.conftest import Cli
 from tests.stderr import without_read
 from w2s_probe.backbones import get_backbone
 from w2s_probe.cache import FeatureStore, item_digests
-from w2s_probe.cache.temporary import new_temporary
+from w2s_probe.core.writing import new_file
 
 TEXTS = [f"item {i} says word{i % 97} and word{i % 89}" for i in range(800)]
 
@@ -135,7 +135,7 @@ def test_embedding_removes_the_files_of_dead_writers_and_leaves_those_of_living_
     command = embedding(tmp_path, "table.csv", TEXTS[:16], backbone="classic:hashing-64", cache="cache")
     folder = tmp_path / "cache" / "tmp"
     folder.mkdir(parents=True)
-    (folder / "1-dead").write_bytes(b"half a shard")
-    with new_temporary(folder) as (_, living):
+    (folder / "1-0123456789abcdef").write_bytes(b"half a shard")
+    with new_file(folder) as (_, living):
         assert cli(*command).returncode == 0
         assert set(folder.iterdir()) == {living}

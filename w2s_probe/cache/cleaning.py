@@ -14,7 +14,8 @@ import numpy as np
 
 from w2s_probe.cache.names import fingerprints_by_name, forget_name
 from w2s_probe.cache.shards import Sidecar, is_intact, read_sidecar, remove_shard
-from w2s_probe.cache.temporary import abandoned, disk_errors, sole_writer
+from w2s_probe.cache.temporary import abandoned, disk_errors
+from w2s_probe.core.writing import sole_writer
 
 Reason = Literal["temporary", "damaged", "incomplete", "duplicate", "unused", "requested"]
 REASONS: tuple[Reason, ...] = get_args(Reason)

@@ -7,8 +7,9 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from w2s_probe.cache.temporary import disk_errors, write_file
+from w2s_probe.cache.temporary import disk_errors
 from w2s_probe.core.errors import CacheError
+from w2s_probe.core.writing import write_file
 
 FORMAT = 1
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -71,7 +72,6 @@ def point(root: Path, name: str, fingerprint: str) -> None:
     """
     path = _path(root, name)
     with disk_errors(root):
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, _content(name, fingerprint), root / "tmp")
 
 

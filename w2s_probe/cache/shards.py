@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.cache.keys import DIGEST_BYTES, Digests, fingerprint, shard_name
-from w2s_probe.cache.temporary import disk_errors, sole_writer, write_file
+from w2s_probe.cache.temporary import disk_errors
 from w2s_probe.core.errors import CacheError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.types import Features
+from w2s_probe.core.writing import make_folder, sole_writer, write_file
 
 FORMAT = 1
 SEAL_BYTES = len(', "checksum": ""}\n') + 64
@@ -93,7 +94,7 @@ def write_shard(
         "items": base64.b64encode(digests.tobytes()).decode(),
     }
     with disk_errors(folder.parent):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with sole_writer(folder):
             if not is_intact(path):  # else another process was faster, and its numbers may round differently
                 write_file(path.with_suffix(".npy"), array, temporary)

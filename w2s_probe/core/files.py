@@ -1,9 +1,8 @@
-"""Checks of files before and while they are read, one-line errors of their readers, and atomic writing."""
+"""Checks of files before and while they are read, and one-line errors of their readers."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -89,21 +88,6 @@ def reason(error: BaseException) -> str:
     if "pickle" in text:  # numpy's message advises to trust the file
         return "it holds pickled objects, which are never loaded"
     return "some bytes are not UTF-8" if "utf-8" in text.lower() or "utf8" in text.lower() else text
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, and move that file to `path` if the block succeeds.
-
-    To replace all of several files or none, enter their contexts on one `contextlib.ExitStack`.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")  # writers choose the format by suffix
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

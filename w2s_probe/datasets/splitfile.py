@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.errors import DataError, SplitError
-from w2s_probe.core.files import replacing
 from w2s_probe.core.splits import PARTS, Part, Split
+from w2s_probe.core.writing import write_file
 from w2s_probe.datasets.readers import read_frame
 
 
@@ -34,7 +35,7 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
         for part, rows in split.parts().items()
     ]
     frame = pl.concat(frames)
-    write: dict[str, Callable[[Path], object]] = {
+    write: dict[str, Callable[[io.BytesIO], object]] = {
         ".csv": frame.write_csv,
         ".parquet": frame.write_parquet,
         ".ndjson": frame.write_ndjson,
@@ -43,8 +44,9 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
     if path.suffix not in write:
         msg = f"a split file must end in .csv, .parquet or .ndjson: got {path.name!r}. Use one of these suffixes."
         raise DataError(msg)
-    with replacing(path) as temporary:
-        write[path.suffix](temporary)
+    buffer = io.BytesIO()
+    write[path.suffix](buffer)
+    write_file(path, buffer.getvalue())
 
 
 def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:

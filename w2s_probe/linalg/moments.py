@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import BLOCK_ROWS, check_same_rows, row_blocks
 from w2s_probe.core.errors import ShapeError, W2SProbeError
-from w2s_probe.core.files import read_member, reason, replacing
+from w2s_probe.core.files import read_member, reason
 from w2s_probe.core.types import Features, Float, Rows
+from w2s_probe.core.writing import replacing
 
 Arrays = Mapping[str, Features]
 
@@ -105,8 +106,8 @@ class Moments:
         """Write to an ``.npz`` file that holds plain numbers only."""
         names = np.array(list(self.widths), dtype=np.str_)
         sizes = np.array(list(self.widths.values()), dtype=np.int64)
-        with replacing(path) as temporary:
-            np.savez(temporary, n=np.int64(self.n), mean=self.mean, scatter=self.scatter, names=names, sizes=sizes)
+        with replacing(path) as handle:
+            np.savez(handle, n=np.int64(self.n), mean=self.mean, scatter=self.scatter, names=names, sizes=sizes)
 
     @staticmethod
     def load(path: Path) -> Moments:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import warnings
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,9 @@ from w2s_probe.core.arrays import as_matrix, check_not_transposed, check_same_ro
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec
-from w2s_probe.core.files import is_regular_file, read_member, reason, replacing
+from w2s_probe.core.files import is_regular_file, read_member, reason
 from w2s_probe.core.types import Features
+from w2s_probe.core.writing import replacing
 from w2s_probe.datasets.parquet import read_parquet
 from w2s_probe.pipeline.feature_columns import (
     SUFFIXES,
@@ -194,8 +196,8 @@ def write_features(path: Path, X: Features, ids: Sequence[str] | None, *, force:
         raise DataError(msg)
     write = {".npy": _write_npy, ".npz": _write_npz, ".safetensors": _write_safetensors, ".parquet": _write_parquet}
     try:
-        with replacing(path) as temporary:
-            write[path.suffix](temporary, X, ids)
+        with replacing(path) as handle:
+            write[path.suffix](handle, X, ids)
     except OSError as error:
         msg = f"{path.name} must be writable: {path.parent} said {error.strerror or error}. Choose another place."
         raise DataError(msg) from error
@@ -213,32 +215,34 @@ def _check_suffix(path: Path, name: str) -> None:
         raise DataError(msg)
 
 
-def _write_npy(path: Path, X: NDArray[Any], ids: Sequence[str] | None) -> None:
-    np.save(path, X, allow_pickle=False)
+def _write_npy(handle: IO[bytes], X: NDArray[Any], ids: Sequence[str] | None) -> None:
+    np.save(handle, X, allow_pickle=False)
 
 
-def _write_npz(path: Path, X: NDArray[Any], ids: Sequence[str] | None) -> None:
+def _write_npz(handle: IO[bytes], X: NDArray[Any], ids: Sequence[str] | None) -> None:
     if ids is None:
-        np.savez(path, X=X)
+        np.savez(handle, X=X)
     else:
-        np.savez(path, X=X, ids=np.array(ids, dtype=np.str_))
+        np.savez(handle, X=X, ids=np.array(ids, dtype=np.str_))
 
 
-def _write_safetensors(path: Path, X: NDArray[Any], ids: Sequence[str] | None) -> None:
-    from safetensors.numpy import save_file
+def _write_safetensors(handle: IO[bytes], X: NDArray[Any], ids: Sequence[str] | None) -> None:
+    from safetensors.numpy import save
 
     arrays = {"X": np.ascontiguousarray(X)}
     if ids is not None:
         arrays["ids"] = np.array([int(name) for name in ids], dtype=np.int64)
-    save_file(arrays, path)
+    handle.write(save(arrays))
 
 
-def _write_parquet(path: Path, X: NDArray[Any], ids: Sequence[str] | None) -> None:
+def _write_parquet(handle: IO[bytes], X: NDArray[Any], ids: Sequence[str] | None) -> None:
     import polars as pl
 
     id_column = {} if ids is None else {"id": pl.Series(ids, dtype=pl.String)}
+    buffer = io.BytesIO()  # an error of the disk stays an OSError
     features = pl.Series(X.astype(np.float32)).cast(pl.List(pl.Float32))
-    pl.DataFrame({**id_column, "features": features}).write_parquet(path)
+    pl.DataFrame({**id_column, "features": features}).write_parquet(buffer)
+    handle.write(buffer.getbuffer())
 
 
 def _npy(path: Path, *, data: DataConfig | None) -> Content:  # it holds no ids

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from w2s_probe.cache import FeatureStore, Freed, clean, fingerprints_by_name, item_digests, point
 from w2s_probe.cache.shards import remove_shard
-from w2s_probe.cache.temporary import new_temporary, sole_writer
 from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.writing import new_file, sole_writer
 
 SPEC = EmbeddingSpec(backbone="test:one", revision="sha256:00")
 OTHER = replace(SPEC, prompt="query: ")
@@ -71,10 +71,10 @@ def test_all_that_is_of_no_use_goes_and_is_counted_to_the_byte(tmp_path: Path, d
     single[0].write_bytes(b"damaged")
     single[1].with_suffix(".json").unlink()
     single[2].unlink()
-    (tmp_path / "tmp" / "1-dead").write_bytes(b"half a shard")
+    (tmp_path / "tmp" / "1-0123456789abcdef").write_bytes(b"half a shard")
     (folder / "notes.txt").write_text("not ours")
     before, whole = tree(tmp_path), size(tmp_path)
-    with new_temporary(tmp_path / "tmp") as (_, living):
+    with new_file(tmp_path / "tmp") as (_, living):
         freed = clean(tmp_path, dry_run=dry_run)
         assert living.exists()
     assert reasons(freed) == ["damaged", "damaged", "duplicate", "incomplete", "temporary"]

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.errors import ConfigError, DataError
-from w2s_probe.core.files import read_member, reason, replacing
+from w2s_probe.core.files import read_member, reason
 from w2s_probe.core.types import Float
+from w2s_probe.core.writing import replacing
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -127,8 +128,8 @@ class CellStore:
             self.in_memory[place] = cell
             return
         try:
-            with replacing(self._path(place)) as path:
-                np.savez(path, **{name: getattr(cell, name) for name in FIELDS})
+            with replacing(self._path(place)) as handle:
+                np.savez(handle, **{name: getattr(cell, name) for name in FIELDS})
         except OSError as error:
             msg = (
                 f"finished cells need a folder to write to: {self.folder} gives {error.strerror or error}. "

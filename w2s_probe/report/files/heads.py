@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from w2s_probe.core.files import replacing
+from w2s_probe.core.writing import write_file
 from w2s_probe.heads import LinearHead
 
 if TYPE_CHECKING:
@@ -42,5 +42,4 @@ def save_heads(run: Run, folder: Path) -> None:
                 tensors[f"{key}/intercept"] = np.ascontiguousarray(head.intercept)
                 kinds[key] = {"kind": head.kind, "alpha": float(head.alpha)}
     metadata = {"classes": json.dumps(run.labels.classes), "heads": json.dumps(kinds, sort_keys=True)}
-    with replacing(folder / "heads.safetensors") as path:
-        path.write_bytes(save(tensors, metadata))
+    write_file(folder / "heads.safetensors", save(tensors, metadata))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2s_probe.core.files import replacing
 from w2s_probe.core.types import Float
+from w2s_probe.core.writing import replacing
 
 if TYPE_CHECKING:
     from w2s_probe.experiments.run.outcome import SeedOutcome
@@ -33,8 +33,8 @@ def save_predictions(run: Run, folder: Path) -> None:
     import polars as pl
 
     frames = [pl.DataFrame(columns) for outcome in run.outcomes for columns in _predictions(run, outcome)]
-    with replacing(folder / "predictions.parquet") as path:
-        pl.concat(frames).write_parquet(path)
+    with replacing(folder / "predictions.parquet") as handle:
+        pl.concat(frames).write_parquet(handle)
 
 
 def _predictions(run: Run, outcome: SeedOutcome) -> Iterator[Mapping[str, Any]]:

@@ -13,8 +13,8 @@ from typing import Any
 
 from w2s_probe import __version__
 from w2s_probe.core.errors import ConfigError, DataError, W2SProbeError
-from w2s_probe.core.files import replacing
 from w2s_probe.core.serialize import SCHEMA, from_plain, plain
+from w2s_probe.core.writing import replacing
 from w2s_probe.report.kinds import kind_in, kind_of
 from w2s_probe.report.render.html import page_html
 from w2s_probe.report.render.markdown import page_markdown
@@ -129,7 +129,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     try:
         with ExitStack() as stack:
             for name, content in files.items():
-                stack.enter_context(replacing(folder / name)).write_bytes(content)
+                stack.enter_context(replacing(folder / name)).write(content)
     except OSError as error:
         msg = f"--out must be a folder to write to: got {folder}, {error.strerror or error}. Choose another folder."
         raise ConfigError(msg) from error

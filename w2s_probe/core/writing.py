@@ -1,0 +1,280 @@
+"""The one way to write a file: under a locked hidden name, fsynced, then renamed.
+
+A writer locks its new file while it writes, and the system drops the lock when the process ends. A process that gets
+the lock of such a file therefore knows that its writer is gone, and may delete it. Locks are a courtesy: where a file
+system has none, files are written without, and the name says whose they are (host, PID namespace and PID).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Literal
+
+from w2s_probe.core.errors import ConfigError
+
+Content = bytes | Callable[[IO[bytes]], object]  # the bytes of a file, or a function that writes them
+Lock = Literal["taken", "busy", "unsupported"]
+
+NAME = re.compile(
+    r"\.w2s-(?P<host>[0-9a-f]{8})-(?P<space>[0-9a-f]{8})-(?P<pid>[1-9][0-9]{0,9})-[0-9a-f]{16}(\.[A-Za-z0-9]{1,20})?"
+)
+DAY = 24 * 60 * 60  # seconds after which a writer of which nothing is known counts as dead
+POLL = 0.01  # seconds between two attempts to get a lock
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.EBADF}
+NO_SYNC = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.EBADF}  # for folders
+
+
+@contextmanager
+def replacing(path: Path, temporary: Path | None = None) -> Iterator[IO[bytes]]:
+    """Yield an open file; if the block succeeds, it takes the place of `path`, else nothing changes.
+
+    After the block, the file survives a loss of power. `temporary` is the folder of the file while it is written, on
+    the same disk; the folder of `path` by default.
+    """
+    make_folder(path.parent)
+    with new_file(temporary or path.parent, suffix=path.suffix) as (handle, name):
+        yield handle
+        _sync(handle)
+        name.replace(path)
+    sync_folder(path.parent)
+
+
+def write_file(path: Path, content: Content, temporary: Path | None = None) -> None:
+    """Write a whole file or nothing, see `replacing`."""
+    with replacing(path, temporary) as handle:
+        _fill(handle, content)
+
+
+def write_together(folder: Path, files: Mapping[str, Content], *, last: str, stale: Callable[[], list[Path]]) -> None:
+    """Replace several files of a folder by name; without the file `last`, the folder counts as empty.
+
+    All files are first written under hidden names. Then the old `last` and the `stale` files are deleted, the other
+    files are renamed, and `last` is renamed as the last one. Whatever stops this, the folder holds the old files, the
+    new files, or no `last`. `stale` is called when nothing but the new files has been written.
+    """
+    make_folder(folder)
+    remove_leftovers(folder)
+    with sole_writer(folder), ExitStack() as stack:
+        hidden = {}
+        for name, content in files.items():
+            handle, hidden[name] = stack.enter_context(new_file(folder, suffix=Path(name).suffix))
+            _fill(handle, content)
+            _sync(handle)
+        for path in [folder / last, *stale()]:
+            path.unlink(missing_ok=True)
+        sync_folder(folder)
+        for name in files:
+            if name != last:
+                hidden[name].replace(folder / name)
+        sync_folder(folder)
+        hidden[last].replace(folder / last)
+        sync_folder(folder)
+
+
+def check_place(folder: Path, names: tuple[str, ...], *, flag: str, kind: str = "folder") -> None:
+    """Raise `ConfigError` if files with these names cannot be written into the folder, which need not exist.
+
+    `flag` is the user's flag and `kind` what it must be.
+    """
+    place = next((place for place in (folder, *folder.parents) if _exists(place)), folder)
+    try:
+        blocked = [name for name in names if place == folder and (folder / name).is_dir()]
+        with new_file(place, suffix=".check"):  # a folder's permissions do not tell of a full or read-only disk
+            remove_leftovers(place)
+    except (OSError, ValueError) as error:  # ValueError: the name holds a NUL
+        problem = error.strerror if isinstance(error, OSError) else error
+        msg = f"{flag} must be a {kind} to write to: got {folder}, {problem or error}. Choose another {kind}."
+        raise ConfigError(msg) from error
+    if blocked:
+        msg = (
+            f"{flag} must be a {kind} to write to: {folder / blocked[0]} is a folder, and a file of this name is "
+            f"written. Move this folder, or choose another {kind}."
+        )
+        raise ConfigError(msg)
+
+
+@contextmanager
+def new_file(folder: Path, *, suffix: str = "") -> Iterator[tuple[IO[bytes], Path]]:
+    """Yield an open, locked file with a new hidden name in `folder`; it is deleted afterwards unless it was renamed."""
+    make_folder(folder)
+    handle, name = _locked(folder, suffix)
+    try:
+        with handle:
+            yield handle, name
+    finally:
+        with suppress(OSError):  # the next call on the folder deletes it
+            name.unlink()
+
+
+def leftovers(folder: Path, *, older: re.Pattern[str] | None = None) -> Iterator[Path]:
+    """Yield the files of `new_file` whose writers are gone; each is locked until the next.
+
+    `older` are names that earlier versions gave to locked files.
+    """
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        match = NAME.fullmatch(path.name) or (older and older.fullmatch(path.name))
+        if not match:
+            continue
+        with suppress(OSError), _opened(path) as descriptor:
+            if _is_dead(descriptor, match.groupdict()):
+                yield path
+
+
+def remove_leftovers(folder: Path, *, older: re.Pattern[str] | None = None) -> None:
+    """Delete the files of `new_file` whose writers are gone; files that cannot be deleted stay."""
+    with suppress(OSError):
+        for path in leftovers(folder, older=older):
+            with suppress(OSError):
+                path.unlink()
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[bool]:
+    """Hold the lock of a folder, so that no two processes change its files at the same time.
+
+    Yields whether there is a lock: not every file system has them.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folder, and other systems no folder that may only be written to
+        yield False
+        return
+    try:
+        yield take_lock(descriptor) == "taken"
+    finally:
+        os.close(descriptor)
+
+
+def take_lock(descriptor: int, *, wait: bool = True) -> Lock:
+    """Lock an open file or folder until it is closed; "unsupported" if the file system or platform has no locks."""
+    from filelock import lock_descriptor  # the primitive of FileLock: it opens, truncates and deletes nothing
+
+    try:
+        return "taken" if lock_descriptor(descriptor, blocking=wait, poll_interval=POLL) else "busy"
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        return "unsupported"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and the folders above it; new folders survive a loss of power."""
+    if folder.is_dir():
+        return
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in new:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a loss of power, if the system can do so."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # see `sole_writer`
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _fill(handle: IO[bytes], content: Content) -> None:
+    if isinstance(content, bytes):
+        handle.write(content)
+    else:
+        content(handle)
+
+
+def _sync(handle: IO[bytes]) -> None:
+    handle.flush()
+    os.fsync(handle.fileno())
+
+
+def _locked(folder: Path, suffix: str) -> tuple[IO[bytes], Path]:
+    while True:
+        owner = f"{_token(socket.gethostname())}-{_token(_space())}-{os.getpid()}"
+        name = folder / f".w2s-{owner}-{secrets.token_hex(8)}{suffix}"
+        handle = name.open("xb")
+        try:
+            take_lock(handle.fileno())
+            if name.exists():  # else another process deleted it as a leftover before it was locked
+                return handle, name
+        except BaseException:
+            name.unlink(missing_ok=True)
+            handle.close()
+            raise
+        handle.close()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Yield the descriptor of a file that is a plain file and no link; `OSError` for anything else."""
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # some file systems lock no reader
+    descriptor = os.open(path, flags)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _is_dead(descriptor: int, owner: Mapping[str, str | None]) -> bool:
+    """Return whether the writer of an open file is gone; `owner` are the fields of the file's name."""
+    lock = take_lock(descriptor, wait=False)
+    if lock == "busy":
+        return False
+    is_old = time.time() - os.fstat(descriptor).st_mtime > DAY
+    here = owner.get("host", _token(socket.gethostname())) == _token(socket.gethostname())
+    if is_old or not here:  # locks of another host may not reach this one
+        return is_old
+    if lock == "taken":
+        return True
+    return owner.get("space") == _token(_space()) and not _is_alive(int(owner["pid"] or 0))
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":  # there the call below would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
+
+
+def _space() -> str:
+    """Return the name of the PID namespace: in another one the same number is another process."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def _token(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
