@@ -25,7 +25,11 @@ void arm(const char *call, int k, int number, const char *path_part) {
 int matching_calls(void) { return calls; }
 
 static int fails(const char *call, const char *path) {
-    if (!kind[0] || strcmp(call, kind) || !path || !strstr(path, part)) return 0;
+    if (!kind[0] || strcmp(call, kind) || !path) return 0;
+    char whole[8192] = "";
+    if (path[0] != '/' && getcwd(whole, 4096)) strcat(whole, "/");
+    strncat(whole, path, 4000);
+    if (!strstr(whole, part)) return 0;
     calls++;
     if (failing != 0 && calls != failing) return 0;
     errno = error_number;

@@ -70,7 +70,7 @@ def run_forked(
     arguments: Sequence[str], folder: Path, *, prepare: Step = lambda: None, finish: Step = lambda: None
 ) -> Ended:
     """Run a verb in `folder` and in a fork, between `prepare` and `finish`."""
-    names = [folder.with_name(f"{folder.name}.{stream}") for stream in ("out", "err")]
+    names = [folder.with_name(f"printed.{stream}") for stream in ("out", "err")]
     began = time.perf_counter()
     child = os.fork()
     if child == 0:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("calls.c")
 
 
-def build(folder: Path) -> Path:
-    """Compile the library in `folder` and return its path."""
-    library = folder / "calls.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"], check=True)
-    return library
-
-
-def restart_preloaded(folder: Path) -> None:
-    """Replace this process with itself, the library preloaded; return if it is."""
-    if SOURCE.stem not in os.environ.get("LD_PRELOAD", ""):
-        os.environ["LD_PRELOAD"] = str(build(folder))
+@contextmanager
+def preloaded() -> Iterator[None]:
+    """Replace this process with itself, the library preloaded, unless it is; the block is run with it."""
+    library = os.environ.get("LD_PRELOAD", "")
+    if not library.endswith("calls.so"):
+        library = str(Path(tempfile.mkdtemp(prefix="calls-")) / "calls.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, str(SOURCE), "-ldl"], check=True)
+        os.environ["LD_PRELOAD"] = library
         os.execv(sys.executable, [sys.executable, "-m", "tests.reliability", *sys.argv[1:]])
+    try:
+        yield
+    finally:
+        shutil.rmtree(Path(library).parent)
 
 
 def arm(call: str, *, k: int, error: int, part: str) -> None:

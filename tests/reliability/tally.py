@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,7 +29,9 @@ class Tally:
         lines = [f"{trial}: {fault}" for fault in faults]
         self.tried += 1
         self.failed += bool(lines)
-        self.faults += lines
+        self.faults += lines[:3]
+        if lines:
+            print("  failed", *lines[:3], sep="\n    ", file=sys.stderr, flush=True)
 
     def report(self) -> str:
         """Return the line of the table, and the faults below it."""

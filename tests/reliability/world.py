@@ -18,7 +18,7 @@ SIZES = ("-n", "50", "-N", "90")
 VERBS: Mapping[str, tuple[str, ...]] = {
     "embed": (
         *("embed", "table.csv", "--text", "text", "--id", "id", "--backbone", "classic:hashing-8"),
-        *("--shard-rows", "16", "--cache", "cache"),
+        *("--shard-rows", "80", "--cache", "cache"),
     ),
     "import": ("cache", "import", "more.npz", "--name", "more", "--cache", "cache"),
     "gc": ("cache", "gc", "--cache", "cache"),
@@ -85,9 +85,21 @@ def new_world(root: Path) -> World:
     ):
         must_succeed(run_forked(arguments, world.template))
     (world.template / "split.csv").unlink()
+    _add_work_for_gc(world.template)
     for arguments in VERBS.values():
         load_modules_of(arguments, world.trial())
     return world
+
+
+def _add_work_for_gc(folder: Path) -> None:
+    """Add shards whose rows other shards hold, and a file of a writer that is gone."""
+    few = "\n".join((folder / "table.csv").read_text(encoding="utf-8").splitlines()[:50]) + "\n"
+    (folder / "few.csv").write_text(few, encoding="utf-8")
+    embed = ("embed", "few.csv", "--text", "text", "--id", "id", "--backbone", "classic:hashing-16")
+    must_succeed(run_forked((*embed, "--shard-rows", "20", "--cache", "other"), folder))
+    shutil.copytree(folder / "other" / "features", folder / "cache" / "features", dirs_exist_ok=True)
+    shutil.rmtree(folder / "other")
+    (folder / "cache" / "tmp" / "999999999-0123456789abcdef").write_bytes(b"half a shard")
 
 
 def write_data(folder: Path, *, rows: int = ROWS) -> None:
