@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: demo test test-slow check lint types contracts check-bare fix docs bench fidelity clean help
+.PHONY: demo test test-slow check lint types contracts check-bare fix docs bench fidelity mutants clean help
 
 help:
 	@echo "make demo    install, then run weak-to-strong on real data (about 5 minutes the first time)"
@@ -12,6 +12,7 @@ help:
 	@echo "make fix     format and repair what can be repaired"
 	@echo "make docs    write the command-line reference, the JSON Schemas, the figure and the output of the demo"
 	@echo "make fidelity  forecasts against measurements on real data"
+	@echo "make mutants   change the code in 200 places, each of which a fast test must notice"
 	@echo "make bench   measure speed against named peers; ONLY=neighbors for one of them"
 
 demo: .venv/.demo
@@ -76,6 +77,10 @@ bench: .venv/.dev
 fidelity: .venv/.dev
 	$(BIN)/python -m tests.fidelity development report added report2
 
+# A stopped run goes on where it was; build/mutants holds the outcomes. AREA=linalg tries one area of tests/mutants/areas.toml.
+mutants: .venv/.mutants
+	$(ONE_THREAD) $(BIN)/python -m tests.mutants --workers 2 $(if $(AREA),--area $(AREA))
+
 clean:
 	rm -rf .venv build dist out
 
@@ -93,3 +98,7 @@ clean:
 	@echo "Installing w2s-probe for development into .venv: about 6 GB (PyTorch) and 2 minutes."
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch .venv/.demo $@
+
+.venv/.mutants: pyproject.toml | .venv/.dev
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[mutants]'
+	@touch $@

@@ -96,5 +96,5 @@ FIGURES: dict[str, Callable[[Any], str]] = {
 
 if __name__ == "__main__":
     name, folder = sys.argv[1:]
-    found, _ = load_results(Path(folder))
+    found = load_results(Path(folder)).result
     (HERE / f"{name}.svg").write_text(FIGURES[name](found), encoding="utf-8")

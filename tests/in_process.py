@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import signal
 import subprocess
 import sys
 import warnings
@@ -26,7 +27,8 @@ def run_here(
         patch.setattr(sys, "argv", ["w2s_probe", *arguments])
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
-        with _warnings_of_a_new_process(patch):
+        patch.setattr(sys, "unraisablehook", sys.unraisablehook)
+        with _warnings_of_a_new_process(patch), _signals():
             code = _exit_code()
     said = captured.readouterr()
     return subprocess.CompletedProcess(
@@ -50,6 +52,17 @@ def _stream(descriptor: int) -> Iterator[TextIO]:
     assert own is not None
     with open(descriptor, "w", encoding=own.encoding, errors=own.errors, closefd=False) as stream:
         yield stream
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Give the handlers of signals back, which processes that the test starts would inherit."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -1,9 +1,8 @@
 """Weak-to-strong generalization on frozen features: measured in seconds, on a CPU."""
 
-from __future__ import annotations
-
-from importlib import import_module
-from typing import Any
+TYPE_CHECKING = False  # it imports nothing: Ctrl-C is a traceback until the command line has a handler
+if TYPE_CHECKING:
+    from typing import Any
 
 __version__ = "0.1.0"
 
@@ -51,11 +50,13 @@ _HOME = {
 __all__ = [*_HOME, "__version__"]  # noqa: PLE0604  # names are resolved on first use, to keep the import light
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a public name from its module when it is first used."""
     if name not in _HOME:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
+    from importlib import import_module
+
     return getattr(import_module(_HOME[name]), name)
 
 

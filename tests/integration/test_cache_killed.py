@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import resource
 import signal
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +21,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Cli
+from tests.killed import die_before, exit_code_of, forks
 from tests.stderr import without_read
 from w2s_probe.backbones import get_backbone
 from w2s_probe.cache import FeatureStore, item_digests, shard_name
@@ -163,23 +162,6 @@ def embed_here(root: Path, log: Path, prepare: Callable[[], object] = tuple) -> 
     np.testing.assert_array_equal(store.read(SPEC, DIGESTS), X)
 
 
-def exit_code_of(work: Callable[[], None]) -> int:
-    """Run something in a copy of this process; return its exit code, or minus the signal that ended it."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-# the child of a process with threads may not take locks: this one writes files and ends
-forks = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-
-
 @pytest.fixture
 def whole(tmp_path: Path) -> dict[str, bytes]:
     assert exit_code_of(partial(embed_here, tmp_path / "whole", tmp_path / "log")) == 0
@@ -197,18 +179,6 @@ def rows_encoded_again(root: Path, whole: dict[str, bytes], die: Callable[[], ob
     assert exit_code_of(partial(embed_here, root, log)) == 0
     assert tree(root) == whole
     return len(log.read_text().splitlines()) - len(X)
-
-
-def die_before(step: int, root: Path) -> None:
-    """Let this process be killed at the given one of its steps on files below `root`."""
-    steps = itertools.count()
-
-    def hook(event: str, args: tuple[object, ...]) -> None:  # see the table of audit events in the Python library
-        on_file = event in ("open", "os.rename", "os.remove", "os.mkdir") and str(args[0]).startswith(str(root))
-        if (on_file or event == "fcntl.flock") and next(steps) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(hook)
 
 
 def die_after(written: int) -> None:

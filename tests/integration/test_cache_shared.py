@@ -17,6 +17,7 @@ from tests.conftest import Cli
 from tests.stderr import without_read
 from w2s_probe.backbones import get_backbone
 from w2s_probe.cache import FeatureStore, item_digests
+from w2s_probe.cache.marks import mark
 from w2s_probe.core.writing import new_file
 
 TEXTS = [f"item {i} says word{i % 97} and word{i % 89}" for i in range(800)]
@@ -134,7 +135,8 @@ def test_a_writer_between_array_and_sidecar_of_another_leaves_a_valid_shard(
 def test_embedding_removes_the_files_of_dead_writers_and_leaves_those_of_living_ones(cli: Cli, tmp_path: Path) -> None:
     command = embedding(tmp_path, "table.csv", TEXTS[:16], backbone="classic:hashing-64", cache="cache")
     folder = tmp_path / "cache" / "tmp"
-    folder.mkdir(parents=True)
+    mark(tmp_path / "cache")  # files are deleted from a cache only
+    folder.mkdir()
     (folder / "1-0123456789abcdef").write_bytes(b"half a shard")
     with new_file(folder) as (_, living):
         assert cli(*command).returncode == 0

@@ -130,22 +130,40 @@ def test_a_reader_that_closes_early_is_no_error_message(folder: Path) -> None:
     assert err == b""
 
 
-@pytest.mark.parametrize("closed", ["stdout", "stderr"])
-def test_a_closed_stream_changes_no_exit_code(folder: Path, monkeypatch: pytest.MonkeyPatch, closed: str) -> None:
+def test_a_closed_stderr_changes_no_exit_code(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("run", "run --json", "no file", "no flag"):
         arguments, code = VERBS[name]
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["w2s-probe", *arguments])
-            patch.setattr(sys, closed, None)
+            patch.setattr(sys, "stderr", None)
             with pytest.raises(SystemExit) as end:
                 main()
         assert int(end.value.code or 0) == code, name
+
+
+@pytest.mark.parametrize("closed", ["", "2>&-"])
+def test_a_closed_stdout_is_one_line_before_anything_is_computed(folder: Path, closed: str) -> None:
+    command = [sys.executable, "-m", "w2s_probe", *VERBS["run on texts"][0]]
+    script = f'exec "$@" <&- >&- {closed}'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *command], cwd=folder, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.returncode == 1
+    expected = (
+        "error: stdout must be open for the results: it is closed. Write them to a file (> FILE) or to /dev/null.\n"
+    )
+    assert done.stderr == ("" if closed else expected)
+    assert not (folder / "out\u2192").exists()
 
 
 @pytest.mark.parametrize(
     ("error", "text"),
     [
         (MemoryError("Unable to allocate 9 GiB"), "must fit into memory: got Unable to allocate 9 GiB. Use fewer rows"),
+        (SystemExit(7), "got SystemExit: 7 in test_cli_streams.py, line"),
+        (GeneratorExit("panic"), "got GeneratorExit: panic in"),  # as the panics of polars, it is no Exception
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "odd"), "must be valid Unicode: got 'utf-8' codec can't decode"),
+        (ImportError("red \x1b[31m"), "packages must load: got red \\x1b[31m. Check w2s-probe doctor"),
         (MemoryError(), "got no more memory"),
         (RecursionError("maximum"), "must not be nested deeply"),
         (PermissionError(13, "Permission denied", "x"), "must be writable: got [Errno 13] Permission denied: 'x'"),
@@ -154,7 +172,7 @@ def test_a_closed_stream_changes_no_exit_code(folder: Path, monkeypatch: pytest.
     ],
 )
 def test_an_error_nobody_foresaw_is_one_line(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, error: Exception, text: str
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, error: BaseException, text: str
 ) -> None:
     def fail() -> None:
         raise error
@@ -164,9 +182,14 @@ def test_an_error_nobody_foresaw_is_one_line(
     assert (done.returncode, done.stdout) == (1, "")
     assert without_read(done.stderr).count("\n") == 1
     assert text in done.stderr
+    asked = [cli("backbones", "--traceback"), cli("--traceback", "backbones")]
     monkeypatch.setenv("W2S_PROBE_TRACEBACK", "1")
-    with pytest.raises(type(error)):
-        cli("backbones")
+    for shown in [*asked, cli("backbones")]:
+        assert (shown.returncode, shown.stdout) == (1, "")
+        assert shown.stderr.startswith("Traceback (most recent call last):\n")
+        assert f"{type(error).__name__}: " in shown.stderr or f"{type(error).__name__}\n" in shown.stderr
+        assert shown.stderr.splitlines()[-1] == done.stderr.rstrip("\n")
+        assert "\x1b" not in shown.stderr
 
 
 def test_an_interrupt_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,15 @@ def test_a_cache_without_locks_is_written_and_left_clean(tmp_path: Path, library
     assert list((tmp_path / "cache" / "tmp").iterdir()) == []
 
 
+def test_results_without_locks_are_written_and_leave_no_hidden_file(tmp_path: Path, library: Path) -> None:
+    sizes = ["--d-student", "8", "--d-teacher", "20", "--correlation-dimension", "3", "-n", "110", "-N", "1000"]
+    theory = ["-m", "w2s_probe", "theory", "variance", *sizes, "--noise-variance", "0.25", "--out", "out"]
+    done = without_locks(library, errno.ENOSYS, *theory, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert files == {"result.json", "results.parquet", "report.html", "report.md"}
+
+
 def test_the_tests_of_killed_writers_pass_without_locks(tmp_path: Path, library: Path) -> None:
     files = [str(TESTS / "unit" / "core" / "test_writing.py"), str(TESTS / "integration" / "test_cache_killed.py")]
     options = [

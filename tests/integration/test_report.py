@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 import re
@@ -137,6 +139,16 @@ def test_a_result_that_is_none_is_one_line(cli: Cli, table: Path, tmp_path: Path
         assert pages == [(tmp_path / "out" / name).read_bytes() for name in PAGES]
         path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
         path.write_bytes(whole)
+
+
+def test_a_page_allows_its_own_style_sheet_and_nothing_else(cli: Cli, table: Path, tmp_path: Path) -> None:
+    assert cli(*RUN, "--out", "out").returncode == 0
+    text = (tmp_path / "out" / "report.html").read_text()
+    (style,) = re.findall(r"<style>(.*?)</style>", text, flags=re.DOTALL)
+    own = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{own}'; base-uri 'none'; form-action 'none'"
+    assert re.search(r'<meta http-equiv="Content-Security-Policy"\s+content="([^"]*)">', text).group(1) == policy
+    assert " style=" not in text
 
 
 def test_hostile_text_is_escaped_in_the_page_and_breaks_no_table(

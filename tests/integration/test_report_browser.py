@@ -170,3 +170,21 @@ def test_what_the_browser_would_report_is_seen(browser: Browser, tmp_path: Path)
         look(browser, page, width=400, scheme="light")
     methods = {event["method"] for event in browser.events}
     assert {"Network.requestWillBeSent", "Runtime.consoleAPICalled", "Log.entryAdded"} <= methods
+
+
+def test_markup_in_a_report_loads_and_runs_nothing(browser: Browser, cli: Cli, table: Path, tmp_path: Path) -> None:
+    assert cli(*RUN, "--out", "out").returncode == 0
+    page = tmp_path / "out" / "report.html"
+    markup = "<script>document.title = 'run'</script><img src=gone.png><style>main { display: none }</style>"
+    markup += "<svg onload=\"document.title = 'run'\"></svg><p id=p style='color: red'>text</p>"
+    page.write_text(page.read_text().replace("<main>", markup + "<main>"))
+    browser.open(page, width=1000, scheme="light")
+    asked = [e["params"]["request"]["url"] for e in browser.events if e["method"] == "Network.requestWillBeSent"]
+    assert [url for url in asked if "gone" not in url] == [page.as_uri()]
+    failed = {e["params"].get("blockedReason") for e in browser.events if e["method"] == "Network.loadingFailed"}
+    assert failed <= {"csp"}
+    shown = "[document.title, getComputedStyle(document.querySelector('main')).display, getComputedStyle(p).color]"
+    title, display, color = browser.evaluate(shown)
+    assert title.startswith("w2s_probe: ")
+    assert display == "block"
+    assert color != "rgb(255, 0, 0)"

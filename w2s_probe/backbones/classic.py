@@ -18,6 +18,7 @@ from w2s_probe.core.images import ImageFiles
 from w2s_probe.core.types import Float
 
 HASHES = 2**18
+MOST_AREAS = 2**16  # 64 images of three channels take 100 MB while they are averaged
 ENTRIES = 8  # random signs for each n-gram
 
 
@@ -116,9 +117,19 @@ def classic(name: str, options: BackboneOptions) -> Backbone:
     if match := re.fullmatch(r"hashing-([1-9]\d{0,4})", name):
         return Hashing(int(match[1]))
     if match := re.fullmatch(r"pixels-([1-9]\d{0,3})x([1-9]\d{0,3})", name):
-        return Pixels(int(match[1]), int(match[2]))
+        return _pixels(int(match[1]), int(match[2]))
     msg = f"classic: must be followed by hashing-D or pixels-HxW: got {name!r}. Use classic:hashing-256, for example."
     raise BackboneError(msg)
+
+
+def _pixels(height: int, width: int) -> Backbone:
+    if height * width > MOST_AREAS:
+        msg = (
+            f"classic:pixels-HxW must have at most {MOST_AREAS:,} areas: got {height} x {width} = {height * width:,}. "
+            "Use a coarser grid, such as classic:pixels-32x32."
+        )
+        raise BackboneError(msg)
+    return Pixels(height, width)
 
 
 def _areas(cells: int, pixels: int) -> Float:

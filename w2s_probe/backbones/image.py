@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, torch_record
 from w2s_probe.backbones.decoding import map_batches
-from w2s_probe.core.errors import BackboneError
-from w2s_probe.core.files import reason
+from w2s_probe.backbones.identity import HashedFiles
+from w2s_probe.backbones.loading import loading, one_line
 
 if TYPE_CHECKING:
     import torch
@@ -42,18 +43,33 @@ class ImageModel(Backbone):
 
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
-        try:
-            with silent_loggers():
-                model, prepare = self.load()
-                return model.eval().to(self.options.device), prepare
-        except BackboneError:
-            raise
-        except Exception as error:  # weights and configs may be crafted, and torch asserts its devices
-            msg = (
-                f"{self.name} must load on device {self.options.device!r}: {load_reason(error)}. "
-                "Check --device, and that the weights belong to this model."
-            )
-            raise BackboneError(msg) from error
+        with self.one_line("load"), silent_loggers(), loading(*self.parts, also=self.also_opened):
+            model, prepare = self.load()
+            return model.eval().to(self.options.device), prepare
+
+    @property
+    @abstractmethod
+    def files(self) -> HashedFiles:
+        """The files of the model, hashed before they are loaded."""
+
+    @property
+    def parts(self) -> tuple[HashedFiles, ...]:
+        """All files that decide the features: `files`, and those that a configuration names elsewhere."""
+        return (self.files,)
+
+    @property
+    def also_opened(self) -> tuple[Path, ...]:
+        """Other files and folders that loading may open, since they cannot change the features."""
+        return ()
+
+    def one_line(self, duty: str) -> AbstractContextManager[None]:
+        """Turn what the model's code raises into `BackboneError`."""
+        return one_line(self.name, duty, device=self.options.device, place=self.place)
+
+    @property
+    def place(self) -> Path:
+        """The file of weights, or the folder of the model."""
+        return next(iter(self.files.files.values()))
 
     def features(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the features (m, d) of preprocessed images (m, 3, height, width)."""
@@ -74,7 +90,10 @@ class ImageModel(Backbone):
                 return forward(torch.stack(batch).to(self.options.device))
 
         options = self.options
-        return map_batches(items, prepare, infer, batch_size=options.batch_size, threads=options.threads)
+        with self.one_line("compute features"):
+            results = map_batches(items, prepare, infer, batch_size=options.batch_size, threads=options.threads)
+        self.files.check("used")  # weights may be read from the file as they are used
+        return results
 
     def recorded(self) -> Mapping[str, Any]:
         """Return device, threads, batch size and library versions."""
@@ -94,10 +113,3 @@ def silent_loggers() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
-
-
-def load_reason(error: BaseException) -> str:
-    """Return the message of a loader's error as one short line."""
-    if type(error).__name__ == "UnpicklingError":  # torch's message advises to load the file nevertheless
-        return "the file holds objects other than tensors, which are never loaded"
-    return reason(error)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, require, texts
-from w2s_probe.backbones.hub import hub_file, hub_folder
-from w2s_probe.backbones.identity import hash_file, hash_folder
+from w2s_probe.backbones.hub import hub_copy, hub_file, hub_folder
+from w2s_probe.backbones.identity import HashedFiles, hash_files
 from w2s_probe.backbones.image import ImageModel
+from w2s_probe.backbones.loading import load_reason, loading
+from w2s_probe.backbones.model_files import hash_folder, hash_matching, links_to, local_path
 from w2s_probe.core.errors import BackboneError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec
-from w2s_probe.core.files import is_folder, is_regular_file, reason
+from w2s_probe.core.files import is_folder, is_regular_file
 from w2s_probe.core.images import ImageFiles
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 CONFIG = "open_clip_config.json"
 FOUND_BY_OPEN_CLIP = (".safetensors", ".bin", ".pth")
+TEXT_FILES = ["*.json", "*.txt", "*.model", "*.jinja"]  # of tokenizers and configurations
 HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
 
 
@@ -57,12 +61,24 @@ class Source:
         """The local folder of the model, or None."""
         return Path(self.model.removeprefix("local-dir:")) if self.model.startswith("local-dir:") else None
 
-    def revision(self) -> str:
+    @property
+    def on_the_hub(self) -> tuple[str, ...]:
+        """Models on the hub whose configuration or tokenizer the text tower has."""
+        tower = self.config.get("text_cfg")
+        fields = ("hf_model_name",) if self.folder else ("hf_model_name", "hf_tokenizer_name")
+        names = [tower.get(field) for field in fields] if isinstance(tower, dict) else []
+        return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))
+
+    def hashed(self, name: str) -> HashedFiles:
+        """Return the hashes of the folder or of the weights, for the backbone called `name`."""
+        return hash_folder(self.folder, name=name) if self.folder else hash_files([self.weights or Path()], name=name)
+
+    def revision(self, files: HashedFiles) -> str:
         """Return the hashes of the weights and the architecture."""
         if self.folder:
-            return hash_folder(self.folder)
+            return files.revision
         config = hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).hexdigest()
-        return f"sha256:{hash_file(self.weights or Path())} config {config}"
+        return f"sha256:{files.sha256((self.weights or Path()).name)} config {config}"
 
 
 class OpenClipModel(ImageModel):
@@ -84,11 +100,35 @@ class OpenClipModel(ImageModel):
         return other
 
     @cached_property
+    def files(self) -> HashedFiles:
+        """The files of the folder, or the file of weights, hashed; no other file of a folder is loaded."""
+        return self.source.hashed(self.name)
+
+    @cached_property
+    def parts(self) -> tuple[HashedFiles, ...]:
+        """The model's own files, and the configuration and tokenizer on the hub that a text tower may have."""
+        if self.modality == "image":
+            return (self.files,)
+        try:
+            folders = [hub_folder(name, kind="open_clip", only=TEXT_FILES) for name in self.source.on_the_hub]
+        except BackboneError as error:
+            msg = f"the tokenizer of {self.name} must be on this machine: {error}"
+            raise BackboneError(msg) from error
+        return (self.files, *(hash_matching(folder, TEXT_FILES, name=self.name) for folder in folders))
+
+    @property
+    def also_opened(self) -> tuple[Path, ...]:
+        """Configurations of the text tower, for the image tower."""
+        return tuple(map(hub_copy, self.source.on_the_hub)) if self.modality == "image" else ()
+
+    @cached_property
     def spec(self) -> EmbeddingSpec:
         """Spec with weights, architecture, tower and preprocessing."""
+        own, *others = self.parts
+        revision = self.source.revision(own) + "".join(f" text {part.revision}" for part in others)
         return EmbeddingSpec(
             backbone="open_clip",
-            revision=self.source.revision(),
+            revision=revision,
             pooling=f"{self.modality} tower",
             normalization="none",
             preprocessing=_preprocessing_text(self.source) if self.modality == "image" else "open_clip's tokenizer",
@@ -101,17 +141,32 @@ class OpenClipModel(ImageModel):
 
         source = self.source
         checkpoint = source.weights if source.folder else None  # a file that create_model does not find
-        model = open_clip.create_model(
-            source.model,
-            pretrained=None if source.folder else str(source.weights),
-            load_weights=checkpoint is None,
-            require_pretrained=checkpoint is None,
-            pretrained_text=False,
-            force_preprocess_cfg=dict(source.preprocessing),
-        )
+        with self.named_for_open_clip() as model_name:
+            model = open_clip.create_model(
+                model_name,
+                pretrained=None if source.folder else str(source.weights),
+                load_weights=checkpoint is None,
+                require_pretrained=checkpoint is None,
+                pretrained_text=False,
+                force_preprocess_cfg=dict(source.preprocessing),
+            )
         if checkpoint is not None:
             open_clip.load_checkpoint(model, str(checkpoint))
         return model, image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
+
+    @property
+    def place(self) -> Path:
+        """The file of weights, or the folder of the model."""
+        return self.source.folder or super().place
+
+    @contextmanager
+    def named_for_open_clip(self) -> Iterator[str]:
+        """Yield the name of the model for open_clip: a built-in one, or a folder of links to the hashed files."""
+        if not self.source.folder:
+            yield self.source.model
+            return
+        with links_to(self.files) as view:
+            yield f"local-dir:{view}"
 
     def features(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the embeddings (m, d) of images."""
@@ -125,10 +180,11 @@ class OpenClipModel(ImageModel):
 
         sentences, size = texts(items), self.options.batch_size
         batches = []
-        with torch.inference_mode():
+        with self.one_line("compute features"), torch.inference_mode():
             for start in range(0, len(sentences), size):
                 tokens = self.tokenizer(sentences[start : start + size]).to(self.options.device)
                 batches.append(self.loaded[0].encode_text(tokens).float().cpu().numpy())
+        self.files.check("used")
         return np.concatenate(batches)
 
     @cached_property
@@ -137,9 +193,14 @@ class OpenClipModel(ImageModel):
         import open_clip
 
         try:
-            return open_clip.get_tokenizer(self.source.model)
+            with loading(*self.parts), self.named_for_open_clip() as model_name:
+                return open_clip.get_tokenizer(model_name)
+        except BackboneError:
+            raise
         except Exception as error:  # some tokenizers are separate files on the hub
-            msg = f"the tokenizer of {self.name} must be on this machine: {reason(error)}. Add it to a local folder."
+            msg = (
+                f"the tokenizer of {self.name} must be on this machine: {load_reason(error)}. Add it to a local folder."
+            )
             raise BackboneError(msg) from error
 
     def truncated(self, items: Items) -> list[int]:
@@ -162,7 +223,7 @@ def open_clip_model(name: str, options: BackboneOptions) -> OpenClipModel:
     if name.startswith("hf-hub:"):
         source = _from_folder(hub_folder(name.removeprefix("hf-hub:"), kind="open_clip"), full_name)
     elif name.startswith(("local-dir:", "/", ".", "~")) or is_regular_file(Path(name) / CONFIG):
-        source = _from_folder(Path(name.removeprefix("local-dir:")).expanduser(), full_name)
+        source = _from_folder(local_path(name.removeprefix("local-dir:")), full_name)
     else:
         source = _built_in(name)
     return OpenClipModel(source, name=full_name, options=options)
@@ -175,8 +236,12 @@ def _from_folder(folder: Path, full_name: str) -> Source:
     try:
         fields = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         config, preprocessing = dict(fields["model_cfg"]), dict(fields.get("preprocess_cfg") or {})
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        msg = f"{CONFIG} of {folder.name} must be JSON with model_cfg: it is unreadable ({reason(error)}). Replace it."
+        config |= {tower: dict(config[tower]) for tower in ("vision_cfg", "text_cfg")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        msg = (
+            f"{CONFIG} of {folder.name} must be JSON with model_cfg: it is unreadable ({load_reason(error)}). "
+            "Replace it."
+        )
         raise BackboneError(msg) from error
     files = sorted(path for path in folder.iterdir() if path.suffix in (*FOUND_BY_OPEN_CLIP, ".pt"))
     if not files:
@@ -200,7 +265,7 @@ def _built_in(name: str) -> Source:
         )
         raise BackboneError(msg)
     config = open_clip.get_model_config(model)
-    file = Path(weights).expanduser()
+    file = local_path(weights)
     if is_regular_file(file):
         return Source(model=model, weights=file, config=config, preprocessing={})
     tags = open_clip.list_pretrained_tags_by_model(model)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, require, texts
-from w2s_probe.backbones.identity import checked_hash, hash_file
+from w2s_probe.backbones.identity import HashedFiles, checked_hash, hash_files
 from w2s_probe.backbones.packaged_images import IMAGE_NAMES, EfficientNetLite, efficientnet_package
 from w2s_probe.backbones.text import SentenceTransformerBackbone
 from w2s_probe.core.errors import BackboneError, did_you_mean
@@ -64,13 +64,16 @@ class MiniLMExit(SentenceTransformerBackbone):
 
     def encode_together(self, others: Sequence[Backbone], items: Items) -> list[NDArray[np.float32]]:
         """Return the features of several exits from one forward pass up to the deepest exit."""
+        exits = [exit_.exit_layer for exit_ in (self, *others) if isinstance(exit_, MiniLMExit)]
+        with self.computing():
+            return self._pooled(exits, texts(items))
+
+    def _pooled(self, exits: Sequence[int], sentences: Sequence[str]) -> list[NDArray[np.float32]]:
         import torch
 
-        exits = [exit_.exit_layer for exit_ in (self, *others) if isinstance(exit_, MiniLMExit)]
-        sentences = texts(items)
         order = np.argsort([-len(text) for text in sentences], kind="stable")
         width = int(self.model[0].auto_model.config.hidden_size)  # type: ignore[union-attr,arg-type]
-        pooled = [np.empty((len(items), width), dtype=np.float32) for _ in exits]
+        pooled = [np.empty((len(sentences), width), dtype=np.float32) for _ in exits]
         for start in range(0, len(order), self.options.batch_size):
             rows = order[start : start + self.options.batch_size]
             tokens = self.model.preprocess([sentences[i] for i in rows])
@@ -94,22 +97,29 @@ class WordLlama(SentenceTransformerBackbone):
         self.tokenizer = folder / "tokenizers" / "l2_supercat_tokenizer_config.json"
 
     @cached_property
+    def files(self) -> HashedFiles:
+        """Table and tokenizer, hashed; the table must be the one in `SHA256`."""
+        _check_weights(self.table, "wordllama")
+        return hash_files([self.table, self.tokenizer], name=self.name)
+
+    @cached_property
     def spec(self) -> EmbeddingSpec:
         """Spec with the hashes of table and tokenizer."""
-        revision = f"sha256:{_weights_hash(self.table, 'wordllama')} tokenizer {hash_file(self.tokenizer)}"
+        table, tokenizer = (self.files.sha256(path.name) for path in (self.table, self.tokenizer))
+        revision = f"sha256:{table} tokenizer {tokenizer}"
         return EmbeddingSpec(
             backbone=self.identity, revision=revision, pooling="mean of token vectors", normalization="none"
         )
 
-    def load(self) -> SentenceTransformer:
+    def load(self, folder: Path) -> SentenceTransformer:
         """Read table and tokenizer into a sentence-transformers static embedding."""
         from safetensors.numpy import load_file
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.sentence_transformer.modules import StaticEmbedding
         from tokenizers import Tokenizer
 
-        weights = load_file(self.table)["embedding.weight"].astype(np.float32)
-        tokenizer = Tokenizer.from_file(str(self.tokenizer))
+        weights = load_file(folder / self.table.name)["embedding.weight"].astype(np.float32)
+        tokenizer = Tokenizer.from_file(str(folder / self.tokenizer.name))
         tokenizer.no_truncation()
         module = StaticEmbedding(tokenizer, embedding_weights=weights)
         return SentenceTransformer(modules=[module], device=self.options.device)
@@ -134,7 +144,7 @@ def packaged(name: str, options: BackboneOptions) -> Backbone:
     folder = _weights_folder(name, ("sentence_transformers", package), extra="text,demo")
     if name == "wordllama":
         return WordLlama(folder, options=options)
-    _weights_hash(folder / "model" / "model.safetensors", "minilm-l6")
+    _check_weights(folder / "model" / "model.safetensors", "minilm-l6")
     exit_layer = re.fullmatch(r"minilm-l6@(\d)", name)
     if exit_layer:
         return MiniLMExit(folder / "model", exit_layer=int(exit_layer[1]), options=options)
@@ -169,5 +179,5 @@ def _package_folder(package: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def _weights_hash(weights: Path, name: str) -> str:
-    return checked_hash(weights, SHA256[name], f"packaged:{name}", extra="demo")
+def _check_weights(weights: Path, name: str) -> None:
+    checked_hash(weights, SHA256[name], f"packaged:{name}", extra="demo")

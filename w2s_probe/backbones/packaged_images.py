@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items
-from w2s_probe.backbones.identity import checked_hash
+from w2s_probe.backbones.identity import HashedFiles, checked_hash, hash_files
 from w2s_probe.backbones.image import ImageModel
 from w2s_probe.backbones.timm_models import data_config_text
 from w2s_probe.core.features import EmbeddingSpec
@@ -58,9 +58,10 @@ class EfficientNetLite(ImageModel):
         return f"packaged:{self.network}@"
 
     @cached_property
-    def weights_hash(self) -> str:
-        """SHA-256 of the weights, after comparison with `SHA256`."""
-        return checked_hash(self.weights, SHA256[self.network], self.name, extra="demo-image")
+    def files(self) -> HashedFiles:
+        """The file of weights, whose hash is the one in `SHA256`."""
+        checked_hash(self.weights, SHA256[self.network], self.name, extra="demo-image")
+        return hash_files([self.weights], name=self.name)
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
@@ -68,7 +69,7 @@ class EfficientNetLite(ImageModel):
         where = "the whole network" if self.exit_block is None else f"block {self.exit_block}"
         return EmbeddingSpec(
             backbone=f"packaged:{self.network}",
-            revision=f"sha256:{self.weights_hash}",
+            revision=f"sha256:{self.files.sha256(self.weights.name)}",
             pooling=f"spatial mean after {where}",
             normalization="none",
             preprocessing=data_config_text(PREPROCESSING[self.network]),
@@ -80,7 +81,6 @@ class EfficientNetLite(ImageModel):
         import torch
         from timm.data.transforms_factory import create_transform
 
-        _ = self.weights_hash  # raises before other weights are read
         model = timm.create_model(f"tf_{self.network.replace('-', '_')}", pretrained=False)
         own = model.state_dict()
         state = torch.load(self.weights, map_location="cpu", weights_only=True)

@@ -6,14 +6,15 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import ClassVar
 
 from w2s_probe.backbones.bare_names import bare_name_advice
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Modality
-from w2s_probe.core.errors import BackboneError, did_you_mean, plug_in
+from w2s_probe.backbones.plug_ins import PlugInBackbone
+from w2s_probe.core.errors import BackboneError, did_you_mean
+from w2s_probe.core.plug_ins import PlugIn, calls_to, plug_ins, unique_plug_in
+from w2s_probe.core.text import visible
 
-GROUP = "w2s_probe.backbones"
 Factory = Callable[[str, BackboneOptions], Backbone]
 
 # kind → "module:factory"; a factory takes the name after "KIND:" and the options
@@ -24,6 +25,7 @@ KINDS: dict[str, str] = {
     "timm": "w2s_probe.backbones.timm_models:timm_model",
     "classic": "w2s_probe.backbones.classic:classic",
 }
+TAKEN = (*KINDS, "features", "cached")  # kinds that no plug-in can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Listing:
         Extra of w2s-probe that installs the packages.
     license : str
         License of the weights, or of the method if there are no weights.
+    problem : str
+        Why a plug-in cannot be used; empty if it can.
     """
 
     also_shown: ClassVar = ("installed", "install")
@@ -53,16 +57,17 @@ class Listing:
     packages: tuple[str, ...]
     extra: str
     license: str
+    problem: str = ""
 
     @property
     def installed(self) -> bool:
-        """Whether its packages can be imported; checked without an import."""
-        return all(importlib.util.find_spec(package) is not None for package in self.packages)
+        """Whether its packages can be imported; only plug-ins are imported to find out."""
+        return not self.problem and all(importlib.util.find_spec(package) is not None for package in self.packages)
 
     @property
     def install(self) -> str:
         """The command that installs missing packages, or an empty string."""
-        return "" if self.installed else f"pip install 'w2s-probe[{self.extra}]'"
+        return "" if self.installed or self.problem else f"pip install 'w2s-probe[{self.extra}]'"
 
 
 _TEXT = ("sentence_transformers",)
@@ -112,17 +117,19 @@ CATALOG = (
 
 
 def list_backbones() -> list[Listing]:
-    """Return a line for each backbone, installed or not, and for each kind of plug-ins."""
-    plugins = (
-        Listing(f"{point.name}:…", "text", f"plug-in {point.value}", (), "", "the plug-in's")
-        for point in entry_points(group=GROUP)
-    )
-    return [*CATALOG, *plugins]
+    """Return a line for each backbone, installed or not, and for each kind of plug-ins, which are imported."""
+    return [*CATALOG, *map(_listing, plug_ins("backbones"))]
+
+
+def _listing(plug: PlugIn) -> Listing:
+    problem = f"{plug.name} is a built-in kind, which is used" if plug.name in TAKEN else plug.problem()
+    what = f"plug-in {visible(plug.point.value)} of {plug.package}"
+    return Listing(f"{visible(plug.name)}:…", "text", what, (), "", "the plug-in's", visible(problem))
 
 
 def kinds_of_backbones() -> tuple[str, ...]:
     """Return the kinds that may stand before the colon of a name: built-in ones, plug-ins, files and imports."""
-    return (*KINDS, *(point.name for point in entry_points(group=GROUP)), "features", "cached")
+    return (*dict.fromkeys([*KINDS, *(plug.name for plug in plug_ins("backbones")), *TAKEN]),)
 
 
 def get_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:
@@ -141,27 +148,36 @@ def get_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:
         If there is no such backbone; the message suggests similar names.
     MissingExtraError
         If its packages are not installed; the message has the install line.
+    PlugInError
+        If its plug-in cannot be imported or does not return a backbone.
     """
     kind, colon, rest = name.partition(":")
-    factories = {point.name: point for point in entry_points(group=GROUP)}
-    if not colon or not rest or (kind not in KINDS and kind not in factories):
-        kinds = [*KINDS, *factories, "features", "cached"]
+    plug = None if kind in KINDS else unique_plug_in("backbones", kind)
+    if not colon or not rest or (kind not in KINDS and plug is None):
+        kinds = kinds_of_backbones()
         near = bare_name_advice(name) or did_you_mean(name, [listing.name for listing in CATALOG])
         near = near or did_you_mean(kind, kinds) or ("" if colon else f" Did you mean sentence-transformers:{name}?")
         msg = (
-            f"a backbone must be KIND:NAME with a kind of {', '.join(kinds)}: got {name!r}."
+            f"a backbone must be KIND:NAME with a kind of {', '.join(map(visible, kinds))}: got {name!r}."
             f"{near} See: w2s-probe backbones"
         )
         raise BackboneError(msg)
-    if kind in factories and kind not in KINDS:
-        with plug_in(name):
-            return _made(factories[kind].load(), rest, options)
-    module, _, attribute = KINDS[kind].partition(":")
-    return _made(getattr(import_module(module), attribute), rest, options)
-
-
-def _made(factory: Factory, rest: str, options: BackboneOptions | None) -> Backbone:
     options = options or BackboneOptions()
+    if plug is not None:
+        return _of_plug_in(plug, name, options)
+    module, _, attribute = KINDS[kind].partition(":")
+    factory: Factory = getattr(import_module(module), attribute)
     backbone = factory(rest, options)
     backbone.dtype = options.dtype
     return backbone
+
+
+def _of_plug_in(plug: PlugIn, name: str, options: BackboneOptions) -> Backbone:
+    """Return the backbone of a plug-in, all of whose calls are checked."""
+    factory, title = plug.load(name), plug.title(name)
+    with calls_to(title):
+        backbone = factory(name.partition(":")[2], options)
+    others = {*kinds_of_backbones()} - {plug.name}
+    wrapped = PlugInBackbone(backbone, name=name, title=title, taken=others)
+    wrapped.dtype = options.dtype
+    return wrapped

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, require, texts, torch_record
-from w2s_probe.backbones.hub import first_line, hub_folder
-from w2s_probe.backbones.identity import hash_folder
+from w2s_probe.backbones.hub import hub_folder
+from w2s_probe.backbones.identity import HashedFiles
+from w2s_probe.backbones.loading import loading, one_line
+from w2s_probe.backbones.model_files import check_readable, hash_folder, links_to, local_path
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.files import is_folder, is_regular_file
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -32,9 +36,14 @@ class SentenceTransformerBackbone(Backbone):
         self.folder, self.name, self.identity, self.options = folder, name, identity, options
 
     @cached_property
+    def files(self) -> HashedFiles:
+        """The files of the model, hashed; no other file is loaded."""
+        return hash_folder(self.folder, name=self.name)
+
+    @cached_property
     def spec(self) -> EmbeddingSpec:
         """Spec with the hash of all files of the model that can change a number."""
-        return EmbeddingSpec(backbone=self.identity, revision=hash_folder(self.folder))
+        return EmbeddingSpec(backbone=self.identity, revision=self.files.revision)
 
     @cached_property
     def model(self) -> SentenceTransformer:
@@ -44,33 +53,40 @@ class SentenceTransformerBackbone(Backbone):
         quiet_transformers()
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
-        try:
-            return self.load()
-        except (OSError, ValueError, RuntimeError, KeyError, AssertionError) as error:  # torch asserts its devices
-            msg = (
-                f"{self.name} must load with sentence-transformers on device {self.options.device!r}: "
-                f"{first_line(error)}. Check the model's folder and --device."
-            )
-            raise BackboneError(msg) from error
+        with self.one_line("load with sentence-transformers"), links_to(self.files) as view, loading(self.files):
+            return self.load(view)
 
-    def load(self) -> SentenceTransformer:
-        """Return the model on its device; `model` turns errors into messages."""
+    def load(self, folder: Path) -> SentenceTransformer:
+        """Return the model in `folder` on its device; `model` turns errors into messages."""
         from sentence_transformers import SentenceTransformer
 
-        return SentenceTransformer(str(self.folder), device=self.options.device, local_files_only=True)
+        return SentenceTransformer(str(folder), device=self.options.device, local_files_only=True)
 
     def encode(self, items: Items) -> NDArray[np.float32]:
         """Return the features of `SentenceTransformer.encode`, shape (n, d), as float32."""
-        X = self.model.encode(texts(items), batch_size=self.options.batch_size, show_progress_bar=False)
-        return np.asarray(X, dtype=np.float32)
+        with self.computing():
+            X = self.model.encode(texts(items), batch_size=self.options.batch_size, show_progress_bar=False)
+            return np.asarray(X, dtype=np.float32)
 
     def truncated(self, items: Items) -> list[int]:
         """Return positions of texts with more tokens than the model reads."""
-        limit = self.model.max_seq_length
-        if limit is None or not hasattr(self.model.tokenizer, "model_max_length"):
-            return []
-        tokens = self.model.tokenizer(texts(items), truncation=False, padding=False, verbose=False)["input_ids"]
-        return [i for i, row in enumerate(tokens) if len(row) > limit]
+        with self.computing():
+            limit = self.model.max_seq_length
+            if limit is None or not hasattr(self.model.tokenizer, "model_max_length"):
+                return []
+            tokens = self.model.tokenizer(texts(items), truncation=False, padding=False, verbose=False)["input_ids"]
+            return [i for i, row in enumerate(tokens) if len(row) > limit]
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Turn errors into messages; raise if a file was changed, since weights may be read as they are used."""
+        with self.one_line("compute features"):
+            yield
+        self.files.check("used")
+
+    def one_line(self, duty: str) -> AbstractContextManager[None]:
+        """Turn what the model's code raises into `BackboneError`."""
+        return one_line(self.name, duty, device=self.options.device, place=self.folder)
 
     def recorded(self) -> Mapping[str, Any]:
         """Return device, threads, batch size and library versions."""
@@ -81,10 +97,11 @@ def sentence_transformers(name: str, options: BackboneOptions) -> SentenceTransf
     """Return the backbone for a local folder, or for a model name on the hub."""
     full_name = f"sentence-transformers:{name}"
     require("sentence_transformers", extra="text", backbone=full_name)
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
+    folder = local_path(name)
+    if not is_folder(folder):
         folder = hub_folder(name if "/" in name else f"sentence-transformers/{name}", kind="sentence-transformers")
-    if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
+    check_readable(folder, name=full_name)
+    if not is_regular_file(folder / "modules.json") and not is_regular_file(folder / "config.json"):
         msg = (
             f"{full_name} must name a model folder: {folder} holds neither modules.json nor config.json. "
             "Name the folder that SentenceTransformer.save wrote."

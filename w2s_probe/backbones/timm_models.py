@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from w2s_probe.backbones.base import BackboneOptions, require
 from w2s_probe.backbones.hub import hub_file
-from w2s_probe.backbones.identity import hash_file
-from w2s_probe.backbones.image import ImageModel, load_reason, silent_loggers
+from w2s_probe.backbones.identity import HashedFiles, hash_files
+from w2s_probe.backbones.image import ImageModel, silent_loggers
+from w2s_probe.backbones.loading import load_reason
+from w2s_probe.backbones.model_files import local_path
 from w2s_probe.core.errors import BackboneError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_regular_file
@@ -43,11 +45,16 @@ class TimmModel(ImageModel):
         return resolve({}, pretrained_cfg=_config(self.architecture).to_dict())
 
     @cached_property
+    def files(self) -> HashedFiles:
+        """The file of weights, hashed."""
+        return hash_files([self.weights], name=self.name)
+
+    @cached_property
     def spec(self) -> EmbeddingSpec:
         """Spec with architecture, hash of the weights and preprocessing, without the tag."""
         return EmbeddingSpec(
             backbone=f"timm:{self.architecture.partition('.')[0]}",
-            revision=f"sha256:{hash_file(self.weights)}",
+            revision=f"sha256:{self.files.sha256(self.weights.name)}",
             pooling="the model's own, before its classifier",
             normalization="none",
             preprocessing=data_config_text(self.data_config),
@@ -82,10 +89,10 @@ def timm_model(name: str, options: BackboneOptions) -> TimmModel:
         near = did_you_mean(base, models) or " Choose a name from timm.list_models()."
         msg = f"timm: must be followed by the name of a timm model: got {base!r:.80}.{near}"
         raise BackboneError(msg)
-    if weights and (is_regular_file(Path(weights).expanduser()) or "/" in weights):
+    if weights and (is_regular_file(local_path(weights)) or "/" in weights):
         if tag:
             _check_tag(base, tag, full_name)
-        return TimmModel(architecture, _file(Path(weights).expanduser()), name=full_name, options=options)
+        return TimmModel(architecture, _file(local_path(weights)), name=full_name, options=options)
     if weights or tag:
         _check_tag(base, weights or tag, full_name)
         architecture = f"{base}.{weights or tag}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from w2s_probe.core.errors import CacheError
+
 
 def default_cache() -> Path:
     """Return ``$W2S_PROBE_CACHE``, else ``cache/`` of the checkout, else the user's cache folder."""
@@ -14,5 +16,12 @@ def default_cache() -> Path:
     checkout = Path(__file__).resolve().parents[2]
     if (checkout / "pyproject.toml").is_file() and (checkout / "cache" / "README.md").is_file():
         return checkout / "cache"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "w2s_probe"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "w2s_probe"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:  # no $HOME, and a user without an entry
+        msg = "the feature cache needs a folder: got no home folder. Name one with --cache, or set W2S_PROBE_CACHE."
+        raise CacheError(msg) from error

@@ -1,19 +1,44 @@
-"""Names of imported features: a small file for each name, which holds a fingerprint."""
+"""Names of imported features: a small file for each name, which holds a fingerprint and ends with a seal."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from w2s_probe.cache.faults import DamagedFileError, FaultyFileError, damaged, read_file, unreadable
+from w2s_probe.cache.marks import mark
+from w2s_probe.cache.seals import FORMAT, sealed, unsealed
 from w2s_probe.cache.temporary import disk_errors
 from w2s_probe.core.errors import CacheError
-from w2s_probe.core.writing import write_file
+from w2s_probe.core.writing import sync_folder, write_file
 
-FORMAT = 1
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+ADVICE = "Import the features again with --name, or use their fingerprint: w2s-probe cache ls"
+FIELDS = frozenset({"format", "name", "fingerprint"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """A name in the cache.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    fingerprint : str
+        Fingerprint of the features that it names.
+    is_sealed : bool
+        Whether its file ends with a seal: names written by version 0.1 have none.
+    """
+
+    name: str
+    fingerprint: str
+    is_sealed: bool
 
 
 def check_name(name: str) -> str:
@@ -33,24 +58,50 @@ def check_name(name: str) -> str:
     return name
 
 
-def fingerprints_by_name(root: Path) -> dict[str, str]:
-    """Return the fingerprint of each name; damaged files are ignored.
+def fingerprints_by_name(root: Path, *, needed: str = "") -> dict[str, str]:
+    """Return the fingerprint of each name; files that cannot be trusted are left out.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the cache.
+    needed : str
+        A name whose file must be trusted if it is there.
+
+    Raises
+    ------
+    CacheError
+        If the file of the needed name is damaged, unreadable or of a newer version.
+    """
+    entries = list(names_in(root))
+    for entry in entries:
+        if isinstance(entry, FaultyFileError) and entry.path.stem == needed:
+            raise entry
+    return {entry.name: entry.fingerprint for entry in entries if isinstance(entry, Name)}
+
+
+def names_in(root: Path) -> Iterator[Name | FaultyFileError]:
+    """Yield each name, or what is wrong with its file.
 
     Parameters
     ----------
     root : Path
         Folder of the cache.
     """
-    fingerprints = {}
     folder = root / "names"
-    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            raw = path.read_bytes()
-            fields = json.loads(raw)
-            name, fingerprint = fields["name"], fields["fingerprint"]
-            if raw == _content(name, fingerprint) and path.stem == name and FINGERPRINT.fullmatch(fingerprint):
-                fingerprints[name] = fingerprint
-    return fingerprints
+    try:
+        paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    except OSError as error:
+        yield unreadable(folder, "folder", error)
+        return
+    for path in paths:
+        if PLAIN.fullmatch(path.stem):
+            try:
+                yield _read(path)
+            except FaultyFileError as error:
+                yield error
+            except FileNotFoundError:  # deleted since the listing
+                continue
 
 
 def point(root: Path, name: str, fingerprint: str) -> None:
@@ -68,21 +119,53 @@ def point(root: Path, name: str, fingerprint: str) -> None:
     Raises
     ------
     CacheError
-        If the file cannot be written; the name keeps its earlier fingerprint.
+        If the file cannot be written, or the one that is there is unreadable or of a newer version; the name keeps
+        its earlier fingerprint.
     """
     path = _path(root, name)
+    mark(root)
+    with suppress(FileNotFoundError, DamagedFileError):
+        _read(path)
     with disk_errors(root):
-        write_file(path, _content(name, fingerprint), root / "tmp")
+        write_file(path, sealed({"format": FORMAT, "name": name, "fingerprint": fingerprint}), root / "tmp")
 
 
 def forget_name(root: Path, name: str) -> None:
     """Delete a name, but not its features."""
-    _path(root, name).unlink(missing_ok=True)
+    path = _path(root, name)
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _read(path: Path) -> Name:
+    """Return the name in a file; raises `FileNotFoundError` or `FaultyFileError`."""
+    raw = read_file(path, "name")
+    fields = _without_seal(raw)
+    is_sealed = fields is None
+    if fields is None:
+        fields = unsealed(raw, path, kind="name", known=FIELDS, advice=ADVICE)
+    name, fingerprint = fields.get("name"), fields.get("fingerprint")
+    if name != path.stem or not isinstance(fingerprint, str) or not FINGERPRINT.fullmatch(fingerprint):
+        raise damaged(path, "name", advice=ADVICE)
+    entry = Name(name=path.stem, fingerprint=fingerprint, is_sealed=is_sealed)
+    if raw != (sealed(fields) if is_sealed else _bytes_without_seal(entry)):
+        raise damaged(path, "name", advice=ADVICE)
+    return entry
+
+
+def _without_seal(raw: bytes) -> dict[str, object] | None:
+    """Return the fields of a name that version 0.1 wrote; None for any other file."""
+    try:
+        fields = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) and fields.keys() == FIELDS else None
+
+
+def _bytes_without_seal(entry: Name) -> bytes:
+    fields = {"format": 1, "name": entry.name, "fingerprint": entry.fingerprint}
+    return json.dumps(fields).encode() + b"\n"
 
 
 def _path(root: Path, name: str) -> Path:
     return root / "names" / f"{check_name(name)}.json"
-
-
-def _content(name: str, fingerprint: str) -> bytes:
-    return json.dumps({"format": FORMAT, "name": name, "fingerprint": fingerprint}).encode() + b"\n"

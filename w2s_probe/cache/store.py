@@ -12,19 +12,23 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.cache.faults import FaultyFileError
 from w2s_probe.cache.keys import DIGEST_BYTES, Digests, find
-from w2s_probe.cache.shards import DamagedShardError, Sidecar, discard_damaged, load_rows, read_sidecar, write_shard
+from w2s_probe.cache.listing import Listing
+from w2s_probe.cache.marks import mark, state_of
+from w2s_probe.cache.quarantine import size_of
+from w2s_probe.cache.shards import Sidecar, discard_damaged, is_taken, load_rows, write_shard
 from w2s_probe.cache.stored_types import storable
 from w2s_probe.cache.temporary import remove_abandoned
+from w2s_probe.cache.verifying import verify
 from w2s_probe.core.arrays import row_blocks
-from w2s_probe.core.errors import CacheError
+from w2s_probe.core.errors import CacheError, ShapeError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Features, Rows
 
 SHARD_ROWS = 512
 Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]  # features and recorded facts, for each spec
-State = tuple[int, int, int]  # inode, size and time of change of a file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,24 +86,18 @@ class FeatureStore:
         Folder of the cache, created by the first write.
     shard_rows : int
         Rows per shard: an interruption loses at most so many rows.
+
+    Raises
+    ------
+    CacheError
+        If the folder is neither empty nor a cache, or belongs to a newer version.
     """
 
     def __init__(self, root: Path, *, shard_rows: int = SHARD_ROWS) -> None:
         self.root = root
         self.shard_rows = shard_rows
-        self._read: dict[Path, tuple[State, Sidecar]] = {}
-        self._verified: set[Path] = set()
-        self._damaged: set[Path] = set()
-        try:
-            usable = root.is_dir() or not (root.exists() or any(parent.is_file() for parent in root.parents))
-        except OSError as error:
-            msg = (
-                f"the feature cache must be a folder: got {error.strerror or error} for {root}. Choose another --cache."
-            )
-            raise CacheError(msg) from error
-        if not usable:
-            msg = f"the feature cache must be a folder: {root} or a folder above it is a file. Choose another --cache."
-            raise CacheError(msg)
+        self._listing = Listing(root)
+        state_of(root)
 
     def missing(self, spec: EmbeddingSpec, digests: Digests) -> Rows:
         """Return the first position of each distinct item that is not in the cache, in order.
@@ -138,23 +136,25 @@ class FeatureStore:
         Raises
         ------
         ShapeError
-            If features are not finite in the type of their spec, or their number of rows is wrong; their shard is
-            not stored.
+            If features are not finite in the type of their spec, or their number of rows is wrong, or the cache has
+            features of another width; their shard is not stored.
         CacheError
             If the disk cannot be written; earlier shards stay valid.
         """
+        mark(self.root)
         remove_abandoned(self._temporary)
-        discard_damaged(self._damaged)
+        discard_damaged(self._listing.damaged_in([self._folder(spec) for spec in specs]))
+        widths = [self._widths(spec) for spec in specs]
         for block in row_blocks(len(positions), self.shard_rows):
-            rows = positions[block]
-            encoded = [
-                (spec, storable(features, spec, rows=len(rows)), recorded)
-                for spec, (features, recorded) in zip(specs, encode(rows), strict=True)
-            ]
-            for spec, X, recorded in encoded:
-                folder = self._folder(spec)
-                write_shard(folder, self._temporary, spec=spec, digests=digests[rows], X=X, recorded=recorded)
-            yield len(rows)
+            for rows in self._free(specs, digests, positions[block]):
+                encoded = [
+                    (spec, _fitting(features, spec, rows=len(rows), widths=width), recorded)
+                    for spec, width, (features, recorded) in zip(specs, widths, encode(rows), strict=True)
+                ]
+                for spec, X, recorded in encoded:
+                    folder = self._folder(spec)
+                    write_shard(folder, self._temporary, spec=spec, digests=digests[rows], X=X, recorded=recorded)
+                yield len(rows)
 
     def read(self, spec: EmbeddingSpec, digests: Digests) -> Features:
         """Return the features of these items, shape (n, d), in the items' order and the spec's type.
@@ -173,8 +173,8 @@ class FeatureStore:
         """
         try:
             X = self._gather(spec, digests)
-        except DamagedShardError:  # another process may have deleted the shard; its rows may be in other shards
-            self._verified.clear()
+        except FaultyFileError:  # another process may have deleted the shard; its rows may be in other shards
+            self._listing.forget_checks()
             X = self._gather(spec, digests)
         with suppress(OSError):  # the cache may be read-only
             os.utime(self._folder(spec))  # time of the last use, for `clean`
@@ -189,8 +189,8 @@ class FeatureStore:
             Digests of the items.
         """
         mask = np.zeros(len(digests), dtype=np.bool_)
-        for folder in self._folders():
-            computed = [s.digests for s in self._intact_sidecars(folder) if "matched_by" not in s.recorded]
+        for folder in self._listing.folders():
+            computed = [s.digests for s in self._listing.sidecars(folder) if "matched_by" not in s.recorded]
             if computed:
                 mask |= find(digests, np.concatenate(computed)) >= 0
         return mask
@@ -232,8 +232,8 @@ class FeatureStore:
         prefix : str
             Beginning of a fingerprint; empty for all.
         """
-        folders = [folder for folder in self._folders() if folder.name.startswith(prefix)]
-        shards = [list(self._intact_sidecars(folder)) for folder in folders]
+        folders = [folder for folder in self._listing.folders() if folder.name.startswith(prefix)]
+        shards = [list(self._listing.sidecars(folder)) for folder in folders]
         return [_contents(sidecars) for sidecars in shards if sidecars]
 
     def items(self, spec: EmbeddingSpec) -> tuple[Digests, list[Mapping[str, Any]]]:
@@ -244,22 +244,29 @@ class FeatureStore:
         spec : EmbeddingSpec
             The embedding.
         """
-        sidecars = list(self._intact_sidecars(self._folder(spec)))
+        sidecars = list(self._listing.sidecars(self._folder(spec)))
         digests = [sidecar.digests for sidecar in sidecars] or [np.empty(0, dtype=f"S{DIGEST_BYTES}")]
         return np.unique(np.concatenate(digests)), [sidecar.recorded for sidecar in sidecars]
 
     def verify(self) -> tuple[int, list[str]]:
-        """Return the number of intact shards, and a sentence for each damaged shard."""
-        problems = [_problem(sidecar) for folder in self._folders() for sidecar in self._sidecars(folder)]
-        return problems.count(""), [problem for problem in problems if problem]
+        """Return the number of intact shards, and a sentence for each file that is not served."""
+        outcome = verify(self.root)
+        return outcome.intact, [str(error) for error in outcome.faults]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence on files of the cache that were met and not used, if there were any."""
+        counts = self._listing.counts()
+        if not counts:
+            return ()
+        return (
+            f"not all files of the cache are used: {counts['damaged']:,} damaged, {counts['unreadable']:,} unreadable, "
+            f"{counts['newer']:,} of a newer version; they stay as they are. See: w2s-probe cache verify",
+        )
 
     @property
     def _temporary(self) -> Path:
         return self.root / "tmp"
-
-    def _folders(self) -> list[Path]:
-        base = self.root / "features"
-        return sorted(path for path in base.iterdir() if path.is_dir()) if base.is_dir() else []
 
     def _folder(self, spec: EmbeddingSpec) -> Path:
         return self.root / "features" / spec.fingerprint()
@@ -268,8 +275,15 @@ class FeatureStore:
         places = self._locate(spec, digests)
         if not len(digests) or (places.shard < 0).any():
             msg = f"the cache must hold every item: some are missing in {self.root}. Embed the data first."
+            raise CacheError(" ".join([msg, *self.notes]))
+        widths = {places.sidecars[shard].dim for shard in np.unique(places.shard)}
+        if len(widths) > 1:
+            msg = (
+                f"cached features of {spec.backbone} must have one width: got {_listed(widths)} columns. Remove them "
+                f"and embed the data again: w2s-probe cache gc --remove {spec.fingerprint()[:12]}"
+            )
             raise CacheError(msg)
-        X = np.empty((len(digests), places.sidecars[places.shard[0]].dim), dtype=spec.dtype)
+        X = np.empty((len(digests), widths.pop()), dtype=spec.dtype)
         by_shard = np.argsort(places.shard, kind="stable")
         for rows in np.split(by_shard, np.flatnonzero(np.diff(places.shard[by_shard])) + 1):
             X[rows] = load_rows(places.sidecars[places.shard[rows[0]]], verify=False)[places.row[rows]]
@@ -277,93 +291,57 @@ class FeatureStore:
 
     def _locate(self, spec: EmbeddingSpec, digests: Digests) -> _Places:
         """Return the place of each item, in shards whose bytes have all been checked."""
-        sidecars = list(self._intact_sidecars(self._folder(spec)))
+        sidecars = list(self._listing.sidecars(self._folder(spec)))
         while sidecars:
             table = np.concatenate([sidecar.digests for sidecar in sidecars])
             starts = np.cumsum([0, *(len(sidecar.digests) for sidecar in sidecars)])
             at = find(digests, table)
             shard = np.where(at < 0, -1, np.searchsorted(starts, at, side="right") - 1)
             numbers = np.flatnonzero(np.bincount(shard[at >= 0]))
-            bad = {number for number in numbers.tolist() if not self._intact(sidecars[number])}
+            bad = {number for number in numbers.tolist() if not self._listing.is_intact(sidecars[number])}
             if not bad:
                 return _Places(sidecars=sidecars, shard=shard, row=at - starts[shard])
             sidecars = [sidecar for number, sidecar in enumerate(sidecars) if number not in bad]
         nowhere = np.full(len(digests), -1)
         return _Places(sidecars=[], shard=nowhere, row=nowhere)
 
-    def _intact_sidecars(self, folder: Path) -> Iterator[Sidecar]:
-        for sidecar in self._sidecars(folder):
-            if isinstance(sidecar, Sidecar):
-                yield sidecar
-            else:
-                self._damaged.add(sidecar.path)
+    def _free(self, specs: Sequence[EmbeddingSpec], digests: Digests, rows: Rows) -> Iterator[Rows]:
+        """Yield the rows in parts whose shards have names that no file has which must stay."""
+        taken = any(is_taken(self._folder(spec), spec, digests[rows]) for spec in specs)
+        if taken and len(rows) > 1:
+            yield from self._free(specs, digests, rows[: len(rows) // 2])
+            yield from self._free(specs, digests, rows[len(rows) // 2 :])
+        else:
+            yield rows
 
-    def _sidecars(self, folder: Path) -> Iterator[Sidecar | DamagedShardError]:
-        """Yield all sidecars by name; a sidecar is read and checked again only if its file has changed."""
-        for path, state in _listing(folder):
-            entry = self._read.get(path)
-            if entry is None or entry[0] != state:
-                try:
-                    entry = state, read_sidecar(path)
-                except DamagedShardError as error:
-                    yield error
-                    continue
-                except FileNotFoundError:  # another process has deleted it since the listing
-                    continue
-                self._read[path] = entry
-            yield entry[1]
+    def _widths(self, spec: EmbeddingSpec) -> set[int]:
+        return {sidecar.dim for sidecar in self._listing.sidecars(self._folder(spec))}
 
-    def _intact(self, sidecar: Sidecar) -> bool:
-        if sidecar.path not in self._verified:
-            try:
-                load_rows(sidecar, verify=True)
-            except DamagedShardError:
-                self._damaged.add(sidecar.path)
-                return False
-            self._verified.add(sidecar.path)
-        return True
+
+def _fitting(features: NDArray[Any], spec: EmbeddingSpec, *, rows: int, widths: set[int]) -> Features:
+    """Return features as they are stored; they must have the one of `widths`, to which a first width is added."""
+    X = storable(features, spec, rows=rows)
+    widths.add(X.shape[1])
+    if len(widths) > 1:
+        msg = (
+            f"features of {spec.backbone} must have one width: got {_listed(widths)} columns, counting those in the "
+            f"cache. Repair the backbone, then remove the others: w2s-probe cache gc --remove {spec.fingerprint()[:12]}"
+        )
+        raise ShapeError(msg)
+    return X
+
+
+def _listed(widths: set[int]) -> str:
+    return " and ".join(map(str, sorted(widths)))
 
 
 def _contents(sidecars: Sequence[Sidecar]) -> Contents:
-    arrays = [sidecar.path.with_suffix(".npy") for sidecar in sidecars]
     return Contents(
         spec=sidecars[0].spec,
         shards=len(sidecars),
         rows=sum(len(sidecar.digests) for sidecar in sidecars),
         dim=sidecars[0].dim,
-        bytes=sum(sidecar.bytes for sidecar in sidecars) + sum(a.stat().st_size for a in arrays if a.exists()),
+        bytes=size_of([file for sidecar in sidecars for file in (sidecar.path, sidecar.path.with_suffix(".npy"))]),
         truncated=sum(len(sidecar.recorded.get("truncated", [])) for sidecar in sidecars),
         recorded=sidecars[0].recorded,
     )
-
-
-def _problem(sidecar: Sidecar | DamagedShardError) -> str:
-    """Return a sentence on the damage of a shard; an empty one if the shard is intact."""
-    try:
-        if isinstance(sidecar, DamagedShardError):
-            return str(sidecar)
-        load_rows(sidecar, verify=True)
-    except DamagedShardError as error:
-        return str(error)
-    return ""
-
-
-def _listing(folder: Path) -> list[tuple[Path, State]]:
-    """Return the sidecars in a folder by name, each with the state of its file."""
-    try:
-        with os.scandir(folder) as entries:
-            states = [(folder / entry.name, _state(entry)) for entry in entries if entry.name.endswith(".json")]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        msg = f"the feature cache must be readable: got {error.strerror or error} for {folder}. Choose another --cache."
-        raise CacheError(msg) from error
-    return sorted((path, state) for path, state in states if state is not None)
-
-
-def _state(entry: os.DirEntry[str]) -> State | None:
-    try:
-        stat = entry.stat()
-    except FileNotFoundError:  # another process has deleted it
-        return None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -27,6 +27,7 @@ def backbones(*, as_json: bool) -> None:
         return
     for backbone in listings:
         say(f"{backbone.name}  ({backbone.takes}; {backbone.license})\n    {backbone.what}")
-        say(f"    {'installed' if backbone.installed else backbone.install}")
+        unusable = f"cannot be used: {backbone.problem}" if backbone.problem else backbone.install
+        say(f"    {'installed' if backbone.installed else unusable}")
     say("cached:NAME\n    features of the cache, by the name of `cache import` or by the beginning of a fingerprint")
     say("features:FILE\n    features computed elsewhere: .npy, .npz, .safetensors, .parquet, .parquet#COLUMN")

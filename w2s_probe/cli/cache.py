@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +12,12 @@ from w2s_probe.cli.cache_exchange import export_, import_
 from w2s_probe.cli.cache_gc import gc
 from w2s_probe.cli.options import cache_option, json_option
 from w2s_probe.cli.streams import say, say_json
+from w2s_probe.core.errors import listed
 from w2s_probe.core.serialize import plain, to_json
+from w2s_probe.core.text import visible
+
+if TYPE_CHECKING:
+    from w2s_probe.cache import Contents
 
 
 @click.group()
@@ -33,21 +40,29 @@ def ls(*, cache: str | None, as_json: bool) -> None:
     Example:
       w2s-probe cache ls
     """
-    from w2s_probe.cache import fingerprints_by_name
+    from w2s_probe.cache import FaultyFileError, fingerprints_by_name, names_in, quarantined
     from w2s_probe.cli.outputs import CacheListing, Listed
-    from w2s_probe.cli.runtime import open_store
-    from w2s_probe.report.render.terminal import columns
+    from w2s_probe.cli.runtime import open_existing
 
-    store = open_store(cache)
+    store = open_existing(cache)
     contents = store.contents()
     names = {fingerprint: name for name, fingerprint in fingerprints_by_name(store.root).items()}
+    unusable = [entry.path.stem for entry in names_in(store.root) if isinstance(entry, FaultyFileError)]
+    if unusable:
+        say(f"note: names that cannot be used: {listed(unusable)}. See: w2s-probe cache verify", err=True)
+    aside = sum(size for _, size in quarantined(store.root))
     if as_json:
         entries = (Listed(contents=entry, name=names.get(entry.fingerprint)) for entry in contents)
-        say_json(to_json(CacheListing(features=tuple(entries))))
+        say_json(to_json(CacheListing(features=tuple(entries), quarantine_bytes=aside)))
         return
-    if not contents:
-        say(f"nothing is cached in {store.root}")
-        return
+    say(_table(contents, names) if contents else f"nothing is cached in {store.root}")
+    if aside:
+        say(f"quarantine: {aside / 1e6:.3g} MB, which w2s-probe cache gc --force deletes")
+
+
+def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:
+    from w2s_probe.report.render.terminal import columns
+
     rows = [
         (
             entry.fingerprint[:12],
@@ -61,7 +76,7 @@ def ls(*, cache: str | None, as_json: bool) -> None:
         )
         for entry in contents
     ]
-    say(columns(("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB"), rows, right=(5, 6, 7)))
+    return columns(("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB"), rows, right=(5, 6, 7))
 
 
 @cache.command()
@@ -88,7 +103,7 @@ def info(*, fingerprint: str, cache: str | None, as_json: bool) -> None:
     entry = plain(contents)
     for key, value in {**entry.pop("spec"), **entry}.items():
         if value != "":  # empty: the model's own files decide it, and the revision covers them
-            say(f"{key:14} {value}")
+            say(f"{key:14} {visible(str(value))}")
 
 
 @cache.command()
@@ -97,24 +112,30 @@ def info(*, fingerprint: str, cache: str | None, as_json: bool) -> None:
 def verify(*, cache: str | None, as_json: bool) -> None:
     """Check every byte of the cache.
 
-    The exit code is 1 if a shard is damaged. Damaged shards are never read: embed the data again to replace
-    them.
+    The exit code is 1 if a file is damaged, unreadable or of a newer version; such files are never used. Embed
+    or import the data again to replace what is damaged.
 
     \b
     Example:
       w2s-probe cache verify
     """
+    from w2s_probe.cache import verify as verify_cache
     from w2s_probe.cli.outputs import Verified
-    from w2s_probe.cli.runtime import open_store
+    from w2s_probe.cli.runtime import open_existing
 
-    intact, problems = open_store(cache).verify()
+    outcome = verify_cache(open_existing(cache).root)
+    counts = outcome.counts()
     if as_json:
-        say_json(to_json(Verified(intact=intact, damaged=len(problems))))
+        numbers = {fault: counts[fault] for fault in ("damaged", "unreadable", "newer")}
+        say_json(to_json(Verified(intact=outcome.intact, **numbers, unsealed=outcome.unsealed)))
     else:
-        say(f"{intact} shards intact, {len(problems)} damaged")
-    for problem in problems:
-        say(problem, err=True)
-    sys.exit(1 if problems else 0)
+        unreadable = f", {counts['unreadable']} unreadable" if counts["unreadable"] else ""
+        newer = f", {counts['newer']} of a newer version" if counts["newer"] else ""
+        unsealed = f", {outcome.unsealed} names unsealed" if outcome.unsealed else ""
+        say(f"{outcome.intact} shards intact, {counts['damaged']} damaged{unreadable}{newer}{unsealed}")
+    for error in outcome.faults:
+        say(str(error), err=True)
+    sys.exit(1 if outcome.faults else 0)
 
 
 for verb in (import_, export_, gc):

@@ -15,6 +15,8 @@ WORDS = {
     "duplicate": "shards all rows of which are in others",
     "unused": "shards not used for so long",
     "requested": "shards as requested",
+    "quarantined": "damaged shards or names moved to quarantine/, since no backbone may be able to compute them",
+    "emptied": "folders of quarantine/",
 }
 
 
@@ -31,6 +33,7 @@ WORDS = {
 @click.option(
     "--remove", multiple=True, metavar="FINGERPRINT", help="Remove all features of a fingerprint or NAME; repeat."
 )
+@click.option("--force", is_flag=True, help="Also delete what earlier calls moved to quarantine/.")
 @click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @cache_option
 @json_option
@@ -39,31 +42,44 @@ def gc(
     older_than: float | None,
     keep: tuple[str, ...],
     remove: tuple[str, ...],
+    force: bool,
     dry_run: bool,
     cache: str | None,
     as_json: bool,
 ) -> None:
     """Remove temporary files, damaged shards and duplicates.
 
-    Other processes may use the cache at the same time. Imports, which have a name, are removed only with
-    --remove, since no backbone can compute them again.
+    Other processes may use the cache at the same time. Imports are removed only with --remove, since no
+    backbone can compute them again; if they are damaged, they are moved to quarantine/ in the cache. What
+    cannot be read, or is of a newer version, stays.
 
     \b
     Example:
       w2s-probe cache gc --older-than 90 --dry-run
     """
-    from w2s_probe.cache import REASONS, clean
+    from w2s_probe.cache import REASONS, FaultyFileError, clean
     from w2s_probe.cli.outputs import Cleaned
-    from w2s_probe.cli.runtime import open_store
+    from w2s_probe.cli.runtime import open_existing
     from w2s_probe.pipeline.exchange import resolve
 
-    store = open_store(cache)
+    store = open_existing(cache)
     removed, spared = ([resolve(store, name).spec.fingerprint() for name in names] for names in (remove, keep))
-    files = clean(store.root, remove=removed, keep=spared, older_than=older_than, dry_run=dry_run)
-    total = sum(file.bytes for file in files)
+    left: list[FaultyFileError] = []
+    files = clean(
+        store.root,
+        remove=removed,
+        keep=spared,
+        older_than=older_than,
+        force=force,
+        dry_run=dry_run,
+        on_left=left.append,
+    )
+    if left:
+        say(f"note: files that are unreadable or of a newer version stay, {len(left):,} in all. {left[0]}", err=True)
+    total = sum(file.bytes for file in files if file.reason != "quarantined")
     counts: dict[str, int] = {reason: sum(file.reason == reason for file in files) for reason in REASONS}
     if as_json:
-        say_json(to_json(Cleaned(dry_run=dry_run, removed=counts, freed_bytes=total)))
+        say_json(to_json(Cleaned(dry_run=dry_run, removed=counts, left=len(left), freed_bytes=total)))
         return
     for reason in REASONS:
         if counts[reason]:

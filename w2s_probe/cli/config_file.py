@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from w2s_probe.core.errors import ConfigError, did_you_mean
+from w2s_probe.core.errors import ConfigError, DataError, did_you_mean
 
 LARGEST_CONFIG = 2**14  # bytes; tomllib takes seconds for a crafted key ten times as long
 
@@ -26,6 +26,7 @@ def read_config_file(context: click.Context, _: click.Parameter, path: str | Non
             near = did_you_mean(key.replace("_", "-"), options)
             msg = f"a key of {name} must be an option of this verb: got {key!r}.{near or ' See --help.'}"
             raise ConfigError(msg)
+        _refuse_nul(key, value, name)
         text = _settings_of(value) if option.name == "settings" else _as_typed(option, key, value)
         try:
             option.type_cast_value(context, text)
@@ -38,17 +39,32 @@ def read_config_file(context: click.Context, _: click.Parameter, path: str | Non
 
 def _load_toml(path: Path) -> dict[str, Any]:
     from w2s_probe.core.files import is_regular_file, reason
+    from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 
+    check_no_pipe(path, "--config")
     try:
         if not is_regular_file(path) or path.stat().st_size > LARGEST_CONFIG:
             msg = f"it is no file, or has more than {LARGEST_CONFIG:,} bytes"
             raise ValueError(msg)
+        check_not_packed(path, "--config")
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except DataError:
+        raise
     except (OSError, ValueError, RecursionError) as error:
         msg = (
             f"--config must name a TOML file in UTF-8: {path} cannot be read ({reason(error)}). Check path and syntax."
         )
         raise ConfigError(msg) from error
+
+
+def _refuse_nul(key: str, value: Any, name: str) -> None:
+    """Raise `ConfigError` if a value holds a NUL, which no shell can type and no file name can hold."""
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for inner in values:
+        _refuse_nul(key, inner, name)
+    if isinstance(value, str) and "\0" in value:
+        msg = f"{key} in {name} must hold no NUL character: got {value!r:.60}. Remove \\u0000."
+        raise ConfigError(msg)
 
 
 def _key(parameter: click.Parameter) -> str:
@@ -62,7 +78,8 @@ def _as_typed(option: click.Parameter, key: str, value: Any) -> Any:
         fits, wanted, typed = isinstance(value, bool), "true or false", value
     elif isinstance(option, click.Option) and option.multiple:
         values = value if isinstance(value, list) else [value]
-        fits, wanted, typed = all(map(_is_plain, values)), "texts or numbers", [str(item) for item in values]
+        fits, wanted = bool(values) and all(map(_is_plain, values)), "texts or numbers, at least one"
+        typed = [str(item) for item in values]
     else:
         fits, wanted, typed = _is_plain(value), "a text or a number", str(value)
     if not fits:

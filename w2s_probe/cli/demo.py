@@ -6,13 +6,20 @@ import click
 
 from w2s_probe.cli.options import json_option, runtime_options
 from w2s_probe.cli.run import measure, show
-from w2s_probe.cli.runtime import Runtime
+from w2s_probe.cli.runtime import Runtime, check_out
 from w2s_probe.core.config import DataConfig, W2SConfig
 
 
 @click.command()
 @runtime_options
-@click.option("--out", metavar="DIR", default="out/demo", show_default=True, help="Folder of the results.")
+@click.option(
+    "--out",
+    metavar="DIR",
+    default="out/demo",
+    show_default=True,
+    callback=check_out,
+    help="Folder of the results.",
+)
 @json_option
 def demo(*, runtime: Runtime, out: str, as_json: bool) -> None:
     """Run the whole job on real data.

@@ -21,7 +21,7 @@ def doctor(*, cache: str | None, as_json: bool) -> None:
     Example:
       w2s-probe doctor
 
-    Checks Python, packages, linear algebra and the cache; the exit code is 1 if something is broken.
+    Checks Python, packages, plug-ins, linear algebra and the cache; the exit code is 1 if something is broken.
     """
     from w2s_probe.cli.installation import check_installation, loaded_blas
     from w2s_probe.cli.outputs import Installation

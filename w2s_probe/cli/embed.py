@@ -8,6 +8,7 @@ from w2s_probe.cli.options import config_option, data_options, json_option, runt
 from w2s_probe.cli.runtime import Runtime, fetched_line, say_read
 from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.config import DataConfig
+from w2s_probe.core.limits import MOST_SHARD_ROWS
 from w2s_probe.core.serialize import to_json
 
 
@@ -23,7 +24,7 @@ from w2s_probe.core.serialize import to_json
 )
 @click.option(
     "--shard-rows",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_SHARD_ROWS),
     help="Rows per file of the cache, the most an interruption can lose [512].",
 )
 @runtime_options

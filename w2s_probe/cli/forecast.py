@@ -18,7 +18,6 @@ from w2s_probe.cli.options import (
 )
 from w2s_probe.cli.runtime import Runtime, present, say_read
 from w2s_probe.core.config import DataConfig, W2SConfig
-from w2s_probe.core.errors import ConfigError
 
 
 @click.command()
@@ -81,8 +80,4 @@ def forecast(
 
 
 def _names(text: str, flag: str) -> list[str]:
-    names = list(dict.fromkeys(backbone_names(text)))
-    if not names:
-        msg = f"{flag} must name a backbone: got {text!r}. See: w2s-probe backbones"
-        raise ConfigError(msg)
-    return names
+    return list(dict.fromkeys(backbone_names(text, flag)))

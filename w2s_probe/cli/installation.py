@@ -7,12 +7,16 @@ import importlib.util
 import os
 import shutil
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from w2s_probe.cache import default_cache
+from w2s_probe.cache import FeatureStore, default_cache
+from w2s_probe.core.errors import CacheError
+from w2s_probe.core.plug_ins import Kind, PlugIn, plug_ins
+from w2s_probe.core.text import visible
 
 if TYPE_CHECKING:
     from w2s_probe.linalg.kernels import Blas
@@ -53,11 +57,12 @@ class Check:
 
 
 def check_installation(cache: str | None = None) -> list[Check]:
-    """Return the checks of Python, packages, extras, linear algebra and the cache."""
+    """Return the checks of Python, packages, extras, plug-ins, linear algebra and the cache."""
     return [
         Check(name="python", ok=sys.version_info >= (3, 11), found=sys.version.split()[0]),
         *(_package(name) for name in CORE),
         *(_extra(name, packages) for name, packages in EXTRAS.items()),
+        *(_plug_in(plug) for kind in get_args(Kind) for plug in plug_ins(kind)),
         *(_blas(blas) for blas in loaded_blas()),
         _cache(Path(cache) if cache else default_cache()),
     ]
@@ -79,6 +84,34 @@ def _extra(name: str, packages: tuple[str, ...]) -> Check:
         mend=f"pip install 'w2s-probe[{name}]'" if missing else "",
         optional=True,
     )
+
+
+def _plug_in(plug: PlugIn) -> Check:
+    """Return whether a plug-in can be imported and its name is free."""
+    taken = built_in_names(plug.kind)
+    same = [other for other in plug_ins(plug.kind) if other.name == plug.name]
+    if plug.name in taken:
+        problem = f"{plug.name} is built in, which is used"
+    elif len(same) > 1:
+        problem = f"{len(same)} packages have this name: uninstall all but one"
+    else:
+        problem = plug.problem()
+    what = "backbone" if plug.kind == "backbones" else "strategy"
+    return Check(
+        name=visible(f"{what} {plug.name}"),
+        ok=not problem,
+        found=f"plug-in of {plug.package}" + (", cannot be used" if problem else ""),
+        mend=visible(problem),
+        optional=True,
+    )
+
+
+def built_in_names(kind: Kind) -> Collection[str]:
+    """Return the names that plug-ins of a kind cannot take."""
+    from w2s_probe.backbones.registry import TAKEN
+    from w2s_probe.strategies.registry import BUILT_IN
+
+    return TAKEN if kind == "backbones" else BUILT_IN
 
 
 def loaded_blas() -> list[Blas]:
@@ -111,9 +144,11 @@ def _newer_kernel(blas: Blas) -> str:
 
 
 def _cache(root: Path) -> Check:
+    try:
+        FeatureStore(root)
+    except CacheError as error:
+        return Check(name="cache", ok=False, found=f"{root} cannot be used", mend=str(error))
     existing = next(path for path in (root, *root.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        return Check(name="cache", ok=False, found=f"{root} lies below a file", mend="choose another --cache")
     free = shutil.disk_usage(existing).free
     return Check(
         name="cache",

@@ -11,10 +11,12 @@ import click
 from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.errors import ConfigError, did_you_mean
 from w2s_probe.core.fit_options import Head
+from w2s_probe.core.limits import MOST_SEEDS, require_count
 
 T = TypeVar("T")
 CHOSEN = "chosen"
 HEADS: dict[str, Head] = {"ridge": "ridge", "softmax": "softmax", "logistic": "softmax"}
+NO_VALUE = "Remove the comma, or the flag if it has no value."
 EXAMPLES = {int: ("whole numbers", "50,100,200"), float: ("numbers", "0.1,1,10")}
 
 
@@ -37,14 +39,16 @@ class Listed(click.ParamType[tuple[T, ...]]):
         self.parse, self.metavar, self.also = parse, metavar, also
 
     @staticmethod
-    def parts(texts: Iterable[str]) -> list[str]:
-        """Return the parts between commas of several texts."""
-        return [part.strip() for text in texts for part in text.split(",") if part.strip()]
+    def parts(texts: Iterable[str], flag: str) -> list[str]:
+        """Return the parts between commas of several texts; raise `ConfigError` if one is empty."""
+        return _without_empty([part.strip() for text in texts for part in text.split(",")], texts, flag)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[T, ...]:
         """Return the values in a text."""
         flag = param.opts[0] if param else self.name
-        return value if isinstance(value, tuple) else tuple(self.single(part, flag) for part in self.parts([value]))
+        return (
+            value if isinstance(value, tuple) else tuple(self.single(part, flag) for part in self.parts([value], flag))
+        )
 
     def single(self, text: str, flag: str) -> T:
         """Return one value."""
@@ -81,11 +85,12 @@ class BackboneNames(Listed[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """Return the names in a text."""
-        return value if isinstance(value, tuple) else tuple(backbone_names(value))
+        flag = param.opts[0] if param else self.name
+        return value if isinstance(value, tuple) else tuple(backbone_names(value, flag))
 
 
-def backbone_names(text: str) -> list[str]:
-    """Return the names of backbones in a text with commas between them.
+def backbone_names(text: str, flag: str = "--backbone") -> list[str]:
+    """Return the names of backbones in a text with commas between them; `flag` is named if one is empty.
 
     In ``features:FILE#a,b,c``, and in a file name with a comma, a comma separates only before a registered ``KIND:``.
     """
@@ -99,7 +104,15 @@ def backbone_names(text: str) -> list[str]:
             names[-1] = f"{names[-1]},{part}"
         else:
             names.append(part)
-    return [name.strip() for name in names if name.strip()]
+    return _without_empty([name.strip() for name in names], [text], flag)
+
+
+def _without_empty(parts: list[str], texts: Iterable[str], flag: str) -> list[str]:
+    """Return the parts of texts; raise `ConfigError` if one is empty."""
+    if not all(parts):
+        msg = f"{flag} must have a value before and after each comma: got {','.join(texts)!r:.60}. {NO_VALUE}"
+        raise ConfigError(msg)
+    return parts
 
 
 def _goes_on(name: str, part: str) -> bool:
@@ -132,9 +145,7 @@ def seeds_of(seeds: tuple[int, ...], count: int | None) -> tuple[int, ...]:
             raise ConfigError(msg)
         return seeds
     first, count = seeds[0] if seeds else 0, len(SweepConfig().seeds) if count is None else count
-    if count < 1:
-        msg = f"--seeds must be at least 1: got {count}. Give a larger number."
-        raise ConfigError(msg)
+    require_count(count, "seeds", least=1, most=MOST_SEEDS)
     return tuple(range(first, first + count))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
 import re
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -18,16 +18,15 @@ from w2s_probe.cli.demo import demo
 from w2s_probe.cli.diagnose import diagnose
 from w2s_probe.cli.doctor import doctor
 from w2s_probe.cli.embed import embed
+from w2s_probe.cli.environment import check_environment
+from w2s_probe.cli.failures import Failures, add_traceback_flag, message_of
 from w2s_probe.cli.forecast import forecast
+from w2s_probe.cli.interrupts import INTERRUPTS, LINES
 from w2s_probe.cli.report import report
 from w2s_probe.cli.run import run
-from w2s_probe.cli.streams import flush_or_discard_stdout, replace_unencodable, say
+from w2s_probe.cli.streams import check_streams, flush_or_discard_stdout, replace_unencodable, say
 from w2s_probe.cli.sweep import sweep
 from w2s_probe.cli.theory import theory
-from w2s_probe.core.errors import W2SProbeError
-from w2s_probe.core.text import visible
-
-LONGEST = 1000  # characters of a message
 
 
 class Verbs(click.Group):
@@ -47,6 +46,7 @@ class Verbs(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the verb."""
+        INTERRUPTS.work()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
@@ -71,6 +71,7 @@ def cli() -> None:
 
 for verb in (demo, run, forecast, diagnose, sweep, theory, report, embed, cache, backbones, doctor):
     cli.add_command(verb)
+add_traceback_flag(cli)
 
 
 def _refuse_repeated(command: click.Command, context: click.Context, arguments: list[str]) -> None:
@@ -105,50 +106,56 @@ def _is_form(form: str, argument: str) -> bool:
 
 
 def main() -> None:
-    """Run the command line; a mistake of the user is one line on stderr and exit code 1."""
-    replace_unencodable()
-    sys.exit(_exit_code())
+    """Run the command line without handlers of signals; `w2s_probe.__main__` sets them first."""
+    sys.exit(exit_code())
 
 
-def _exit_code() -> int:
-    """Run a verb and return its exit code; no error becomes a traceback unless W2S_PROBE_TRACEBACK is set."""
+def exit_code() -> int:
+    """Run a verb and return its exit code; whatever ends it is one line on stderr.
+
+    The code is 1 for errors, 2 for flags that do not exist, 130 on Ctrl-C and 143 on SIGTERM.
+    """
+    failures = Failures()
     try:
-        code = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        say("interrupted; what is cached stays valid", err=True)
-        return 130
-    except click.ClickException as error:
+        replace_unencodable()
+        check_streams()
+        check_environment()
+        code = cli.main(standalone_mode=False, obj=failures)
+    except BaseException as error:  # panics of native code are no Exceptions
+        code = _failed(error, failures)
+    else:
+        INTERRUPTS.stop()
+        code = code if isinstance(code, int) else 0
+    if INTERRUPTS.line:  # also where a library has caught its exception
+        say(INTERRUPTS.line, err=True)
+        code = INTERRUPTS.exit_code
+    flush_or_discard_stdout()
+    return code
+
+
+def _failed(error: BaseException, failures: Failures) -> int:
+    """Print an error, unless it comes from a signal that is told elsewhere, and return the exit code."""
+    if isinstance(error, SystemExit) and _is_ours(error):
+        return error.code if isinstance(error.code, int) else 0
+    INTERRUPTS.stop()
+    if INTERRUPTS.line:
+        return INTERRUPTS.exit_code
+    if isinstance(error, (click.exceptions.Abort, KeyboardInterrupt)):
+        say(LINES[signal.SIGINT], err=True)
+        return INTERRUPTS.exit_code
+    if isinstance(error, click.ClickException):
         usage = io.StringIO()
         error.show(file=usage)
         say(usage.getvalue().rstrip("\n"), err=True)
         return error.exit_code
-    except Exception as error:
-        if os.environ.get("W2S_PROBE_TRACEBACK") and not isinstance(error, W2SProbeError):
-            raise
-        say("error: " + _one_line(as_typed(_message(error))), err=True)
-        flush_or_discard_stdout()
-        return 1
-    return code if isinstance(code, int) else 0
+    failures.show(error, as_typed(message_of(error)))
+    return 1
 
 
-def _message(error: Exception) -> str:
-    """Return what an error says to the user, also one that nobody foresaw."""
-    if isinstance(error, W2SProbeError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return (
-            f"the computation must fit into memory: got {str(error) or 'no more memory'}. Use fewer rows or features."
-        )
-    if isinstance(error, RecursionError):
-        return "input files must not be nested deeply: got more levels than can be read. Flatten the file."
-    if isinstance(error, OSError):
-        return f"files and output must be writable: got {error}. Check the place, its rights and its space."
-    line = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"this input must not stop w2s_probe, which is a fault of ours: got {type(error).__name__}: {error} in "
-        f"{Path(line.filename).name}, line {line.lineno}. Report the command, with the traceback that "
-        "W2S_PROBE_TRACEBACK=1 prints."
-    )
+def _is_ours(end: SystemExit) -> bool:
+    """Return whether a verb, or click after a closed pipe, ended the process; a library must not."""
+    last = traceback.extract_tb(end.__traceback__)[-1].filename
+    return Path(last).is_relative_to(Path(__file__).parent) or Path(last).is_relative_to(Path(click.__file__).parent)
 
 
 def as_typed(message: str) -> str:
@@ -165,9 +172,3 @@ def flag_of_fields(command: click.Command) -> dict[str, str]:
     for part in command.commands.values() if isinstance(command, click.Group) else ():
         flags = {**flag_of_fields(part), **flags}
     return flags
-
-
-def _one_line(text: str) -> str:
-    """Return a message as one line of at most `LONGEST` characters."""
-    line = visible(" ".join(text.split()))
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

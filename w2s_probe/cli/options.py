@@ -26,9 +26,10 @@ from w2s_probe.cli.lists import (
     flattened,
     seeds_of,
 )
-from w2s_probe.cli.runtime import Runtime
+from w2s_probe.cli.runtime import Runtime, check_out
 from w2s_probe.core.config import DataConfig, DiagnoseConfig, SweepConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.limits import MOST_BATCH
 
 MOST_THREADS = 1024
 Command = Callable[..., Any]
@@ -327,10 +328,14 @@ runtime_options = _into(
     click.option(
         "--threads",
         type=click.IntRange(1, MOST_THREADS),
-        help="Threads of backbones and linear algebra (default: all).",
+        help="Threads of backbones, and of seeds and blocks of rows (default: all).",
     ),
     click.option(
-        "--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Items in one forward pass."
+        "--batch-size",
+        type=click.IntRange(1, MOST_BATCH),
+        default=32,
+        show_default=True,
+        help="Items in one forward pass.",
     ),
     dtype_option,
     quiet_option,
@@ -338,7 +343,10 @@ runtime_options = _into(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object.")
 out_option = click.option(
-    "--out", metavar="DIR", help="Write result.json, results.parquet, report.html and report.md into DIR."
+    "--out",
+    metavar="DIR",
+    callback=check_out,
+    help="Write result.json, results.parquet, report.html and report.md into DIR.",
 )
 suspects_option = click.option(
     "--suspects",
@@ -366,7 +374,7 @@ def _parsed(values: Values) -> Values:
     """Return the values with strategies, their settings and the cue as their configs hold them."""
     return {
         **values,
-        "strategies": tuple(Listed.parts(values["strategies"])),
+        "strategies": tuple(Listed.parts(values["strategies"], "--strategy")),
         "settings": dict(_setting(text) for text in values["settings"]),
         "cue": _cue(values["cue"]),
     }
@@ -374,7 +382,7 @@ def _parsed(values: Values) -> Values:
 
 def _cue(texts: tuple[str, ...]) -> dict[str, str]:
     usual: dict[str, str] = {}
-    for part in Listed.parts(texts):
+    for part in Listed.parts(texts, "--cue"):
         label, equals, value = part.partition("=")
         if not equals or not label or label in usual:
             msg = f"--cue must be LABEL=VALUE, each label once: got {part!r:.60}. Write it as --cue spam=yes,ham=no."
@@ -385,8 +393,9 @@ def _cue(texts: tuple[str, ...]) -> dict[str, str]:
 
 def _setting(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
-    if not equals or "." not in key:
-        msg = f"--set must be STRATEGY.FIELD=VALUE: got {text!r}. Write it as --set high_confidence.keep=0.6."
+    name, _, field = key.strip().partition(".")
+    if not equals or not name or not field:
+        msg = f"--set must be STRATEGY.FIELD=VALUE: got {text!r:.60}. Write it as --set high_confidence.keep=0.6."
         raise ConfigError(msg)
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]

@@ -54,9 +54,12 @@ class CacheListing:
     ----------
     features : tuple of Listed
         One entry for each backbone.
+    quarantine_bytes : int
+        Size of the files that `cache gc` moved to `quarantine/`, from which nothing is read.
     """
 
     features: tuple[Listed, ...]
+    quarantine_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,28 +71,42 @@ class Cleaned:
     dry_run : bool
         Whether nothing was removed.
     removed : mapping of reason to int
-        Files or shards.
+        Files or shards; "quarantined" are moved to `quarantine/`, "emptied" are folders that were there before.
+    left : int
+        Files that stay because they cannot be read or are of a newer version.
     freed_bytes : int
-        Size of these files.
+        Size of the files that were deleted.
     """
 
     dry_run: bool
     removed: Annotated[Mapping[str, int], Keys(*REASONS, required=True)]
+    left: int
     freed_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """Number of intact and of damaged shards.
+    """Number of intact shards and of files that are not served.
 
     Parameters
     ----------
-    intact, damaged : int
+    intact : int
         Shards.
+    damaged : int
+        Shards and names that have other bytes than were written.
+    unreadable : int
+        Files that the system does not let us read.
+    newer : int
+        Files whose format or fields this version does not know.
+    unsealed : int
+        Names of an earlier version, which have no seal: import the features again to seal the name.
     """
 
     intact: int
     damaged: int
+    unreadable: int
+    newer: int
+    unsealed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,9 +83,9 @@ class _Watch:
             if done >= total:
                 del self._tasks[name]
                 self._current = None
-        if self._thread is None:
-            self._thread = Thread(target=self._look, daemon=True)
-            self._thread.start()
+            if self._thread is None:
+                self._thread = Thread(target=self._look, daemon=True)
+                self._thread.start()
 
     def stop(self) -> None:
         """Show nothing more."""

@@ -30,13 +30,14 @@ def report(*, folder: str, markdown: bool, as_json: bool) -> None:
     from w2s_probe.report.kinds import kind_of
     from w2s_probe.report.render.markdown import page_markdown
 
-    result, versions = load_results(Path(folder))
+    saved = load_results(Path(folder))
+    result, versions, fingerprint = saved
     kind = kind_of(result)
     if as_json:
         say_json(result.to_json())
     elif markdown:
-        say(page_markdown(kind.page(result), versions).removesuffix("\n"))
+        say(page_markdown(kind.page(result), versions, fingerprint=fingerprint).removesuffix("\n"))
     else:
-        write_report(result, versions, Path(folder))
+        write_report(saved, Path(folder))
         say(kind.text(result))
         say(f"wrote {folder}/report.html and report.md")

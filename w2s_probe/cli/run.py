@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from w2s_probe.cli.options import (
 from w2s_probe.cli.runtime import Runtime, present, say_read
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.result_files import HEADS, PREDICTIONS
 
 if TYPE_CHECKING:
     from w2s_probe.pipeline.run import Run
@@ -67,6 +69,8 @@ def run(
         flag = "--save-predictions" if save_predictions else "--save-heads"
         msg = f"{flag} needs a folder to write to: got no --out. Add --out DIR."
         raise ConfigError(msg)
+    more_files = [name for name, chosen in ((PREDICTIONS, save_predictions), (HEADS, save_heads)) if chosen]
+    _check_places(out, more_files, save_split)
     done = measure(
         data,
         config,
@@ -78,6 +82,17 @@ def run(
         suspects=suspects,
     )
     show(done, out=out, as_json=as_json, save_split=save_split, predictions=save_predictions, heads=save_heads)
+
+
+def _check_places(out: str | None, more_files: Sequence[str], save_split: str | None) -> None:
+    """Raise an error before anything is computed for files that cannot be written; `check_out` checks the others."""
+    from w2s_probe.core.writing import check_folder
+    from w2s_probe.datasets.splitfile import check_split_path
+
+    if out and more_files:
+        check_folder(Path(out), more_files, flag="--out")
+    if save_split:
+        check_split_path(Path(save_split))
 
 
 def measure(
@@ -121,16 +136,14 @@ def show(
 ) -> None:
     """Write the files of a run, and print it."""
     from w2s_probe.datasets import write_split_file
-    from w2s_probe.report import save_heads, save_predictions
+    from w2s_probe.report import heads_file, predictions_file
 
     if save_split:
         write_split_file(Path(save_split), [outcome.split for outcome in done.outcomes], done.table.ids)
 
-    def more_files(folder: Path) -> None:
-        if predictions:
-            save_predictions(done, folder)
-        if heads:
-            save_heads(done, folder)
-
+    more_files = {
+        **({PREDICTIONS: predictions_file(done)} if predictions else {}),
+        **({HEADS: heads_file(done)} if heads else {}),
+    }
     result = done.result
     present(result, fetched=done.fetched, notes=result.notes, more_files=more_files, out=out, as_json=as_json)

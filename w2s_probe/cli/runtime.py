@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +14,8 @@ import click
 
 from w2s_probe.cli.progress import progress_display
 from w2s_probe.cli.streams import say, say_json
+from w2s_probe.core.errors import CacheError
+from w2s_probe.core.result_files import ALWAYS
 from w2s_probe.core.serialize import Printed
 
 if TYPE_CHECKING:
@@ -46,18 +50,45 @@ class Runtime:
 
     @contextmanager
     def working(self) -> Iterator[Progress | None]:
-        """Limit the threads of BLAS, and yield a callback that shows progress."""
-        from threadpoolctl import threadpool_limits
+        """Share the threads among tasks, one thread for BLAS, and yield a callback that shows progress."""
+        from w2s_probe.linalg.threads import shared_threads
 
-        with threadpool_limits(limits=self.threads), progress_display(quiet=self.quiet) as on_progress:
+        with shared_threads(self.threads), progress_display(quiet=self.quiet) as on_progress:
             yield on_progress
 
 
 def open_store(cache: str | None, *, shard_rows: int | None = None) -> FeatureStore:
-    """Return the feature cache in a folder, or in the default folder."""
+    """Return the feature cache in a folder, or in the default folder; if a verb succeeds, its notes are printed."""
     from w2s_probe.cache import SHARD_ROWS, FeatureStore, default_cache
 
-    return FeatureStore(Path(cache) if cache else default_cache(), shard_rows=shard_rows or SHARD_ROWS)
+    store = FeatureStore(Path(cache) if cache else default_cache(), shard_rows=shard_rows or SHARD_ROWS)
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.call_on_close(partial(_say_notes, store))
+    return store
+
+
+def open_existing(cache: str | None) -> FeatureStore:
+    """Return the feature cache in a folder, which must exist if the user has named it with ``--cache``."""
+    if cache and not Path(cache).exists():
+        msg = f"the feature cache must be a folder: there is no {cache}. Name another folder with --cache."
+        raise CacheError(msg)
+    return open_store(cache)
+
+
+def _say_notes(store: FeatureStore) -> None:
+    if sys.exc_info()[0] is None:  # an error is one line
+        for note in store.notes:
+            say(f"note: {note}", err=True)
+
+
+def check_out(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return the folder of ``--out``, or raise `ConfigError` before anything is computed for it in vain."""
+    if value:
+        from w2s_probe.core.writing import check_folder
+
+        check_folder(Path(value), ALWAYS, flag="--out")
+    return value
 
 
 def say_read(reading: Reading) -> None:
@@ -75,7 +106,7 @@ def present(
     *,
     fetched: Sequence[Fetched] = (),
     notes: Sequence[str] = (),
-    more_files: Callable[[Path], None] | None = None,
+    more_files: Mapping[str, bytes] | None = None,
     out: str | None,
     as_json: bool,
 ) -> None:
@@ -83,9 +114,7 @@ def present(
     if out:
         from w2s_probe.report import save
 
-        save(result, Path(out))
-        if more_files:
-            more_files(Path(out))
+        save(result, Path(out), more_files=more_files)
     if as_json:
         say_json(result.to_json())
         for note in notes:

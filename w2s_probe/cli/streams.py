@@ -12,6 +12,7 @@ import sys
 
 import click
 
+from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.text import visible
 
 HANDLER = "w2s_probe.look_alike"
@@ -36,6 +37,23 @@ def say_json(text: str) -> None:
     except UnicodeEncodeError:
         text = _NOT_ASCII.sub(lambda match: json.dumps(match[0])[1:-1], text)
     click.echo(text, file=sys.stdout)
+
+
+def check_streams() -> None:
+    """Raise `ConfigError` if stdout is closed, before anything is computed for it.
+
+    A closed descriptor goes to the next file that is opened, so that what a library prints would land in that file:
+    stdin, stdout and stderr are opened as nowhere instead.
+    """
+    closed = sys.stdout is None
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    if closed:
+        msg = "stdout must be open for the results: it is closed. Write them to a file (> FILE) or to /dev/null."
+        raise ConfigError(msg)
 
 
 def replace_unencodable() -> None:

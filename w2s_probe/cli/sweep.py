@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from w2s_probe.cli.options import config_option, json_option, runtime_options, sweep_options
-from w2s_probe.cli.runtime import Runtime, present, say_read
+from w2s_probe.cli.runtime import Runtime, check_out, present, say_read
+from w2s_probe.cli.streams import say
 from w2s_probe.core.config import DataConfig, SweepConfig
 
 MOST_JOBS = 1024
@@ -26,6 +27,7 @@ MOST_JOBS = 1024
 @click.option(
     "--out",
     metavar="DIR",
+    callback=check_out,
     help="Write result.json, results.parquet, report.html and report.md into DIR, and finished cells into DIR/cells.",
 )
 @config_option
@@ -54,8 +56,13 @@ def sweep(
     rows of a smaller size are part of the larger size. With --out, finished cells are kept in DIR/cells:
     a stopped sweep goes on there, and a larger grid fits only its new cells.
     """
+    from w2s_probe.core.writing import check_folder
     from w2s_probe.pipeline.sweep import sweep as sweep_table
 
+    unused: list[str] = []  # not in the result: a sweep that fits cells again has the same files
+    cells = Path(out) / "cells" if out else None
+    if cells:
+        check_folder(cells, (), flag="--out")
     with runtime.working() as on_progress:
         done = sweep_table(
             data,
@@ -65,11 +72,14 @@ def sweep(
             store=runtime.store(),
             options=runtime.options,
             split_file=Path(split_file) if split_file else None,
-            folder=Path(out) / "cells" if out else None,
+            folder=cells,
             jobs=jobs,
             on_progress=on_progress,
             on_read=say_read,
+            on_note=unused.append,
         )
+    for note in unused:
+        say(f"note: {note}", err=True)
     result = done.result
     present(
         result,

@@ -9,6 +9,7 @@ import click
 
 from w2s_probe.cli.options import json_option, out_option, quiet_option
 from w2s_probe.cli.theory_spurious import spurious
+from w2s_probe.core.limits import LARGEST_SEED, LARGEST_SIZE, MOST_TRIALS
 
 
 @click.group()
@@ -23,16 +24,30 @@ def theory() -> None:
 
 
 @theory.command()
-@click.option("--d-student", type=int, required=True, help="Intrinsic dimension of the student's features.")
-@click.option("--d-teacher", type=int, required=True, help="Intrinsic dimension of the teacher's features.")
+@click.option(
+    "--d-student",
+    type=click.IntRange(max=LARGEST_SIZE),
+    required=True,
+    help="Intrinsic dimension of the student's features.",
+)
+@click.option(
+    "--d-teacher",
+    type=click.IntRange(max=LARGEST_SIZE),
+    required=True,
+    help="Intrinsic dimension of the teacher's features.",
+)
 @click.option(
     "--correlation-dimension",
     type=float,
     required=True,
     help="Sum of squared canonical correlations of both spaces, from 0 to the smaller dimension.",
 )
-@click.option("-n", "--n-labeled", "n", type=int, required=True, help="Number of labeled rows.")
-@click.option("-N", "--n-unlabeled", "N", type=int, required=True, help="Number of pool rows.")
+@click.option(
+    "-n", "--n-labeled", "n", type=click.IntRange(max=LARGEST_SIZE), required=True, help="Number of labeled rows."
+)
+@click.option(
+    "-N", "--n-unlabeled", "N", type=click.IntRange(max=LARGEST_SIZE), required=True, help="Number of pool rows."
+)
 @click.option("--noise-variance", type=float, required=True, help="Variance of the label noise.")
 @click.option(
     "--teacher-residual", type=float, help="Squared error of the best linear head on teacher features (default: 0)."
@@ -52,11 +67,13 @@ def theory() -> None:
 @click.option(
     "--simulate",
     "trials",
-    type=click.IntRange(min=2),
+    type=click.IntRange(2, MOST_TRIALS),
     metavar="TRIALS",
     help="Also simulate the errors, in TRIALS draws.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the simulation.")
+@click.option(
+    "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True, help="Seed of the simulation."
+)
 @quiet_option
 @out_option
 @json_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from w2s_probe.cli.options import json_option, out_option, quiet_option
+from w2s_probe.core.limits import LARGEST_SEED, LARGEST_SIZE, MOST_TRIALS
 
 if TYPE_CHECKING:
     from w2s_probe.core.types import Float, Progress
@@ -55,18 +56,20 @@ LAWS = ("gaussian", "mixture")
 @click.option(
     "--simulate",
     "trials",
-    type=click.IntRange(min=2),
+    type=click.IntRange(2, MOST_TRIALS),
     metavar="TRIALS",
     help="Also simulate the risks, in TRIALS draws.",
 )
 @click.option(
     "--core-dimension",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, LARGEST_SIZE),
     default=40,
     show_default=True,
     help="Core dimension d_z of the simulation; for large d_z its risks tend to the fixed point.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the simulation.")
+@click.option(
+    "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True, help="Seed of the simulation."
+)
 @quiet_option
 @out_option
 @json_option

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.types import Features, Float
 
+Array = TypeVar("Array", bound=NDArray[Any])
 BLOCK_ROWS = 2048
 LARGEST = 1e35  # squares of larger features, or of features that are all below 1 / LARGEST, leave the range of floats
 
@@ -113,6 +115,22 @@ def check_weights(weights: ArrayLike | None, n: int) -> Float:
         msg = "sample_weight must be above zero for some row: got zero for every row. Give a row a weight above zero."
         raise ShapeError(msg)
     return w
+
+
+def read_only(X: Array) -> Array:
+    """Return a view of an array that cannot be written to; the array itself stays as it is."""
+    view = X.view()
+    view.flags.writeable = False
+    return view
+
+
+def frozen(X: Array) -> Array:
+    """Make a new array of ours read-only, with the array that owns its numbers, and return a view of it."""
+    owner: object = X
+    while isinstance(owner, np.ndarray):
+        owner.flags.writeable = False
+        owner = owner.base
+    return read_only(X)
 
 
 def row_blocks(n: int, size: int = BLOCK_ROWS) -> Iterable[slice]:

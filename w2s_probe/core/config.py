@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from itertools import product
 from typing import Any, Literal
 
 from w2s_probe.core.errors import require_setting
 from w2s_probe.core.fit_options import RIDGE_POINTS, FitOptions, Head, Rule, default_points
+from w2s_probe.core.limits import COUNTS, LARGEST_SEED, MOST_ROWS, check_axes, require_count
 
 GroupBy = Literal["cell", "column"]
 System = Literal["teacher", "student", "baseline", "ceiling"]
@@ -139,9 +140,8 @@ class W2SConfig:
                 require_setting(right, name, expected, refused, f"Use `{name}` {instead}.")
         self._check_strengths()
         self._check_groups()
-        for name, least in {"n_labeled": 2, "n_unlabeled": 2, "n_test": 2, "seeds": 1, "seed": 0, "alphas": 1}.items():
-            value = getattr(self, name)
-            require_setting(value is None or value >= least, name, f"at least {least}", value, "Give a larger number.")
+        for name, (least, most) in COUNTS.items():
+            require_count(getattr(self, name), name, least=least, most=most)
         require_setting(
             0 < self.level < 1, "level", "a number between 0 and 1", self.level, "Use 0.95 for 95 % intervals."
         )
@@ -242,9 +242,9 @@ class DiagnoseConfig:
     def __post_init__(self) -> None:
         right = 0 < self.energy <= 1
         require_setting(right, "energy", "a share above 0 and at most 1", self.energy, "Use 0.99 for 99 %.")
-        for name, least in {"neighbors": 2, "mutual_neighbors": 1, "sample": 3, "seed": 0}.items():
-            value = getattr(self, name)
-            require_setting(value >= least, name, f"at least {least}", value, "Give a larger number.")
+        for name, least in {"neighbors": 2, "mutual_neighbors": 1, "sample": 3}.items():
+            require_count(getattr(self, name), name, least=least, most=MOST_ROWS)
+        require_count(self.seed, "seed", least=0, most=LARGEST_SEED)
         require_setting(
             self.mutual_neighbors <= self.neighbors,
             "mutual_neighbors",
@@ -339,8 +339,7 @@ class SweepConfig:
     balance_classes: bool = _DEFAULT["balance_classes"]
 
     def __post_init__(self) -> None:
-        for name in AXES:
-            _check_axis(name, getattr(self, name))
+        check_axes({name: getattr(self, name) for name in AXES})
         for head in self.head:
             for strengths in product(self.teacher_alpha, self.student_alpha):
                 self.run_config(head, *strengths)
@@ -349,7 +348,8 @@ class SweepConfig:
         for name in ("n_labeled", "n_unlabeled"):
             for size in getattr(self, name):
                 W2SConfig(**{name: size})
-        W2SConfig(seed=min(self.seeds))
+        for seed in (min(self.seeds), max(self.seeds)):
+            W2SConfig(seed=seed)
 
     def run_config(
         self,
@@ -393,8 +393,3 @@ class SweepConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-
-
-def _check_axis(name: str, values: Sequence[object]) -> None:
-    distinct = bool(values) and len(set(values)) == len(values)
-    require_setting(distinct, name, "distinct values, at least one", list(values), "Name each value once.")

@@ -6,8 +6,7 @@ Every message says what was expected, what came and what to do, in one line.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 
 LONGEST = 60  # characters of a name that a message shows
 MOST_COMPARED = 1000  # names, each of which takes a fraction of a millisecond
@@ -59,7 +58,7 @@ class BackboneError(W2SProbeError, RuntimeError):
 
 
 class PlugInError(W2SProbeError, RuntimeError):
-    """An error that the code of a plug-in raised."""
+    """A plug-in that cannot be imported, raised an error or returned what cannot be used."""
 
 
 class MissingExtraError(BackboneError, ImportError):
@@ -81,16 +80,3 @@ def listed(names: Sequence[str]) -> str:
     """Return the first names with commas between, short whatever they are."""
     shown = [name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names[:8]]
     return ", ".join([*shown, "…"] if len(names) > 8 else shown)
-
-
-@contextmanager
-def plug_in(name: str) -> Iterator[None]:
-    """Raise `PlugInError`, which names the plug-in, for any error of its code but `W2SProbeError`."""
-    try:
-        yield
-    except (W2SProbeError, MemoryError):
-        raise
-    except Exception as error:
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        msg = f"the plug-in {name} must not fail: got {text:.300}. Repair or update its package."
-        raise PlugInError(msg) from error

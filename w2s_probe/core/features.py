@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.core.arrays import as_matrix, check_magnitude, check_same_rows
+from w2s_probe.core.arrays import as_matrix, check_magnitude, check_same_rows, read_only, row_blocks
 from w2s_probe.core.errors import DataError, ShapeError
 from w2s_probe.core.types import Features, Rows
 
@@ -77,16 +77,22 @@ class FeatureSet:
     name: str = "features"
 
     def __post_init__(self) -> None:
-        X = as_matrix(self.X, self.name).view()
+        X = read_only(as_matrix(self.X, self.name))
         check_magnitude(X, self.name)
-        X.flags.writeable = False
         ids = np.asarray(self.ids, dtype=np.str_)
         check_same_rows(self.name, len(X), "ids", len(ids))
         object.__setattr__(self, "X", X)
-        object.__setattr__(self, "ids", ids)
+        object.__setattr__(self, "ids", read_only(ids))
 
     def __len__(self) -> int:
         return len(self.X)
+
+    def content_hash(self) -> str:
+        """Return the SHA-256 of all features and their type, in hexadecimal; ids are not in it."""
+        digest = hashlib.sha256(f"{self.X.dtype.name} {self.X.shape}".encode())
+        for rows in row_blocks(len(self.X)):
+            digest.update(np.ascontiguousarray(self.X[rows]).data)
+        return digest.hexdigest()
 
     def take(self, rows: Rows) -> FeatureSet:
         """Return a copy with these rows, in this order.

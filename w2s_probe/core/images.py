@@ -12,6 +12,7 @@ from pathlib import Path
 
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.files import is_regular_file, reason
+from w2s_probe.core.input_files import check_no_pipe
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 MOST_THREADS = min(8, os.cpu_count() or 1)  # reading and decoding release Python's lock
@@ -53,6 +54,7 @@ class ImageFiles:
         """Raise `DataError`, with the `name` of the data, unless every path is a file."""
         missing = [row for row, path in enumerate(self) if not is_regular_file(path)]
         if missing:
+            check_no_pipe(self[missing[0]], f"row {missing[0]} of {name}")
             msg = (
                 f"every image of {name} must be a file: {len(missing)} of {len(self)} are missing, the first is row "
                 f"{missing[0]}, {self.names[missing[0]]!r:.120}. Write paths relative to the table's folder."
@@ -66,6 +68,7 @@ class ImageFiles:
             return list(pool.map(self._hash, range(len(self))))
 
     def _hash(self, row: int) -> bytes:
+        check_no_pipe(self[row], self.names[row])
         try:
             with self[row].open("rb") as handle:
                 return hashlib.file_digest(handle, "sha256").digest()

@@ -1,4 +1,7 @@
-"""Results ↔ JSON: marks on a dataclass's fields say how it is written, read back and described by its JSON Schema."""
+"""Results ↔ JSON: marks on a dataclass's fields say how it is written, read back and described by its JSON Schema.
+
+Numbers have 12 significant digits, and a number that is rounding error of its own scale is 0.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ from w2s_probe.core.errors import DataError
 from w2s_probe.core.text import json_text
 
 SCHEMA = 2
+DIGITS = 12
+ROUNDING = 1e-14  # of its own scale: what rounding may leave of a difference that is 0
+ANY_SIZE_SCORES = ("squared_error", "worst_group_squared_error")  # in squared units of the labels
 READABLE = (1, 2)  # schemas of files that `from_dict` reads; `results/schema_1.py` says what changed
 
 
@@ -23,6 +29,9 @@ class Mark(Enum):
     HIDDEN = "left out"
     INLINE = "flattened into the parent object"
     UNLESS_NONE = "left out if it is None"
+    UNIT = "numbers of order 1, also those below it: what is smaller than rounding error is 0"
+    ANY_SIZE = "numbers that may be tiny, also where UNIT stands above"
+    AS_GIVEN = "settings: all digits"
 
 
 class Keys:
@@ -61,6 +70,11 @@ class Printed:
     def to_json(self) -> str:
         """Return the object that ``--json`` prints, as one line, NaN written as null."""
         return to_json(self)
+
+    def as_printed(self) -> Self:
+        """Return the result with the numbers that ``--json`` prints, without its hidden fields."""
+        result: Self = from_plain(type(self), plain(self))
+        return result
 
     @classmethod
     def from_dict(cls, value: Any) -> Self:
@@ -110,20 +124,36 @@ def checked_schema(value: Any) -> dict[str, Any]:
     return value
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, *, exact: bool = False) -> Any:
     """Return a result as dicts, lists, strings and finite numbers; NaN becomes None.
 
-    A dataclass becomes its fields, then the properties that its class variable ``also_shown`` names.
+    A dataclass becomes its fields, then the properties that its class variable ``also_shown`` names. Unless `exact`,
+    numbers are rounded to `DIGITS`, and those below `ROUNDING` of their scale are 0. The scale is 1 for fields with
+    ``Mark.UNIT``; fields that a class variable ``one_scale`` names share the scale of the largest one.
     """
+    return _plain(value, None if exact else 0.0)
+
+
+def _plain(value: Any, scale: float | None) -> Any:
+    """Return `plain` of a value whose numbers have this scale; 0 if they may have any size, None for all digits."""
     if is_dataclass(value):
-        return dict(_items(value))
+        return dict(_items(value, scale))
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        scales = {key: 0.0 if scale and key in ANY_SIZE_SCORES else scale for key in value}
+        return {str(key): _plain(item, scales[key]) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [_plain(item, scale) for item in value]
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return _number(value, scale)
     return value
+
+
+def _number(value: float, scale: float | None) -> float | None:
+    if not math.isfinite(value):
+        return None
+    if scale is None:
+        return value
+    return 0.0 if abs(value) <= ROUNDING * scale else float(f"{value:.{DIGITS}g}")
 
 
 def from_plain(hint: Any, value: Any, where: str = "") -> Any:
@@ -161,13 +191,26 @@ def _member(name: str, hint: Any) -> Member:
     return Member(name=name, hint=get_args(hint)[0] if marks else hint, marks=marks)
 
 
-def _items(value: Any) -> Iterator[tuple[str, Any]]:
+def _items(value: Any, scale: float | None) -> Iterator[tuple[str, Any]]:
+    alike = getattr(value, "one_scale", ())
+    largest = max((abs(getattr(value, name)) for name in alike if math.isfinite(getattr(value, name))), default=0.0)
     for member in members(value.__class__):
-        item = getattr(value, member.name)
+        item, own = getattr(value, member.name), _scale(member.marks, scale)
+        if member.name in alike and own is not None:
+            own = max(own, largest)
         if Mark.INLINE in member.marks:
-            yield from plain(item).items()
+            yield from _plain(item, own).items()
         elif item is not None or Mark.UNLESS_NONE not in member.marks:
-            yield member.name, plain(item)
+            yield member.name, _plain(item, own)
+
+
+def _scale(marks: tuple[Any, ...], above: float | None) -> float | None:
+    """Return the scale of a field with these marks in an object whose numbers have the scale `above`."""
+    if above is None or Mark.AS_GIVEN in marks:
+        return None
+    if Mark.ANY_SIZE in marks:
+        return 0.0
+    return 1.0 if Mark.UNIT in marks else above
 
 
 def _dataclass(cls: Any, value: Any, where: str) -> Any:

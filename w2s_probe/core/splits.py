@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.arrays import read_only
 from w2s_probe.core.composition import Composition, first_of_each, stratified
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.groups import Groups
@@ -50,6 +51,7 @@ class Split:
 
     def __post_init__(self) -> None:
         for part, rows in self.parts().items():
+            object.__setattr__(self, part, read_only(rows))
             if not len(rows):
                 msg = f"the {part} part must hold at least one row: got none. Make another part smaller."
                 raise SplitError(msg)

@@ -15,7 +15,7 @@ import secrets
 import socket
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
@@ -50,17 +50,25 @@ def replacing(path: Path, temporary: Path | None = None) -> Iterator[IO[bytes]]:
 
 
 def write_file(path: Path, content: Content, temporary: Path | None = None) -> None:
-    """Write a whole file or nothing, see `replacing`."""
+    """Write a whole file or nothing, see `replacing`; without `temporary`, leftovers beside it are deleted first."""
+    if temporary is None:
+        remove_leftovers(path.parent)
     with replacing(path, temporary) as handle:
         _fill(handle, content)
 
 
-def write_together(folder: Path, files: Mapping[str, Content], *, last: str, stale: Callable[[], list[Path]]) -> None:
-    """Replace several files of a folder by name; without the file `last`, the folder counts as empty.
+def write_together(
+    folder: Path,
+    files: Mapping[str, Content],
+    *,
+    last: str | None = None,
+    stale: Callable[[], Iterable[Path]] = tuple,
+) -> None:
+    """Replace several files of a folder by name; if `last` is one of them, a folder without it counts as empty.
 
     All files are first written under hidden names. Then the old `last` and the `stale` files are deleted, the other
     files are renamed, and `last` is renamed as the last one. Whatever stops this, the folder holds the old files, the
-    new files, or no `last`. `stale` is called when nothing but the new files has been written.
+    new files, or no `last`. `stale` is called when nothing but the hidden files has been written.
     """
     make_folder(folder)
     remove_leftovers(folder)
@@ -70,37 +78,51 @@ def write_together(folder: Path, files: Mapping[str, Content], *, last: str, sta
             handle, hidden[name] = stack.enter_context(new_file(folder, suffix=Path(name).suffix))
             _fill(handle, content)
             _sync(handle)
-        for path in [folder / last, *stale()]:
-            path.unlink(missing_ok=True)
+        if last is not None:
+            for path in [folder / last, *stale()]:
+                path.unlink(missing_ok=True)
+            sync_folder(folder)
+        for name in [name for name in files if name != last]:
+            hidden[name].replace(folder / name)
         sync_folder(folder)
-        for name in files:
-            if name != last:
-                hidden[name].replace(folder / name)
-        sync_folder(folder)
-        hidden[last].replace(folder / last)
-        sync_folder(folder)
+        if last is not None:
+            hidden[last].replace(folder / last)
+            sync_folder(folder)
 
 
-def check_place(folder: Path, names: tuple[str, ...], *, flag: str, kind: str = "folder") -> None:
-    """Raise `ConfigError` if files with these names cannot be written into the folder, which need not exist.
+def check_folder(folder: Path, names: Iterable[str], *, flag: str) -> None:
+    """Raise `ConfigError`, which names the `flag`, if files with these names cannot be written into `folder`.
 
-    `flag` is the user's flag and `kind` what it must be.
+    The folder need not exist. Leftovers in it are deleted.
     """
-    place = next((place for place in (folder, *folder.parents) if _exists(place)), folder)
+    with folder_errors(folder, flag=flag):
+        _try(folder, names)
+
+
+def check_file(path: Path, *, flag: str) -> None:
+    """Raise `ConfigError`, which names the `flag`, if `path` cannot be written; its folder need not exist."""
+    with file_errors(path, flag=flag):
+        _try(path.parent, [path.name])
+
+
+@contextmanager
+def folder_errors(folder: Path, *, flag: str) -> Iterator[None]:
+    """Turn an `OSError` of the block into a `ConfigError` that names the flag and its folder."""
     try:
-        blocked = [name for name in names if place == folder and (folder / name).is_dir()]
-        with new_file(place, suffix=".check"):  # a folder's permissions do not tell of a full or read-only disk
-            remove_leftovers(place)
-    except (OSError, ValueError) as error:  # ValueError: the name holds a NUL
-        problem = error.strerror if isinstance(error, OSError) else error
-        msg = f"{flag} must be a {kind} to write to: got {folder}, {problem or error}. Choose another {kind}."
+        yield
+    except (OSError, _NulError) as error:
+        msg = f"{flag} must be a folder to write to: got {folder}, {_reason(error)}. Choose another folder."
         raise ConfigError(msg) from error
-    if blocked:
-        msg = (
-            f"{flag} must be a {kind} to write to: {folder / blocked[0]} is a folder, and a file of this name is "
-            f"written. Move this folder, or choose another {kind}."
-        )
-        raise ConfigError(msg)
+
+
+@contextmanager
+def file_errors(path: Path, *, flag: str) -> Iterator[None]:
+    """Turn an `OSError` of the block into a `ConfigError` that names the flag and its file."""
+    try:
+        yield
+    except (OSError, _NulError) as error:
+        msg = f"{flag} must be a file to write: got {path}, {_reason(error)}. Choose another file."
+        raise ConfigError(msg) from error
 
 
 @contextmanager
@@ -273,8 +295,25 @@ def _token(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
+class _NulError(ValueError):
+    """A path that holds a NUL."""
+
+
+def _try(folder: Path, names: Iterable[str]) -> None:
+    """Raise an error if a file with one of these names cannot be written into a folder."""
+    if "\0" in "".join([str(folder), *names]):
+        msg = "a name with a NUL character"
+        raise _NulError(msg)
+    place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not place.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"where {place.name} is no folder")
+    for name in names:
+        if (folder / name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, f"where {name} is a folder")
+    remove_leftovers(place)
+    with new_file(place):  # permissions do not tell of a full or read-only disk
+        pass
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

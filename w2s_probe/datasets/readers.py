@@ -12,6 +12,7 @@ from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, listed
 from w2s_probe.core.files import check_expansion, is_regular_file, native_reader, reason
 from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 from w2s_probe.core.labels import is_missing
 from w2s_probe.datasets.delimited import read_rows, with_numbers
 from w2s_probe.datasets.parquet import read_parquet
@@ -115,6 +116,7 @@ def read_frame(path: Path, config: DataConfig | None = None) -> pl.DataFrame:
 
 def _read_file(path: Path, config: DataConfig | None) -> tuple[pl.DataFrame, int]:
     """Return the frame of a table file, and how many of its rows have fewer fields than the header."""
+    check_no_pipe(path, "data" if config else "--split-file")
     if not is_regular_file(path):
         msg = f"data must be a table file, a folder of images or builtin:NAME: there is no file {path}. Check the path."
         raise DataError(msg)
@@ -128,6 +130,7 @@ def _read_file(path: Path, config: DataConfig | None) -> tuple[pl.DataFrame, int
         msg = f"{path.name} must hold a table: it is empty (0 bytes). Export the table again."
         raise DataError(msg)
     try:
+        check_not_packed(path, path.name)
         return _read(path, config)
     except W2SProbeError:
         raise

@@ -5,14 +5,22 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.errors import DataError, SplitError
+from w2s_probe.core.limits import LARGEST_SEED, MOST_SEEDS
 from w2s_probe.core.splits import PARTS, Part, Split
-from w2s_probe.core.writing import write_file
+from w2s_probe.core.writing import check_file, file_errors, write_file
 from w2s_probe.datasets.readers import read_frame
+
+FLAG = "--save-split"
+SUFFIXES = (".csv", ".parquet", ".ndjson", ".jsonl")
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_]) -> None:
@@ -26,27 +34,35 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
         A split for each seed.
     ids : array of str, shape (n,)
         Ids of all rows of the data.
+
+    Raises
+    ------
+    DataError, ConfigError
+        See `check_split_path`; also if the disk is full.
     """
     import polars as pl
 
+    check_split_path(path)
     frames = [
         pl.DataFrame({"seed": np.full(len(rows), split.seed), "id": ids[rows], "part": [part] * len(rows)})
         for split in splits
         for part, rows in split.parts().items()
     ]
     frame = pl.concat(frames)
-    write: dict[str, Callable[[io.BytesIO], object]] = {
-        ".csv": frame.write_csv,
-        ".parquet": frame.write_parquet,
-        ".ndjson": frame.write_ndjson,
-        ".jsonl": frame.write_ndjson,
-    }
-    if path.suffix not in write:
+    tables: dict[str, Callable[[io.BytesIO], object]] = {".csv": frame.write_csv, ".parquet": frame.write_parquet}
+    write = tables.get(path.suffix, frame.write_ndjson)
+    buffer = io.BytesIO()
+    write(buffer)
+    with file_errors(path, flag=FLAG):
+        write_file(path, buffer.getvalue())
+
+
+def check_split_path(path: Path) -> None:
+    """Raise `DataError` if the suffix of `path` is none of a table, or `ConfigError` if it cannot be written."""
+    if path.suffix not in SUFFIXES:
         msg = f"a split file must end in .csv, .parquet or .ndjson: got {path.name!r}. Use one of these suffixes."
         raise DataError(msg)
-    buffer = io.BytesIO()
-    write[path.suffix](buffer)
-    write_file(path, buffer.getvalue())
+    check_file(path, flag=FLAG)
 
 
 def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
@@ -68,10 +84,7 @@ def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
     if not {"seed", "id", "part"} <= set(frame.columns):
         msg = f"{path.name} must have columns seed, id and part: got {', '.join(frame.columns)}. Rename its columns."
         raise SplitError(msg)
-    if not frame["seed"].dtype.is_integer() or frame["seed"].null_count():
-        got = "rows without a value" if frame["seed"].null_count() else frame["seed"].dtype
-        msg = f"column seed of {path.name} must hold an integer in every row: got {got}. Number the seeds from 0."
-        raise SplitError(msg)
+    _check_seeds(frame, path.name)
     row_of = {name: row for row, name in enumerate(ids.tolist())}
     names = [str(name) for name in frame["id"].to_list()]
     unknown = [name for name in names if name not in row_of]
@@ -88,6 +101,31 @@ def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
         Split(**{part: rows[mask & (seeds == seed)] for part, mask in parts.items()}, seed=int(seed))
         for seed in np.unique(seeds)
     ]
+
+
+def _check_seeds(frame: pl.DataFrame, name: str) -> None:
+    """Raise `SplitError` unless the column of seeds holds possible seeds, and not too many."""
+    seeds = frame["seed"]
+    if not seeds.dtype.is_integer() or seeds.null_count():
+        got = "rows without a value" if seeds.null_count() else f"{seeds.dtype} such as {seeds[0]!s:.30}"
+        msg = (
+            f"column seed of {name} must hold a whole number up to {LARGEST_SEED:,} in every row: got {got}. Number "
+            "the seeds from 0."
+        )
+        raise SplitError(msg)
+    wrong = seeds.filter((seeds < 0) | (seeds > LARGEST_SEED))
+    if len(wrong):
+        msg = (
+            f"column seed of {name} must hold whole numbers from 0 to {LARGEST_SEED:,}: got {wrong[0]}. Number the "
+            "seeds from 0."
+        )
+        raise SplitError(msg)
+    if seeds.n_unique() > MOST_SEEDS:
+        msg = (
+            f"column seed of {name} must hold at most {MOST_SEEDS:,} seeds: got {seeds.n_unique():,}. Keep the rows of "
+            "fewer seeds."
+        )
+        raise SplitError(msg)
 
 
 def parts_of_column(column: Sequence[object], *, name: str) -> dict[Part, NDArray[np.bool_]]:

@@ -8,18 +8,16 @@ one 1.3 s.
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from math import isqrt
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.types import Features, Float, Rows
-from w2s_probe.linalg.kernels import blas_of
+from w2s_probe.linalg.threads import map_in_order
 
 TILE = 2048  # rows and columns of one product: 16 MB
 SPARE = 4  # candidates beyond k, so that float32 rounding in the search cannot push a neighbor out
@@ -60,11 +58,8 @@ def nearest_neighbors(X: Features, *, k: int) -> Neighbors:
     if n <= k:
         msg = f"{k} neighbors need more than {k} distinct rows: got {n}. Use more rows or fewer neighbors."
         raise ShapeError(msg)
-    blas = blas_of("numpy")
-    # threads share the tiles, and not a product: selection takes half of the time
-    with ThreadPoolExecutor(blas.threads if blas else 1) as pool, threadpool_limits(1, user_api="blas"):
-        candidates = _candidates(X, min(k + 1 + SPARE, n), pool)
-        parts = list(pool.map(lambda rows: _rescored(X, rows, candidates[rows], k), row_blocks(n, 16)))
+    candidates = _candidates(X, min(k + 1 + SPARE, n))
+    parts = list(map_in_order(lambda rows: _rescored(X, rows, candidates[rows], k), row_blocks(n, 16)))
     return Neighbors(
         indices=np.concatenate([part[0] for part in parts]), distances=np.concatenate([part[1] for part in parts])
     )
@@ -82,7 +77,7 @@ def distinct_rows(*features: Features) -> Rows:
     return np.flatnonzero(distinct)
 
 
-def _candidates(X: Features, count: int, pool: Executor) -> Rows:
+def _candidates(X: Features, count: int) -> Rows:
     """Return the `count` nearest rows of each row by distances in float32, itself among them, in no order.
 
     A tile of distances is used twice: for its rows and, transposed, for its columns.
@@ -97,7 +92,7 @@ def _candidates(X: Features, count: int, pool: Executor) -> Rows:
         of_rows = (rows, columns, *_smallest(product, count))
         return [of_rows] if rows == columns else [of_rows, (columns, rows, *_smallest(product.T, count))]
 
-    for sides in pool.map(smallest_of_tile, combinations_with_replacement(row_blocks(n, TILE), 2)):
+    for sides in map_in_order(smallest_of_tile, combinations_with_replacement(row_blocks(n, TILE), 2)):
         for rows, columns, positions, values in sides:
             both = np.hstack([distances[rows], values])
             best = np.argpartition(both, count - 1, axis=1)[:, :count]

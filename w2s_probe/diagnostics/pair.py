@@ -31,6 +31,7 @@ from w2s_probe.diagnostics.paired import PairedMoments, paired_moments
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.diagnostics.similarity import linear_cka, mutual_knn, procrustes, procrustes_by_chance
 from w2s_probe.diagnostics.teacher_error import TeacherErrorEnergy, teacher_error_energy
+from w2s_probe.linalg.threads import shared_threads
 from w2s_probe.results.diagnosis import (
     AgainstChance,
     Alignment,
@@ -74,6 +75,7 @@ class _Pair:
         return np.random.default_rng([self.config.seed, purpose])
 
 
+@shared_threads()
 def diagnose(
     teacher_features: ArrayLike,
     student_features: ArrayLike,

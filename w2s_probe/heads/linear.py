@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 from scipy.special import softmax
 
-from w2s_probe.core.arrays import row_blocks
+from w2s_probe.core.arrays import read_only, row_blocks
 from w2s_probe.core.types import Features, Float
+from w2s_probe.linalg.threads import map_in_order
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -21,9 +22,9 @@ class LinearHead:
     kind : {"ridge", "softmax"}
         Kind of the scores: regression values, or logits.
     coef : array of shape (d, K)
-        Weights on the unscaled features.
+        Weights on the unscaled features; read-only, since strategies share heads.
     intercept : array of shape (K,)
-        Intercepts.
+        Intercepts; read-only.
     alpha : float
         Strength; it refers to the scaled features if they were scaled.
     rule : str
@@ -45,6 +46,10 @@ class LinearHead:
     upper_end: bool = False
     converged: bool = True
 
+    def __post_init__(self) -> None:
+        for name in ("coef", "intercept"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
     def scores(self, X: Features) -> Float:
         """Return raw scores of shape (m, K) for features of shape (m, d).
 
@@ -53,10 +58,8 @@ class LinearHead:
         X : array of shape (m, d)
             Features.
         """
-        out = np.empty((len(X), len(self.intercept)))
-        for rows in row_blocks(len(X)):
-            out[rows] = X[rows] @ self.coef + self.intercept
-        return out
+        parts = map_in_order(lambda rows: X[rows] @ self.coef + self.intercept, row_blocks(len(X)))
+        return np.concatenate([np.empty((0, len(self.intercept))), *parts])
 
     def probabilities(self, scores: Float) -> Float:
         """Return class probabilities of shape (m, K) for raw scores of this head.

@@ -34,6 +34,9 @@ ENTRIES = 2_000_000  # largest array of logits in one product: more would fill t
 COLUMNS = 160  # most columns of one product: more are not faster
 CG_STEPS = 100
 TINY = 1e-12  # curvature of a class without rows
+FARTHEST = (
+    30.0  # longest step of an intercept, in log-odds: that of a class without rows has no minimum, and would overflow
+)
 # float32 ends after a step that leaves more than SLOW of the gap and lowers the objective by less than LITTLE of it
 SLOW, LITTLE = 0.5, 0.01
 
@@ -256,14 +259,15 @@ class _Local:
             after = _dot(r, y, rb, yb)
             turn = np.divide(after, now, out=np.zeros_like(now), where=now > 0)[:, None]
             p, pb, now = y + turn * p, yb + turn * pb, after
-            going = (now > enough[unsolved]) & (bend > 0)
+            going = (now > enough[unsolved]) & (bend > 0) & (np.abs(direction_b[unsolved]).max(axis=1) < FARTHEST)
             if not going.any():
                 break
             if not going.all():
                 unsolved, now = unsolved[going], now[going]
                 rb, pb = rb[going], pb[going]
                 r, p, Q, w = (_columns(array, going) for array in (r, p, Q, w))
-        return direction, direction_b
+        shorter = np.minimum(1.0, FARTHEST / np.maximum(np.abs(direction_b).max(axis=1), TINY))[:, None]
+        return shorter * direction, shorter * direction_b
 
 
 def _curvature(Z: NDArray[Any], Q: NDArray[Any], w: NDArray[Any], p: Float, pb: Float) -> tuple[Float, Float]:

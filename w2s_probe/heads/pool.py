@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from w2s_probe.core.arrays import frozen
 from w2s_probe.core.fit_options import FitOptions, Scale
 from w2s_probe.core.types import Features, Rows
 from w2s_probe.heads.fit import fit_head
@@ -14,10 +17,11 @@ from w2s_probe.heads.softmax import OnFit
 from w2s_probe.linalg.spectra import Spectrum
 
 
-class PoolFits:
+class PoolFits(threading.local):
     """Fits heads; ridge heads on the stored pool share its eigendecomposition.
 
-    Student, ceiling and all strategies and strengths see the same pool, and often several seeds or sizes do.
+    Student, ceiling and all strategies and strengths see the same pool, and often several seeds or sizes do. Each
+    thread has a pool of its own.
     Softmax heads call `on_fit`, see `fit_softmax`; None by default.
     """
 
@@ -31,6 +35,8 @@ class PoolFits:
     def hold(self, features: Features, rows: Rows) -> Features:
         """Store a pool and return its features, shape (N, d): the same array if these rows are stored already.
 
+        The array is read-only.
+
         Parameters
         ----------
         features : array of shape (n, d)
@@ -39,7 +45,7 @@ class PoolFits:
             Rows of the pool.
         """
         if self._X is None or features is not self._source or not np.array_equal(rows, self._rows):
-            self._source, self._rows, self._X, self._spectra = features, rows, features[rows], {}
+            self._source, self._rows, self._X, self._spectra = features, rows, frozen(features[rows]), {}
         return self._X
 
     def fit(

@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from w2s_probe.core.arrays import as_matrix, row_blocks
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.linalg.ridge import RidgePath
+from w2s_probe.linalg.threads import map_in_order
 
 BOUND = 3  # a residual counts as this many times the largest distance of a target from the mean, at most
 
@@ -109,13 +110,16 @@ def _largest_square(path: RidgePath, targets: Float) -> float:
 
 
 def _blocks(path: RidgePath, X: ArrayLike, Y: ArrayLike, alphas: Float) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Yield leave-one-out residuals of shape (rows, A, K) for blocks of rows."""
+    """Return leave-one-out residuals of shape (rows, A, K) for blocks of rows, one after the other."""
     features, targets = as_matrix(X, "features"), as_matrix(Y, "targets").astype(np.float64)
     spectrum, left_out = path.spectrum, _LeftOut(path, alphas)
-    for rows in row_blocks(len(features)):
+
+    def block(rows: slice) -> tuple[slice, NDArray[Any]]:
         root = np.sqrt(spectrum.weights[rows])
         y = root[:, None] * (targets[rows] - path.target_mean)
-        yield rows, left_out.residuals(spectrum.whitened(features, rows), y, root, spectrum.weights.sum())
+        return rows, left_out.residuals(spectrum.whitened(features, rows), y, root, spectrum.weights.sum())
+
+    return map_in_order(block, row_blocks(len(features)))
 
 
 class _LeftOut:

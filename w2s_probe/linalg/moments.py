@@ -17,7 +17,7 @@ References
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,8 +31,10 @@ from w2s_probe.core.errors import ShapeError, W2SProbeError
 from w2s_probe.core.files import read_member, reason
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.core.writing import replacing
+from w2s_probe.linalg.threads import map_in_order
 
 Arrays = Mapping[str, Features]
+MOST_BYTES = 64 << 20  # of the rows that threads multiply at the same time
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -185,18 +187,41 @@ def ring_moments(
     n = _rows(arrays)
     check_same_rows("ring", len(ring), "the arrays", n)
     widths = {name: array.shape[1] for name, array in arrays.items()}
-    sums = [_Sums(sum(widths.values())) for _ in range(count)]
-    for rows in row_blocks(n):
+    D = sum(widths.values())
+    sums = [_Sums(D) for _ in range(count)]
+    chunks = _chunks(arrays, ring, sums, dtype)
+    at_once = max(MOST_BYTES // (BLOCK_ROWS * D * np.dtype(dtype).itemsize), 2)
+    for sum_, total, products in map_in_order(_products, chunks, at_once=at_once):
+        sum_.total += total
+        sum_.products += products
+    return [sum_.moments(widths) for sum_ in sums]
+
+
+def _chunks(
+    arrays: Arrays, ring: NDArray[np.integer[Any]], sums: Sequence[_Sums], dtype: type[np.floating[Any]]
+) -> Iterator[tuple[_Sums, NDArray[Any]]]:
+    """Yield rows of each set, minus the set's origin, in chunks that are worth a matrix product."""
+    for rows in row_blocks(len(ring)):
         sets = ring[rows]
-        inside = np.flatnonzero((sets >= 0) & (sets < count))
+        inside = np.flatnonzero((sets >= 0) & (sets < len(sums)))
         if not len(inside):
             continue
         positions = rows if len(inside) == len(sets) else rows.start + inside  # of a memory map, read these rows only
         block = np.concatenate([array[positions] for array in arrays.values()], axis=1, dtype=dtype)
         sets = sets[inside]
         for index in np.unique(sets):
-            sums[int(index)].add(block if (sets == index).all() else block[sets == index])
-    return [sum_.moments(widths) for sum_ in sums]
+            sum_ = sums[int(index)]
+            sum_.add(block if (sets == index).all() else block[sets == index])
+            if sum(map(len, sum_.waiting)) >= BLOCK_ROWS:
+                yield sum_, sum_.taken()
+    for sum_ in sums:
+        if sum_.waiting:
+            yield sum_, sum_.taken()
+
+
+def _products(chunk: tuple[_Sums, NDArray[Any]]) -> tuple[_Sums, Float, NDArray[Any]]:
+    sum_, shifted = chunk
+    return sum_, shifted.sum(axis=0, dtype=np.float64), shifted.T @ shifted
 
 
 class _Sums:
@@ -212,26 +237,22 @@ class _Sums:
         self.waiting: list[NDArray[Any]] = []
 
     def add(self, block: NDArray[Any]) -> None:
-        """Add the rows of a block."""
+        """Let the rows of a block wait."""
         if self.origin is None:
             self.origin = block.mean(axis=0, dtype=np.float64).astype(block.dtype)
         self.waiting.append(block - self.origin)
-        if sum(map(len, self.waiting)) >= BLOCK_ROWS:
-            self._multiply()
 
-    def _multiply(self) -> None:
+    def taken(self) -> NDArray[Any]:
+        """Return the waiting rows, which are counted and wait no longer."""
         shifted = self.waiting[0] if len(self.waiting) == 1 else np.concatenate(self.waiting)
         self.waiting = []
         self.n += len(shifted)
-        self.total += shifted.sum(axis=0, dtype=np.float64)
-        self.products += shifted.T @ shifted
+        return shifted
 
     def moments(self, widths: Mapping[str, int]) -> Moments:
-        """Return the moments of all rows added."""
+        """Return the moments of all rows whose sums were added."""
         if self.origin is None:
             return Moments(n=0, mean=self.total, scatter=self.products, widths=widths)
-        if self.waiting:
-            self._multiply()
         center = self.total / self.n
         scatter = self.products - self.n * np.outer(center, center)
         return Moments(n=self.n, mean=self.origin + center, scatter=scatter, widths=widths)

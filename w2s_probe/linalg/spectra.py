@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy import linalg
 
-from w2s_probe.core.arrays import row_blocks
+from w2s_probe.core.arrays import read_only, row_blocks
 from w2s_probe.core.types import Features, Float
+from w2s_probe.linalg.threads import map_in_order
 
 GRADED = 1e10  # from this ratio of diagonal entries on (largest to lowest tenth), small eigenvalues lose digits
 OUTLYING = 1e6  # from this ratio of row sizes on (largest to median), products of rows lose digits of the small ones
@@ -35,6 +36,10 @@ class Spectrum:
     eigenvalues: Float
     axes: Float
     weights: Float
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, read_only(getattr(self, field.name)))  # heads share a spectrum
 
     @property
     def residual_rank(self) -> int:
@@ -79,9 +84,13 @@ def centered_spectrum(X: Features, Y: Float, weights: Float) -> tuple[Spectrum, 
 
 def loadings_of(spectrum: Spectrum, X: Features, Y: Float) -> Float:
     """Return the loadings of further targets Y of the same rows, scaled as in `centered_spectrum`; shape (r, K)."""
+
+    def product(rows: slice) -> Float:
+        return _centered(X, spectrum.mean, spectrum.weights, rows).T @ Y[rows]
+
     cross = np.zeros((X.shape[1], Y.shape[1]))
-    for rows in row_blocks(len(X)):
-        cross += _centered(X, spectrum.mean, spectrum.weights, rows).T @ Y[rows]
+    for part in map_in_order(product, row_blocks(len(X))):
+        cross += part
     return (spectrum.axes / np.sqrt(spectrum.eigenvalues)).T @ cross
 
 
@@ -100,11 +109,14 @@ def _mean(X: Features, weights: Float) -> Float:
 
 
 def _moments(X: Features, Y: Float, mean: Float, weights: Float) -> tuple[Float, Float]:
-    gram, cross = np.zeros((X.shape[1], X.shape[1])), np.zeros((X.shape[1], Y.shape[1]))
-    for rows in row_blocks(len(X)):
+    def products(rows: slice) -> tuple[Float, Float]:
         block = _centered(X, mean, weights, rows)
-        gram += block.T @ block
-        cross += block.T @ Y[rows]
+        return block.T @ block, block.T @ Y[rows]
+
+    gram, cross = np.zeros((X.shape[1], X.shape[1])), np.zeros((X.shape[1], Y.shape[1]))
+    for part_of_gram, part_of_cross in map_in_order(products, row_blocks(len(X))):
+        gram += part_of_gram
+        cross += part_of_cross
     return gram, cross
 
 

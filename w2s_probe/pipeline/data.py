@@ -28,7 +28,7 @@ from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.pipeline.parts import check_sources, shared_item_notes, source_keys, source_notes, tie_notes
 from w2s_probe.pipeline.reading import Reading, Roles, reading_of, role_keys, with_groups, with_splits
 from w2s_probe.pipeline.sources import Source, item_keys, names_without_folders, open_source, without_folders
-from w2s_probe.strategies.registry import load_strategy
+from w2s_probe.strategies.registry import check_strategies
 
 SHOWN = 5  # files that a message names
 
@@ -119,8 +119,7 @@ def open_labeled(
     _check_labeled(table, column, data.label)
     labels = read_labels(column, name=data.label, task=config.task)
     table = replace(table, notes=(*table.notes, *placeholder_notes(labels.class_counts())))
-    for name in config.strategies:
-        load_strategy(name, config.settings)
+    check_strategies(config.strategies, config.settings)
     return open_sources(data, table, names, store, options).labeled(labels, groups_of(table, labels, data, config))
 
 

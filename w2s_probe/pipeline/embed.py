@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -14,10 +13,9 @@ from numpy.typing import NDArray
 
 from w2s_probe.backbones import Backbone, BackboneOptions
 from w2s_probe.backbones.base import Items, take
-from w2s_probe.backbones.registry import KINDS
+from w2s_probe.backbones.plug_ins import PlugInBackbone
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.core.config import DataConfig
-from w2s_probe.core.errors import plug_in
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Progress, Rows
@@ -182,6 +180,7 @@ def embed_items(
             passes.setdefault((backbone.family, positions.tobytes()), (positions, {}))[1][backbone.name] = backbone
     for positions, members in passes.values():
         first, *others = members.values()
+        _set_widths(members.values(), store)
         encode = partial(_encode, first, others, items)
         start, done = time.perf_counter(), 0
         if on_progress:
@@ -195,11 +194,18 @@ def embed_items(
     return encoded
 
 
+def _set_widths(backbones: Iterable[Backbone], store: FeatureStore) -> None:
+    """Tell plug-ins how many features the rows of their spec have that the cache holds already."""
+    for backbone in backbones:
+        if isinstance(backbone, PlugInBackbone):
+            earlier = store.contents(backbone.stored.fingerprint())
+            backbone.width = earlier[0].dim if earlier else 0
+
+
 def _encode(
     first: Backbone, others: Sequence[Backbone], items: Items, positions: Rows
 ) -> list[tuple[NDArray[np.float32], dict[str, Any]]]:
     chosen = take(items, positions)
-    with nullcontext() if first.name.partition(":")[0] in KINDS else plug_in(first.name):
-        features = first.encode_together(others, chosen)
-        cut = first.truncated(chosen)
+    features = first.encode_together(others, chosen)
+    cut = first.truncated(chosen)
     return [(X, {**member.recorded(), "truncated": cut}) for X, member in zip(features, (first, *others), strict=True)]

@@ -228,12 +228,12 @@ def resolve(store: FeatureStore, name: str) -> Contents:
         If the name fits no entry, or several, or if its features are gone.
     """
     name = name.removeprefix("cached:")
-    names = fingerprints_by_name(store.root)
+    names = fingerprints_by_name(store.root, needed=name)
     is_fingerprint = re.fullmatch("[0-9a-f]{1,64}", name)
     entries = store.contents(names.get(name, name)) if name in names or is_fingerprint else []
     if name in names and not entries:
         msg = f"cached:{name} must have its features in the cache: they are gone or damaged. Import them again."
-        raise CacheError(msg)
+        raise CacheError(" ".join([msg, *store.notes]))
     if len(entries) != 1:
         msg = (
             f"a name or the beginning of a fingerprint must match one entry of the cache: {name[:120]!r} matches "

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import re
 import warnings
 import zipfile
@@ -17,14 +15,13 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.identity import hash_file
 from w2s_probe.core.arrays import as_matrix, check_not_transposed, check_same_rows
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, did_you_mean, listed
-from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_regular_file, read_member, reason
+from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 from w2s_probe.core.types import Features
-from w2s_probe.core.writing import replacing
+from w2s_probe.core.writing import write_file
 from w2s_probe.datasets.parquet import read_parquet
 from w2s_probe.pipeline.feature_columns import (
     SUFFIXES,
@@ -69,7 +66,6 @@ class FeatureFile:
 
     X: Features
     ids: list[str] | None
-    spec: EmbeddingSpec
     name: str
     columns: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -103,7 +99,7 @@ class FeatureFile:
 
 
 def read_features(address: Path | str, data: DataConfig | None = None) -> FeatureFile:
-    """Return the features of a file, their ids if the file has any, and a spec with the file's hash.
+    """Return the features of a file, and their ids if the file has any.
 
     Parameters
     ----------
@@ -122,6 +118,7 @@ def read_features(address: Path | str, data: DataConfig | None = None) -> Featur
     """
     path, chosen = parse_address(str(address))
     name = f"features:{path.name}"
+    check_no_pipe(path, name)
     _check_suffix(path, name)
     if not is_regular_file(path):
         msg = f"{name} must be a file: there is none at {path}. Check the path, relative to the working directory."
@@ -132,6 +129,7 @@ def read_features(address: Path | str, data: DataConfig | None = None) -> Featur
     read: dict[str, Callable[..., Content]]
     read = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors, ".parquet": partial(_parquet, chosen=chosen)}
     try:
+        check_not_packed(path, name)
         with warnings.catch_warnings(action="ignore"):  # numpy's on headers; a wrong one raises too
             content = read[path.suffix](path, data=data)
         X = as_matrix(content.X, name)
@@ -141,7 +139,6 @@ def read_features(address: Path | str, data: DataConfig | None = None) -> Featur
         return FeatureFile(
             X=X,
             ids=content.ids,
-            spec=EmbeddingSpec(backbone="features", revision=_revision(path, content.columns)),
             name=name,
             columns=tuple(content.columns),
             left_out=tuple(content.left_out),
@@ -156,14 +153,6 @@ def read_features(address: Path | str, data: DataConfig | None = None) -> Featur
     except Exception as error:  # on crafted bytes, readers raise whatever their innermost line does
         msg = f"{name} must be a plain numeric {path.suffix} file: it cannot be read ({reason(error)}). Save it again."
         raise DataError(msg) from error
-
-
-def _revision(path: Path, columns: Sequence[str]) -> str:
-    """Return the hash of a file, and of the columns where others could have been chosen."""
-    content = hash_file(path)
-    if tuple(columns) not in (("X",), ("features",)):
-        content = hashlib.sha256(f"{content}\0{json.dumps(list(columns))}".encode()).hexdigest()
-    return f"sha256:{content}"
 
 
 def write_features(path: Path, X: Features, ids: Sequence[str] | None, *, force: bool = False) -> None:
@@ -196,8 +185,7 @@ def write_features(path: Path, X: Features, ids: Sequence[str] | None, *, force:
         raise DataError(msg)
     write = {".npy": _write_npy, ".npz": _write_npz, ".safetensors": _write_safetensors, ".parquet": _write_parquet}
     try:
-        with replacing(path) as handle:
-            write[path.suffix](handle, X, ids)
+        write_file(path, partial(write[path.suffix], X=X, ids=ids))
     except OSError as error:
         msg = f"{path.name} must be writable: {path.parent} said {error.strerror or error}. Choose another place."
         raise DataError(msg) from error

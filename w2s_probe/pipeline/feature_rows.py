@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
-from w2s_probe.core.arrays import check_not_transposed, check_same_rows
+from w2s_probe.core.arrays import check_not_transposed, check_same_rows, row_blocks
 from w2s_probe.core.errors import DataError
-from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.features import EmbeddingSpec, FeatureSet
 from w2s_probe.core.types import Features
 from w2s_probe.datasets import Table
 from w2s_probe.pipeline.feature_files import FeatureFile
 
 
 def for_rows_of(table: Table, file: FeatureFile) -> FeatureSet:
-    """Return the features of a file for the rows of a table, by ids if the file has any."""
+    """Return the features of a file for the rows of a table, by ids if the file has any.
+
+    The revision of their spec is a hash of these rows: the same for any order of the rows of file and table.
+    """
+    X = _matched(table, file)
+    spec = EmbeddingSpec(backbone="features", revision=f"sha256:{_content_hash(X)}")
+    return FeatureSet(ids=table.ids, X=X, spec=spec, name=file.name)
+
+
+def _matched(table: Table, file: FeatureFile) -> Features:
+    """Return the features of the table's rows, shape (n, d), in the table's order."""
     name = file.name
     if file.ids is None:
         X = table.matching_rows(file.X)
         _check_order(file, X, table)
-        return FeatureSet(ids=table.ids, X=X, spec=file.spec, name=name)
+        return X
     if not table.has_ids:
         msg = f"{name} has ids, so the data must have them too: {table.name} was read without. Name a column with --id."
         raise DataError(msg)
-    features = FeatureSet(ids=np.array(file.ids, dtype=np.str_), X=file.X, spec=file.spec, name=name)
-    return features.align(table.ids)
+    spec = EmbeddingSpec(backbone="features", revision="of the whole file")
+    return FeatureSet(ids=np.array(file.ids, dtype=np.str_), X=file.X, spec=spec, name=name).align(table.ids).X
+
+
+def _content_hash(X: Features) -> str:
+    digest = hashlib.sha256(f"{X.dtype.str} {X.shape}".encode())
+    for rows in row_blocks(len(X)):
+        digest.update(np.ascontiguousarray(X[rows]))
+    return digest.hexdigest()
 
 
 def _check_order(file: FeatureFile, X: Features, table: Table) -> None:

@@ -45,6 +45,7 @@ from w2s_probe.pipeline.progress import part_of
 from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
 from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
+from w2s_probe.strategies import check_strategies
 
 EXPECTED_TEST = 2000  # rows of the test set that the observed interval assumes, if the data have none
 
@@ -165,6 +166,7 @@ def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:
     if config.strategies != ("vanilla",):
         msg = f"forecast supports only the vanilla strategy: got {', '.join(config.strategies)}. Remove --strategy."
         raise ConfigError(msg)
+    check_strategies(config.strategies, config.settings)
     if suspects and pool is not None:
         msg = "--suspects reads the pool from DATA: got also --pool. Add its rows to DATA without labels."
         raise ConfigError(msg)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
@@ -49,6 +50,7 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
     jobs: int = 1,
     on_progress: Progress | None = None,
     on_read: OnRead | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> Sweep:
     """Read the data, fetch the features of all backbones, and measure every cell of a grid.
 
@@ -72,6 +74,8 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
         Processes.
     on_progress, on_read : callable, optional
         As in `run`.
+    on_note : callable, optional
+        Called with a sentence on cells in `folder` that cannot be used and are fitted again.
 
     Raises
     ------
@@ -96,7 +100,8 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
     weak, strong = (
         dict(zip(opened.shown(side), [features[name] for name in side], strict=True)) for side in (teachers, students)
     )
-    result = run_sweep(weak, strong, splits, config=config, folder=folder, jobs=jobs, on_progress=on_progress)
+    cells: dict[str, Any] = {"folder": folder, "jobs": jobs, "on_progress": on_progress, "on_note": on_note}
+    result = run_sweep(weak, strong, splits, config=config, **cells)
     echoed = {"teachers": list(weak), "students": list(strong), **echo(data, {})}
     read = with_dims(reading.read, roles, features)
     settings = {**echoed, **result.config, **default_sizes(reading)}

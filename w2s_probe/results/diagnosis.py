@@ -254,11 +254,13 @@ class Diagnosis(Printed):
         Undefined measures with the reason, one sentence each.
     """
 
-    config: Annotated[Mapping[str, Any], Keys("data", "teacher", "student", "pool", "label", "task", DiagnoseConfig)]
+    config: Annotated[
+        Mapping[str, Any], Mark.AS_GIVEN, Keys("data", "teacher", "student", "pool", "label", "task", DiagnoseConfig)
+    ]
     read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     teacher: SpaceDiagnosis
     student: SpaceDiagnosis
-    pair: PairDiagnosis
+    pair: Annotated[PairDiagnosis, Mark.UNIT]
     rows: int
     sample: int
     dropped_duplicates: int
@@ -272,7 +274,7 @@ class Diagnosis(Printed):
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield tidy rows: of (teacher, student, pair), measure with dots, value, rows, sample."""
         for name in ("teacher", "student", "pair"):
-            for measure, value in _leaves(plain(getattr(self, name)), ()):
+            for measure, value in _leaves(plain(getattr(self, name), exact=True), ()):
                 yield {"of": name, "measure": measure, "value": value, "rows": self.rows, "sample": self.sample}
 
     def conditions(self) -> Mapping[str, bool]:

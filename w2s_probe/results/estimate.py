@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from w2s_probe.core.serialize import Mark
 
@@ -20,6 +20,8 @@ class Estimate:
     resolved : bool or None
         Whether the quantity can be estimated; None for quantities that always can.
     """
+
+    one_scale: ClassVar = ("value", "low", "high")
 
     value: float
     low: float
@@ -42,6 +44,8 @@ class GroupEstimate:
     n : float
         Mean number of the group's test rows over seeds.
     """
+
+    one_scale: ClassVar = ("value", "low", "high")
 
     value: float
     low: float
@@ -66,6 +70,8 @@ class WorstGroup:
         Mean number of its test rows over seeds.
     """
 
+    one_scale: ClassVar = ("value", "low", "high")
+
     value: float
     low: float
     high: float
@@ -84,6 +90,8 @@ class PriorMean:
     prior : str
         Set of rows whose shares are the weights.
     """
+
+    one_scale: ClassVar = ("value", "low", "high")
 
     value: float
     low: float

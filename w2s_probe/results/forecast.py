@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
@@ -30,6 +30,8 @@ class Outlook:
     low_observed, high_observed : float
         Interval of the difference on a test set of ``--n-test`` rows.
     """
+
+    one_scale: ClassVar = ("value", "low", "high", "low_observed", "high_observed")
 
     value: float
     low: float
@@ -200,11 +202,11 @@ class Forecast:
     others: Mapping[str, OtherScore]
     curve: tuple[ForecastPoint, ...]
     needed: Needed
-    misfit: Misfit
+    misfit: Annotated[Misfit, Mark.ANY_SIZE]
     representation_gap: float
-    alphas: Annotated[Mapping[str, float], Keys("teacher", "student", "baseline", required=True)]
+    alphas: Annotated[Mapping[str, float], Mark.ANY_SIZE, Keys("teacher", "student", "baseline", required=True)]
     verdict: Verdict
-    error_parts: ErrorParts | None = None
+    error_parts: Annotated[ErrorParts | None, Mark.ANY_SIZE] = None
     notes: tuple[str, ...] = ()
 
 
@@ -231,12 +233,14 @@ class ForecastResult(Printed):
         The pool's likely minority by the best pair; None without ``--suspects``.
     """
 
-    config: Annotated[Mapping[str, Any], Keys("teacher", "student", "pool", "dtype", DataConfig, W2SConfig)]
+    config: Annotated[
+        Mapping[str, Any], Mark.AS_GIVEN, Keys("teacher", "student", "pool", "dtype", DataConfig, W2SConfig)
+    ]
     read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     fingerprint: str
     level: float
-    best: Annotated[Forecast, Mark.INLINE]
-    pairs: Annotated[tuple[Forecast, ...] | None, Mark.UNLESS_NONE] = None
+    best: Annotated[Forecast, Mark.INLINE, Mark.UNIT]
+    pairs: Annotated[tuple[Forecast, ...] | None, Mark.UNLESS_NONE, Mark.UNIT] = None
     suspects: Annotated[SuspectsFound | None, Mark.UNLESS_NONE] = None
 
     @classmethod

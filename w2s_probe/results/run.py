@@ -87,12 +87,12 @@ class SystemResult:
     """
 
     scores: Annotated[Scores, Mark.INLINE]
-    strength: Annotated[Strength | None, Mark.UNLESS_NONE] = None
+    strength: Annotated[Strength | None, Mark.UNLESS_NONE, Mark.ANY_SIZE] = None
     worst_group_accuracy: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
-    worst_group_squared_error: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
-    mean_over_groups: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
-    prior_mean_over_groups: Annotated[PriorMean | None, Mark.UNLESS_NONE] = None
-    groups: Annotated[Mapping[str, GroupEstimate] | None, Mark.UNLESS_NONE] = None
+    worst_group_squared_error: Annotated[WorstGroup | None, Mark.UNLESS_NONE, Mark.ANY_SIZE] = None
+    mean_over_groups: Annotated[Estimate | None, Mark.UNLESS_NONE, Mark.ANY_SIZE] = None
+    prior_mean_over_groups: Annotated[PriorMean | None, Mark.UNLESS_NONE, Mark.ANY_SIZE] = None
+    groups: Annotated[Mapping[str, GroupEstimate] | None, Mark.UNLESS_NONE, Mark.ANY_SIZE] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,7 +320,7 @@ class W2SResult(Printed):
         Tidy rows with the keys of `COLUMNS`; they go into ``results.parquet`` and are not in `to_dict`.
     """
 
-    config: Annotated[Mapping[str, Any], Keys("teacher", "student", "dtype", DataConfig, W2SConfig)]
+    config: Annotated[Mapping[str, Any], Mark.AS_GIVEN, Keys("teacher", "student", "dtype", DataConfig, W2SConfig)]
     read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     class_counts: Mapping[str, ClassCounts] = field(default_factory=dict)
     fingerprint: str
@@ -330,12 +330,12 @@ class W2SResult(Printed):
     seeds: tuple[int, ...]
     classes: tuple[str, ...] | None
     majority_rate: float
-    systems: Annotated[Mapping[str, SystemResult], Keys("teacher", "baseline", "ceiling", required=True)]
-    students: Mapping[str, StudentResult]
+    systems: Annotated[Mapping[str, SystemResult], Mark.UNIT, Keys("teacher", "baseline", "ceiling", required=True)]
+    students: Annotated[Mapping[str, StudentResult], Mark.UNIT]
     verdict: Verdict
     notes: tuple[str, ...] = ()
     reliability: Mapping[str, tuple[ReliabilityBin, ...]] = field(default_factory=dict)
-    curve: Annotated[tuple[CurvePoint, ...] | None, Mark.UNLESS_NONE] = None
+    curve: Annotated[tuple[CurvePoint, ...] | None, Mark.UNLESS_NONE, Mark.UNIT] = None
     suspects: Annotated[SuspectsFound | None, Mark.UNLESS_NONE] = None
     cells: Annotated[tuple[dict[str, Any], ...], Mark.HIDDEN] = field(default=(), repr=False, compare=False)
 

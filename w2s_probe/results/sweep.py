@@ -88,8 +88,8 @@ class SweepPoint:
     N: int
     eta_labeled: float | None
     eta_unlabeled: float | None
-    teacher_alpha: float | None
-    student_alpha: float | None
+    teacher_alpha: Annotated[float | None, Mark.AS_GIVEN]
+    student_alpha: Annotated[float | None, Mark.AS_GIVEN]
     strategy: str
     teacher: Estimate
     student: Estimate
@@ -140,8 +140,8 @@ class EtaContrast:
     head: str
     n: int
     N: int
-    teacher_alpha: float | None
-    student_alpha: float | None
+    teacher_alpha: Annotated[float | None, Mark.AS_GIVEN]
+    student_alpha: Annotated[float | None, Mark.AS_GIVEN]
     strategy: str
     eta_unlabeled: float | None
     from_eta_labeled: float
@@ -234,7 +234,7 @@ class SweepResult(Printed):
         The tidy table; it goes into ``results.parquet`` and is not in ``--json``.
     """
 
-    config: Annotated[Mapping[str, Any], Keys(Backbones, DataConfig, SweepConfig)]
+    config: Annotated[Mapping[str, Any], Mark.AS_GIVEN, Keys(Backbones, DataConfig, SweepConfig)]
     read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     score: str
     level: float
@@ -242,8 +242,8 @@ class SweepResult(Printed):
     classes: tuple[str, ...] | None
     cells: int
     rows: int
-    points: tuple[SweepPoint, ...]
-    contrasts: tuple[EtaContrast, ...] = ()
+    points: Annotated[tuple[SweepPoint, ...], Mark.UNIT]
+    contrasts: Annotated[tuple[EtaContrast, ...], Mark.UNIT] = ()
     theory: tuple[PairTheory, ...] = ()
     notes: tuple[str, ...] = ()
     table: Annotated[Mapping[str, list[Any]], Mark.HIDDEN] = field(default_factory=dict, repr=False, compare=False)

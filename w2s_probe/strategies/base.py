@@ -86,6 +86,8 @@ class Oracle:
 class W2SProblem:
     """All data that a student may learn from: no ground truth of the pool, no test rows.
 
+    Strategies of one run share the arrays, which are read-only: copy an array before you change it.
+
     Parameters
     ----------
     X_labeled : array of shape (n, d)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, cast, get_type_hints
 
-from w2s_probe.core.errors import ConfigError, did_you_mean, plug_in
-from w2s_probe.strategies.base import Strategy, Student, W2SProblem
-
-GROUP = "w2s_probe.strategies"
+from w2s_probe.core.errors import ConfigError, did_you_mean, listed
+from w2s_probe.core.plug_ins import calls_to, plug_ins, refuse, unique_plug_in
+from w2s_probe.core.text import visible
+from w2s_probe.strategies.base import Strategy
+from w2s_probe.strategies.plug_ins import plug_in_strategy
 
 # name -> "module:function"
 BUILT_IN: dict[str, str] = {
@@ -24,13 +24,43 @@ BUILT_IN: dict[str, str] = {
 
 def strategy_names() -> list[str]:
     """Return the names of all installed strategies, without importing them."""
-    return [*BUILT_IN, *(point.name for point in entry_points(group=GROUP) if point.name not in BUILT_IN)]
+    return list(dict.fromkeys([*BUILT_IN, *(plug.name for plug in plug_ins("strategies"))]))
+
+
+def check_strategies(names: Sequence[str], settings: Mapping[str, Any]) -> None:
+    """Load the strategies of an experiment; raise `ConfigError` if a name or a setting is of none of them.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Strategies that are run.
+    settings : mapping of str to value
+        ``{"NAME.FIELD": value}``.
+    """
+    for name in names:
+        load_strategy(name, settings)
+    for key in settings:
+        name = key.partition(".")[0]
+        if name in names:
+            continue
+        if name in strategy_names():
+            msg = (
+                f"`settings` must be of a strategy that is run: got {key!r:.60}. Add `strategies` {name}, or remove it."
+            )
+        else:
+            near = did_you_mean(name, [*names, *strategy_names()])
+            msg = (
+                f"`settings` must begin with the name of a strategy that is run ({listed(names)}): got {key!r:.60}."
+                f"{near or ' Remove it.'}"
+            )
+        raise ConfigError(msg)
 
 
 def load_strategy(name: str, settings: Mapping[str, Any]) -> tuple[Strategy, Any]:
     """Return a strategy and its config, filled from ``{"NAME.FIELD": value}``.
 
-    The config's class is the dataclass that annotates the strategy's parameter ``config``.
+    The config's class is the dataclass that annotates the strategy's parameter ``config``. What a strategy of another
+    package returns is checked, and what it raises becomes a `PlugInError`.
 
     Parameters
     ----------
@@ -43,10 +73,17 @@ def load_strategy(name: str, settings: Mapping[str, Any]) -> tuple[Strategy, Any
     ------
     ConfigError
         If no strategy has this name, or its config has no such field.
+    PlugInError
+        If it is a plug-in that cannot be imported.
     """
-    strategy = _load(name)
-    config = _config_class(strategy)
-    fields = {field.name for field in dataclasses.fields(config)}
+    title, strategy = loaded(name)
+    with calls_to(title):
+        config = _config_class(strategy)
+        annotation = f"{config!r:.60}"
+    if not dataclasses.is_dataclass(config) or not isinstance(config, type):
+        advice = "Write the annotation in its signature, as docs/extending.md does."
+        refuse(title, "annotate its parameter config with a dataclass", annotation, advice)
+    fields = {field.name for field in dataclasses.fields(config) if field.init}
     own = {key.partition(".")[2]: value for key, value in settings.items() if key.partition(".")[0] == name}
     for key in own:
         if key not in fields:
@@ -59,37 +96,26 @@ def load_strategy(name: str, settings: Mapping[str, Any]) -> tuple[Strategy, Any
             raise ConfigError(msg)
     if name in BUILT_IN:
         return strategy, config(**own)
-
-    def named(problem: W2SProblem, config: Any) -> Student:
-        with plug_in(name):
-            return strategy(problem, config)
-
-    with plug_in(name):
-        return named, config(**own)
+    with calls_to(title):
+        return plug_in_strategy(title, strategy), config(**own)
 
 
-def _load(name: str) -> Strategy:
+def loaded(name: str) -> tuple[str, Strategy]:
+    """Return how messages call a strategy, and its function as its package has it."""
     if name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
-        return cast("Strategy", getattr(import_module(module), attribute))
-    for point in entry_points(group=GROUP, name=name):
-        with plug_in(name):
-            return cast("Strategy", point.load())
+        return f"the strategy {name}", cast("Strategy", getattr(import_module(module), attribute))
+    plug = unique_plug_in("strategies", name)
+    if plug is not None:
+        return plug.title(), cast("Strategy", plug.load())
     msg = (
-        f"strategy must be one of {', '.join(strategy_names())}: got {name!r}."
+        f"strategy must be one of {', '.join(map(visible, strategy_names()))}: got {name!r:.60}."
         f"{did_you_mean(name, strategy_names()) or ' Use vanilla, or install the package of the strategy.'}"
     )
     raise ConfigError(msg)
 
 
-def _config_class(strategy: Strategy) -> type[Any]:
+def _config_class(strategy: Strategy) -> Any:
+    """Return the annotation of the parameter `config`, None without one."""
     function = strategy if hasattr(strategy, "__annotations__") else type(strategy).__call__
-    with plug_in(getattr(strategy, "__name__", repr(strategy))):
-        config = get_type_hints(function).get("config")
-    if not dataclasses.is_dataclass(config) or not isinstance(config, type):
-        msg = (
-            f"the strategy {strategy!r} must annotate its parameter config with a dataclass: got {config!r}. "
-            "Write the annotation in its signature, as strategies.vanilla does."
-        )
-        raise ConfigError(msg)
-    return config
+    return get_type_hints(function).get("config")

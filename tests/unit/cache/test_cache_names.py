@@ -5,15 +5,24 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_probe.cache import check_name, fingerprints_by_name, point
+from w2s_probe.cache import FeatureStore, check_name, fingerprints_by_name, item_digests, point, verify
 from w2s_probe.cache.names import forget_name
 from w2s_probe.core.errors import CacheError
+from w2s_probe.core.features import EmbeddingSpec
 
 ONE, OTHER = "0" * 64, "f" * 64
+SPEC = EmbeddingSpec(backbone="cached:one", revision="sha256:00")
+
+
+def embed(root: Path) -> None:
+    facts = {"matched_by": "item"}
+    add = FeatureStore(root).add
+    list(add([SPEC], item_digests(["a"]), lambda _: [(np.ones((1, 2)), facts)], positions=np.arange(1)))
 
 
 def test_a_name_points_where_it_was_last_pointed(tmp_path: Path) -> None:
@@ -52,7 +61,55 @@ def test_a_damaged_or_moved_name_names_nothing(tmp_path: Path) -> None:
     for position in range(len(content)):
         path.write_bytes(content[:position] + bytes([content[position] ^ 0x20]) + content[position + 1 :])
         found = fingerprints_by_name(tmp_path)
-        assert found == {} or found["one"] != ONE  # a flipped digit names other features, whose hash says so
+        assert found == {}
     path.write_bytes(content)
     shutil.copy(path, path.with_name("two.json"))
     assert fingerprints_by_name(tmp_path) == {"one": ONE}
+
+
+def test_every_flipped_byte_of_a_name_is_found_and_its_features_stay(tmp_path: Path) -> None:
+    embed(tmp_path)
+    point(tmp_path, "one", SPEC.fingerprint())
+    path = tmp_path / "names" / "one.json"
+    content = path.read_bytes()
+    for position in range(len(content)):
+        for mask in (0x01, 0x20, 0xFF):
+            path.write_bytes(content[:position] + bytes([content[position] ^ mask]) + content[position + 1 :])
+            assert fingerprints_by_name(tmp_path) == {}
+            assert verify(tmp_path).counts() == {"damaged": 1}
+    path.write_bytes(content)
+    assert verify(tmp_path).faults == ()
+
+
+def old_name(root: Path, name: str, fingerprint: str) -> Path:
+    """Write a name as version 0.1 did, without a seal."""
+    path = root / "names" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'{{"format": 1, "name": "{name}", "fingerprint": "{fingerprint}"}}\n')
+    return path
+
+
+def test_a_name_without_a_seal_is_read_counted_and_sealed_when_it_is_pointed_again(tmp_path: Path) -> None:
+    embed(tmp_path)
+    path = old_name(tmp_path, "one", SPEC.fingerprint())
+    content = path.read_bytes()
+    assert fingerprints_by_name(tmp_path) == {"one": SPEC.fingerprint()}
+    assert (verify(tmp_path).unsealed, verify(tmp_path).faults) == (1, ())
+    for position in range(len(content)):  # what has no seal can still point at nothing
+        path.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
+        assert verify(tmp_path).counts() == {"damaged": 1}
+    path.write_bytes(content)
+    point(tmp_path, "one", SPEC.fingerprint())
+    assert (verify(tmp_path).unsealed, verify(tmp_path).faults) == (0, ())
+    assert fingerprints_by_name(tmp_path) == {"one": SPEC.fingerprint()}
+
+
+def test_names_that_cannot_be_read_are_not_written_over(tmp_path: Path) -> None:
+    point(tmp_path, "one", ONE)
+    path = tmp_path / "names" / "one.json"
+    path.unlink()
+    path.symlink_to(path)
+    with pytest.raises(CacheError, match="unreadable"):
+        point(tmp_path, "one", OTHER)
+    assert path.is_symlink()
+    assert verify(tmp_path).counts() == {"unreadable": 1}

@@ -186,3 +186,18 @@ def test_ids_of_a_split_file_keep_their_zeros(tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_text("seed,id,part\n0,01,labeled\n0,1,unlabeled\n0,1.10,test\n")
     split = read_split_file(tmp_path / "split.csv", np.array(["1", "1.10", "01"]))[0]
     assert [split.labeled.tolist(), split.unlabeled.tolist(), split.test.tolist()] == [[2], [0], [1]]
+
+
+def test_a_field_with_quotes_may_have_any_length(tmp_path: Path) -> None:
+    text = 'a "quoted" word, ' * 20_000  # 340,000 characters; the limit of `csv` is 131,072
+    (tmp_path / "t.csv").write_text('text,y\n"{}",1\n'.format(text.replace('"', '""')), encoding="utf-8")
+    assert read_delimited(tmp_path / "t.csv", ",").rows() == [(text, "1")]
+    assert csv.field_size_limit() == 131_072  # as it was
+
+
+@pytest.mark.parametrize("blank", [0, 1, 2])
+def test_blank_rows_are_counted_after_the_header_but_not_before_it(tmp_path: Path, blank: int) -> None:
+    for before in (0, 2):
+        (tmp_path / "t.csv").write_text("\n" * before + "text,y\n" + "\n" * blank + '"a"b,1\n', encoding="utf-8")
+        with pytest.raises(DataError, match=rf"row {blank} \(line {before + 2 + blank} of the file\)"):
+            read_delimited(tmp_path / "t.csv", ",")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -209,3 +210,19 @@ def test_unknown_losses_and_exponents_are_refused() -> None:
         softmax_path(features("n < d"), one_hot(60, 2)[0], alphas=[0.0])
     with pytest.raises(ConfigError, match=r"\(0, 1\]"):
         get_loss("gce", exponent=0.0)
+
+
+@pytest.mark.parametrize("loss", ["ce", "gce"])
+@pytest.mark.parametrize(("classes", "absent"), [(2, 0), (2, 1), (3, 1), (3, 2)])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_class_without_rows_has_probability_0_and_overflows_nowhere(
+    loss: Literal["ce", "gce"], classes: int, absent: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((16, 30))
+    present = np.setdiff1d(np.arange(classes), absent)
+    Y = np.eye(classes)[present[np.arange(16) % len(present)]]
+    head = fit_softmax(X, Y, loss=loss, alpha=28.8)
+    assert head.converged
+    assert np.abs(head.intercept).max() < 200  # steps of 30
+    assert head.probabilities(head.scores(X))[:, absent].max() < 1e-6

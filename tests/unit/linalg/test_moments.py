@@ -137,6 +137,13 @@ def test_a_saved_file_comes_back_as_it_was(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["m.npz"]
 
 
+def test_the_smallest_file_comes_back(tmp_path: Path) -> None:
+    one = moments_of({"a": np.full((1, 1), 3.0), "b": np.zeros((1, 2))})
+    one.save(tmp_path / "m.npz")
+    again = Moments.load(tmp_path / "m.npz")
+    assert (again.n, again.widths, again.mean.tolist()) == (1, {"a": 1, "b": 2}, [3.0, 0.0, 0.0])
+
+
 class Trap:
     """What ran if this was unpickled leaves a mark."""
 

@@ -109,6 +109,16 @@ def test_gcv_equals_its_definition(shape: str) -> None:
         assert score == pytest.approx(n * rss / (n - np.trace(hat)) ** 2, rel=1e-7)
 
 
+@pytest.mark.parametrize(("n", "d"), [(12, 1), (12, 9), (12, 10), (12, 11), (12, 12), (12, 30)])
+def test_gcv_counts_the_residuals_that_no_feature_reaches(n: int, d: int) -> None:
+    rng = np.random.default_rng(2)
+    X, Y = rng.standard_normal((n, d)), rng.standard_normal((n, 2))
+    centered = X - X.mean(axis=0)
+    for alpha, score in zip(ALPHAS, ridge_path(X, Y, alphas=ALPHAS).gcv, strict=True):
+        hat = centered @ np.linalg.solve(centered.T @ centered + alpha * np.eye(d), centered.T) + 1 / n
+        assert score == pytest.approx(n * ((Y - hat @ Y) ** 2).sum() / (n - np.trace(hat)) ** 2, rel=1e-6)
+
+
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), copies=st.integers(2, 4))
 def test_a_weight_of_k_is_k_copies_of_the_row(seed: int, copies: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from w2s_probe import metrics
@@ -68,6 +70,72 @@ def test_without_a_seed_of_difference_there_is_none() -> None:
     same = metrics.worst_difference(one, one, Draws(rows=[np.arange(300)]))
     assert same.value == 0
     assert same.low <= 0 <= same.high
+
+
+def at(draws: Draws, share: float) -> Draws:
+    return Draws(rows=draws.rows, level=1 - share * (1 - draws.level))
+
+
+def not_excluded(groups: GroupRows, draws: Draws, share: float) -> list[int]:
+    """Return the groups that can be the worst, by the definition in w2s_probe/metrics/groups.py."""
+    sign = 1 if groups.smaller_is_worse else -1
+    means = [sign * row.numerator.mean() for row in groups.rows]
+    worst = means.index(min(means))
+    strict = at(draws, 2 * share / max(len(means) - 1, 1))
+    left = [worst]
+    for g, row in enumerate(groups.rows):
+        gap = metrics.ratio_of_means(sign * (row.numerator - groups.rows[worst].numerator), row.denominator, strict)
+        left += [g] if g != worst and gap.low <= 0 else []
+    return left
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 10**6), groups=st.integers(1, 4), step=st.floats(0, 0.1), smaller=st.booleans())
+def test_groups_clearly_better_than_the_worst_are_excluded(seed: int, groups: int, step: float, smaller: bool) -> None:
+    rng = np.random.default_rng(seed)
+    draws = Draws(rows=[np.arange(120) + 1000 * s for s in range(6)])
+    codes = np.tile(np.arange(120) % groups, 6)
+    values = rng.random(720) + step * codes * (1 if smaller else -1)
+    scored = of(values, codes, smaller=smaller)
+    assert scored.plausible(draws) == not_excluded(scored, draws, 0.1)
+    assert scored.plausible(draws, 0.05) == not_excluded(scored, draws, 0.05)
+    left = not_excluded(scored, draws, 0.1)
+    apart, together = at(draws, 0.9), at(draws, 0.9 / len(left))
+    pointwise, joint = ([metrics.difference(row, zero(row), d) for row in scored.rows] for d in (apart, together))
+    worst = scored.worst(draws)
+    if smaller:
+        limits = min(pointwise[g].low for g in left), min(joint[g].high for g in left)
+    else:
+        limits = max(joint[g].low for g in left), max(pointwise[g].high for g in left)
+    assert (worst.low, worst.high) == pytest.approx(tuple(np.clip(limits, 0, 1)), abs=1e-12)
+    assert worst.n == (codes == left[0]).sum() / 6
+
+
+def zero(row: RowScore) -> RowScore:
+    return rows(np.zeros(len(row.numerator)))
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 10**6), step=st.floats(0, 0.1))
+def test_a_difference_of_worst_groups_covers_all_pairs_of_groups_that_can_be_the_worst(seed: int, step: float) -> None:
+    rng = np.random.default_rng(seed)
+    draws = Draws(rows=[np.arange(120) + 1000 * s for s in range(6)])
+    codes = np.tile(np.arange(120) % 3, 6)
+    left, right = (of(rng.random(720) + step * codes, codes) for _ in range(2))
+    G, H = (not_excluded(system, draws, 0.05) for system in (left, right))
+    pairs = [[metrics.difference(left.rows[g], right.rows[h], at(draws, 0.9 / len(H))).low for h in H] for g in G]
+    found = metrics.worst_difference(left, right, draws)
+    assert found.low == pytest.approx(min(map(max, pairs)), abs=1e-12)
+    pairs = [[metrics.difference(left.rows[g], right.rows[h], at(draws, 0.9 / len(G))).high for h in H] for g in G]
+    assert found.high == pytest.approx(min(map(max, pairs)), abs=1e-12)
+    assert found.value == pytest.approx(left.rows[G[0]].numerator.mean() - right.rows[H[0]].numerator.mean())
+
+
+def test_a_score_by_group_is_an_accuracy_unless_it_is_said_to_be_an_error() -> None:
+    scored = of(np.array([1.0, 0.0]), np.array([0, 1]))
+    row = {"rows": scored.rows, "names": scored.names, "sizes": scored.sizes, "shares": scored.shares}
+    assert GroupRows(**row).worst_at == 1  # type: ignore[arg-type]
+    assert GroupRows.of(rows(np.array([1.0, 0.0])), np.array([0, 1]), NAMES, np.full(4, 0.25)).worst_at == 1
 
 
 @pytest.mark.statistical

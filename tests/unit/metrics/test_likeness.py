@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from w2s_probe.core.types import Float
-from w2s_probe.metrics.likeness import IMITATION, constant_text, imitation, is_constant
+from w2s_probe.metrics.likeness import CONSTANT, COPY, IMITATION, NEARLY_ALL, constant_text, imitation, is_constant
 
 
 @pytest.mark.parametrize(
@@ -54,3 +56,18 @@ def test_imitation_sees_a_scaled_copy_and_no_chance_agreement() -> None:
     assert np.mean((other + largest).argmax(axis=1) == (teacher + largest).argmax(axis=1)) > 0.99
     assert imitation(other + largest, teacher + largest) < 0.05 < IMITATION
     assert imitation(np.ones((5, 1)), np.arange(5.0)[:, None]) == 0
+
+
+@given(seed=st.integers(0, 10**6), K=st.integers(1, 4))
+def test_imitation_is_the_squared_correlation_of_scores_centered_in_rows_and_columns(seed: int, K: int) -> None:
+    rng = np.random.default_rng(seed)
+    teacher = rng.standard_normal((30, K))
+    student = teacher + rng.standard_normal((30, K))
+    shift = rng.standard_normal((30, 1)) if K > 1 else 7.0  # no decision depends on it
+    parts = [S - S.mean(axis=1, keepdims=True) if K > 1 else S for S in (student, teacher)]
+    flat = [(S - S.mean(axis=0)).ravel() for S in parts]
+    assert imitation(student + shift, teacher) == pytest.approx(np.corrcoef(*flat)[0, 1] ** 2, abs=1e-12)
+
+
+def test_limits_of_likeness() -> None:
+    assert (NEARLY_ALL, CONSTANT, COPY, IMITATION) == (0.99, 1e-3, 0.99, 0.95)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn.linear_model import Ridge
 
@@ -20,7 +22,7 @@ from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import fit_seed, run_w2s
 from w2s_probe.heads import fit_softmax
 from w2s_probe.strategies.control import CONTROL
-from w2s_probe.strategies.high_confidence import surest_first
+from w2s_probe.strategies.high_confidence import _by_class, surest_first
 from w2s_probe.strategies.keep_rule import FRACTIONS
 
 NAME = "high_confidence"
@@ -57,6 +59,22 @@ def test_ranking_does_not_depend_on_the_order_of_classes() -> None:
         columns = list(order)
         found = surest_first(probabilities[:, columns], scores[:, columns])
         np.testing.assert_array_equal(found, surest_first(probabilities, scores))
+
+
+@given(
+    seed=st.integers(0, 10**6), counts=st.lists(st.integers(1, 30), min_size=1, max_size=5), tenths=st.integers(1, 10)
+)
+def test_each_class_keeps_the_first_rows_of_its_rounded_share_and_at_least_one(
+    seed: int, counts: list[int], tenths: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    codes = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    order = rng.permutation(len(codes))
+    kept = _by_class(order, codes) <= tenths / 10
+    for code, count in enumerate(counts):
+        own = kept[order[codes[order] == code]]  # from the surest row on
+        assert own.sum() == max(1, (2 * tenths * count + 10) // 20)
+        assert own[: own.sum()].all()
 
 
 @pytest.mark.parametrize("head", ["softmax", "ridge"])
@@ -195,7 +213,7 @@ def test_a_run_reports_groups_vanilla_and_control() -> None:
     assert [point.keep for point in found.coverage] == list(FRACTIONS)
     assert found.coverage[5].accuracy == found.scores["accuracy"]
     assert result.students["vanilla"].coverage is None
-    assert type(result).from_json(result.to_json()) == result
+    assert type(result).from_json(result.to_json()) == result.as_printed()
 
 
 @pytest.mark.parametrize(
@@ -203,6 +221,10 @@ def test_a_run_reports_groups_vanilla_and_control() -> None:
     [
         ("keep", 0, "auto, or a number above 0 and at most 1"),
         ("keep", "some", "auto, or a number above 0 and at most 1"),
+        ("keep", -0.1, "auto, or a number above 0 and at most 1"),
+        ("keep", 1.01, "auto, or a number above 0 and at most 1"),
+        ("exponent", 0, "at most 1"),
+        ("exponent", "0.2", "at most 1"),
         ("keep", True, "auto, or a number above 0 and at most 1"),
         ("labels", "mine", "one of teacher, student"),
         ("loss", "mse", "one of gce, ce, ridge"),

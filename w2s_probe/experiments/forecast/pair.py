@@ -50,6 +50,7 @@ from w2s_probe.experiments.forecast.sizes import SUBSETS, label_sizes, pipeline_
 from w2s_probe.experiments.strengths import pair_notes
 from w2s_probe.linalg.moments import Moments, moments_of
 from w2s_probe.linalg.same_space import ROWS, same_space
+from w2s_probe.linalg.threads import shared_threads
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ErrorParts, Forecast, Misfit, Needed, OtherScore, Outlook
 from w2s_probe.theory import decompose_held_out
@@ -86,6 +87,7 @@ class _Data:
         return same_space(self.pool_teacher[:ROWS], self.pool_student[:ROWS])
 
 
+@shared_threads()
 def forecast_pair(
     X_teacher: NDArray[np.floating],
     X_student: NDArray[np.floating],

@@ -18,15 +18,17 @@ from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import smaller_split
 from w2s_probe.core.types import Progress
 from w2s_probe.experiments.run.outcome import SeedOutcome
-from w2s_probe.experiments.run.protocol import blas_limit, fit_seed
+from w2s_probe.experiments.run.protocol import fit_seed, seeds_at_once
 from w2s_probe.experiments.run.summary import summarize
 from w2s_probe.heads import PoolFits
+from w2s_probe.linalg.threads import map_in_order, shared_threads
 from w2s_probe.results.run import CurvePoint, W2SResult
 
 SHARES = (8, 4, 2, 1)
 LEAST = 8  # rows of the smallest size
 
 
+@shared_threads()
 def learning_curve(
     teacher: FeatureSet,
     student: FeatureSet,
@@ -48,16 +50,16 @@ def learning_curve(
     n = min(len(outcome.split.labeled) for outcome in outcomes)
     N = min(len(outcome.split.unlabeled) for outcome in outcomes)
     sizes = [(size, N) for size in curve_sizes(n, labels)] + [(n, size) for size in curve_sizes(N, labels)]
-    fits = PoolFits()
+    at_once = seeds_at_once(student, [outcome.split for outcome in outcomes])
+    shared: dict[str, Any] = {"config": first, "groups": groups, "fits": PoolFits()}
     points, rows = [], []
-    with blas_limit(config):
-        for done, (smaller_n, smaller_N) in enumerate(sorted(set(sizes))):
-            if on_progress:
-                on_progress("learning curve", done, len(set(sizes)), f"n = {smaller_n:,}, N = {smaller_N:,}")
-            refit = partial(_refit, teacher, student, labels, n=smaller_n, N=smaller_N, config=first, groups=groups)
-            result = summarize([refit(outcome=outcome, fits=fits) for outcome in outcomes], labels, config=first)
-            points.append(_point(result, n=smaller_n, N=smaller_N))
-            rows += list(_tidy(result))
+    for done, (smaller_n, smaller_N) in enumerate(sorted(set(sizes))):
+        if on_progress:
+            on_progress("learning curve", done, len(set(sizes)), f"n = {smaller_n:,}, N = {smaller_N:,}")
+        refit = partial(_refit, teacher, student, labels, n=smaller_n, N=smaller_N, **shared)
+        result = summarize(list(map_in_order(refit, outcomes, at_once=at_once)), labels, config=first)
+        points.append(_point(result, n=smaller_n, N=smaller_N))
+        rows += list(_tidy(result))
     return tuple(points), rows
 
 
@@ -78,8 +80,8 @@ def _refit(
     teacher: FeatureSet,
     student: FeatureSet,
     labels: Labels,
-    *,
     outcome: SeedOutcome,
+    *,
     n: int,
     N: int,
     config: W2SConfig,

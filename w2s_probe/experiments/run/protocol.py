@@ -24,9 +24,8 @@ from functools import cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike
-from threadpoolctl import threadpool_limits
 
-from w2s_probe.core.arrays import check_same_rows
+from w2s_probe.core.arrays import check_same_rows, frozen
 from w2s_probe.core.config import System, W2SConfig
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.features import FeatureSet
@@ -42,14 +41,17 @@ from w2s_probe.experiments.strengths import large_row_notes, row_sizes, scale_no
 from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.linalg.same_space import ROWS, same_space
+from w2s_probe.linalg.threads import map_in_order, shared_threads
 from w2s_probe.results.run import W2SResult
-from w2s_probe.strategies import Oracle, Scorer, Student, W2SProblem, load_strategy
+from w2s_probe.strategies import Oracle, Scorer, Student, W2SProblem, check_strategies, load_strategy
 from w2s_probe.strategies.control import CONTROL, coverage_scores, random_control
 from w2s_probe.strategies.keep_rule import FRACTIONS
 
 ORACLE = "oracle_"  # prefix of strategies that see ground truth
+MOST_BYTES = 256 << 20  # of the pools of all seeds that are fitted at the same time
 
 
+@shared_threads()
 def run_w2s(
     teacher: FeatureSet,
     student: FeatureSet,
@@ -93,12 +95,16 @@ def run_w2s(
     """
     for features in (teacher, student):
         check_same_rows(features.name, len(features), "the data", len(labels))
+    check_strategies(config.strategies, config.settings)
     heads = len(splits) * (len(SYSTEMS) + len(config.strategies))
     progress = HeadProgress(on_progress, kind=config.head, heads=heads)
     fit = partial(fit_seed, config=config, groups=groups, fits=PoolFits(), coverage=FRACTIONS, progress=progress)
-    with blas_limit(config):
-        outcomes = [fit(teacher, student, labels, split=split) for split in splits]
-        of_features = tuple(_feature_notes(teacher, student, labels, splits[0], config))
+    outcomes = list(
+        map_in_order(
+            lambda split: fit(teacher, student, labels, split=split), splits, at_once=seeds_at_once(student, splits)
+        )
+    )
+    of_features = tuple(_feature_notes(teacher, student, labels, splits[0], config))
     fingerprint = _fingerprint(teacher, student, labels, splits, config, groups)
     result = summarize(
         outcomes,
@@ -122,10 +128,10 @@ def _feature_notes(
     yield from scale_notes(teacher.X[L], student.X[L], labels.targets(L), config=config, rows=rows)
 
 
-def blas_limit(config: W2SConfig) -> threadpool_limits:
-    """Context manager: one BLAS thread for softmax heads, no limit for ridge heads."""
-    one_thread = 1 if config.head == "softmax" else None  # small products: two BLAS threads are five times slower
-    return threadpool_limits(limits=one_thread, user_api="blas")
+def seeds_at_once(student: FeatureSet, splits: Sequence[Split]) -> int:
+    """Return the number of seeds whose copies of the student's pool features fit into `MOST_BYTES`, at least 1."""
+    largest = max(len(split.unlabeled) for split in splits) * student.X[:1].nbytes
+    return max(MOST_BYTES // largest, 1)
 
 
 def fit_seed(
@@ -157,14 +163,14 @@ def fit_seed(
     heads: dict[str, LinearHead] = {name: fit(name, progress) for name in SYSTEMS if name not in (fitted or {})}
     heads |= fitted or {}
     problem = _problem(teacher, student, labels, head=heads["teacher"], split=split, config=config, fits=fits)
-    oracle = Oracle(targets=labels.targets(U), groups=None if groups is None else groups.codes[U])
+    oracle = Oracle(targets=frozen(labels.targets(U)), groups=None if groups is None else frozen(groups.codes[U]))
     students: dict[str, Student] = {}
     curves = {}
     for name in config.strategies:
         strategy, settings = load_strategy(name, config.settings)
         truth = oracle if name.startswith(ORACLE) else None
         progress.begin(name, split.seed)
-        students[name] = strategy(replace(problem, rng=np.random.default_rng([split.seed, 1]), oracle=truth), settings)
+        students[name] = strategy(_own(problem, split.seed, truth), settings)
         rng = np.random.default_rng([split.seed, 3])
         control = random_control(students[name], problem.pseudolabels[0], rng)
         if control is not None:
@@ -220,8 +226,8 @@ def _problem(
     """Return the problem that all strategies receive; `head` is the teacher's."""
     pool = fits.hold(student.X, split.unlabeled)
     hard, student_options = config.pseudolabels == "hard", config.fit_options("student")
-    X_teacher, Y = teacher.X[split.labeled], labels.targets(split.labeled)
-    raw = head.scores(teacher.X[split.unlabeled])
+    X_teacher, Y = frozen(teacher.X[split.labeled]), frozen(labels.targets(split.labeled))
+    raw = frozen(head.scores(teacher.X[split.unlabeled]))
 
     def student_of(scores: Float) -> Scorer:
         return fits.fit(pool, pseudolabels_of(head, scores, hard=hard), student_options)
@@ -236,11 +242,11 @@ def _problem(
         return [smaller.scores(teacher.X[split.unlabeled])]
 
     return W2SProblem(
-        X_labeled=student.X[split.labeled],
+        X_labeled=frozen(student.X[split.labeled]),
         Y_labeled=Y,
         X_unlabeled=pool,
         teacher_scores=[raw],
-        pseudolabels=[pseudolabels_of(head, raw, hard=hard)],
+        pseudolabels=[frozen(pseudolabels_of(head, raw, hard=hard))],
         options=student_options,
         fit=fit,
         vanilla=cache(partial(student_of, raw)),
@@ -248,6 +254,17 @@ def _problem(
         retaught=retaught,
         classes=labels.classes,
         rng=np.random.default_rng([split.seed, 1]),
+    )
+
+
+def _own(problem: W2SProblem, seed: int, oracle: Oracle | None) -> W2SProblem:
+    """Return the problem of one strategy: with its own lists and random numbers, and ground truth for oracles only."""
+    return replace(
+        problem,
+        teacher_scores=list(problem.teacher_scores),
+        pseudolabels=list(problem.pseudolabels),
+        rng=np.random.default_rng([seed, 1]),
+        oracle=oracle,
     )
 
 

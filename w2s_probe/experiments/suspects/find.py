@@ -18,10 +18,11 @@ from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores
-from w2s_probe.experiments.run.protocol import blas_limit, check_labeled
+from w2s_probe.experiments.run.protocol import check_labeled
 from w2s_probe.experiments.suspects.margins import ErrorModel, fit_errors, margins
 from w2s_probe.experiments.suspects.ranking import Clusters, RankedPool, cluster_rows, worst_first
 from w2s_probe.linalg.moments import moments_of
+from w2s_probe.linalg.threads import shared_threads
 from w2s_probe.results.suspects import SuspectCluster, SuspectExample, Suspects, SuspectsConfig
 
 FEW = 10  # labeled rows with an error, or without one: fewer make the ranking uncertain
@@ -44,6 +45,7 @@ class SearchedRows:
     seed: int
 
 
+@shared_threads()
 def find_suspects(
     teacher: FeatureSet,
     student: FeatureSet,
@@ -74,8 +76,7 @@ def find_suspects(
     settings = suspects or SuspectsConfig()
     Y = labels.targets(split.labeled)
     check_labeled(Y, split.seed)
-    with blas_limit(config):
-        scores = _scores(teacher, student, Y, split, config)
+    scores = _scores(teacher, student, Y, split, config)
     held_out = scores.held_out[0]
     wrong = held_out.student.argmax(axis=1) != Y.argmax(axis=1)
     resolved = bool(wrong.any() and not wrong.all())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.errors import ConfigError, DataError
-from w2s_probe.core.files import read_member, reason
+from w2s_probe.core.files import is_folder, is_regular_file, read_member, reason
 from w2s_probe.core.types import Float
 from w2s_probe.core.writing import replacing
 
@@ -101,26 +102,86 @@ class CellScores:
 
 
 FIELDS = ("values", "alpha", "at_edge", "rows", "sizes")
+State = tuple[int, int, int]  # inode, size and time of change of a file
+
+
+class ForeignCellError(DataError):
+    """A cell whose key is another one: of other features, other code, or another place in the grid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unused:
+    """Files at the place of cells that hold something else; these cells are fitted again.
+
+    Parameters
+    ----------
+    foreign : int
+        Cells with another key, or without one, as versions before keys wrote them.
+    damaged : int
+        Files that cannot be read.
+    """
+
+    foreign: int
+    damaged: int
+
+    def note(self, folder: Path) -> str:
+        """Return one sentence with the counts."""
+        counts = {
+            "of other features or from another version of w2s_probe or of a strategy": self.foreign,
+            "damaged or unreadable": self.damaged,
+        }
+        which = " and ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        return f"{self.foreign + self.damaged:,} cells in {folder} were not used and are fitted again: {which}."
 
 
 class CellStore:
     """Finished cells: one file each in `folder`, written atomically; in memory without a folder.
 
     `names` are the return values of `cell_name`. They do not depend on other values of the axes, so that a file is
-    used again when an axis gets more values.
+    used again when an axis gets more values. The hash of its name names a file. The file holds the whole key: the name
+    and the cell's entry in `origins`, which tells the code and the features behind its scores. A file is used only if
+    its key is the same.
     """
 
-    def __init__(self, folder: Path | None, names: dict[Place, str]) -> None:
+    def __init__(self, folder: Path | None, names: Mapping[Place, str], origins: Mapping[Place, object]) -> None:
         self.folder = folder
         self.files = {place: hashlib.sha256(name.encode()).hexdigest()[:40] for place, name in names.items()}
+        self.names, self.origins = names, origins
         self.in_memory: dict[Place, CellScores] = {}
+        self._unused: dict[str, State] = {}  # files that hold something else
+
+    def part(self, places: Collection[Place]) -> CellStore:
+        """Return the store of some cells, in the same folder or memory."""
+        names = {place: self.names[place] for place in places}
+        origins = {place: self.origins[place] for place in places if place in self.origins}
+        store = CellStore(self.folder, names, origins)
+        store.in_memory = self.in_memory
+        return store
+
+    def check(self) -> Unused:
+        """Read all finished cells once; those that cannot be used count as missing until they are saved again."""
+        counts = {ForeignCellError: 0, DataError: 0}
+        present = self._present()
+        for place, name in self.files.items():
+            if name not in present:
+                continue
+            try:
+                self.read(place)
+            except DataError as error:
+                counts[type(error)] += 1
+                self._unused[name] = present[name]
+        return Unused(foreign=counts[ForeignCellError], damaged=counts[DataError])
 
     def missing(self) -> list[Place]:
         """Return the cells that are not finished."""
         if self.folder is None:
             return [place for place in self.files if place not in self.in_memory]
-        present = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
-        return [place for place, name in self.files.items() if f"{name}.npz" not in present]
+        present = self._present()
+        return [
+            place
+            for place, name in self.files.items()
+            if name not in present or self._unused.get(name) == present[name]
+        ]
 
     def add(self, place: Place, cell: CellScores) -> None:
         """Save a finished cell; raise `ConfigError` if the folder cannot be written to."""
@@ -129,7 +190,7 @@ class CellStore:
             return
         try:
             with replacing(self._path(place)) as handle:
-                np.savez(handle, **{name: getattr(cell, name) for name in FIELDS})
+                np.savez(handle, key=self._key(place), **{name: getattr(cell, name) for name in FIELDS})
         except OSError as error:
             msg = (
                 f"finished cells need a folder to write to: {self.folder} gives {error.strerror or error}. "
@@ -138,17 +199,44 @@ class CellStore:
             raise ConfigError(msg) from error
 
     def read(self, place: Place) -> CellScores:
-        """Return a finished cell; raise `DataError` if its file is damaged."""
+        """Return a finished cell; raise `DataError` if its file is damaged, `ForeignCellError` if its key differs."""
         if self.folder is None:
             return self.in_memory[place]
         path = self._path(place)
         try:
+            if not is_regular_file(path):
+                msg = "it is no file"
+                raise ValueError(msg)  # one message for all that cannot be read
             with zipfile.ZipFile(path) as archive:
                 read = partial(read_member, path, archive, label=path.name)
-                return CellScores(**{name: read(name) for name in FIELDS})
+                key = read("key").tobytes() if "key.npy" in archive.namelist() else b""
+                cell = CellScores(**{name: read(name) for name in FIELDS})
         except Exception as error:  # readers raise many kinds of errors on damaged bytes
-            msg = f"{path} must be an undamaged cell of a sweep: {reason(error)}. Delete this file and sweep again."
+            msg = f"{path} must be an undamaged cell of a sweep: {reason(error)}. Sweep again, which fits it again."
             raise DataError(msg) from error
+        if key != self._key(place).tobytes():
+            msg = f"{path} must be a cell of this sweep: got one with another key. Sweep again, which fits it again."
+            raise ForeignCellError(msg)
+        return cell
+
+    def _key(self, place: Place) -> NDArray[np.uint8]:
+        """Return the bytes that a file must hold to be used for a cell."""
+        text = json.dumps({"cell": self.names[place], "origin": self.origins[place]}, sort_keys=True)
+        return np.frombuffer(text.encode(), dtype=np.uint8)
+
+    def _present(self) -> dict[str, State]:
+        """Return the states of all cell files, by name without suffix."""
+        if self.folder is None or not is_folder(self.folder):
+            return {}
+        try:
+            with os.scandir(self.folder) as entries:
+                files = [(entry.name[:-4], entry.stat()) for entry in entries if entry.name.endswith(".npz")]
+        except OSError as error:
+            msg = (
+                f"finished cells must be readable: got {error.strerror or error} for {self.folder}. Use another folder."
+            )
+            raise ConfigError(msg) from error
+        return {name: (stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in files}
 
     def _path(self, place: Place) -> Path:
         return cast("Path", self.folder) / f"{self.files[place]}.npz"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
@@ -12,16 +12,19 @@ from threading import Event, Thread
 from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.arrays import check_same_rows
+from w2s_probe.core.children import deaf_children
 from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.types import Progress
+from w2s_probe.core.writing import remove_leftovers
 from w2s_probe.experiments.sweep.cells import CellScores, CellStore, Place, cell_name, places
 from w2s_probe.experiments.sweep.fit import fit_cells
 from w2s_probe.experiments.sweep.splits import SplitSource
 from w2s_probe.experiments.sweep.summary import summarize_sweep
 from w2s_probe.experiments.sweep.theory import expected_risks
 from w2s_probe.results.sweep import SweepResult
-from w2s_probe.strategies import load_strategy
+from w2s_probe.strategies import check_strategies
+from w2s_probe.strategies.revision import code_revisions
 
 INTERVAL = 1.0  # seconds between two counts of the cells that other processes have finished
 
@@ -35,6 +38,7 @@ def run_sweep(
     folder: Path | None = None,
     jobs: int = 1,
     on_progress: Progress | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> SweepResult:
     """Return the result of weak-to-strong training in every cell of a grid: as `run` at the same sizes and seed.
 
@@ -53,6 +57,8 @@ def run_sweep(
         Number of processes. Each fits one pair and seed at a time, with one thread for linear algebra.
     on_progress : callable, optional
         Called with ``"cells"``, the number of finished cells and the number of cells to fit.
+    on_note : callable, optional
+        Called with a sentence on files of `folder` that hold something else than their cell, which is fitted again.
 
     Raises
     ------
@@ -63,8 +69,7 @@ def run_sweep(
     """
     for features in (*teachers.values(), *students.values()):
         check_same_rows(features.name, len(features), "the data", len(source.labels))
-    for name in config.strategies:
-        load_strategy(name, config.settings)
+    check_strategies(config.strategies, config.settings)
     test = source.check(config)
     pairs = list(product(range(len(teachers)), range(len(students))))
     sizes = (len(config.n_labeled), len(config.n_unlabeled))
@@ -75,13 +80,18 @@ def run_sweep(
         place: cell_name(place, config, question=question, features=_specs(weak[place.pair[0]], strong[place.pair[1]]))
         for place in cells
     }
-    store = CellStore(folder, names)
+    if folder is not None:
+        remove_leftovers(folder)
+    store = CellStore(folder, names, _origins(cells, weak, strong, config) if folder else {})
+    unused = store.check()
+    if on_note and folder and (unused.foreign or unused.damaged):
+        on_note(unused.note(folder))
     missing = store.missing()
     by_task: dict[tuple[object, ...], list[Place]] = {}
     for place in missing:
         by_task.setdefault((place.pair, place.head, place.eta, place.seed), []).append(place)
     tasks = [
-        _Task(weak[group[0].pair[0]], strong[group[0].pair[1]], source, config, store, tuple(group))
+        _Task(weak[group[0].pair[0]], strong[group[0].pair[1]], source, config, store.part(group), tuple(group))
         for group in by_task.values()
     ]
     _finish(tasks, store, jobs=jobs, on_progress=on_progress)
@@ -141,11 +151,16 @@ def _finish(tasks: Sequence[_Task], store: CellStore, *, jobs: int, on_progress:
         for done, _ in enumerate((cell for task in tasks for cell in task.cells()), start=1):
             show("cells", done, total)
         return
+    from multiprocessing import resource_tracker
+
     from joblib import Parallel, delayed
 
+    resource_tracker.ensure_running()  # inside the block below it would let Ctrl-C through again
     with _counting(store, total, show):
         parallel = Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")
-        for cells in parallel(delayed(task.without_files)() for task in tasks):
+        with deaf_children():
+            finished = parallel(delayed(task.without_files)() for task in tasks)
+        for cells in finished:
             store.in_memory.update(cells)
     show("cells", total, total)
 
@@ -170,6 +185,17 @@ def _counting(store: CellStore, total: int, show: Progress) -> Iterator[None]:
     finally:
         stopped.set()
         watcher.join()
+
+
+def _origins(
+    cells: Sequence[Place], weak: Sequence[FeatureSet], strong: Sequence[FeatureSet], config: SweepConfig
+) -> dict[Place, object]:
+    """Return all that decides the numbers of each cell beside its name: the code, and hashes of both features."""
+    code = code_revisions(config.strategies)
+    weak_hashes, strong_hashes = ([features.content_hash() for features in side] for side in (weak, strong))
+    return {
+        place: {"code": code, "features": [weak_hashes[place.pair[0]], strong_hashes[place.pair[1]]]} for place in cells
+    }
 
 
 def _specs(teacher: FeatureSet, student: FeatureSet) -> tuple[str, str]:

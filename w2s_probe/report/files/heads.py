@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from w2s_probe.core.writing import write_file
 from w2s_probe.heads import LinearHead
+from w2s_probe.report.files.fingerprints import KEY
 
 if TYPE_CHECKING:
     from w2s_probe.pipeline.run import Run
 
 
-def save_heads(run: Run, folder: Path) -> None:
-    """Write ``heads.safetensors``: weights and intercept of every linear head of every seed.
+def heads_file(run: Run) -> bytes:
+    """Return ``heads.safetensors``: weights and intercept of every linear head of every seed.
 
     Tensors are ``SEED/SYSTEM/coef`` of shape (d, K) and ``SEED/SYSTEM/intercept`` of shape (K,), for features
     as the backbone gives them; a student's SYSTEM is its strategy. The metadata holds the classes, and the kind and
     strength of each head. Scores are ``X @ coef + intercept``; the softmax of a softmax head's scores are its
-    probabilities.
+    probabilities. The metadata also holds the run's fingerprint.
 
     Parameters
     ----------
     run : Run
         A finished run with its heads.
-    folder : Path
-        An existing folder.
     """
     from safetensors.numpy import save
 
@@ -42,4 +39,5 @@ def save_heads(run: Run, folder: Path) -> None:
                 tensors[f"{key}/intercept"] = np.ascontiguousarray(head.intercept)
                 kinds[key] = {"kind": head.kind, "alpha": float(head.alpha)}
     metadata = {"classes": json.dumps(run.labels.classes), "heads": json.dumps(kinds, sort_keys=True)}
-    write_file(folder / "heads.safetensors", save(tensors, metadata))
+    content: bytes = save(tensors, {**metadata, KEY: run.result.fingerprint})
+    return content

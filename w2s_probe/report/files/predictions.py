@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from w2s_probe.core.types import Float
-from w2s_probe.core.writing import replacing
+from w2s_probe.report.files.fingerprints import parquet_bytes
 
 if TYPE_CHECKING:
     from w2s_probe.experiments.run.outcome import SeedOutcome
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
     from w2s_probe.strategies import Scorer
 
 
-def save_predictions(run: Run, folder: Path) -> None:
-    """Write ``predictions.parquet``: the predictions of every system on every test and pool row.
+def predictions_file(run: Run) -> bytes:
+    """Return ``predictions.parquet``: the predictions of every system on every test and pool row.
 
     Columns: seed, part, id, label, group; for each system its predicted class and top probability (in
     regression its value); pseudolabel; and for each strategy whether it kept the row.
@@ -27,14 +26,11 @@ def save_predictions(run: Run, folder: Path) -> None:
     ----------
     run : Run
         A finished run with its heads.
-    folder : Path
-        An existing folder.
     """
     import polars as pl
 
     frames = [pl.DataFrame(columns) for outcome in run.outcomes for columns in _predictions(run, outcome)]
-    with replacing(folder / "predictions.parquet") as handle:
-        pl.concat(frames).write_parquet(handle)
+    return parquet_bytes(pl.concat(frames), run.result.fingerprint)
 
 
 def _predictions(run: Run, outcome: SeedOutcome) -> Iterator[Mapping[str, Any]]:

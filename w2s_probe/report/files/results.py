@@ -2,29 +2,58 @@
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from w2s_probe import __version__
-from w2s_probe.core.errors import ConfigError, DataError, W2SProbeError
+from w2s_probe.core.errors import DataError, W2SProbeError
+from w2s_probe.core.input_files import check_no_pipe
+from w2s_probe.core.result_files import FILES, HTML, MARKDOWN, RESULT, TABLE
 from w2s_probe.core.serialize import SCHEMA, from_plain, plain
-from w2s_probe.core.writing import replacing
+from w2s_probe.core.writing import check_folder, folder_errors, write_together
+from w2s_probe.report.files.fingerprints import (
+    KEY,
+    check_one_result,
+    checked,
+    files_of_others,
+    parquet_bytes,
+)
 from w2s_probe.report.kinds import kind_in, kind_of
 from w2s_probe.report.render.html import page_html
 from w2s_probe.report.render.markdown import page_markdown
 
-RESULT = "result.json"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-transformers", "open_clip_torch", "timm")
 
 
-def save(result: Any, folder: Path) -> None:
+class SavedResult(NamedTuple):
+    """A result that was read back.
+
+    Parameters
+    ----------
+    result : W2SResult, ForecastResult, SweepResult, Diagnosis, VarianceOutput or SpuriousOutput
+        The result.
+    versions : mapping of package to version
+        Packages that made it.
+    fingerprint : str or None
+        Fingerprint that its files carry; None in files of older versions.
+    """
+
+    result: Any
+    versions: Mapping[str, str]
+    fingerprint: str | None
+
+
+def save(result: Any, folder: Path, *, more_files: Mapping[str, bytes] | None = None) -> None:
     """Write ``result.json``, ``results.parquet``, ``report.html`` and ``report.md``: all files or none.
+
+    The old ``result.json`` is deleted before any file is replaced, and the new one comes last: a folder without it
+    holds no result. Files that an earlier result has in this folder, and this one has not, are deleted. Every file
+    carries the fingerprint of the result: the hash of settings and data, or of all numbers where the result has none.
 
     Parameters
     ----------
@@ -32,46 +61,51 @@ def save(result: Any, folder: Path) -> None:
         A finished result.
     folder : Path
         Made if it does not exist.
+    more_files : mapping of name to bytes, optional
+        Further files of the result, with its fingerprint: predictions and heads.
 
     Raises
     ------
     ConfigError
         If the folder cannot be written to.
     """
-    import polars as pl
+    content, versions = {"schema": SCHEMA, **plain(result)}, installed_versions()
+    fingerprint = str(content.get(KEY)) if KEY in content else hashlib.sha256(_json(content)).hexdigest()
+    saved = SavedResult(result, versions, fingerprint)
+    files = {
+        RESULT: _json({**content, KEY: fingerprint, "versions": versions}),
+        TABLE: _table(saved),
+        **_pages(saved),
+        **(more_files or {}),
+    }
+    with folder_errors(folder, flag="--out"):
+        check_folder(folder, files, flag="--out")
+        write_together(folder, files, last=RESULT, stale=lambda: _stale(folder, files, fingerprint))
 
-    kind, versions = kind_of(result), installed_versions()
-    rows = kind.rows(result)
-    content = {"schema": SCHEMA, **plain(result), "versions": versions}
-    # a file name that is not UTF-8 holds half characters, which JSON can write as escapes
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
-    table = io.BytesIO()
-    pl.DataFrame(rows if isinstance(rows, Mapping) else list(rows), schema=kind.columns).write_parquet(table)
-    _write(folder, {RESULT: text + b"\n", "results.parquet": table.getvalue(), **_pages(result, versions)})
 
-
-def write_report(result: Any, versions: Mapping[str, str], folder: Path) -> None:
+def write_report(saved: SavedResult, folder: Path) -> None:
     """Write ``report.html`` and ``report.md``: the same bytes for the same result and versions.
 
     Parameters
     ----------
-    result : W2SResult, ForecastResult, SweepResult, Diagnosis, VarianceOutput or SpuriousOutput
-        A finished result.
-    versions : mapping of package to version
-        Packages that made it.
+    saved : SavedResult
+        A result that `load_results` read.
     folder : Path
-        Made if it does not exist.
+        Folder of its ``result.json``.
 
     Raises
     ------
     ConfigError
         If the folder cannot be written to.
     """
-    _write(folder, _pages(result, versions))
+    pages = _pages(saved)
+    with folder_errors(folder, flag="DIR"):
+        check_folder(folder, pages, flag="DIR")
+        write_together(folder, pages)
 
 
-def load_results(folder: Path) -> tuple[Any, dict[str, str]]:
-    """Return the result in a folder that `save` wrote, and the versions of the packages that made it.
+def load_results(folder: Path) -> SavedResult:
+    """Return the result in a folder that `save` wrote.
 
     Parameters
     ----------
@@ -81,9 +115,10 @@ def load_results(folder: Path) -> tuple[Any, dict[str, str]]:
     Raises
     ------
     DataError
-        If ``result.json`` does not exist or is not as it was written.
+        If ``result.json`` does not exist or is not as it was written, or if another file belongs to another result.
     """
     path, verb = folder / RESULT, "run"
+    check_no_pipe(path, RESULT)
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         kind = kind_in(content)
@@ -91,8 +126,7 @@ def load_results(folder: Path) -> tuple[Any, dict[str, str]]:
         result = kind.result.from_dict(content)
         versions: dict[str, str] = from_plain(Mapping[str, str], content.get("versions"), "versions")
     except FileNotFoundError as error:
-        msg = f"DIR must be a folder that --out wrote: {folder} has no {RESULT}. Name the folder given to --out."
-        raise DataError(msg) from error
+        raise DataError(_without_result(folder)) from error
     except OSError as error:
         msg = f"{path} must be a file to read: got {error.strerror or error}. Write it again with --out."
         raise DataError(msg) from error
@@ -102,7 +136,9 @@ def load_results(folder: Path) -> tuple[Any, dict[str, str]]:
     except (ValueError, RecursionError) as error:
         msg = f"{path} must be JSON as --out wrote it: got {error}. Write it again with --out."
         raise DataError(msg) from error
-    return result, versions
+    fingerprint = checked(content.get(KEY))
+    check_one_result(folder, fingerprint, verb=verb)
+    return SavedResult(result, versions, fingerprint)
 
 
 def installed_versions() -> dict[str, str]:
@@ -116,23 +152,41 @@ def installed_versions() -> dict[str, str]:
     return versions
 
 
-def _pages(result: Any, versions: Mapping[str, str]) -> dict[str, bytes]:
-    page = kind_of(result).page(result)
+def _json(content: Mapping[str, Any]) -> bytes:
+    # a file name that is not UTF-8 holds half characters, which JSON can write as escapes
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace") + b"\n"
+
+
+def _table(saved: SavedResult) -> bytes:
+    import polars as pl
+
+    kind = kind_of(saved.result)
+    rows = kind.rows(saved.result)
+    frame = pl.DataFrame(rows if isinstance(rows, Mapping) else list(rows), schema=kind.columns)
+    return parquet_bytes(frame, saved.fingerprint)
+
+
+def _pages(saved: SavedResult) -> dict[str, bytes]:
+    page = kind_of(saved.result).page(saved.result.as_printed())  # so that the pages can be rebuilt from the JSON
     return {
-        "report.html": page_html(page, versions).encode(),
-        "report.md": page_markdown(page, versions).encode(),
+        HTML: page_html(page, saved.versions, fingerprint=saved.fingerprint).encode(),
+        MARKDOWN: page_markdown(page, saved.versions, fingerprint=saved.fingerprint).encode(),
     }
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write all files or none; raise ConfigError if the folder cannot be written to."""
-    try:
-        with ExitStack() as stack:
-            for name, content in files.items():
-                stack.enter_context(replacing(folder / name)).write(content)
-    except OSError as error:
-        msg = f"--out must be a folder to write to: got {folder}, {error.strerror or error}. Choose another folder."
-        raise ConfigError(msg) from error
+def _stale(folder: Path, files: Mapping[str, bytes], fingerprint: str) -> list[Path]:
+    """Return the files of an earlier result that would stay beside the new files."""
+    return [path for path, _ in files_of_others(folder, fingerprint) if path.name not in files]
+
+
+def _without_result(folder: Path) -> str:
+    if any((folder / name).is_file() for name in FILES):
+        return (
+            f"{folder} must hold a result: it has no {RESULT}, since a verb was stopped while it wrote its files. "
+            f"Run the verb again with --out {folder}."
+        )
+    return f"DIR must be a folder that --out wrote: {folder} has no {RESULT}. Name the folder given to --out."
 
 
 def _refuse(constant: str) -> float:

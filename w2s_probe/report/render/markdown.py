@@ -10,8 +10,8 @@ from w2s_probe.report.page import Grid, Page, Section
 NAME = 200  # cells of a user's text; the HTML page shows all of it
 
 
-def page_markdown(page: Page, versions: Mapping[str, str]) -> str:
-    """Return the Markdown of a report; `versions`, by package, stand in its last fold."""
+def page_markdown(page: Page, versions: Mapping[str, str], *, fingerprint: str | None = None) -> str:
+    """Return the Markdown of a report; `versions`, by package, stand in its last fold, then a fingerprint, hidden."""
     title = " → ".join(map(_user, page.title.split(" → "))) if page.data else markdown_text(page.title)
     call, opening, advice = title, f"{_user(page.data)}. " if page.data else "", []
     if page.advice:
@@ -26,6 +26,7 @@ def page_markdown(page: Page, versions: Mapping[str, str]) -> str:
         *(f"> Note: {markdown_text(note)}" for note in page.notes),
         *(part for section in page.sections if not section.lead for part in _section(section)),
         _settings(page.settings, versions),
+        *([f"<!-- w2s_probe fingerprint: {fingerprint} -->"] if fingerprint else []),
     ]
     return "\n\n".join(parts) + "\n"
 

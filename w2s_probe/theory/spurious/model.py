@@ -32,6 +32,7 @@ from w2s_probe.core.errors import ShapeError, require_setting
 from w2s_probe.core.types import Float
 
 Law = Literal["gaussian", "mixture"]
+FARTHEST = 1e12  # group means, in standard deviations; squares of their inverses stay above rounding errors
 ORTHONORMAL = 1e-5  # largest error of an inner product of two columns; float32 files have such errors
 
 
@@ -132,6 +133,9 @@ class SpuriousModel:
     def _check_numbers(self) -> None:
         sigma, noise = self.sigma, self.noise_variance
         require_setting(0 < sigma < math.inf, "sigma", "finite and above 0", sigma, "Give a number such as 1.")
+        largest = float(np.abs(self.mu).max()) / sigma
+        expected, advice = f"at most {FARTHEST:.0e} times `sigma`", "Use a smaller `mu` or a larger `sigma`."
+        require_setting(largest <= FARTHEST, "mu", expected, f"{largest:.3g} times", advice)
         right = 0 <= noise < math.inf
         require_setting(right, "noise_variance", "finite and at least 0", noise, "Give a variance such as 1.")
         for name in ("eta_labeled", "eta_unlabeled", "eta_test"):

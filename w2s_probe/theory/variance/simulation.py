@@ -23,6 +23,7 @@ from w2s_probe.core.types import Float, Progress
 from w2s_probe.theory.progress import counted
 from w2s_probe.theory.variance.intrinsic_dimension import IntrinsicDimension, SystemErrors
 
+MOST_FEATURES = 5_000  # of both spaces
 SYSTEMS = tuple(field.name for field in fields(SystemErrors))
 
 
@@ -94,9 +95,17 @@ def simulate_errors(
     Raises
     ------
     ConfigError
-        If there are too few trials, or spaces of these dimensions have no room for overlap and biases together.
+        If there are too few trials, too many features, or spaces of these dimensions have no room for overlap and
+        biases together.
     """
     require_setting(trials >= 2, "trials", "at least 2", trials, "Use 400 for standard errors of a few percent.")
+    width = config.d_student + config.d_teacher
+    if width > MOST_FEATURES:
+        msg = (
+            f"`d_student` + `d_teacher` must be at most {MOST_FEATURES:,} for a simulation: got {width:,}. Use smaller "
+            "dimensions, or remove --simulate."
+        )
+        raise ConfigError(msg)
     world = _plant(config)
     errors = np.array([_trial(world, rng) for _ in counted(range(trials), on_progress, "simulation")])
     left_out = (errors.sum(axis=0) - errors) / (trials - 1)

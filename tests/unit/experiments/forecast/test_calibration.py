@@ -84,6 +84,17 @@ def test_the_prior_is_strong_where_scores_say_nothing_and_weak_where_they_say_al
     assert fit_choice([Y, 1 - Y], Y).precision == WEAK
 
 
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 60), K=st.integers(2, 5), power=st.integers(0, 4))
+def test_the_priors_precision_stays_within_its_bounds(seed: int, n: int, K: int, power: int) -> None:
+    scores, Y = choices(n, K, 2, seed=seed)
+    mixed = [(4 - power) / 4 * S + power / 4 * 3 * Y for S in scores]  # from noise to the labels themselves
+    assert 0.04 <= fit_choice(mixed, Y).precision <= 3.0
+
+
+def test_the_bounds_are_those_that_were_fixed_on_the_development_data() -> None:
+    assert (WEAK, STRONG, EVIDENCE) == (0.04, 3.0, 0.3)
+
+
 def test_two_classes_are_a_logistic_regression_without_an_intercept() -> None:
     scores, Y = choices(120, 2, 3)
     model, F = fit_choice(scores, Y), scaled(scores)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -11,11 +11,13 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from tests.conftest import feature_set, pair_of_views
 from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.errors import ShapeError, SplitError
 from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.groups import read_groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split, draw_splits
 from w2s_probe.experiments.run.protocol import fit_seed, run_w2s
@@ -238,3 +240,93 @@ def test_rows_must_match_and_two_classes_be_labeled() -> None:
     split = Split(labeled=one_class[:10], unlabeled=rest[:40], test=rest[40:], seed=0)
     with pytest.raises(SplitError, match="at least two different labels: got one"):
         run_w2s(teacher, student, labels, splits=[split], config=CONFIG)
+
+
+def fingerprint(**changes: Any) -> str:
+    """Return the fingerprint of a small run, in which parts of the question are changed."""
+    teacher, student, labels = pair_of_views(200)
+    values = np.where(np.arange(200) % 3, labels.values, 1 - labels.values)
+    groups = read_groups([f"v{value}" for value in values], labels, name="color")
+    splits = draw_splits(labels, seeds=[0, 1], n_labeled=40, n_unlabeled=80, n_test=60)
+    question: dict[str, Any] = {"labels": labels, "splits": splits, "config": CONFIG, "groups": groups} | changes
+    return run_w2s(teacher, student, **question)[0].fingerprint
+
+
+def test_a_fingerprint_tells_questions_apart() -> None:
+    _, _, labels = pair_of_views(200)
+    splits = draw_splits(labels, seeds=[0, 1], n_labeled=40, n_unlabeled=80, n_test=60)
+    values = labels.values.copy()
+    values[splits[1].labeled[0]] = 1 - values[splits[1].labeled[0]]
+    one_row_less = [replace(splits[0], test=splits[0].test[1:]), splits[1]]
+    colors = read_groups(["v0"] * 100 + ["v1"] * 100, labels, name="color")
+    shapes = read_groups(["w0"] * 100 + ["w1"] * 100, labels, name="color")
+    prints = [
+        fingerprint(),
+        fingerprint(groups=None),
+        fingerprint(groups=colors),
+        fingerprint(groups=shapes),
+        fingerprint(labels=replace(labels, values=values)),
+        fingerprint(splits=splits[:1]),
+        fingerprint(splits=splits[::-1]),
+        fingerprint(splits=one_row_less),
+        fingerprint(config=replace(CONFIG, teacher_alpha=3.0)),
+    ]
+    assert len(set(prints)) == len(prints)
+
+
+def test_a_fingerprint_does_not_depend_on_the_order_of_settings_or_on_sizes_that_the_splits_have() -> None:
+    settings = {"high_confidence.keep": 0.5, "high_confidence.quota": False}
+    ordered = replace(CONFIG, settings=settings)
+    assert fingerprint(config=ordered) == fingerprint(config=replace(CONFIG, settings=dict(reversed(settings.items()))))
+    assert fingerprint() == fingerprint(config=replace(CONFIG, n_labeled=None, n_test=None))
+
+
+def test_progress_counts_every_head_of_every_seed() -> None:
+    teacher, student, labels = pair_of_views(200)
+    splits = draw_splits(labels, seeds=range(3), n_labeled=40, n_unlabeled=80, n_test=60)
+    calls: list[tuple[str, int, int, str]] = []
+    config = replace(CONFIG, strategies=("vanilla", "high_confidence"))
+    run_w2s(teacher, student, labels, splits=splits, config=config, on_progress=lambda *step: calls.append(step))
+    assert {total for _, _, total, _ in calls} == {15}  # teacher, baseline, ceiling and two students of three seeds
+    assert [done for _, done, _, _ in calls] == sorted(done for _, done, _, _ in calls)
+    assert {done for _, done, _, _ in calls} == set(range(16))
+    begun = [detail for _, _, _, detail in calls if detail.endswith("of seed 1")]
+    heads = ("teacher", "baseline", "ceiling", "student", "high_confidence")
+    assert list(dict.fromkeys(begun)) == [f"{head} of seed 1" for head in heads]
+
+
+def test_softmax_heads_are_fitted_with_one_blas_thread() -> None:
+    teacher, student, labels = pair_of_views(120)
+    (split,) = draw_splits(labels, seeds=[0], n_labeled=30, n_unlabeled=50, n_test=30)
+    threads: set[int] = set()
+
+    def count(*step: object) -> None:
+        threads.update(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+
+    config = W2SConfig(head="softmax", alphas=3)
+    with threadpool_limits(limits=2, user_api="blas"):
+        run_w2s(teacher, student, labels, splits=[split], config=config, on_progress=count)
+    assert threads == {1}
+
+
+def test_notes_name_the_features_with_large_rows() -> None:
+    teacher, student, labels = pair_of_views(200)
+    splits = draw_splits(labels, seeds=[0, 1], n_labeled=40, n_unlabeled=80, n_test=60)
+    for name, row in (("teacher", splits[0].labeled[0]), ("student", splits[0].unlabeled[0])):
+        views = {"teacher": teacher.X.copy(), "student": student.X.copy()}
+        views[name][row] *= 1e6
+        weak, strong = (feature_set(X, f"{view} features") for view, X in views.items())
+        for chosen in (splits, splits[:1]):
+            result, _ = run_w2s(weak, strong, labels, splits=chosen, config=CONFIG)
+            notes = [note for note in result.notes if note.startswith(f"Rows of the {name}'s features")]
+            assert [f"(row {row}, " in note for note in notes] == [True]
+
+
+def test_heads_that_are_given_are_not_fitted_again() -> None:
+    teacher, student, labels = pair_of_views(200)
+    (split,) = draw_splits(labels, seeds=[0], n_labeled=40, n_unlabeled=80, n_test=60)
+    given = fit_seed(teacher, student, labels, split=split, config=CONFIG).heads["ceiling"]
+    moved = replace(given, intercept=given.intercept + 1.0)
+    outcome = fit_seed(teacher, student, labels, split=split, config=CONFIG, fitted={"ceiling": moved})
+    assert outcome.heads["ceiling"] is moved
+    np.testing.assert_array_equal(outcome.test_scores["ceiling"], moved.scores(student.X[split.test]))

@@ -132,7 +132,7 @@ def test_at_the_sizes_named_a_part_is_half_as_large() -> None:
 def test_bias_is_what_variance_does_not_explain() -> None:
     found = parts_of(squared_error=0.5, label_noise=0.25)
     assert found.bias.value == pytest.approx(0.25 - found.variance)
-    assert plain(found)["bias"]["value"] == found.bias.value
+    assert plain(found, exact=True)["bias"]["value"] == found.bias.value
 
 
 def test_a_ridge_head_acts_as_its_limit_says() -> None:

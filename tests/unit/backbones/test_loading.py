@@ -1,0 +1,138 @@
+"""Whatever a model's loader does becomes one line; it opens the hashed files and no other model's."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from w2s_probe.backbones.identity import HashedFiles, hash_files
+from w2s_probe.backbones.loading import loading, one_line
+from w2s_probe.backbones.model_files import hash_folder, links_to
+from w2s_probe.core.errors import BackboneError, DataError
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> HashedFiles:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    return hash_folder(folder, name="the model")
+
+
+def test_hashed_files_may_be_opened_through_links(files: HashedFiles) -> None:
+    with links_to(files) as view, loading(files):
+        assert json.loads((view / "config.json").read_text()) == {}
+
+
+@pytest.mark.parametrize("suffix", [".json", ".bin", ".safetensors", ".model"])
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_a_file_of_another_model_is_refused(
+    files: HashedFiles,
+    tmp_path: Path,
+    suffix: str,
+    as_bytes: bool,
+) -> None:
+    other = tmp_path / f"base{suffix}"
+    other.write_text("weights")
+    (tmp_path / "link").symlink_to(other)
+    path = str(tmp_path / "link")
+    expected = rf"the model must consist of its own files: loading opened .*base\{suffix}, which its hash .*merge"
+    with pytest.raises(BackboneError, match=expected), loading(files), open(path.encode() if as_bytes else path):  # noqa: PTH123
+        pass
+    with loading(files, also=frozenset({other})):
+        other.read_text()
+
+
+def test_files_of_libraries_and_files_that_are_written_are_no_models(files: HashedFiles, tmp_path: Path) -> None:
+    library = next(Path(sysconfig.get_paths()["purelib"]).rglob("*.json"))
+    with loading(files):
+        library.read_bytes()
+        Path("/proc/self/status").read_bytes()
+        (tmp_path / "written.json").write_text("{}")
+        (tmp_path / "notes.rst").write_text("{}")
+        (tmp_path / "notes.rst").read_text()
+    (tmp_path / "written.json").read_text()  # after loading
+
+
+def test_a_file_that_changes_while_it_is_loaded_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    path.write_text("old")
+    files = hash_files([path], name="the model")
+    with pytest.raises(BackboneError, match="changed while it was being loaded; run again"), loading(files):
+        path.write_text("new")
+
+
+class PanicException(BaseException):
+    """The class by which code in Rust raises what its authors did not foresee."""
+
+
+def raising(error: BaseException, cause: BaseException | None = None) -> Callable[[], None]:
+    def call() -> None:
+        raise error from cause
+
+    return call
+
+
+def message(error: BaseException, *, device: str = "cpu", place: Path) -> str:
+    """Return what is said about an error of a loader."""
+    with pytest.raises(BackboneError) as raised, one_line("the model", "load", device=device, place=place):
+        raise error
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (raising(KeyError("types")), "there is no 'types'"),
+        (raising(AttributeError("'list' object has no attribute 'get'")), "'list' object has no attribute 'get'"),
+        (raising(ModuleNotFoundError("No module named 'x'")), "No module named 'x'"),
+        (raising(PanicException("index out of bounds")), "index out of bounds"),
+        (raising(AssertionError()), "AssertionError"),
+        (raising(ValueError("two\nlines \x1b[31m and \u202e")), r"two lines \\x1b\[31m and \\u202e"),
+        (raising(ValueError("run with trust_remote_code=True")), "it needs code that comes with the model"),
+        (raising(ValueError("One. " * 100)), r"(One. ){39}One"),
+        (raising(ValueError("1" * 1000)), "1{200}…"),
+        (
+            raising(OSError("unable to load"), pickle.UnpicklingError("weights_only")),
+            "the file holds objects other than tensors, which are never loaded",
+        ),
+        (raising(pickle.UnpicklingError("weights_only")), "the file holds objects other than tensors"),
+    ],
+)
+def test_what_a_loader_raises_is_one_line(call: Callable[[], None], text: str, tmp_path: Path) -> None:
+    expected = rf"^the model must load on device 'cpu': {text}.*\. Save the model again, or replace the damaged file\.$"
+    with (
+        pytest.raises(BackboneError, match=expected) as error,
+        one_line("the model", "load", device="cpu", place=tmp_path),
+    ):
+        call()
+    assert "\n" not in str(error.value)
+    assert "\x1b" not in str(error.value)
+
+
+@pytest.mark.parametrize("error", [DataError("an image"), MemoryError(), KeyboardInterrupt(), SystemExit(3)])
+def test_other_errors_pass(error: BaseException, tmp_path: Path) -> None:
+    with pytest.raises(type(error)), one_line("the model", "load", device="cpu", place=tmp_path):
+        raise error
+
+
+def test_the_advice_fits_the_error(tmp_path: Path) -> None:
+    copy = tmp_path / "models--org--name" / "snapshots" / "0"
+    assert message(OSError("header too small"), place=copy).endswith(
+        f"header too small. Remove {tmp_path}/models--org--name and run again, which downloads the model."
+    )
+    no_device = AssertionError("Torch not compiled with CUDA enabled")
+    assert "enabled. Check --device. Save the model again" in message(no_device, device="cuda", place=tmp_path)
+    other_weights = RuntimeError("Error(s) in loading state_dict for X: Missing key(s)")
+    assert message(other_weights, place=tmp_path).endswith("Missing key(s). Name weights of this model.")
+
+
+def test_messages_name_the_folder_and_not_the_links_to_it(files: HashedFiles) -> None:
+    with links_to(files) as view:
+        error = OSError(f"no file {view}/config2.json")
+    assert "no file /home/model/config2.json. " in message(error, place=Path("/home/model"))
