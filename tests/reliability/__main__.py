@@ -17,6 +17,7 @@ CAMPAIGNS = {  # share of the trials in continuous integration: about half a min
     "flips": 0.05,
     "sharing": 0.1,
     "power": 0.05,
+    "inputs": 0.15,
 }
 
 

@@ -1,8 +1,8 @@
 """A disk that keeps what was synced only: what a folder holds after the power has failed.
 
-Every `os.fsync` is recorded: of a file, its bytes; of a folder, the files in it. After the power cut a folder has
-the entries of its last fsync, or those of the last moment (`EAGER`, as ext4 and xfs usually have); in both a file has the
-bytes of its last fsync, and none if it was never synced.
+Every `os.fsync` is recorded: of a file, its bytes; of a folder, the files in it. After the power cut a folder has the
+entries of its last fsync ("lazy"), or those of the last moment ("eager", as ext4 and xfs usually have). In both, a file
+has the bytes of its last fsync, and none if it was never synced.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class SyncedDisk:
         self._save(self.root, target, entries)
 
     def _record(self, descriptor: int) -> None:
-        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             self._sync_folder(path)

@@ -41,7 +41,9 @@ def campaign(world: World, *, share: float, seed: int) -> Tally:
                 name = f"{verb}, {entries} folders, " + (f"after fsync {k}" if k < NEVER else "after the end")
                 tally.add(name, _faults(world, verb, trial, ended=k == NEVER))
     with _loop_device(world.root) as mount:
-        for _ in range(round(CUTS * share) if mount else 0):
+        for _ in range(round(CUTS * share)):
+            if mount is None:
+                break
             verb = str(rng.choice(CUT))
             world.reference(verb)
             ended = _cut_device(world, verb, mount, rng)
