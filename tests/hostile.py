@@ -162,6 +162,7 @@ def half():
     return np.arange(20) < 10
 def student(problem, **other):
     return Student(**{"head": problem.vanilla(), "kept": np.ones(20, bool), "rule": "all", **other})
+def make_good(): return Good()
 def make(name, options):
     return globals()[f"make_{name}"]()
 """

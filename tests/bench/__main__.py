@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from tests.bench.memory import memory
 from tests.bench.race import race, seconds
 from tests.bench.runs import one_seed_run
 from tests.bench.sweeps import gcv_from_moments, moments_pass, sweep_cells
@@ -307,6 +308,7 @@ TASKS = (
     help_text,
     embed_sentences,
     million_rows,
+    memory,
     moments_pass,
     gcv_from_moments,
     sweep_cells,

@@ -15,6 +15,11 @@ from w2s_probe.cli.runtime import check_out
 
 PACKAGE = Path(__file__).parents[2] / "w2s_probe"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "core" / "writing.py")
+EXEMPT = {
+    "backbones/model_files.py",  # links to a model's files, in the system's folder of temporary files
+    "cache/marks.py",  # a hidden file that a killed process leaves in a folder without marks would have it refused
+    "cache/quarantine.py",  # moves whole files
+}
 GIVEN = {"handle", "buffer"}  # what the writer opened, and memory
 BY_NAME = {"write_text", "write_bytes", "touch", "mkdir", "makedirs", "rename", "renames", "symlink_to", "hardlink_to"}
 BY_NAME |= {"save_file", "serialize_file", "tofile", "dump", "copyfile", "copytree", "move", "mkstemp"}
@@ -34,7 +39,7 @@ def _writes(call: ast.Call, first: ast.expr | None) -> bool:
     path = ast.unparse(call.func)
     name = path.rpartition(".")[2]
     if path == "os.open":
-        return first is None or ast.unparse(first) != "os.devnull"
+        return ast.unparse(call.args[0]) != "os.devnull" and "os.O_RDONLY" not in ast.unparse(call)
     if name in ("open", "open_memmap"):
         mode = call.args[0 if isinstance(call.func, ast.Attribute) else 1 :][:1]
         modes = [*mode, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
@@ -48,7 +53,8 @@ def _writes(call: ast.Call, first: ast.expr | None) -> bool:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_no_other_code_writes_files(file: Path) -> None:
-    assert list(writes(file.read_text(encoding="utf-8"))) == []
+    exempt = str(file.relative_to(PACKAGE)) in EXEMPT
+    assert bool(list(writes(file.read_text(encoding="utf-8")))) == exempt
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,7 @@ def test_no_other_code_writes_files(file: Path) -> None:
     [
         "path.open('w')", "path.open(mode='xb')", "open(path, 'r+')", "path.write_text('')", "path.write_bytes(b'')",
         "np.save(path, X)", "np.savez(folder / 'x', X)", "frame.write_csv(path)", "save_file(tensors, path)",
-        "os.replace(a, b)", "a.replace(b)", "path.mkdir()", "os.open(path, os.O_RDONLY)", "import tempfile",
+        "os.replace(a, b)", "a.replace(b)", "path.mkdir()", "os.open(path, flags)", "import tempfile",
     ],
 )  # fmt: skip
 def test_code_that_writes_is_recognized(source: str) -> None:
@@ -65,7 +71,14 @@ def test_code_that_writes_is_recognized(source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["path.open('rb')", "open(path)", "text.replace('a', 'b')", "np.save(handle, X)", "frame.write_csv(buffer)"],
+    [
+        "path.open('rb')",
+        "open(path)",
+        "os.open(path, os.O_RDONLY)",
+        "text.replace('a', 'b')",
+        "np.save(handle, X)",
+        "frame.write_csv(buffer)",
+    ],
 )
 def test_code_that_does_not_write_is_left_alone(source: str) -> None:
     assert list(writes(source)) == []

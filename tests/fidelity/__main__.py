@@ -29,7 +29,8 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels, read_labels
 from w2s_probe.core.splits import Split
 from w2s_probe.diagnostics.representation_gap import representation_gap
-from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores
+from w2s_probe.experiments.forecast.held_out import pipeline_scores
+from w2s_probe.experiments.forecast.pipeline import PipelineScores
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import fit_seed
 from w2s_probe.linalg.moments import moments_of

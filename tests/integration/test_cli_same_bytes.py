@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from threadpoolctl import threadpool_limits
 
 from tests.conftest import Cli
 
@@ -70,6 +71,17 @@ def test_json_has_the_same_bytes_for_any_threads_and_order(cli: Cli, wide: Path,
     (wide / "out").rename(wide / "earlier")
     assert printed(cli, *verb, "--threads", "2", "--cache", "cache2") == one
     assert {name: (wide / "out" / name).read_bytes() for name in pages} == pages
+
+
+def test_a_simulation_prints_the_same_bytes_with_two_threads_of_blas(cli: Cli) -> None:
+    sizes = ("--d-student", "100", "--d-teacher", "150", "--correlation-dimension", "40", "-n", "400", "-N", "900")
+    printed = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            done = cli("theory", "variance", *sizes, "--noise-variance", ".25", "--simulate", "3", "--json")
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout)
+    assert printed[0] == printed[1]
 
 
 def test_another_process_with_two_threads_of_blas_prints_the_same_bytes(process: Cli, cli: Cli, wide: Path) -> None:

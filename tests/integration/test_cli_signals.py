@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import Cli
 from tests.malformed import RUN, SIZES, prepare
 from tests.stderr import without_read
+from w2s_probe.cli.interrupts import SAME
 
 LINES = {
     signal.SIGINT: "interrupted; what is cached stays valid\n",
@@ -64,6 +65,35 @@ def test_ignored_signals_stay_ignored(process: Cli, tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert done.returncode == 0, done.stderr
+
+
+# waits for ever outside of Python, where no handler of Python can run
+STUCK = """
+import ctypes
+from w2s_probe.cli.interrupts import INTERRUPTS
+INTERRUPTS.start()
+INTERRUPTS.work()
+library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+library.pthread_mutex_lock(mutex)
+print("stuck", flush=True)
+library.pthread_mutex_lock(mutex)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the size of a mutex differs")
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_a_process_that_is_stuck_in_native_code_can_be_ended(number: signal.Signals) -> None:
+    started = subprocess.Popen([sys.executable, "-c", STUCK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert started.stdout is not None
+    assert started.stdout.readline() == "stuck\n"
+    time.sleep(0.5)  # until it waits
+    started.send_signal(number)
+    if number == signal.SIGINT:
+        time.sleep(SAME + 0.2)
+        assert started.poll() is None  # the first one waits for the verb
+        started.send_signal(number)
+    _, err = started.communicate(timeout=60)
+    assert (started.returncode, err) == (128 + number, LINES[number])
 
 
 def end_at(folder: Path, seconds: float, command: tuple[str, ...]) -> tuple[int, str]:

@@ -165,6 +165,10 @@ def test_a_closed_stdout_is_one_line_before_anything_is_computed(folder: Path, c
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "odd"), "must be valid Unicode: got 'utf-8' codec can't decode"),
         (ImportError("red \x1b[31m"), "packages must load: got red \\x1b[31m. Check w2s-probe doctor"),
         (MemoryError(), "got no more memory"),
+        (
+            OSError(12, "Cannot allocate memory"),
+            "must fit into memory: got [Errno 12] Cannot allocate memory. Use fewer",
+        ),
         (RecursionError("maximum"), "must not be nested deeply"),
         (PermissionError(13, "Permission denied", "x"), "must be writable: got [Errno 13] Permission denied: 'x'"),
         (KeyError("x\n\u2192"), "which is a fault of ours: got KeyError: 'x\\n\u2192' in test_cli_streams.py, line"),

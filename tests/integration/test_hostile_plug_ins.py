@@ -13,9 +13,13 @@ import pytest
 from tests.conftest import Cli
 from tests.hostile import BACKBONES, FACTORIES, STRATEGIES, UNLOADABLE, install
 from tests.stderr import without_read
+from w2s_probe import check_backbone
+from w2s_probe.core.errors import BackboneError
 
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "-n", "10", "-N", "20", "--n-test", "10")
 RUN = ("run", "d.csv", *PAIR, "--seeds", "1", "--json")
+CONTRACT = "nan inf large more fewer flat cube none text objects complex empty nospec number noname type late width"
+CONTRACT += " cutnone cutfar cuttext recnone recobject recnan rectaken reclong reccircle modality"
 EMBED = ("embed", "d.csv", "--text", "text", "--shard-rows", "12", "--backbone")
 
 
@@ -54,6 +58,14 @@ def test_a_hostile_backbone_is_one_line_and_stores_nothing(cli: Cli, tmp_path: P
     assert len(list((tmp_path / "cache").rglob("*.npy"))) == (1 if name == "width" else 0)
 
 
+@pytest.mark.parametrize("name", CONTRACT.split())
+def test_check_backbone_refuses_it_too(name: str) -> None:
+    module = import_module("evil_plug")
+    with pytest.raises(BackboneError, match=r"^backbone evil:any must "):
+        check_backbone(lambda _: module.make(name, None), ["a", "b c", "d e f"])
+    check_backbone(lambda _: module.make("good", None), ["a", "b c", "d e f"])
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_hostile_strategy_is_one_line(cli: Cli, name: str) -> None:
     check_line(cli(*RUN, "--strategy", f"vanilla,{name}"), name, STRATEGIES[name][1])
@@ -76,6 +88,16 @@ def test_lists_say_why_a_plug_in_cannot_be_used(cli: Cli) -> None:
     listed = {entry["name"]: entry for entry in json.loads(cli("backbones", "--json").stdout)["backbones"]}
     assert listed["evil:…"]["installed"]
     assert "ModuleNotFoundError" in listed["absent:…"]["problem"]
+
+
+def test_another_width_than_that_of_the_cache_is_refused(cli: Cli, tmp_path: Path) -> None:
+    assert cli(*EMBED, "evil:good").returncode == 0
+    (tmp_path / "d.csv").write_text("text,label\nanother,1\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(import_module("evil_plug"), "good", lambda items: np.ones((len(items), 1)))
+        check_line(cli(*EMBED, "evil:good"), "evil:good", "return features of one width: got 1 columns after 4.")
+        done = cli(*EMBED, "evil:good", "--dtype", "float16")  # another folder
+    assert done.returncode == 0
 
 
 def test_ctrl_c_in_a_plug_in_is_ctrl_c(cli: Cli) -> None:

@@ -15,6 +15,7 @@ from safetensors import safe_open
 
 from tests.conftest import Cli
 from tests.stderr import without_read
+from w2s_probe.core.writing import new_file
 
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")
 RUN = ("run", "table.csv", *PAIR, "-n", "50", "-N", "100", "--seeds", "2", "--n-test", "200", "--out", "out")
@@ -150,6 +151,29 @@ def test_a_file_in_the_place_of_the_cells_is_refused_before_anything_is_read(cli
     done = cli(*VERBS["sweep"])
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "--out must be a folder to write to: got out/cells, where cells is no folder" in done.stderr
+
+
+def test_cells_are_on_the_disk_and_leftovers_of_dead_sweeps_go(
+    cli: Cli, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli(*VERBS["sweep"]).returncode == 0
+    cells = sorted((tmp_path / "out" / "cells").iterdir())
+    assert len(cells) == 2
+    with new_file(tmp_path / "out" / "cells") as (_, living):
+        cells[0].rename(living.with_name(f"{living.name}.npz"))  # the name of a writer that holds no lock
+        synced = []
+        fsync = os.fsync
+
+        def logged_fsync(file: int) -> None:
+            synced.append(Path(f"/proc/self/fd/{file}").readlink())
+            fsync(file)
+
+        monkeypatch.setattr(os, "fsync", logged_fsync)
+        assert cli(*VERBS["sweep"]).returncode == 0
+        assert {*(tmp_path / "out" / "cells").iterdir()} == {*cells, living}
+        in_cells = [path.parent == cells[0].parent for path in synced]
+        assert sum(in_cells) == 1  # one cell was missing
+        assert cells[0].parent in synced
 
 
 @pytest.mark.parametrize("flags", [(), ("--save-predictions",), ("--save-heads",), ("--save-split", "split.csv")])

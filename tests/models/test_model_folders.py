@@ -204,6 +204,32 @@ def loaded_after_a_change(folder: Path) -> None:
     backbone.encode(TEXTS)
 
 
+def weights_replaced(folder: Path, wanted: Callable[[str], bool]) -> None:
+    """Keep only the weights whose names are wanted."""
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    chosen = {name: tensor for name, tensor in weights.items() if wanted(name)}
+    save_file(chosen, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_a_model_without_weights_that_its_features_need_is_refused(folder: Path) -> None:
+    expected = model(folder).encode(TEXTS)
+    weights_replaced(folder, lambda name: "pooler" not in name)
+    np.testing.assert_array_equal(model(folder).encode(TEXTS), expected)  # token vectors are averaged
+    weights_replaced(folder, lambda name: "layer.3.output.dense.weight" not in name)
+    lacking = r"must have all its weights: its file lacks .*encoder\.layer\.3\.output\.dense\.weight.*, which would be"
+    with pytest.raises(BackboneError, match=lacking):
+        model(folder).encode(TEXTS)
+    edit(folder / "config.json", lambda config: config.update(num_hidden_layers=9))
+    with pytest.raises(
+        BackboneError,
+        match=r"its file lacks encoder\.layer\..* and \d+ more, which would be random\. Save the whole model",
+    ):
+        model(folder).encode(TEXTS)
+
+
 class Hostile:
     """Runs code where it is unpickled."""
 

@@ -134,22 +134,23 @@ class _Queue:
     mutants: list[Mutant]
     maps: dict[str, LineMap]
     copies: list[Path]
-    state: dict[str, Outcome] = field(default_factory=dict)
+    state: dict[str, dict[str, Outcome]] = field(default_factory=dict)
 
     def outcomes(self) -> dict[str, Outcome]:
         """Return the outcome of each mutant by its key."""
-        file = STATE / "outcomes.json"
-        self.state = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        for area in self.maps:
+            file = _outcomes_of(area)
+            self.state[area] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         waiting = [mutant for mutant in reversed(self.mutants) if not self._is_current(mutant)]
         busy: list[tuple[Mutant, Path, Trial, float]] = []
         try:
-            self._try_all(waiting, busy, file)
+            self._try_all(waiting, busy)
         finally:
             for _, _, trial, _ in busy:
                 trial.stop()
-        return {mutant.key: self.state[mutant.key] for mutant in self.mutants}
+        return {mutant.key: self.state[mutant.area][mutant.key] for mutant in self.mutants}
 
-    def _try_all(self, waiting: list[Mutant], busy: list[tuple[Mutant, Path, Trial, float]], file: Path) -> None:
+    def _try_all(self, waiting: list[Mutant], busy: list[tuple[Mutant, Path, Trial, float]]) -> None:
         idle = list(self.copies)
         while waiting or busy:
             while waiting and idle:
@@ -158,22 +159,22 @@ class _Queue:
                     busy.append((mutant, copy, self._begin(mutant, copy), time.monotonic()))
                 else:
                     idle.append(copy)
-                    self._note(mutant, {"status": 0, "failed": "", "untested": True}, file)
+                    self._note(mutant, {"status": 0, "failed": "", "untested": True})
             for entry in list(busy):
                 mutant, copy, trial, began = entry
                 if (outcome := trial.outcome(began)) is not None:
                     busy.remove(entry)
                     idle.append(copy)
                     (copy / mutant.file).write_text(mutant.original, encoding="utf-8")
-                    self._note(mutant, outcome, file)
+                    self._note(mutant, outcome)
             time.sleep(0.02)
 
     def _is_current(self, mutant: Mutant) -> bool:
-        return self.state.get(mutant.key, {}).get("digest") == self.maps[mutant.area].digest
+        return self.state[mutant.area].get(mutant.key, {}).get("digest") == self.maps[mutant.area].digest
 
     def _tests(self, mutant: Mutant) -> list[str]:
         tests = self.maps[mutant.area].tests(mutant)
-        last = self.state.get(mutant.key, {}).get("failed", "")
+        last = self.state[mutant.area].get(mutant.key, {}).get("failed", "")
         return [last, *(test for test in tests if test != last)] if last in tests else tests
 
     def _begin(self, mutant: Mutant, copy: Path) -> Trial:
@@ -182,16 +183,21 @@ class _Queue:
         expected = sum(self.maps[mutant.area].seconds[test] for test in tests)
         return start(copy, tests, out=copy.with_suffix(".json"), limit=PATIENCE[0] + PATIENCE[1] * expected)
 
-    def _note(self, mutant: Mutant, outcome: Outcome, file: Path) -> None:
+    def _note(self, mutant: Mutant, outcome: Outcome) -> None:
         if outcome["status"] in (4, 5) and not outcome["failed"]:
             msg = f"tests must run for each mutant: got none for {mutant.key}"
             raise SystemExit(msg)
         outcome.pop("seconds", None)
-        self.state[mutant.key] = {**outcome, "digest": self.maps[mutant.area].digest}
+        self.state[mutant.area][mutant.key] = {**outcome, "digest": self.maps[mutant.area].digest}
+        file = _outcomes_of(mutant.area)
         partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(self.state, indent=1), encoding="utf-8")
+        partial.write_text(json.dumps(self.state[mutant.area], indent=1), encoding="utf-8")
         partial.rename(file)
         print(f"{_word(outcome):9} {mutant.file} {mutant.scope}: {mutant.becomes}", flush=True)
+
+
+def _outcomes_of(area: str) -> Path:
+    return STATE / f"{area}.outcomes.json"
 
 
 def _word(outcome: Outcome) -> str:

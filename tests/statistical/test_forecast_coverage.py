@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.config import W2SConfig
-from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores
+from w2s_probe.experiments.forecast.held_out import pipeline_scores
+from w2s_probe.experiments.forecast.pipeline import PipelineScores
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.metrics import classification_rows, regression_rows
 

@@ -21,6 +21,7 @@ from w2s_probe.core.text import visible
 
 # endings of files that decide what a model computes; other files that libraries open while they load are their own
 MODEL_SUFFIXES = (".json", ".safetensors", ".bin", ".pt", ".pth", ".model", ".jinja", ".gguf")
+MODEL_NAMES = ("modules.json", "config.json", "tokenizer_config.json", "tokenizer.json")  # also where libraries lie
 SYSTEM = tuple(Path(folder) for folder in ("/proc", "/sys", "/dev", "/etc"))
 _LONGEST = 200  # characters of a loader's message
 _opened = threading.local()  # `paths`: what this thread opens while it loads a model
@@ -48,11 +49,9 @@ def loading(*parts: HashedFiles, also: Iterable[Path] = ()) -> Iterator[None]:
         _opened.paths = before
     for part in parts:
         part.check("loaded")
-    hashed, ignored = {path for part in parts for path in part.files.values()}, (*_libraries(), *also)
-    for path in sorted({Path(os.path.realpath(path)) for path in paths}):
-        if path in hashed or path.suffix not in MODEL_SUFFIXES or not path.is_file():
-            continue
-        if not any(path.is_relative_to(place) for place in ignored):
+    hashed = {path for part in parts for path in part.files.values()}
+    for path in sorted({Path(os.path.realpath(path)) for path in paths} - hashed):
+        if _is_of_a_model(path) and not any(path.is_relative_to(place) for place in also):
             msg = (
                 f"{parts[0].name} must consist of its own files: loading opened {short(str(path))}, which its hash "
                 "does not cover. Save the whole model into one folder; merge an adapter into its model first."
@@ -124,6 +123,13 @@ def _watch_files() -> None:
             paths.append(os.fsdecode(path))
 
     sys.addaudithook(note)
+
+
+def _is_of_a_model(path: Path) -> bool:
+    """Return whether a file can decide what a model computes; data of the system and of libraries cannot."""
+    if path.suffix not in MODEL_SUFFIXES or not path.is_file():
+        return False
+    return path.name in MODEL_NAMES or not any(path.is_relative_to(place) for place in _libraries())
 
 
 @cache

@@ -15,6 +15,7 @@ from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality,
 from w2s_probe.backbones.hub import hub_folder
 from w2s_probe.backbones.identity import HashedFiles
 from w2s_probe.backbones.loading import loading, one_line
+from w2s_probe.backbones.missing_weights import load_whole
 from w2s_probe.backbones.model_files import check_readable, hash_folder, links_to, local_path
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
@@ -54,7 +55,7 @@ class SentenceTransformerBackbone(Backbone):
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
         with self.one_line("load with sentence-transformers"), links_to(self.files) as view, loading(self.files):
-            return self.load(view)
+            return load_whole(lambda: self.load(view), name=self.name)
 
     def load(self, folder: Path) -> SentenceTransformer:
         """Return the model in `folder` on its device; `model` turns errors into messages."""

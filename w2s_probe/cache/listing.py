@@ -13,6 +13,7 @@ from w2s_probe.cache.shards import Sidecar, load_rows, read_sidecar
 from w2s_probe.core.errors import CacheError
 
 State = tuple[int, int, int]  # inode, size and time of change of a file
+UNKNOWN: State = (0, 0, 0)
 
 
 class Listing:
@@ -28,7 +29,7 @@ class Listing:
         self.root = root
         self.faults: dict[Path, FaultyFileError] = {}
         self._read: dict[Path, tuple[State, Sidecar]] = {}
-        self._verified: set[Path] = set()
+        self._verified: dict[Path, State] = {}
 
     def folders(self) -> list[Path]:
         """Return the folders of all specs.
@@ -91,14 +92,15 @@ class Listing:
             yield entry[1]
 
     def is_intact(self, sidecar: Sidecar) -> bool:
-        """Return whether the array of a sidecar can be served; every byte is checked once."""
-        if sidecar.path not in self._verified:
+        """Return whether the array of a sidecar can be served; every byte is checked again if the file has changed."""
+        state = _state(sidecar.path.with_suffix(".npy"))
+        if state == UNKNOWN or self._verified.get(sidecar.path) != state:
             try:
                 load_rows(sidecar, verify=True)
             except FaultyFileError as error:
                 self.faults[sidecar.path] = error
                 return False
-            self._verified.add(sidecar.path)
+            self._verified[sidecar.path] = state
         return True
 
     def forget_checks(self) -> None:
@@ -130,9 +132,9 @@ def _files(folder: Path) -> list[tuple[Path, State]]:
         return []
 
 
-def _state(entry: os.DirEntry[str]) -> State:
+def _state(file: Path | os.DirEntry[str]) -> State:
     try:
-        stat = entry.stat()
+        stat = file.stat()
     except OSError:  # reading the file says what is wrong with it
-        return 0, 0, 0
+        return UNKNOWN
     return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -47,7 +47,13 @@ def set_aside(files: Sequence[Path]) -> None:
 
 
 def quarantined(root: Path) -> list[tuple[Path, int]]:
-    """Return the folders in `quarantine/` that `set_aside` made, with the size of the files in them."""
+    """Return the folders in `quarantine/` that `set_aside` made, with the size of the files in them.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the cache.
+    """
     base = root / FOLDER
     if base.is_symlink() or not base.is_dir():
         return []

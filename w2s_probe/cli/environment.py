@@ -8,7 +8,7 @@ from w2s_probe.core.errors import ConfigError
 
 MOST_THREADS = 1024
 COUNTS = ("POLARS_MAX_THREADS", "LOKY_MAX_CPU_COUNT")  # polars panics on 0, and starts as many threads as it is told
-LEAST_MEMORY = 1_000_000_000  # bytes of address space; with less, libraries abort while they load
+LEAST_MEMORY = 1_500_000_000  # bytes of address space; with less, libraries abort or wait for ever while they load
 
 
 def check_environment() -> None:
@@ -24,7 +24,7 @@ def check_environment() -> None:
     limit = _address_space()
     if limit is not None and limit < LEAST_MEMORY:
         msg = (
-            f"the shell must allow at least {LEAST_MEMORY / 1e9:.0f} GB of address space: got {limit / 1e9:.2g} GB. "
+            f"the shell must allow at least {LEAST_MEMORY / 1e9:.1f} GB of address space: got {limit / 1e9:.2g} GB. "
             "Raise or remove the limit, with ulimit -v unlimited in bash."
         )
         raise ConfigError(msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 from dataclasses import dataclass, field
@@ -64,8 +65,9 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, W2SProbeError):
         return str(error)
     text = _text(error)
+    no_memory = isinstance(error, OSError) and error.errno == errno.ENOMEM
     for kind, message in MESSAGES.items():
-        if isinstance(error, kind):
+        if isinstance(error, kind) or (no_memory and kind is MemoryError):
             return message.format(text or "no more memory")
     if isinstance(error, ValueError) and "null byte" in text:  # only a configuration file or a program can give one
         return "names of files must hold no NUL character: got one. Remove it."

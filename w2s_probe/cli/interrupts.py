@@ -23,6 +23,7 @@ LINES = {
 }
 DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 SAME = 1.0  # seconds in which a second signal means the first one: it does not disturb the cleaning
+CLEANING = 5.0  # seconds that a verb has to end after SIGTERM
 
 
 class Interrupts:
@@ -30,17 +31,23 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._number, self._time = 0, 0.0
-        self._working = self._over = False
+        self._working = self._over = self._watched = False
 
     def start(self) -> None:
         """Take the signals from Python, but for those that the caller has ignored, as ``nohup`` does."""
         self._number, self._working, self._over = 0, False, False
-        for number, default in DEFAULTS.items():
-            if signal.getsignal(number) is default:
-                try:
+        try:
+            for number, default in DEFAULTS.items():
+                if signal.getsignal(number) is default:
                     signal.signal(number, self._receive)
-                except ValueError:  # not in the main thread: it belongs to a program that calls this one
-                    return
+            if not self._watched:
+                reader, writer = os.pipe()
+                os.set_blocking(writer, False)
+                signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+                _thread.start_new_thread(self._watch, (reader,))
+                self._watched = True
+        except ValueError:  # not in the main thread: it belongs to a program that calls this one
+            return
         sys.unraisablehook = self._again(sys.unraisablehook)
 
     def work(self) -> None:
@@ -72,6 +79,27 @@ class Interrupts:
         self._number, self._time = self._number or number, now
         if cleans:
             raise KeyboardInterrupt
+        self._end()
+
+    def _watch(self, reader: int) -> None:
+        """Receive the numbers of signals in a thread: native code can keep the main thread from its handler."""
+        first: float | None = None  # time of the first Ctrl-C
+        while number := os.read(reader, 1):
+            now = time.monotonic()
+            if number[0] == signal.SIGTERM:
+                time.sleep(CLEANING)
+                ends = True
+            elif number[0] == signal.SIGINT:
+                first = now if first is None else first
+                ends = now - first >= SAME
+            else:
+                ends = False
+            if ends and not self._over:
+                self._number = self._number or number[0]
+                self._end()
+
+    def _end(self) -> None:
+        """Print the line and end the process, without cleaning."""
         with contextlib.suppress(OSError):  # there may be no stderr
             os.write(2, f"{self.line}\n".encode())
         os._exit(self.exit_code)

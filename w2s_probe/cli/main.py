@@ -135,9 +135,9 @@ def exit_code() -> int:
 
 def _failed(error: BaseException, failures: Failures) -> int:
     """Print an error, unless it comes from a signal that is told elsewhere, and return the exit code."""
+    INTERRUPTS.stop()
     if isinstance(error, SystemExit) and _is_ours(error):
         return error.code if isinstance(error.code, int) else 0
-    INTERRUPTS.stop()
     if INTERRUPTS.line:
         return INTERRUPTS.exit_code
     if isinstance(error, (click.exceptions.Abort, KeyboardInterrupt)):

@@ -124,7 +124,7 @@ def present(
 
     for features in fetched:
         say(fetched_line(features))
-    say(kind_of(result).text(result))
+    say(kind_of(result).text(result.as_printed()))
     if out:
         say(f"wrote {out}/result.json, results.parquet, report.html and report.md")
 

@@ -94,12 +94,13 @@ def variance(*, trials: int | None, seed: int, quiet: bool, out: str | None, as_
 
     from w2s_probe.cli.progress import progress_display
     from w2s_probe.cli.runtime import present
+    from w2s_probe.linalg.threads import shared_threads
     from w2s_probe.theory import IntrinsicDimension, errors_over_sizes, expected_errors, simulate_errors
     from w2s_probe.theory.variance.output import ErrorsAndRatios, Simulation, VarianceOutput
 
     errors = expected_errors(IntrinsicDimension(**{name: value for name, value in values.items() if value is not None}))
     simulated = None
-    with progress_display(quiet=quiet) as on_progress:
+    with shared_threads(), progress_display(quiet=quiet) as on_progress:
         if trials:
             rng = np.random.default_rng(seed)
             simulated = simulate_errors(errors.config, trials=trials, rng=rng, on_progress=on_progress)

@@ -96,14 +96,15 @@ def spurious(
     """
     from w2s_probe.cli.progress import progress_display
     from w2s_probe.cli.runtime import present
+    from w2s_probe.linalg.threads import shared_threads
     from w2s_probe.theory import risks_over_fractions
     from w2s_probe.theory.spurious.summary import spurious_output
 
-    model, read, notes = _model(values)
-    with progress_display(quiet=quiet) as show:
+    with shared_threads(), progress_display(quiet=quiet) as show:
+        model, read, notes = _model(values)
         simulated = _simulated(model, show, trials=trials, core_dimension=core_dimension, seed=seed) if trials else {}
-    curve = risks_over_fractions(model) if out else None
-    output = spurious_output(model, **simulated, curve=curve, read=read, notes=notes)
+        curve = risks_over_fractions(model) if out else None
+        output = spurious_output(model, **simulated, curve=curve, read=read, notes=notes)
     present(
         output,
         notes=output.notes,

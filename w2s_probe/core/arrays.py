@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.row_view import RowView
 from w2s_probe.core.types import Features, Float
 
 Array = TypeVar("Array", bound=NDArray[Any])
@@ -19,10 +20,12 @@ LARGEST = 1e35  # squares of larger features, or of features that are all below 
 def as_matrix(X: ArrayLike, name: str) -> Features:
     """Return `X` as a finite float array of shape (n, d), without copying float32 or float64.
 
-    float16 becomes float32, any other type float64; memory maps stay memory maps. Raises `ShapeError`, with
-    `name` (such as ``"teacher features"``) in its message, if `X` is not two-dimensional, is empty, or holds
-    NaN, infinity or anything but numbers.
+    float16 becomes float32, any other type float64; memory maps stay memory maps, and a `RowView`, whose rows were
+    checked, stays one. Raises `ShapeError`, with `name` (such as ``"teacher features"``) in its message, if `X` is not
+    two-dimensional, is empty, or holds NaN, infinity or anything but numbers.
     """
+    if isinstance(X, RowView) and len(X):
+        return cast("Features", X)
     array = np.asanyarray(X)
     if array.dtype.kind not in "fiub":
         kind = "bytes, as numpy saves bfloat16" if array.dtype.str.endswith("V2") else f"type {array.dtype!s:.60}"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import as_matrix, check_magnitude, check_same_rows, read_only, row_blocks
 from w2s_probe.core.errors import DataError, ShapeError
+from w2s_probe.core.row_view import is_view, row_view
 from w2s_probe.core.types import Features, Rows
 
 
@@ -63,8 +64,8 @@ class FeatureSet:
     ids : sequence of str, length n
         A distinct id for each row.
     X : array of shape (n, d)
-        Finite float32 or float64 features, made read-only; may be a memory map. Their largest absolute value is at
-        most 1e35, and at least 1e-35 unless all are 0.
+        Finite float32 or float64 features, made read-only; may be a memory map, or a `RowView` of one. Their largest
+        absolute value is at most 1e35, and at least 1e-35 unless all are 0.
     spec : EmbeddingSpec
         Embedding that computed the features.
     name : str
@@ -77,8 +78,9 @@ class FeatureSet:
     name: str = "features"
 
     def __post_init__(self) -> None:
-        X = read_only(as_matrix(self.X, self.name))
+        X = as_matrix(self.X, self.name)
         check_magnitude(X, self.name)
+        X = X if is_view(X) else read_only(X)
         ids = np.asarray(self.ids, dtype=np.str_)
         check_same_rows(self.name, len(X), "ids", len(ids))
         object.__setattr__(self, "X", X)
@@ -105,7 +107,7 @@ class FeatureSet:
         return FeatureSet(ids=self.ids[rows], X=self.X[rows], spec=self.spec, name=self.name)
 
     def align(self, ids: Sequence[str] | NDArray[np.str_]) -> FeatureSet:
-        """Return the rows with these ids, in this order.
+        """Return the rows with these ids, in this order, without a copy of the features.
 
         Parameters
         ----------
@@ -135,7 +137,9 @@ class FeatureSet:
                 f"{missing_id_advice(targets[missing].tolist(), self.ids.tolist(), total=len(targets))}"
             )
             raise DataError(msg)
-        return self.take(order[at])
+        rows = order[at]
+        X = self.X if len(rows) == len(self) and (np.diff(rows) == 1).all() else row_view(self.X, rows)
+        return FeatureSet(ids=targets, X=X, spec=self.spec, name=self.name)
 
 
 SPELLINGS: dict[str, Callable[[str], str]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import zipfile
@@ -80,6 +81,12 @@ def native_reader() -> Iterator[None]:
                 raise
             msg = "its parts contradict each other"
             raise ValueError(msg) from error
+
+
+def check_memory(error: BaseException) -> None:
+    """Raise `MemoryError` if a reader's error says that the system has no memory left: the file is not at fault."""
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        raise MemoryError(error.strerror) from error
 
 
 def reason(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.columns import Column
 from w2s_probe.core.errors import DataError, did_you_mean, listed
 from w2s_probe.core.labels import Labels, check_filled, class_name
 from w2s_probe.core.types import Float, Rows
@@ -71,9 +72,10 @@ def read_groups(
     infinite, if all values are equal, if more than `MOST_FRACTIONS` distinct values are not integers, or if `cue`
     has an unknown label or value.
     """
+    column = Column.of(column)
     check_filled(column, name=name, what="a group value")
     _check_numbers(column, name)
-    texts = [_value_name(value) for value in column]
+    texts = [_value_name(value) for value in column.values]
     value_names = tuple(sorted(set(texts)))
     if len(value_names) < 2:
         msg = (
@@ -82,7 +84,7 @@ def read_groups(
         )
         raise DataError(msg)
     position = {value: i for i, value in enumerate(value_names)}
-    values = np.array([position[text] for text in texts], dtype=np.intp)
+    values = np.array([position[text] for text in texts], dtype=np.intp)[column.codes]
     merged = _merged_cue(values, value_names, labels, cue or {}, name=name)
     codes, names = _groups(values, value_names, labels, by)
     return Groups(
@@ -109,14 +111,14 @@ def _value_name(value: Any) -> str:
     return str(single) if float(single) == number else str(number)
 
 
-def _check_numbers(column: Sequence[Any], name: str) -> None:
+def _check_numbers(column: Column, name: str) -> None:
     """Raise `DataError` if a column of numbers, also of numbers as text, has infinite values or is a measurement."""
     try:
-        number = {value: float(value) for value in set(column)}
+        number = {value: float(value) for value in set(column.values)}
     except (TypeError, ValueError, OverflowError):  # texts, or an integer beyond float64: names
         return
-    infinite = [row for row, value in enumerate(column) if not isfinite(number[value])]
-    if infinite:
+    infinite = np.flatnonzero(column.where(lambda value: not isfinite(number[value])))
+    if len(infinite):
         msg = (
             f"column {name!r} must hold finite group values: got {column[infinite[0]]} in {len(infinite):,} of "
             f"{len(column):,} rows, the first is row {infinite[0]}. Fill in or remove these rows."

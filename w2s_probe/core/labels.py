@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.columns import Column
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.types import Float, Rows
 
@@ -96,14 +97,15 @@ def read_labels(column: Sequence[Any], *, name: str, task: Task) -> Labels:
     DataError
         If a label is missing, is not a number in regression, or if there is only one class.
     """
+    column = Column.of(column)
     check_filled(column, name=name, what="a label")
     return _numbers(column, name) if task == "regression" else _classes(column, name)
 
 
 def check_filled(column: Sequence[Any], *, name: str, what: str) -> None:
     """Raise `DataError` unless every row of the column has a value; `what` names the value in the message."""
-    missing = [i for i, value in enumerate(column) if is_missing(value)]
-    if missing:
+    missing = np.flatnonzero(Column.of(column).where(is_missing))
+    if len(missing):
         msg = (
             f"column {name!r} must hold {what} in every row: {len(missing)} of {len(column)} rows "
             f"have none, the first is row {missing[0]}. Fill in or remove these rows."
@@ -148,20 +150,21 @@ def class_name(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) else str(value)
 
 
-def _numbers(column: Sequence[Any], name: str) -> Labels:
-    values = np.empty(len(column))
-    for row, value in enumerate(column):
+def _numbers(column: Column, name: str) -> Labels:
+    numbers = np.empty(len(column.values))
+    for at, value in enumerate(column.values):
         number = _number(value)
         if number is None:
             hint = ""
             if isinstance(value, str) and _bare(value) in PLACEHOLDERS:
                 hint = f"If {value!r:.60} means that a row has no label, leave the label empty. Otherwise: "
             msg = (
-                f"column {name!r} must hold numbers for regression: got {value!r:.60} in row {row}. "
+                f"column {name!r} must hold numbers for regression: got {value!r:.60} in row {column.first_row(at)}. "
                 f"{hint}Name a numeric column with `label`, or use `task` classification."
             )
             raise DataError(msg)
-        values[row] = number
+        numbers[at] = number
+    values = numbers[column.codes]
     _check_numbers(values, column, name)
     return Labels(values=values, classes=None)
 
@@ -194,15 +197,15 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _classes(column: Sequence[Any], name: str) -> Labels:
-    if any(isinstance(value, float) and not value.is_integer() for value in column):
-        example = next(v for v in column if isinstance(v, float) and not v.is_integer())
+def _classes(column: Column, name: str) -> Labels:
+    fractions = [value for value in column.values if isinstance(value, float) and not value.is_integer()]
+    if fractions:
         msg = (
-            f"column {name!r} must hold classes: got the number {example}. "
+            f"column {name!r} must hold classes: got the number {fractions[0]}. "
             "Use `task` regression, or name a column of classes with `label`."
         )
         raise DataError(msg)
-    texts = [class_name(value) for value in column]
+    texts = [class_name(value) for value in column.values]
     numeric = all(NUMBER.fullmatch(text) for text in set(texts))
     classes = sorted(set(texts), key=(lambda text: (float(text), text)) if numeric else None)
     if len(classes) < 2:
@@ -210,4 +213,4 @@ def _classes(column: Sequence[Any], name: str) -> Labels:
         msg = f"column {name!r} must hold at least two classes: got only {got:.60}. Name another column with `label`."
         raise DataError(msg)
     code = {text: i for i, text in enumerate(classes)}
-    return Labels(values=np.array([code[text] for text in texts]), classes=tuple(classes))
+    return Labels(values=np.array([code[text] for text in texts])[column.codes], classes=tuple(classes))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, distributions, entry_points
+from threading import Lock
 from types import TracebackType
 from typing import Any, Literal, NoReturn
 
@@ -124,20 +124,45 @@ class calls_to:  # noqa: N801  # read as a verb: with calls_to(title)
     """
 
     def __init__(self, title: str) -> None:
-        self.title, self._restored = title, ExitStack()
+        self.title, self._arithmetic = title, np.errstate()
 
     def __enter__(self) -> None:
-        self._restored.enter_context(redirect_stdout(sys.stderr))
-        self._restored.enter_context(np.errstate())
+        _STDOUT.begin()
+        self._arithmetic.__enter__()
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        self._restored.close()
+        self._arithmetic.__exit__(None, None, None)
+        _STDOUT.end()
         if error is None or isinstance(error, KeyboardInterrupt):
             return
         if isinstance(error, W2SProbeError) and _on_purpose(error):
             return
         msg = f"{self.title} must not fail: got {described(error)}. {_advice(error)}"
         raise PlugInError(msg) from error
+
+
+class _Stdout:
+    """Sends stdout to stderr while plug-ins are called, from any number of threads."""
+
+    def __init__(self) -> None:
+        self._lock, self._calls, self._own = Lock(), 0, sys.stdout
+
+    def begin(self) -> None:
+        """Receive that a call begins."""
+        with self._lock:
+            if not self._calls:
+                self._own, sys.stdout = sys.stdout, sys.stderr
+            self._calls += 1
+
+    def end(self) -> None:
+        """Receive that a call ends."""
+        with self._lock:
+            self._calls -= 1
+            if not self._calls:
+                sys.stdout = self._own
+
+
+_STDOUT = _Stdout()
 
 
 def described(error: BaseException) -> str:

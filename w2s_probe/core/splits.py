@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -240,13 +240,13 @@ def smaller_split(
     return Split(labeled=smaller["labeled"], unlabeled=smaller["unlabeled"], test=split.test, seed=split.seed)
 
 
-def same_item_blocks(*keys: Sequence[bytes] | NDArray[np.bytes_] | Sequence[str]) -> Rows:
+def same_item_blocks(*keys: Sequence[bytes] | Sequence[str] | NDArray[Any]) -> Rows:
     """Return the block of each row, shape (n,): two rows with an equal value of any key are in one block.
 
-    Keys are sequences of length n, such as content hashes or source names. Blocks are connected components: rows
-    can be linked through other rows. They are numbered by their first rows.
+    Keys are sequences of length n, such as content hashes, or names or numbers of sources. Blocks are connected
+    components: rows can be linked through other rows. They are numbered by their first rows.
     """
-    codes = [np.unique(np.asarray(key), return_inverse=True)[1] for key in keys]
+    codes = [_codes(np.asarray(key)) for key in keys]
     if len(codes) == 1:
         return _numbered_by_first_row(codes[0])
 
@@ -259,6 +259,16 @@ def same_item_blocks(*keys: Sequence[bytes] | NDArray[np.bytes_] | Sequence[str]
     columns = np.concatenate([code + start for code, start in zip(codes, starts, strict=False)])
     graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(starts[-1], starts[-1]))
     return _numbered_by_first_row(connected_components(graph, directed=False)[1][:n])
+
+
+def _codes(keys: NDArray[Any]) -> NDArray[np.integer]:
+    """Return a number for each key, equal for equal keys; digests are compared by halves, which sort much faster."""
+    if keys.dtype == np.dtype("S16"):
+        left, right = np.ascontiguousarray(keys).view(np.uint64).reshape(-1, 2).T
+        _, first, codes = np.unique(left, return_index=True, return_inverse=True)
+        if (right == right[first][codes]).all():
+            return codes
+    return np.unique(keys, return_inverse=True)[1]
 
 
 def _numbered_by_first_row(codes: NDArray[np.integer]) -> Rows:

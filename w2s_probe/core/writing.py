@@ -134,8 +134,7 @@ def new_file(folder: Path, *, suffix: str = "") -> Iterator[tuple[IO[bytes], Pat
         with handle:
             yield handle, name
     finally:
-        with suppress(OSError):  # the next call on the folder deletes it
-            name.unlink()
+        _remove(name)
 
 
 def leftovers(folder: Path, *, older: re.Pattern[str] | None = None) -> Iterator[Path]:
@@ -232,16 +231,23 @@ def _locked(folder: Path, suffix: str) -> tuple[IO[bytes], Path]:
     while True:
         owner = f"{_token(socket.gethostname())}-{_token(_space())}-{os.getpid()}"
         name = folder / f".w2s-{owner}-{secrets.token_hex(8)}{suffix}"
-        handle = name.open("xb")
-        try:
+        with ExitStack() as stack:  # a Ctrl-C may come between any two steps
+            stack.callback(_remove, name)
+            handle = stack.enter_context(name.open("xb"))
             take_lock(handle.fileno())
             if name.exists():  # else another process deleted it as a leftover before it was locked
+                stack.pop_all()
                 return handle, name
-        except BaseException:
-            name.unlink(missing_ok=True)
-            handle.close()
+
+
+def _remove(path: Path) -> None:
+    """Delete a file if it is there, also if a Ctrl-C comes meanwhile; if that fails, the next call deletes it."""
+    with suppress(OSError):
+        try:
+            path.unlink(missing_ok=True)
+        except KeyboardInterrupt:
+            path.unlink(missing_ok=True)
             raise
-        handle.close()
 
 
 @contextmanager

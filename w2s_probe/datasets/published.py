@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from w2s_probe.core.columns import Column
 from w2s_probe.core.errors import SplitError, listed
 from w2s_probe.core.splits import PARTS
 from w2s_probe.datasets.table import Table
@@ -28,24 +29,25 @@ def with_published_split(table: Table) -> Table:
     """
     if table.split is None:
         return table
-    written = [_written(value) for value in table.split]
-    values = {value for value in written if value}
+    written = Column.of(table.split).renamed(_written)
+    values = {value for value in written.values if value}
     meaning = _NUMBERS if values <= set(_NUMBERS) else PUBLISHED_NAMES
     if values <= set(PARTS) or not values <= set(meaning):
         return table
-    roles = np.array([meaning.get(value, "train") for value in written])
-    if not (roles == "test").any():
+    roles = written.renamed(lambda value: meaning.get(value, "train"))
+    if "test" not in roles.values:
         msg = (
             f"the split of {table.name} must have test rows (2, or test): got {listed(sorted(values))}. "
             "Add test rows, or write the values labeled, unlabeled and test."
         )
         raise SplitError(msg)
-    parts = replace(table, split=["test" if role == "test" else None for role in roles.tolist()], published=True)
-    left_out = int((roles == "val").sum())
+    parts = replace(table, split=roles.renamed(lambda role: "test" if role == "test" else None), published=True)
+    validation = roles.where(lambda role: role == "val")
+    left_out = int(validation.sum())
     if not left_out:
         return parts
     note = f"{left_out} rows of the validation part are left out."
-    return parts.take(np.flatnonzero(roles != "val"), reason="validation part", note=note)
+    return parts.take(np.flatnonzero(~validation), reason="validation part", note=note)
 
 
 def _written(value: object) -> str:

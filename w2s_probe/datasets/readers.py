@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
+from w2s_probe.core.columns import Column
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, listed
-from w2s_probe.core.files import check_expansion, is_regular_file, native_reader, reason
+from w2s_probe.core.files import check_expansion, check_memory, is_regular_file, native_reader, reason
 from w2s_probe.core.images import ImageFiles
 from w2s_probe.core.input_files import check_no_pipe, check_not_packed
-from w2s_probe.core.labels import is_missing
+from w2s_probe.datasets.arrow import Texts, column_of, first_missing, ids_of, row_numbers
 from w2s_probe.datasets.delimited import read_rows, with_numbers
 from w2s_probe.datasets.parquet import read_parquet
 from w2s_probe.datasets.table import Table, missing_column
@@ -63,16 +62,13 @@ def table_from_frame(
         msg = f"{name} must hold at least one row: it has columns {listed(frame.columns)} and no rows. Add rows."
         raise DataError(msg)
     modality, items = _items(frame, config, name, folder)
-    ids = _names(frame, config.id, "--id", name)
-    if ids is not None and None in ids:
-        msg = (
-            f"column {config.id!r} of {name} must hold an id in every row: row {ids.index(None)} has none. Fill it in."
-        )
-        raise DataError(msg)
+    ids = _column(frame, config.id, "--id", name)
+    if ids is not None:
+        _check_ids(ids, name)
     has_label = config.label in frame.columns
     return Table(
         name=name,
-        ids=np.array([str(i) for i in (ids if ids is not None else range(len(frame)))]),
+        ids=row_numbers(len(frame)) if ids is None else ids_of(ids),
         has_ids=ids is not None,
         modality=modality,
         items=items,
@@ -87,20 +83,20 @@ def table_from_frame(
 
 def _items(
     frame: pl.DataFrame, config: DataConfig, name: str, folder: Path
-) -> tuple[Literal["text", "image"] | None, list[Any] | ImageFiles | None]:
+) -> tuple[Literal["text", "image"] | None, Texts | ImageFiles | None]:
     """Return the modality of the items, and the texts or image files."""
     if config.text and config.image:
         msg = f"{name} must be embedded by one column: got --text {config.text} and --image {config.image}. "
         msg += "Remove one of the two flags."
         raise DataError(msg)
     column = config.text or config.image
-    if column is None:
+    values = _column(frame, column, "--text" if config.text else "--image", name)
+    if values is None:
         return None, None
-    values = _column(frame, column, "--text" if config.text else "--image", name) or []
-    _check_texts(values, column, name, what="text" if config.text else "path")
+    _check_texts(values, name, what="text" if config.text else "path")
     if config.text:
-        return "text", values
-    files = ImageFiles(folder, tuple(values))
+        return "text", Texts(values)
+    files = ImageFiles(folder, tuple(values.to_list()))
     files.check_present(name)
     return "image", files
 
@@ -135,6 +131,7 @@ def _read_file(path: Path, config: DataConfig | None) -> tuple[pl.DataFrame, int
     except W2SProbeError:
         raise
     except Exception as error:  # crafted bytes make readers raise errors of any type
+        check_memory(error)
         msg = f"{path.name} must be a {path.suffix[1:]} table in UTF-8: it cannot be read ({reason(error)}). "
         msg += "Export the table again in this format."
         raise DataError(msg) from error
@@ -163,7 +160,7 @@ def _texts_and_numbers(config: DataConfig) -> tuple[list[str], list[str]]:
     return [name for name in texts if name], [name for name in numbers if name]
 
 
-def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> list[Any] | None:
+def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> pl.Series | None:
     import polars as pl
 
     if column is None:
@@ -174,17 +171,28 @@ def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> li
     if values.dtype == pl.String:  # Parquet may store each distinct text once, but Python once per row
         stored = int(values.unique().str.len_bytes().sum() or 0)
         check_expansion(name, on_disk=stored, in_memory=int(values.str.len_bytes().sum() or 0))
-    return values.to_list()
+    return values
 
 
-def _names(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> list[Any] | None:
-    """Return a column of labels or other names, in which texts of blanks are missing, as empty CSV fields are."""
+def _names(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> Column | None:
     values = _column(frame, column, flag, name)
-    return None if values is None else [None if is_missing(value) else value for value in values]
+    return None if values is None else column_of(values)
 
 
-def _check_texts(texts: list[Any], column: str, name: str, *, what: str) -> None:
-    for row, text in enumerate(texts):
+def _check_ids(ids: pl.Series, name: str) -> None:
+    missing = first_missing(ids)
+    if missing is not None:
+        msg = f"column {ids.name!r} of {name} must hold an id in every row: row {missing} has none. Fill it in."
+        raise DataError(msg)
+
+
+def _check_texts(texts: pl.Series, name: str, *, what: str) -> None:
+    import polars as pl
+
+    if texts.dtype == pl.String and not texts.null_count():
+        return
+    column = texts.name
+    for row, text in enumerate(texts.to_list()):
         if not isinstance(text, str):
             advice = "Fill in or remove such rows." if text is None else "Save the column as text."
             if isinstance(text, dict) and what == "path":

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
+from operator import eq
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.columns import Column
 from w2s_probe.core.errors import DataError, SplitError
 from w2s_probe.core.limits import LARGEST_SEED, MOST_SEEDS
 from w2s_probe.core.splits import PARTS, Part, Split
@@ -134,10 +137,9 @@ def parts_of_column(column: Sequence[object], *, name: str) -> dict[Part, NDArra
     None, NaN and blank texts mean no part. Raises `SplitError`, with the `name` of the data, if another value is not
     labeled, unlabeled or test.
     """
-    column = [None if value != value or not str(value).strip() else value for value in column]  # noqa: PLR0124  # NaN
-    unknown = [value for value in column if value is not None and value not in PARTS]
+    parts = Column.of(column).renamed(lambda value: None if value != value or not str(value).strip() else value)  # noqa: PLR0124  # NaN
+    unknown = [value for value in parts.values if value is not None and value not in PARTS]
     if unknown:
         msg = f"the split of {name} must be {', '.join(PARTS)} or empty: got {unknown[0]!r}. Rename such values."
         raise SplitError(msg)
-    values = np.array([value or "" for value in column], dtype=np.str_)
-    return {part: values == part for part in PARTS}
+    return {part: parts.where(partial(eq, part)) for part in PARTS}

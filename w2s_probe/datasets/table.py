@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -10,11 +9,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.arrays import row_blocks
+from w2s_probe.core.columns import Column
 from w2s_probe.core.errors import DataError, did_you_mean, listed
 from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.row_view import row_view
 from w2s_probe.core.types import Features, Rows
 
-WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")  # whole numbers that int64 gives back as they were
+LARGEST_ID = 10**18  # whole numbers below are in the range of int64
+
+COLUMNS = ("label", "group", "split", "source")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,12 +35,12 @@ class Table:
         Whether the ids come from the data, so that features can be aligned by them.
     modality : {"text", "image"} or None
         Type of the items; None if the table has labels only.
-    items : list of str, ImageFiles, array of shape (n, height, width[, channels]), or None
-        Inputs of backbones.
+    items : sequence of str, ImageFiles, array of shape (n, height, width[, channels]), or None
+        Inputs of backbones; texts of files are an Arrow column (`Texts`).
     columns : tuple of str
         Names of all columns of the data.
-    label, group, split, source : list of length n, or None
-        Columns that the config names; a missing value is None.
+    label, group, split, source : sequence of length n, or None
+        Columns that the config names, stored as `Column`; a missing value is None.
     license : str
         License of built-in data; empty for users' data.
     notes : tuple of str
@@ -51,6 +55,8 @@ class Table:
         Position of each row in the data, if rows were left out or put into another order.
     total : int
         Rows of the data, if rows were left out or put into another order; else 0.
+    checked : bool
+        Whether the ids are known to be distinct, so that copies of a table need no check.
     """
 
     name: str
@@ -59,10 +65,10 @@ class Table:
     modality: Literal["text", "image"] | None = None
     items: Sequence[str] | NDArray[Any] | ImageFiles | None = None
     columns: tuple[str, ...] = ()
-    label: list[Any] | None = None
-    group: list[Any] | None = None
-    split: list[Any] | None = None
-    source: list[Any] | None = None
+    label: Sequence[Any] | None = None
+    group: Sequence[Any] | None = None
+    split: Sequence[Any] | None = None
+    source: Sequence[Any] | None = None
     license: str = ""
     notes: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -70,18 +76,25 @@ class Table:
     short_rows: int = 0
     positions: Rows | None = None
     total: int = 0
+    checked: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __post_init__(self) -> None:
-        distinct, counts = np.unique(self.ids, return_counts=True)
-        if len(distinct) < len(self.ids):
+        for name in COLUMNS:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, Column.of(getattr(self, name)))
+        if self.checked:
+            return
+        if len(np.unique(self.ids)) < len(self.ids):
+            distinct, counts = np.unique(self.ids, return_counts=True)
             msg = (
                 f"ids of {self.name} must be distinct: {str(distinct[counts.argmax()])!r} occurs {counts.max()} times. "
                 "Name another column with --id, or remove the repeated rows."
             )
             raise DataError(msg)
+        object.__setattr__(self, "checked", True)
 
     def in_id_order(self) -> Table:
         """Return the rows by ascending id, if the data has ids: numbers depend on no order of the rows then.
@@ -116,14 +129,14 @@ class Table:
             A sentence on the other rows, if there are any.
         """
         columns: dict[str, Any] = {}
-        for name in ("label", "group", "split", "source"):
+        for name in COLUMNS:
             values = getattr(self, name)
-            columns[name] = None if values is None else [values[row] for row in rows]
+            columns[name] = None if values is None else values[rows]
         items: Any = self.items
         if isinstance(items, ImageFiles):
             items = items.take(rows)
         elif items is not None:
-            items = items[rows] if isinstance(items, np.ndarray) else [items[row] for row in rows]
+            items = [items[row] for row in rows] if isinstance(items, (list, tuple)) else items[rows]
         return replace(
             self,
             ids=self.ids[rows],
@@ -150,7 +163,7 @@ class Table:
         return np.argsort(np.argsort(self.positions)) if count == len(self) else None
 
     def matching_rows(self, X: Features) -> Features:
-        """Return the features of the table's rows.
+        """Return the features of the table's rows, read where they stand.
 
         Parameters
         ----------
@@ -159,7 +172,7 @@ class Table:
             are returned as they are.
         """
         rows = self.rows_among(len(X))
-        return X if rows is None or np.array_equal(rows, np.arange(len(X))) else X[rows]
+        return X if rows is None or np.array_equal(rows, np.arange(len(X))) else row_view(X, rows)
 
 
 def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str) -> DataError:
@@ -182,5 +195,12 @@ def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str)
 
 def _ascending(ids: NDArray[np.str_]) -> NDArray[Any]:
     """Return the ids as whole numbers if all of them are, else as they are."""
-    whole = all(WHOLE.fullmatch(name) for name in ids.tolist())
-    return ids.astype(np.int64) if whole else ids
+    numbers = np.empty(len(ids), dtype=np.int64)
+    try:
+        for rows in row_blocks(len(ids)):
+            numbers[rows] = ids[rows].astype(np.int64)
+            if (np.abs(numbers[rows]) >= LARGEST_ID).any() or (numbers[rows].astype(ids.dtype) != ids[rows]).any():
+                return ids
+    except (ValueError, OverflowError):  # texts
+        return ids
+    return numbers

@@ -17,7 +17,7 @@ import numpy as np
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.types import Features, Float, Rows
-from w2s_probe.linalg.threads import map_in_order
+from w2s_probe.linalg.threads import map_in_order, shared_threads
 
 TILE = 2048  # rows and columns of one product: 16 MB
 SPARE = 4  # candidates beyond k, so that float32 rounding in the search cannot push a neighbor out
@@ -39,6 +39,7 @@ class Neighbors:
     distances: Float
 
 
+@shared_threads()
 def nearest_neighbors(X: Features, *, k: int) -> Neighbors:
     """Return the exact Euclidean nearest neighbors of every row among the others.
 

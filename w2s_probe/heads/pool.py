@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import frozen
 from w2s_probe.core.fit_options import FitOptions, Scale
+from w2s_probe.core.row_view import row_view
 from w2s_probe.core.types import Features, Rows
 from w2s_probe.heads.fit import fit_head
 from w2s_probe.heads.linear import LinearHead
@@ -30,12 +31,11 @@ class PoolFits(threading.local):
         self._source: Features | None = None
         self._rows: Rows = np.empty(0, dtype=np.intp)
         self._X: Features | None = None
+        self._copy: Features | None = None
         self._spectra: dict[str, Spectrum] = {}
 
     def hold(self, features: Features, rows: Rows) -> Features:
-        """Store a pool and return its features, shape (N, d): the same array if these rows are stored already.
-
-        The array is read-only.
+        """Store a pool and return a view of its features, shape (N, d): the same one if these rows are stored already.
 
         Parameters
         ----------
@@ -45,8 +45,15 @@ class PoolFits(threading.local):
             Rows of the pool.
         """
         if self._X is None or features is not self._source or not np.array_equal(rows, self._rows):
-            self._source, self._rows, self._X, self._spectra = features, rows, frozen(features[rows]), {}
+            self._source, self._rows, self._X, self._spectra = features, rows, row_view(features, rows), {}
+            self._copy = None
         return self._X
+
+    def array(self) -> Features:
+        """Return the stored pool as an array, copied once: for strategies, which may do anything with it."""
+        if self._copy is None:
+            self._copy = frozen(np.array(self._X))
+        return self._copy
 
     def fit(
         self,
@@ -62,7 +69,7 @@ class PoolFits(threading.local):
         Parameters
         ----------
         X : array of shape (m, d)
-            Features: the array from `hold`, or any other.
+            Features: the stored pool from `hold` or `array`, or any other.
         Y : array of shape (m, K)
             Targets.
         options : FitOptions
@@ -72,7 +79,7 @@ class PoolFits(threading.local):
         spectrum : Spectrum, optional
             Return value of `spectrum` for `X`; then `X` need not be stored.
         """
-        if spectrum is None and X is self._X and sample_weight is None and options.kind == "ridge":
+        if spectrum is None and self._stored(X) and sample_weight is None and options.kind == "ridge":
             spectrum = self.spectrum(X, options.scale)
         return fit_head(X, Y, options, sample_weight=sample_weight, spectrum=spectrum, on_fit=self.on_fit)
 
@@ -82,12 +89,15 @@ class PoolFits(threading.local):
         Parameters
         ----------
         X : array of shape (m, d)
-            Features: the array from `hold`, or any other.
+            Features: the stored pool from `hold` or `array`, or any other.
         scale : {"none", "standard"}
             Scaling of the features, see `fit_ridge`.
         """
-        if X is not self._X:
+        if not self._stored(X):
             return ridge_spectrum(X, scale=scale)
         if scale not in self._spectra:
             self._spectra[scale] = ridge_spectrum(X, scale=scale)
         return self._spectra[scale]
+
+    def _stored(self, X: Features) -> bool:
+        return X is self._X or (X is self._copy and X is not None)

@@ -91,7 +91,7 @@ def softmax_path(
     strength. Raises `ShapeError` for arrays that do not fit together or targets that are no probabilities, and
     `ConfigError` for a strength that is not above 0 or an unknown loss.
     """
-    features, targets = as_matrix(X, "features"), check_targets(P)
+    features, targets = np.asarray(as_matrix(X, "features")), check_targets(P)
     check_same_rows("targets", len(targets), "features", len(features))
     weights, strengths = check_weights(sample_weight, len(features)), _check_strengths(alphas)
     loss_function = get_loss(loss, exponent=exponent, confidence=confidence)
@@ -121,7 +121,7 @@ def softmax_paths(
     Seeds, teachers and folds differ only in targets and weights, so that all heads share every product with the
     features: several times faster than fitting one set after the other.
     """
-    features, strengths = as_matrix(X, "features"), _check_strengths(alphas)
+    features, strengths = np.asarray(as_matrix(X, "features")), _check_strengths(alphas)
     targets = [check_targets(P) for P in Ps]
     for P in targets:
         check_same_rows("targets", len(P), "features", len(features))
@@ -173,7 +173,7 @@ def fit_softmax(  # noqa: PLR0913  # every setting of a head, and its progress
     on_fit : callable, optional
         Called with the number of fitted heads and of all heads: one for each fold and strength, and the last one.
     """
-    features, targets = as_matrix(X, "features"), check_targets(P)
+    features, targets = np.asarray(as_matrix(X, "features")), check_targets(P)
     weights = check_weights(sample_weight, len(features))
     deviation = deviations(features, weights) if scale == "standard" else np.ones(features.shape[1])
     scaled = (features / deviation).astype(np.float64)

@@ -96,6 +96,33 @@ def loo_residuals(path: RidgePath, X: ArrayLike, Y: ArrayLike, *, index: int) ->
     return np.concatenate([residuals[:, 0] for _, residuals in blocks])
 
 
+class LeftOut:
+    """Leave-one-out residuals at one strength, for rows that come block by block.
+
+    Parameters
+    ----------
+    path : RidgePath
+        Fitted to all rows, without weights.
+    index : int
+        Position in ``path.alphas``.
+    """
+
+    def __init__(self, path: RidgePath, index: int) -> None:
+        self.path, self._left_out = path, _LeftOut(path, path.alphas[[index]])
+        self._total = path.spectrum.weights.sum()
+
+    def residuals(self, U: Float, squares: Float, Y: Float, F: Float) -> Float:
+        """Return ``y_i`` minus the prediction of the head fitted without row i, for the rows of a block, (rows, K).
+
+        `U`, shape (rows, r), is the return value of `Spectrum.coordinates`, and `squares` has its squares. `Y` and
+        `F`, both of shape (rows, K), are the targets and the predictions of the head fitted to all rows.
+        """
+        if not self._left_out.full:
+            return self._left_out.residuals(U, Y - self.path.target_mean, np.ones(len(U)), self._total)[:, 0]
+        leverage_left = 1 - 1 / self._total - squares @ (1 - self._left_out.g)
+        return (Y - F) / leverage_left
+
+
 def _mean_squares(path: RidgePath, X: ArrayLike, Y: ArrayLike, *, most: float) -> Float:
     weights = path.spectrum.weights
     total = np.zeros(len(path.alphas))
@@ -112,12 +139,12 @@ def _largest_square(path: RidgePath, targets: Float) -> float:
 def _blocks(path: RidgePath, X: ArrayLike, Y: ArrayLike, alphas: Float) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Return leave-one-out residuals of shape (rows, A, K) for blocks of rows, one after the other."""
     features, targets = as_matrix(X, "features"), as_matrix(Y, "targets").astype(np.float64)
-    spectrum, left_out = path.spectrum, _LeftOut(path, alphas)
+    spectrum, left_out, total = path.spectrum, _LeftOut(path, alphas), path.spectrum.weights.sum()
 
     def block(rows: slice) -> tuple[slice, NDArray[Any]]:
         root = np.sqrt(spectrum.weights[rows])
         y = root[:, None] * (targets[rows] - path.target_mean)
-        return rows, left_out.residuals(spectrum.whitened(features, rows), y, root, spectrum.weights.sum())
+        return rows, left_out.residuals(spectrum.whitened(features, rows), y, root, total)
 
     return map_in_order(block, row_blocks(len(features)))
 

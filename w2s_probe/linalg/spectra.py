@@ -53,6 +53,10 @@ class Spectrum:
         """
         return _centered(X, self.mean, self.weights, rows) @ (self.axes / np.sqrt(self.eigenvalues))
 
+    def coordinates(self, X: Features) -> Float:
+        """Return coordinates U of other rows, shape (m, d), or of decomposed rows without weights; shape (m, r)."""
+        return (X - self.mean) @ (self.axes / np.sqrt(self.eigenvalues))
+
 
 def centered_spectrum(X: Features, Y: Float, weights: Float) -> tuple[Spectrum, Float]:
     r"""Return the spectrum of :math:`\sum_i w_i (x_i - \bar x)(x_i - \bar x)^\top` and the loadings ``U.T @ Y``.

@@ -98,7 +98,7 @@ def pipeline_of(
     features; its targets are not used. `pool` has the blocks ``teacher`` and ``student``.
     """
     a_t, a_s, a_b = strengths
-    U_t, decay_t = _rows(teacher, X_teacher), _decay(teacher, a_t)
+    U_t, decay_t = teacher.spectrum.coordinates(X_teacher), _decay(teacher, a_t)
     s_t = teacher.spectrum.eigenvalues
     to_weights = teacher.spectrum.axes * (
         np.sqrt(s_t) / (s_t + teacher.alphas[a_t])
@@ -109,7 +109,7 @@ def pipeline_of(
     )
     reach = (np.asarray(X_student, dtype=np.float64) - pool.mean_of("student")) @ M
     reach += pool.mean_of("teacher") - teacher.spectrum.mean
-    U_b = _rows(baseline, X_student)
+    U_b = baseline.spectrum.coordinates(X_student)
     w = teacher.spectrum.weights
     mean = w / w.sum()
     return Pipeline(
@@ -146,12 +146,6 @@ def student_path(
         points=points,
         spectrum=spectrum,
     )
-
-
-def _rows(path: RidgePath, X: Features) -> Float:
-    """Return the coordinates of centered rows along the scaled axes, without root weights; shape (n, r)."""
-    spectrum = path.spectrum
-    return (X - spectrum.mean) @ (spectrum.axes / np.sqrt(spectrum.eigenvalues))
 
 
 def _decay(path: RidgePath, index: int) -> Float:

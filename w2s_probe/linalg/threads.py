@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from w2s_probe.linalg.kernels import blas_of
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 AHEAD = 4  # tasks a thread that are handed out at once
 LOOK = 0.1  # seconds between two looks: a wait without an end can outlast Ctrl-C
 

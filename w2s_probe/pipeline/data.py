@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from w2s_probe.backbones.base import BackboneOptions
 from w2s_probe.backbones.decoding import check_gray_levels, undecodable
 from w2s_probe.cache import FeatureStore, item_digests
+from w2s_probe.core.columns import Column
 from w2s_probe.core.composition import Composition, composition_of
 from w2s_probe.core.config import DataConfig, SweepConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError, DataError
@@ -42,23 +43,23 @@ class Opened:
     sources: Mapping[str, Source]  # by backbone name
 
     @property
-    def label_column(self) -> list[Any]:
+    def label_column(self) -> Column:
         """The labels as the table has them; an error if there is no such column."""
         if self.table.label is None:
             raise missing_column(self.data.label, self.table.columns, flag="--label", name=self.table.name)
-        return self.table.label
+        return cast("Column", self.table.label)
 
     @cached_property
     def keys(self) -> NDArray[np.bytes_]:
         """Hashes of the rows' items: rows with equal hashes hold the same item."""
         return item_keys(self.table, self.sources.values())
 
-    @property
+    @cached_property
     def blocks(self) -> Rows:
         """A number for each row; rows with equal numbers (the same item, or one source) stay in one part."""
         keys: list[Any] = [self.keys]
         if self.table.source is not None:
-            keys.append(source_keys(self.table.source))
+            keys.append(source_keys(self.table.source)[0])
         return same_item_blocks(*keys)
 
     @property
@@ -90,7 +91,10 @@ class Opened:
 
     def labeled(self, labels: Labels, groups: Groups | None = None) -> LabeledData:
         """Return the same table with labels and groups of all its rows."""
-        return LabeledData(data=self.data, table=self.table, sources=self.sources, labels=labels, groups=groups)
+        whole = LabeledData(data=self.data, table=self.table, sources=self.sources, labels=labels, groups=groups)
+        if "keys" in vars(self):
+            vars(whole)["keys"] = self.keys  # hashed once
+        return whole
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -123,9 +127,9 @@ def open_labeled(
     return open_sources(data, table, names, store, options).labeled(labels, groups_of(table, labels, data, config))
 
 
-def _check_labeled(table: Table, column: Sequence[Any], name: str) -> None:
+def _check_labeled(table: Table, column: Column, name: str) -> None:
     """Raise `DataError` if some rows have no label; if no row has one, `read_labels` says so."""
-    missing = [row for row, value in enumerate(column) if is_missing(value)]
+    missing = np.flatnonzero(column.where(is_missing)).tolist()
     if 0 < len(missing) < len(column):
         first = min(map(table.row_number, missing))
         msg = (

@@ -8,6 +8,7 @@ import numpy as np
 
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
+from w2s_probe.core.columns import Column
 from w2s_probe.core.config import DataConfig, DiagnoseConfig
 from w2s_probe.core.labels import Labels, Task, is_missing, read_labels
 from w2s_probe.core.types import Progress, Rows
@@ -104,8 +105,7 @@ def _labels(opened: Opened, task: Task) -> tuple[Rows | None, Labels | None]:
     """Return which rows have labels, and their labels; None and None if there are no labels at all."""
     default = DataConfig(data=opened.data.data).label
     column = [] if opened.table.label is None and opened.data.label == default else opened.label_column
-    missing = [is_missing(value) for value in column]
-    rows = np.flatnonzero(~np.array(missing, dtype=bool))
+    rows = np.flatnonzero(~Column.of(column).where(is_missing))
     if not len(rows):
         return None, None
-    return rows, read_labels([column[i] for i in rows], name=opened.data.label, task=task)
+    return rows, read_labels(Column.of(column)[rows], name=opened.data.label, task=task)

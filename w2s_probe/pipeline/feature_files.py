@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.arrays import as_matrix, check_not_transposed, check_same_rows
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, did_you_mean, listed
-from w2s_probe.core.files import is_regular_file, read_member, reason
+from w2s_probe.core.files import check_memory, is_regular_file, read_member, reason
 from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 from w2s_probe.core.types import Features
 from w2s_probe.core.writing import write_file
@@ -151,6 +151,7 @@ def read_features(address: Path | str, data: DataConfig | None = None) -> Featur
     except W2SProbeError:
         raise
     except Exception as error:  # on crafted bytes, readers raise whatever their innermost line does
+        check_memory(error)
         msg = f"{name} must be a plain numeric {path.suffix} file: it cannot be read ({reason(error)}). Save it again."
         raise DataError(msg) from error
 

@@ -41,7 +41,7 @@ def _matched(table: Table, file: FeatureFile) -> Features:
 def _content_hash(X: Features) -> str:
     digest = hashlib.sha256(f"{X.dtype.str} {X.shape}".encode())
     for rows in row_blocks(len(X)):
-        digest.update(np.ascontiguousarray(X[rows]))
+        digest.update(np.ascontiguousarray(X[rows]).data)
     return digest.hexdigest()
 
 

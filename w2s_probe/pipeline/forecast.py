@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +15,12 @@ from numpy.typing import NDArray
 
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
+from w2s_probe.core.columns import Column
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels, class_name, is_missing, placeholder_note, placeholder_notes, read_labels
+from w2s_probe.core.row_view import row_view
 from w2s_probe.core.splits import PARTS, Part
 from w2s_probe.core.types import Features, Progress, Rows
 from w2s_probe.datasets import Table
@@ -200,7 +201,7 @@ class _Parts:
 def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second: bool) -> _Parts:
     """Return the parts; of labels only the counts in the labeled part are read. `second`: a second table follows."""
     column, name, table = opened.label_column, opened.data.label, opened.table
-    has_label = ~np.array([is_missing(value) for value in column], dtype=np.bool_)
+    has_label = ~column.where(is_missing)
     if split_file is not None or (has_label.all() and not second):
         labels = Labels(values=np.zeros(len(table)), classes=None)
         if split_file is None:
@@ -219,7 +220,7 @@ def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second
             "without a label. Remove these flags."
         )
         raise ConfigError(msg)
-    marked = parts_of_column(table.split or [None] * len(table), name=table.name)
+    marked = parts_of_column(table.split or Column.of([None])[np.zeros(len(table), dtype=np.intp)], name=table.name)
     free = ~np.any(list(marked.values()), axis=0)
     rows = np.flatnonzero(has_label & (marked["labeled"] if marked["labeled"].any() else free))
     pool = np.flatnonzero(marked["unlabeled"] if marked["unlabeled"].any() else ~has_label & free)
@@ -234,7 +235,7 @@ def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second
     return _Parts(L, pool, n_test, divided_source_notes(table, L, pool, opened.data.group_split))
 
 
-def _labeled_part(rows: Rows, column: Sequence[Any], config: W2SConfig, name: str) -> Rows:
+def _labeled_part(rows: Rows, column: Column, config: W2SConfig, name: str) -> Rows:
     """Return as many labeled rows as are asked for, all by default."""
     size = len(rows) if config.n_labeled is None else config.n_labeled
     if size > len(rows):
@@ -242,7 +243,7 @@ def _labeled_part(rows: Rows, column: Sequence[Any], config: W2SConfig, name: st
         raise DataError(msg)
     if size == len(rows):
         return rows
-    labels = read_labels([column[row] for row in rows], name=name, task=config.task)
+    labels = read_labels(column[rows], name=name, task=config.task)
     return rows[stratified_part(labels.targets(np.arange(len(rows))), size, np.random.default_rng(config.seed))]
 
 
@@ -286,14 +287,14 @@ class _ForecastRows:
 
 def _rows(tables: Sequence[Opened], config: W2SConfig, split_file: Path | None) -> _ForecastRows:
     """Return the rows of DATA and of a second table, if there is one; no features are needed but those of files."""
-    opened, *others = tables
+    (opened, *others), keys = tables, tables[0].keys  # before `_parts`, which shares them
     parts = _parts(opened, config, split_file, second=bool(others))
     L, column, name = parts.labeled, opened.label_column, opened.data.label
-    labels = read_labels([column[row] for row in L], name=name, task=config.task)
-    pools = [_fresh(opened, opened.keys[L], rows=parts.pool, keep_copies=split_file is not None)]
-    pools += [_fresh(second, opened.keys[L], rows=np.arange(len(second.table))) for second in others]
+    labels = read_labels(column[L], name=name, task=config.task)
+    pools = [_fresh(opened, keys[L], rows=parts.pool, keep_copies=split_file is not None)]
+    pools += [_fresh(second, keys[L], rows=np.arange(len(second.table))) for second in others]
     readable = L if split_file is not None or opened.table.split is not None else np.arange(len(column))
-    given = [column[row] for row in readable if not is_missing(column[row])]
+    given = column[readable[~column[readable].where(is_missing)]]
     doubts = _class_notes(opened, readable, config, more_pool=sum(len(more.rows) for more in pools[1:]))
     return _ForecastRows(
         opened=opened,
@@ -339,17 +340,17 @@ def _pool_rows(pools: Sequence[_Pool], config: W2SConfig) -> Rows:
     if size > rows:
         msg = f"-N must be at most the rows of the pool: got {size}, there are {rows}. Give a smaller -N."
         raise DataError(msg)
-    if size == rows:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng([config.seed, 1]).permutation(rows)[:size])
+    drawn = np.arange(rows) if size == rows else np.random.default_rng([config.seed, 1]).permutation(rows)[:size]
+    return np.sort(drawn)
 
 
 def _whole_pool(rows: _ForecastRows, features: Sequence[Mapping[str, FeatureSet]]) -> dict[str, Features]:
     """Return the features of the pool by backbone; `features` are those of each table."""
     both = list(zip(rows.pools, features, strict=True))
-    whole = {name: np.concatenate([more[name].X[pool.rows] for pool, more in both]) for name in features[0]}
-    total = sum(len(pool.rows) for pool in rows.pools)
-    return whole if len(rows.chosen) == total else {name: X[rows.chosen] for name, X in whole.items()}
+    if len(both) == 1:
+        return {name: row_view(matrix.X, both[0][0].rows[rows.chosen]) for name, matrix in features[0].items()}
+    matrices = {name: [more[name].X[pool.rows] for pool, more in both] for name in features[0]}
+    return {name: row_view(np.concatenate(parts), rows.chosen) for name, parts in matrices.items()}
 
 
 def _near_notes(
@@ -378,8 +379,8 @@ def _class_notes(opened: Opened, rows: Rows, config: W2SConfig, *, more_pool: in
     if config.task == "regression":
         return ()
     column = opened.label_column
-    labels = [column[row] for row in rows if not is_missing(column[row])]
-    counts = Counter(class_name(label) for label in labels)
+    labels = column[rows[~column[rows].where(is_missing)]]
+    counts = Column.of(labels).renamed(class_name).counts()
     name, largest = counts.most_common(1)[0]
     unlabeled = len(rows) - len(labels) + more_pool
     few = unlabeled < (config.n_unlabeled or largest) and not opened.data.data.startswith("builtin:")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.columns import Column
 from w2s_probe.core.errors import SplitError, listed
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.near_copies import TOLERANCE, near_copies
@@ -21,17 +22,20 @@ LOSS = 0.02  # share of the rows, or change of a class's share, from which ties 
 TITLES = {"labeled": "labeled rows", "unlabeled": "rows of the pool", "test": "test rows"}
 
 
-def source_keys(column: Sequence[Any]) -> list[str]:
-    """Return a key of each row's source; a row without a source is a source of its own."""
-    return [
-        f"row {row}" if missing else f"source {value}"
-        for row, (value, missing) in enumerate(zip(column, _missing(column), strict=True))
-    ]
+def source_keys(column: Sequence[Any]) -> tuple[Rows, list[str]]:
+    """Return the number of each row's source, and the sorted names; a row without a source is a source of its own."""
+    texts = Column.of(column).renamed(lambda value: None if _is_missing(value) else str(value))
+    names = sorted(name for name in texts.values if name is not None)
+    place = {name: number for number, name in enumerate(names)}
+    keys = np.array([place.get(name, -1) for name in texts.values])[texts.codes]
+    alone = np.flatnonzero(keys < 0)
+    keys[alone] = len(names) + np.arange(len(alone))
+    return keys, names
 
 
 def source_notes(table: Table, flag: str | None) -> tuple[str, ...]:
     """Return how many rows have no source in the column that ``--group-split`` names."""
-    missing = sum(_missing(table.source or ()))
+    missing = 0 if table.source is None else int(Column.of(table.source).where(_is_missing).sum())
     if not missing:
         return ()
     return (f"{missing:,} of {len(table):,} rows have no source in {flag!r}: each of them is a source of its own.",)
@@ -41,10 +45,10 @@ def divided_source_notes(table: Table, labeled: Rows, pool: Rows, flag: str | No
     """Return how many sources a forecast from missing labels has on both sides, since it draws no parts."""
     if table.source is None:
         return ()
-    keys = source_keys(table.source)
-    sources = {keys[row] for row in labeled}
-    divided = sources & {keys[row] for row in pool}
-    if not divided:
+    keys, _ = source_keys(table.source)
+    sources = np.unique(keys[labeled])
+    divided = np.intersect1d(sources, keys[pool])
+    if not len(divided):
         return ()
     return (
         f"{len(divided):,} of {len(sources):,} sources of labeled rows ({flag!r}) have rows of the pool too: "
@@ -140,28 +144,25 @@ def check_sources(table: Table, splits: Sequence[Split], flag: str | None) -> No
     """Raise `SplitError` if a source has rows in two parts, which only the user's own parts can do."""
     if table.source is None:
         return
-    names, sources = np.unique(source_keys(table.source), return_inverse=True)
+    sources, names = source_keys(table.source)
     for split in splits:
         parts = {part: np.unique(sources[rows]) for part, rows in split.parts().items()}
         pairs = {pair: np.intersect1d(parts[pair[0]], parts[pair[1]]) for pair in combinations(PARTS, 2)}
-        divided = np.unique(np.concatenate(list(pairs.values())))
+        divided, total = np.unique(np.concatenate(list(pairs.values()))), int(sources.max()) + 1
         if len(divided):
-            first = names[divided[0]].removeprefix("source ")
+            first = names[divided[0]]
             where = listed([part for part in PARTS if divided[0] in parts[part]])
             msg = (
-                f"--group-split {flag} must find each source in one part: got {len(divided):,} of {len(names):,} "
+                f"--group-split {flag} must find each source in one part: got {len(divided):,} of {total:,} "
                 f"sources in two or more, the first is {first!r:.60} ({where}). Correct the parts, or remove "
                 "--group-split."
             )
             raise SplitError(msg)
 
 
-def _missing(column: Sequence[Any]) -> list[bool]:
-    """Return which values are None, NaN or blank texts."""
-    return [
-        value is None or value != value or (isinstance(value, str) and not value.strip())  # noqa: PLR0124  # NaN
-        for value in column
-    ]
+def _is_missing(value: Any) -> bool:
+    """Return whether a value is None, NaN or a blank text."""
+    return value is None or value != value or (isinstance(value, str) and not value.strip())  # noqa: PLR0124  # NaN
 
 
 def _largest_block(table: Table, blocks: Rows) -> str:

@@ -48,7 +48,7 @@ def check_strategies(names: Sequence[str], settings: Mapping[str, Any]) -> None:
                 f"`settings` must be of a strategy that is run: got {key!r:.60}. Add `strategies` {name}, or remove it."
             )
         else:
-            near = did_you_mean(name, [*names, *strategy_names()])
+            near = did_you_mean(name, strategy_names())
             msg = (
                 f"`settings` must begin with the name of a strategy that is run ({listed(names)}): got {key!r:.60}."
                 f"{near or ' Remove it.'}"

@@ -71,7 +71,7 @@ def _module_of_call(strategy: Any) -> str | None:
 
 
 def _source_hash(modules: Sequence[ModuleType]) -> str:
-    """Return a hash of the files of these modules' packages; a random text if a file cannot be read."""
+    """Return a hash of the files of these modules' packages; a random text if no file can be read."""
     hashes = []
     for module in modules:
         package = sys.modules.get(module.__name__.partition(".")[0], module)
@@ -84,7 +84,7 @@ def _source_hash(modules: Sequence[ModuleType]) -> str:
             hashes.append(_hash_of_files(home, home.rglob("*.py") if whole else [Path(file)]))
         except OSError:  # in an archive
             return secrets.token_hex()
-    return " ".join(hashes)
+    return " ".join(hashes) or secrets.token_hex()
 
 
 def _hash_of_files(home: Path, files: Iterable[Path]) -> str:

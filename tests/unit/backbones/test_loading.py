@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import pickle
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from w2s_probe.backbones import loading as module
 from w2s_probe.backbones.identity import HashedFiles, hash_files
 from w2s_probe.backbones.loading import loading, one_line
 from w2s_probe.backbones.model_files import hash_folder, links_to
@@ -49,14 +50,26 @@ def test_a_file_of_another_model_is_refused(
 
 
 def test_files_of_libraries_and_files_that_are_written_are_no_models(files: HashedFiles, tmp_path: Path) -> None:
-    library = next(Path(sysconfig.get_paths()["purelib"]).rglob("*.json"))
+    assert any(Path(np.__file__).resolve().is_relative_to(place) for place in module._libraries())
     with loading(files):
-        library.read_bytes()
         Path("/proc/self/status").read_bytes()
         (tmp_path / "written.json").write_text("{}")
         (tmp_path / "notes.rst").write_text("{}")
         (tmp_path / "notes.rst").read_text()
     (tmp_path / "written.json").read_text()  # after loading
+
+
+def test_a_model_among_libraries_is_another_model(
+    files: HashedFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_libraries", lambda: (tmp_path / "lib",))
+    (tmp_path / "lib").mkdir()
+    for name in ("data.json", "config.json"):
+        (tmp_path / "lib" / name).write_text("{}")
+    with loading(files):
+        (tmp_path / "lib" / "data.json").read_text()
+    with pytest.raises(BackboneError, match=r"loading opened .*lib/config\.json, which its hash"), loading(files):
+        (tmp_path / "lib" / "config.json").read_text()
 
 
 def test_a_file_that_changes_while_it_is_loaded_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -169,3 +170,21 @@ def test_rows_that_a_cleaner_takes_from_under_a_reader_are_read_from_the_other_s
     monkeypatch.setattr(store, "_locate", locate_and_lose)
     np.testing.assert_array_equal(store.read(SPEC, digests)[:, 0], [0, 1])
     assert len(shards(tmp_path, ".json")) == 1
+
+
+def test_without_locks_what_another_process_may_be_writing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for numbers in ([0, 1, 2, 3], [1, 2], [4]):
+        put(tmp_path, numbers)
+    sidecar = next(path for path in shards(tmp_path, ".json") if np.load(path.with_suffix(".npy")).tolist() == [[4.0]])
+    sidecar.unlink()  # as a writer has it before it renames the sidecar
+    monkeypatch.setattr("w2s_probe.cache.cleaning.sole_writer", lambda _: nullcontext(enter_result=False))
+    before = tree(tmp_path)
+    assert clean(tmp_path) == []
+    assert tree(tmp_path) == before
+    days_ago = time.time() - 2 * DAY
+    os.utime(sidecar.with_suffix(".npy"), (days_ago, days_ago))
+    assert reasons(clean(tmp_path)) == ["incomplete"]
+    monkeypatch.undo()
+    assert reasons(clean(tmp_path)) == ["duplicate"]

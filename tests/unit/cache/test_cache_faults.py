@@ -107,6 +107,7 @@ def test_what_cannot_be_read_is_noted_once_by_those_who_met_it(tmp_path: Path) -
 NEWER: dict[str, Callable[[dict[str, Any]], object]] = {
     "format": lambda fields: fields.update(format=2),
     "format in words": lambda fields: fields.update(format="two"),
+    "format is true": lambda fields: fields.update(format=True),
     "no format": lambda fields: fields.pop("format"),
     "field": lambda fields: fields.update(quantization="none"),
     "field of the spec": lambda fields: fields["spec"].update(quantization="none"),

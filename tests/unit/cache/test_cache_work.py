@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from w2s_probe.cache import FeatureStore, item_digests
+from w2s_probe.core.errors import CacheError
 from w2s_probe.core.features import EmbeddingSpec
 
 SPEC = EmbeddingSpec(backbone="test:one", revision="sha256:00")
@@ -49,7 +50,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def by_suffix(count: Counter[Path], suffix: str) -> Counter[Path]:
-    return Counter({path: times for path, times in count.items() if path.suffix == suffix})
+    """Return the files of shards only: a package that is imported meanwhile may open others."""
+    return Counter({path: n for path, n in count.items() if path.suffix == suffix and "features" in path.parts})
 
 
 def test_listing_opens_each_sidecar_once_and_no_array(filled: Path) -> None:
@@ -90,3 +92,14 @@ def test_a_sidecar_that_changes_after_it_was_read_is_read_again(tmp_path: Path) 
     path.write_bytes(path.read_bytes() + b" ")
     assert store.contents()[0].rows == 2
     assert len(store.missing(SPEC, DIGESTS[:4])) == 2
+
+
+def test_an_array_that_changes_after_it_was_checked_is_checked_again(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path, shard_rows=2)
+    list(store.add([SPEC], DIGESTS, lambda rows: [(X[rows], {})], positions=np.arange(4)))
+    np.testing.assert_array_equal(store.read(SPEC, DIGESTS[:4]), X[:4])
+    path = min((tmp_path / "features").rglob("*.npy"))
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    assert len(store.missing(SPEC, DIGESTS[:4])) == 2
+    with pytest.raises(CacheError, match="must hold every item"):
+        store.read(SPEC, DIGESTS[:4])

@@ -54,8 +54,8 @@ def test_numbers_that_may_be_tiny_stay() -> None:
 
 
 def test_the_limits_of_an_interval_share_one_scale() -> None:
-    squared = {"value": 3e-20, "low": 1e-38, "high": 5e-20}
-    scores = {"squared_error": Estimate(**squared), "accuracy": Estimate(value=0.5, low=-1e-17, high=0.6)}
+    squared = Estimate(value=3e-20, low=1e-38, high=5e-20)
+    scores = {"squared_error": squared, "accuracy": Estimate(value=0.5, low=-1e-17, high=0.6)}
     written = plain(Whole(part=Part(share=0.5, scores=scores)))["part"]["scores"]
     assert written["squared_error"] == {"value": 3e-20, "low": 0.0, "high": 5e-20}
     assert written["accuracy"] == {"value": 0.5, "low": 0.0, "high": 0.6}

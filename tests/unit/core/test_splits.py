@@ -180,3 +180,20 @@ def test_numbers_of_blocks_are_of_no_account() -> None:
 def test_blocks_are_numbered_by_their_first_rows() -> None:
     assert same_item_blocks([b"z", b"a", b"z", b"m"]).tolist() == [0, 1, 0, 2]
     assert same_item_blocks([b"z", b"a", b"q", b"m"], ["x", "y", "y", "x"]).tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize(("drawn", "fixed"), [("unlabeled", ("labeled", "test")), ("test", ("labeled", "unlabeled"))])
+def test_fixed_parts_must_leave_rows_for_the_others(drawn: str, fixed: tuple[str, str]) -> None:
+    y = labels([10, 10])
+    parts: Any = {fixed[0]: np.arange(12), fixed[1]: np.arange(12, 20)}
+    text = f"must hold {drawn} rows, or leave rows from which they are drawn: got only {fixed[0]} and {fixed[1]}"
+    with pytest.raises(SplitError, match=text):
+        draw_splits(y, seeds=[0], fixed=parts)
+    parts[fixed[1]] = np.arange(12, 18)
+    (split,) = draw_splits(y, seeds=[0], fixed=parts, **({"n_test": 2} if drawn == "test" else {}))  # type: ignore[arg-type]
+    assert set(split.parts()[drawn].tolist()) == {18, 19}  # type: ignore[index]
+
+
+def test_a_part_that_is_fixed_has_no_size() -> None:
+    with pytest.raises(SplitError, match=r"`n_test` must be left out if a split fixes the test part: got 5"):
+        draw_splits(labels([30, 30]), seeds=[0], n_test=5, fixed={"test": np.arange(10)})

@@ -162,5 +162,5 @@ def test_a_damaged_page_is_refused_with_the_readers_own_reason(tmp_path: Path) -
     path.write_bytes(content)
     with pytest.raises(DataError, match="it cannot be read") as caught:
         read_frame(path)
-    assert "exit status" not in str(caught.value)
+    assert "Command" not in str(caught.value)  # how the trial in another process ended
     assert "contradict" not in str(caught.value)

@@ -25,19 +25,24 @@ from w2s_probe.datasets.readers import _check_texts, _column
 )
 def test_the_advice_suits_what_stands_there(thing: Any, what: str, advice: str) -> None:
     with pytest.raises(DataError) as caught:
-        _check_texts(["a", thing], "c", "t.csv", what=what)
+        _check_texts(pl.Series("c", ["a", thing], dtype=pl.Object), "t.csv", what=what)
     assert f"must hold a {what} in every row" in str(caught.value)
     assert str(caught.value).endswith(f"in row 1. {advice}")
-    _check_texts(["a", "b"], "c", "t.csv", what=what)
+    _check_texts(pl.Series("c", ["a", "b"]), "t.csv", what=what)
+
+
+def values_of(frame: pl.DataFrame, flag: str) -> list[Any]:
+    column = _column(frame, "c", flag, "t.parquet")
+    return [] if column is None else column.to_list()
 
 
 def test_texts_that_repeat_too_often_are_refused_before_each_is_an_object(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "ALWAYS_READ", 1000)
     one, other = "a" * 60, "b" * 40
     fits = [one, other] * files.MOST_EXPANSION
-    assert _column(pl.DataFrame({"c": fits}), "c", "--text", "t.parquet") == fits
+    assert values_of(pl.DataFrame({"c": fits}), "--text") == fits
     with pytest.raises(DataError, match="it has 100 bytes and needs 10,060"):
-        _column(pl.DataFrame({"c": [*fits, one]}), "c", "--text", "t.parquet")
+        values_of(pl.DataFrame({"c": [*fits, one]}), "--text")
     numbers = list(range(5000))
-    assert _column(pl.DataFrame({"c": numbers}), "c", "--label", "t.parquet") == numbers
-    assert _column(pl.DataFrame({"c": [None, None]}, schema={"c": pl.String}), "c", "--text", "t.parquet") == [None] * 2
+    assert values_of(pl.DataFrame({"c": numbers}), "--label") == numbers
+    assert values_of(pl.DataFrame({"c": [None, None]}, schema={"c": pl.String}), "--text") == [None] * 2

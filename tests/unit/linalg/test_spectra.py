@@ -56,3 +56,13 @@ def test_small_eigenvalues_survive_beside_large_rows(n: int, d: int, size: float
     expected = (axes[:rank].T * shrunk) @ (U[:, :rank].T @ Y)
     ours = (spectrum.axes * (np.sqrt(spectrum.eigenvalues) / (spectrum.eigenvalues + 1.0))) @ loadings
     np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("sizes", [[1.0, 1e7], [1.0, 1e3, 1e8], [1e-6, 1.0, 1e6, 1e7]])
+def test_multiples_of_one_column_have_one_eigenvalue(sizes: list[float]) -> None:
+    for seed in range(5):
+        x = np.random.default_rng(seed).standard_normal(300)
+        X = (x - x.mean())[:, None] * sizes
+        found = spectrum_of_gram(X.T @ X, n=300, mean=np.zeros(len(sizes)))
+        np.testing.assert_allclose(found.eigenvalues, [(X**2).sum()], rtol=1e-9)
+        np.testing.assert_allclose(np.abs(found.axes[:, 0]), np.array(sizes) / np.linalg.norm(sizes), atol=1e-12)

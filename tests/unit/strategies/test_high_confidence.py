@@ -20,9 +20,9 @@ from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import draw_splits
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import fit_seed, run_w2s
-from w2s_probe.heads import fit_softmax
+from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax
 from w2s_probe.strategies.control import CONTROL
-from w2s_probe.strategies.high_confidence import _by_class, surest_first
+from w2s_probe.strategies.high_confidence import HighConfidenceConfig, _by_class, surest_first
 from w2s_probe.strategies.keep_rule import FRACTIONS
 
 NAME = "high_confidence"
@@ -59,6 +59,24 @@ def test_ranking_does_not_depend_on_the_order_of_classes() -> None:
         columns = list(order)
         found = surest_first(probabilities[:, columns], scores[:, columns])
         np.testing.assert_array_equal(found, surest_first(probabilities, scores))
+
+
+@given(seed=st.integers(0, 10**6), K=st.integers(2, 5), sure=st.booleans())
+def test_the_surest_rows_have_the_least_entropy_then_the_largest_margin(seed: int, K: int, sure: bool) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(-3, 4, size=(40, K)).astype(float)
+    P = np.eye(K)[scores.argmax(axis=1)] if sure else softmax(scores, axis=1)
+    entropy = [round(-sum(p * np.log(p) for p in sorted(row) if p > 0), 12) for row in P]
+    margins = [round(sorted(row)[-1] - sorted(row)[-2], 12) for row in scores]
+    expected = sorted(range(40), key=lambda row: (entropy[row], -margins[row], row))
+    assert surest_first(P, scores).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "settings", [{"keep": 1}, {"keep": 1e-9}, {"exponent": 1}, {"exponent": 1e-9}, {"keep": "auto"}]
+)
+def test_the_ends_of_the_ranges_are_settings(settings: dict[str, Any]) -> None:
+    HighConfidenceConfig(**settings)
 
 
 @given(
@@ -113,6 +131,20 @@ def test_ridge_heads_on_hard_labels_are_had_by_name() -> None:
     hard = np.eye(2)[outcome.pseudolabels.argmax(axis=1)[student.kept]]
     theirs = Ridge(alpha=student.head.alpha).fit(features.X[rows], hard).predict(features.X[outcome.split.test])
     np.testing.assert_allclose(outcome.test_scores[NAME], theirs, atol=1e-8)
+
+
+def test_ridge_refits_have_the_runs_own_strength_in_ridge_runs_and_gcvs_in_softmax_runs() -> None:
+    settings = {f"{NAME}.loss": "ridge"}
+    given = fitted(NAME, head="ridge", settings=settings, student_alpha=7.0).students[NAME].head
+    assert (given.alpha, given.rule) == (7.0, "given")
+    chosen = fitted(NAME, head="softmax", settings=settings)
+    student, split = chosen.students[NAME], chosen.split
+    assert isinstance(student.head, LinearHead)
+    assert (student.head.kind, student.head.rule) == ("ridge", "gcv")
+    _, features, _ = pair_of_views(600)
+    hard = np.eye(2)[chosen.pseudolabels.argmax(axis=1)[student.kept]]
+    again = fit_ridge(features.X[split.unlabeled[student.kept]], hard, rule="gcv")
+    np.testing.assert_allclose(student.head.coef, again.coef, atol=1e-10)
 
 
 def test_variants_differ_in_what_they_are_named_for() -> None:

@@ -74,3 +74,17 @@ def test_a_revision_that_is_no_short_text_is_refused(package: Package, stated: s
 
 def test_built_in_strategies_have_the_revision_of_w2s_probe() -> None:
     assert list(code_revisions(["vanilla", "oracle_dfr"])) == ["w2s_probe"]
+
+
+def test_a_stated_revision_has_at_most_200_characters(package: Package) -> None:
+    for length in (1, 200):
+        package.write("code.py", f"def half(problem, config): return 1\nhalf.revision = 'x' * {length}\n")
+        assert package.revision() == "x" * length
+    package.write("code.py", "def half(problem, config): return 1\nhalf.revision = 'x' * 201\n")
+    with pytest.raises(PlugInError, match="a revision of 1 to 200 characters"):
+        package.revision()
+
+
+def test_a_strategy_whose_source_is_not_known_never_has_the_same_revision(package: Package) -> None:
+    package.write("code.py", "def half(problem, config): return 1\nhalf.__module__ = 'gone'\n")
+    assert package.revision() != package.revision()

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from w2s_probe.core.config import W2SConfig
-from w2s_probe.experiments.forecast.held_out import NAMES, PipelineScores
 from w2s_probe.experiments.forecast.needed import NO_CURVE
+from w2s_probe.experiments.forecast.pipeline import NAMES, PipelineScores
 from w2s_probe.heads import LinearHead
 from w2s_probe.metrics.likeness import COPY, IMITATION, NEARLY, constant_text, imitation, is_constant
 from w2s_probe.metrics.verdict import EQUAL_SPACES, decide

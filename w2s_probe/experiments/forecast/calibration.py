@@ -61,25 +61,6 @@ class ChoiceModel:
     noise: float
     noise_influence: Float
 
-    def expect(self, scores: list[Float], values: Float) -> tuple[float, Float, Float]:
-        """Return the expectation of a quantity that depends on the label, over N rows without labels.
-
-        `scores` are the P systems' scores, each of shape (N, K). `values`, shape (N, K), is the quantity for each
-        class; for regression, shape (N, 3), the coefficients of :math:`1, y, y^2`. Returned are the mean over the
-        rows, the influence of each labeled row on the mean, shape (n,), and the expectation of each row, shape (N,).
-        """
-        F = _stacked(scores, self.scale)
-        if self.classes:
-            p = softmax(F @ self.beta, axis=1)
-            rows = (p * values).sum(axis=1)
-            slope = np.einsum("nk,nk,nkp->p", p, values - rows[:, None], F) / len(F)
-            return float(rows.mean()), self.influence @ slope, rows
-        design = np.column_stack([np.ones(len(F)), F[:, 0]])
-        y, (a, b, c) = design @ self.beta, values.T
-        rows = a + b * y + c * (y**2 + self.noise)
-        slope = (b + 2 * c * y) @ design / len(F)
-        return float(rows.mean()), self.influence @ slope + float(c.mean()) * self.noise_influence, rows
-
 
 def fit_choice(scores: list[Float], Y: Float) -> ChoiceModel:
     """Return the conditional logit of one-hot labels (n, K) on the P systems' held-out scores, each (n, K).

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from w2s_probe.core.types import Float
+from w2s_probe.experiments.forecast.pool_sums import Smooth
 from w2s_probe.results.estimate import Estimate
 
 # Standard deviations of the smooth estimate's bias, in units of the score: TRUST, the typical bias, weighs the two
@@ -136,28 +137,26 @@ class CombinedEstimate(MeanEstimate):
     errors: ErrorModel
 
 
-def combine(
-    counted: Float, smooth: tuple[float, Float, Float], *, row_variance: float, unit: float = 1.0
-) -> CombinedEstimate:
+def combine(counted: Float, smooth: Smooth, *, row_variance: float, unit: float = 1.0) -> CombinedEstimate:
     """Return counting and smoothing combined by inverse variance.
 
     `counted`, shape (n,), is the quantity on each labeled row, averaged over held-out predictions. `smooth` is the
-    return value of `ChoiceModel.expect`: mean over the pool, influence of each labeled row (n,), expectation of each
-    row (N,); the pool is a sample too. `unit` is the size of the score's unit, in which biases are stated.
+    model's expectation over the pool, which is a sample too. `unit` is the size of the score's unit, in which biases
+    are stated.
     """
     mean, n = float(counted.mean()), np.array(len(counted))
-    own, (model, model_influence, rows) = (counted - mean) / len(counted), smooth
+    own = (counted - mean) / len(counted)
     errors = ErrorModel(
         counted=float(n * own @ own),
-        smooth=float(n * model_influence @ model_influence),
-        shared=float(n * own @ model_influence),
-        sampled=float(rows.std()) / math.sqrt(len(rows)),
+        smooth=float(n * smooth.influence @ smooth.influence),
+        shared=float(n * own @ smooth.influence),
+        sampled=smooth.sampled,
         unit=unit,
     )
     share = float(errors.share(n))
     return CombinedEstimate(
-        value=share * mean + (1 - share) * model,
-        influence=share * own + (1 - share) * model_influence,
+        value=share * mean + (1 - share) * smooth.mean,
+        influence=share * own + (1 - share) * smooth.influence,
         bias=float(errors.bias(n)),
         row_variance=row_variance,
         errors=errors,

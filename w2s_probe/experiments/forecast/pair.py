@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.fit_options import coarse_grid_notes
 from w2s_probe.core.labels import Task
+from w2s_probe.core.row_view import row_view
 from w2s_probe.core.types import Float, Progress, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.experiments.forecast.advice import forecast_verdict, noted_heads
@@ -44,12 +45,14 @@ from w2s_probe.experiments.forecast.curve import (
     extrapolate,
 )
 from w2s_probe.experiments.forecast.evidence import CombinedEstimate, MeanEstimate, weighted_sum
-from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores, stratified_part
+from w2s_probe.experiments.forecast.held_out import stratified_part, train_pipeline
 from w2s_probe.experiments.forecast.needed import RANGE_LEVEL, needed_labels
+from w2s_probe.experiments.forecast.pipeline import PipelineScores, Trained, score_pool
 from w2s_probe.experiments.forecast.sizes import SUBSETS, label_sizes, pipeline_counter, pool_sizes
 from w2s_probe.experiments.strengths import pair_notes
-from w2s_probe.linalg.moments import Moments, moments_of
+from w2s_probe.linalg.moments import Moments, moments_of, nested, ring_moments
 from w2s_probe.linalg.same_space import ROWS, same_space
+from w2s_probe.linalg.spectra import Spectrum, spectrum_of_gram
 from w2s_probe.linalg.threads import shared_threads
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ErrorParts, Forecast, Misfit, Needed, OtherScore, Outlook
@@ -80,6 +83,20 @@ class _Data:
     def pool(self) -> Moments:
         """Moments of the whole pool."""
         return moments_of({"teacher": self.pool_teacher, "student": self.pool_student})
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """Spectrum of the student's features of the whole pool, which students of all labeled rows share."""
+        return spectrum_of_gram(self.pool.gram("student"), n=self.pool.n, mean=self.pool.mean_of("student"))
+
+    def smaller_pools(self, order: Rows, sizes: list[int]) -> list[Moments]:
+        """Return the moments of the first rows of the pool in some order, for ascending sizes, from one pass."""
+        ring = np.empty(len(order), dtype=np.int8)
+        for number, size in reversed(list(enumerate(sizes))):
+            ring[order[:size]] = number
+        rows = np.sort(order[: max(sizes, default=0)])
+        spaces = {"teacher": row_view(self.pool_teacher, rows), "student": row_view(self.pool_student, rows)}
+        return nested(ring_moments(spaces, ring[rows], len(sizes))) if sizes else []
 
     @cached_property
     def same_features(self) -> bool:
@@ -122,9 +139,7 @@ def forecast_pair(
     T, S = (np.asarray(X, dtype=np.float64) for X in (X_teacher, X_student))
     n, N = len(Y), len(pool_teacher)
     data = _Data(T, S, Y, pool_teacher, pool_student, config.task, pipeline_counter(on_progress, Y, N))
-    scores = _scores(data, config, data.pool, np.arange(n), _fold_rng(config), repeats=REPEATS)
-    full = _estimates(scores, data.score)
-    over_n, over_N = _over_sizes(data, config, data.pool, full)
+    scores, full, over_n, over_N = _over_sizes(data, config)
     ceiling = _ceiling(over_n, n + N if config.ceiling == "L+U" else N, data.score)
     outlooks = {name: _outlook(full[name], config.level, n_test) for name in DIFFERENCES}
     misfit = _misfit(scores, Y)
@@ -155,27 +170,50 @@ def forecast_pair(
 
 
 def _over_sizes(
-    data: _Data, config: W2SConfig, pool: Moments, full: dict[str, CombinedEstimate]
-) -> tuple[list[Point], list[Point]]:
-    """Return the estimates at smaller n and at smaller N, each with the full size at its end."""
+    data: _Data, config: W2SConfig
+) -> tuple[PipelineScores, dict[str, CombinedEstimate], list[Point], list[Point]]:
+    """Return the scores at the full sizes with their estimates, and the points at smaller n and at smaller N.
+
+    Both lists of points have the full sizes at their end. All pipelines are scored in one pass over the pool.
+    """
+    n, N = len(data.Y), len(data.pool_teacher)
     rng = np.random.default_rng([config.seed, 4])
-    last = Point(n=len(data.Y), N=len(data.pool_teacher), parts=full)
-    return [*_over_labels(data, config, pool, rng), last], [*_over_pool(data, config, full, rng), last]
+    trained = [_trained(data, config, np.arange(n), _fold_rng(config), repeats=REPEATS)]
+    n_sizes, N_sizes = label_sizes(data.Y), pool_sizes(N)
+    for size in n_sizes:
+        for _ in range(SUBSETS):
+            rows = stratified_part(data.Y, size, rng)
+            trained.append(_trained(data, config, rows, rng, repeats=1))
+    order = rng.permutation(N) if N_sizes else np.arange(0)
+    for size, pool in zip(N_sizes, data.smaller_pools(order, N_sizes), strict=True):
+        smaller = (np.sort(order[:size]), pool)
+        trained.append(_trained(data, config, np.arange(n), _fold_rng(config), repeats=REPEATS, smaller=smaller))
+    scores = score_pool(trained, data.pool_teacher, data.pool_student, sums=data.score)
+    full, *others = (_estimates(one, data.score) for one in scores)
+    last = Point(n=n, N=N, parts=full)
+    over_n = [
+        averaged_point(size, N, others[SUBSETS * at : SUBSETS * (at + 1)], of=n) for at, size in enumerate(n_sizes)
+    ]
+    unchanged = {name: full[name] for name in ("teacher", "baseline")}  # they have no pool
+    of_pools = zip(N_sizes, others[SUBSETS * len(n_sizes) :], strict=True)
+    over_N = [Point(n=n, N=size, parts={**parts, **unchanged}) for size, parts in of_pools]
+    return scores[0], full, [*over_n, last], [*over_N, last]
 
 
-def _scores(
+def _trained(
     data: _Data,
     config: W2SConfig,
-    pool: Moments,
     rows: Rows,
     rng: np.random.Generator,
     *,
     repeats: int,
-    pool_rows: Rows | None = None,
-) -> PipelineScores:
+    smaller: tuple[Rows, Moments] | None = None,
+) -> Trained:
+    """Return the pipeline trained on some labeled rows, and on the whole pool or on rows with their moments."""
+    pool_rows, pool, spectrum = (*smaller, None) if smaller else (None, data.pool, data.spectrum)
     pool_size = len(data.pool_teacher if pool_rows is None else pool_rows)
     data.count(f"n = {len(rows):,}, N = {pool_size:,}")
-    return pipeline_scores(
+    return train_pipeline(
         data.X_teacher,
         data.X_student,
         data.Y,
@@ -187,6 +225,7 @@ def _scores(
         rng=rng,
         repeats=repeats,
         pool_rows=pool_rows,
+        spectrum=spectrum,
     )
 
 
@@ -200,35 +239,6 @@ def _outlook(difference: MeanEstimate, level: float, n_test: int) -> Outlook:
         low_observed=low,
         high_observed=high,
     )
-
-
-def _over_labels(data: _Data, config: W2SConfig, pool: Moments, rng: np.random.Generator) -> list[Point]:
-    """Return the estimates at smaller n, each averaged over several parts of the labeled rows."""
-    n, N = len(data.Y), len(data.pool_teacher)
-    points: list[Point] = []
-    for size in label_sizes(data.Y):
-        subsets = []
-        for _ in range(SUBSETS):
-            rows = stratified_part(data.Y, size, rng)
-            subsets.append(_estimates(_scores(data, config, pool, rows, rng, repeats=1), data.score))
-        points.append(averaged_point(size, N, subsets, of=n))
-    return points
-
-
-def _over_pool(
-    data: _Data, config: W2SConfig, full: dict[str, CombinedEstimate], rng: np.random.Generator
-) -> list[Point]:
-    """Return the estimates at smaller, nested pools; teacher and baseline, without a pool, are as in `full`."""
-    n, N = len(data.Y), len(data.pool_teacher)
-    order = rng.permutation(N)
-    points: list[Point] = []
-    for size in pool_sizes(N):
-        rows = np.sort(order[:size])
-        part = moments_of({"teacher": data.pool_teacher[rows], "student": data.pool_student[rows]})
-        smaller = _scores(data, config, part, np.arange(n), _fold_rng(config), repeats=REPEATS, pool_rows=rows)
-        parts = {**_estimates(smaller, data.score), **{name: full[name] for name in ("teacher", "baseline")}}
-        points.append(Point(n=n, N=size, parts=parts))
-    return points
 
 
 def _fold_rng(config: W2SConfig) -> np.random.Generator:

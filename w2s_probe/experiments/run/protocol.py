@@ -32,6 +32,7 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.fit_options import FitOptions
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.row_view import row_view
 from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Features, Float, Progress, Rows
 from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
@@ -207,7 +208,7 @@ def _fit_system(
     features, rows = (teacher if system == "teacher" else student), split.labeled
     if system == "ceiling":
         rows = np.concatenate([rows, split.unlabeled]) if config.ceiling == "L+U" else split.unlabeled
-    X = fits.hold(features.X, rows) if rows is split.unlabeled else features.X[rows]
+    X = fits.hold(features.X, rows) if rows is split.unlabeled else row_view(features.X, rows)
     head = fits.fit(X, labels.targets(rows), config.fit_options(system))
     progress.end()
     return head
@@ -227,7 +228,8 @@ def _problem(
     pool = fits.hold(student.X, split.unlabeled)
     hard, student_options = config.pseudolabels == "hard", config.fit_options("student")
     X_teacher, Y = frozen(teacher.X[split.labeled]), frozen(labels.targets(split.labeled))
-    raw = frozen(head.scores(teacher.X[split.unlabeled]))
+    pool_teacher = row_view(teacher.X, split.unlabeled)
+    raw = frozen(head.scores(pool_teacher))
 
     def student_of(scores: Float) -> Scorer:
         return fits.fit(pool, pseudolabels_of(head, scores, hard=hard), student_options)
@@ -239,12 +241,12 @@ def _problem(
 
     def retaught(rows: Rows) -> list[Float]:
         smaller = fits.fit(X_teacher[rows], Y[rows], config.fit_options("teacher"))
-        return [smaller.scores(teacher.X[split.unlabeled])]
+        return [smaller.scores(pool_teacher)]
 
     return W2SProblem(
         X_labeled=frozen(student.X[split.labeled]),
         Y_labeled=Y,
-        X_unlabeled=pool,
+        X_unlabeled=pool if config.strategies == ("vanilla",) else fits.array(),  # vanilla reads it by blocks
         teacher_scores=[raw],
         pseudolabels=[frozen(pseudolabels_of(head, raw, hard=hard))],
         options=student_options,

@@ -15,9 +15,11 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.row_view import row_view
 from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Features, Float, Rows
-from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores
+from w2s_probe.experiments.forecast.held_out import pipeline_scores
+from w2s_probe.experiments.forecast.pipeline import PipelineScores
 from w2s_probe.experiments.run.protocol import check_labeled
 from w2s_probe.experiments.suspects.margins import ErrorModel, fit_errors, margins
 from w2s_probe.experiments.suspects.ranking import Clusters, RankedPool, cluster_rows, worst_first
@@ -105,7 +107,7 @@ def _scores(
     teacher: FeatureSet, student: FeatureSet, Y: Float, split: Split | SearchedRows, config: W2SConfig
 ) -> PipelineScores:
     L, U = split.labeled, split.unlabeled
-    pool_teacher, pool_student = teacher.X[U], student.X[U]
+    pool_teacher, pool_student = row_view(teacher.X, U), row_view(student.X, U)
     return pipeline_scores(
         teacher.X[L].astype(np.float64),
         student.X[L].astype(np.float64),

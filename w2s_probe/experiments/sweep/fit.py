@@ -20,6 +20,7 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.fit_options import Head
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.row_view import row_view
 from w2s_probe.core.splits import SplitGrid
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.experiments.run.protocol import check_labeled, fit_seed
@@ -203,7 +204,7 @@ class _PoolCells:
         shared = self.shared
         rows = np.concatenate([labeled, self.rows])
         if self.moments is None:
-            X = shared.student.X[rows] if len(labeled) else shared.fits.hold(shared.student.X, rows)
+            X = row_view(shared.student.X, rows) if len(labeled) else shared.fits.hold(shared.student.X, rows)
             return shared.fit("ceiling", X, shared.labels.targets(rows))
         top = with_rows(self.moments, shared.arrays, labeled) if len(labeled) else self.moments
         make = partial(

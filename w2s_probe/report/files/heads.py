@@ -39,5 +39,14 @@ def heads_file(run: Run) -> bytes:
                 tensors[f"{key}/intercept"] = np.ascontiguousarray(head.intercept)
                 kinds[key] = {"kind": head.kind, "alpha": float(head.alpha)}
     metadata = {"classes": json.dumps(run.labels.classes), "heads": json.dumps(kinds, sort_keys=True)}
-    content: bytes = save(tensors, {**metadata, KEY: run.result.fingerprint})
-    return content
+    return _with_sorted_metadata(save(tensors, {**metadata, KEY: run.result.fingerprint}))
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """Return a safetensors file with its metadata in order: the library writes them in a random one."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors stay aligned
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]

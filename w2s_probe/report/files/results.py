@@ -123,7 +123,7 @@ def load_results(folder: Path) -> SavedResult:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         kind = kind_in(content)
         verb = kind.verb
-        result = kind.result.from_dict(content)
+        result = kind.result.from_dict(content).as_printed()  # older versions wrote more digits
         versions: dict[str, str] = from_plain(Mapping[str, str], content.get("versions"), "versions")
     except FileNotFoundError as error:
         raise DataError(_without_result(folder)) from error

@@ -17,9 +17,10 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.labels import Labels
 from w2s_probe.experiments.forecast import pair as pairs
 from w2s_probe.experiments.forecast.advice import labels_sentences
-from w2s_probe.experiments.forecast.held_out import PipelineScores, pipeline_scores
+from w2s_probe.experiments.forecast.held_out import train_pipeline
 from w2s_probe.experiments.forecast.needed import NO_CURVE, TO_ZERO, TOO_FAR
 from w2s_probe.experiments.forecast.pair import forecast_pair
+from w2s_probe.experiments.forecast.pipeline import Trained
 from w2s_probe.metrics.verdict import EQUAL_SPACES, decide
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import Forecast, Needed, NeededLabels
@@ -169,11 +170,11 @@ def test_equal_features_get_no_advice(settings: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("system", "judged"), [("teacher", True), ("student", False), ("baseline", False)])
 def test_a_strength_at_an_end_is_not_judged(system: str, judged: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    def at_edge(*arguments: Any, **settings: Any) -> PipelineScores:
-        scores = pipeline_scores(*arguments, **settings)
-        return replace(scores, heads={**scores.heads, system: replace(scores.heads[system], at_edge=True)})
+    def at_edge(*arguments: Any, **settings: Any) -> Trained:
+        trained = train_pipeline(*arguments, **settings)
+        return replace(trained, heads={**trained.heads, system: replace(trained.heads[system], at_edge=True)})
 
-    monkeypatch.setattr(pairs, "pipeline_scores", at_edge)
+    monkeypatch.setattr(pairs, "train_pipeline", at_edge)
     _, _, labels = pair_of_views(400)
     verdict = forecast(labels, W2SConfig()).verdict
     assert (f"the strength of the {system}'s head is an end of its grid" in verdict.advice) != judged

@@ -12,6 +12,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from w2s_probe.experiments.forecast.calibration import EVIDENCE, STRONG, WEAK, ChoiceModel, fit_choice, fit_line
+from w2s_probe.experiments.forecast.pool_sums import PoolSums, Smooth
 
 Array = NDArray[np.float64]
 
@@ -44,6 +45,13 @@ def best(F: Array, Y: Array, w: Array, precision: float) -> Array:
         return float(precision / 2 * beta @ beta - (w[:, None] * Y * log_softmax(F @ beta, axis=1)).sum())
 
     return np.asarray(minimize(loss, np.zeros(F.shape[2]), method="BFGS", options={"gtol": 1e-8}).x)
+
+
+def expectation(model: ChoiceModel, pool: list[Array], values: Array) -> Smooth:
+    """Return the expectation of one quantity over the pool, of which the model has all rows in one block."""
+    sums = PoolSums([model])
+    sums.add(pool, [values])
+    return sums.smooth([1.0])
 
 
 @given(
@@ -107,17 +115,17 @@ def test_scores_that_separate_the_classes_give_finite_coefficients() -> None:
     model = fit_choice([Y, Y], Y)  # two systems that are the same, and always right
     assert np.isfinite(model.beta).all()
     assert model.beta[0] == pytest.approx(model.beta[1])
-    mean, influence, _ = model.expect([Y, Y], Y)
-    assert mean > 0.97
-    assert np.abs(influence).max() < 1e-2
+    found = expectation(model, [Y, Y], Y)
+    assert found.mean > 0.97
+    assert np.abs(found.influence).max() < 1e-2
 
 
 def test_scores_without_spread_leave_all_classes_alike() -> None:
     flat = np.full((20, 4), 0.25)
     Y = np.eye(4)[np.arange(20) % 4]
-    mean, influence, rows = fit_choice([flat], Y).expect([flat], Y)
-    np.testing.assert_allclose((mean, *rows), 0.25)
-    np.testing.assert_allclose(influence, 0)
+    found = expectation(fit_choice([flat], Y), [flat], Y)
+    assert (found.mean, found.sampled) == pytest.approx((0.25, 0))
+    np.testing.assert_allclose(found.influence, 0)
 
 
 @pytest.mark.parametrize("K", [2, 5])
@@ -153,11 +161,10 @@ def test_expectations_and_their_influences_are_direct_sums(K: int) -> None:
         utilities = sum(b * S / s for b, S, s in zip(beta, pool, model.scale, strict=True))
         return float(np.mean([softmax(u) @ v for u, v in zip(utilities, values, strict=True)]))
 
-    found, influence, rows = model.expect(pool, values)
-    assert found == pytest.approx(mean(model.beta), abs=1e-12)
-    assert rows.mean() == pytest.approx(found)
+    found = expectation(model, pool, values)
+    assert found.mean == pytest.approx(mean(model.beta), abs=1e-12)
     slopes = [(mean(model.beta + h) - mean(model.beta - h)) / 2e-5 for h in 1e-5 * np.eye(3)]
-    np.testing.assert_allclose(influence, model.influence @ slopes, atol=1e-8)
+    np.testing.assert_allclose(found.influence, model.influence @ slopes, atol=1e-8)
 
 
 def weighted_line(scores: list[Array], Y: Array, w: Array) -> Ridge:
@@ -188,14 +195,13 @@ def squares(f: Array) -> Array:
 def test_an_expected_squared_error_and_its_influences_are_direct() -> None:
     scores, Y = numbers(70, 2)
     pool, _ = numbers(40, 2, seed=1)
-    mean, influence, rows = fit_line(scores, Y).expect(pool, squares(pool[0]))
-    assert mean == pytest.approx(expected_square(scores, Y, np.ones(70), pool), abs=1e-9)
-    assert rows.mean() == pytest.approx(mean)
+    found = expectation(fit_line(scores, Y), pool, squares(pool[0]))
+    assert found.mean == pytest.approx(expected_square(scores, Y, np.ones(70), pool), abs=1e-9)
     for row in (0, 33, 69):
         h = 1e-4 * (np.arange(70) == row)
         moved = [expected_square(scores, Y, w, pool) for w in (1 + h, 1 - h)]
         # the spread that scales the scores, and with it the prior, is held: 1e-4 of the influence
-        assert influence[row] == pytest.approx((moved[0] - moved[1]) / 2e-4, abs=1e-6)
+        assert found.influence[row] == pytest.approx((moved[0] - moved[1]) / 2e-4, abs=1e-6)
 
 
 def test_an_expected_squared_error_does_not_depend_on_where_zero_is() -> None:
@@ -204,7 +210,8 @@ def test_an_expected_squared_error_does_not_depend_on_where_zero_is() -> None:
 
     def found(shift: float) -> tuple[float, Array]:
         model: ChoiceModel = fit_line([S + shift for S in scores], Y + shift)
-        return model.expect([Q + shift for Q in pool], squares(pool[0] + shift))[:2]
+        smooth = expectation(model, [Q + shift for Q in pool], squares(pool[0] + shift))
+        return smooth.mean, smooth.influence
 
     here, there = found(0.0), found(1000.0)
     assert there[0] == pytest.approx(here[0], rel=1e-6)

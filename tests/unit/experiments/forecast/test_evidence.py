@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from w2s_probe.experiments.forecast import evidence
-from w2s_probe.experiments.forecast.evidence import DF, SMALL, MeanEstimate, combine, weighted_sum
+from w2s_probe.experiments.forecast.evidence import DF, SMALL, CombinedEstimate, MeanEstimate, combine, weighted_sum
+from w2s_probe.experiments.forecast.pool_sums import Smooth
 
 Array = NDArray[np.float64]
 
@@ -21,9 +22,19 @@ def parts(n: int = 50, N: int = 400) -> tuple[Array, tuple[float, Array, Array]]
     return rng.choice([-1.0, 0.0, 1.0], n), (float(rows.mean()), 0.01 * rng.standard_normal(n), rows)
 
 
+def combined(
+    counted: Array, smooth: tuple[float, Array, Array], *, row_variance: float, unit: float = 1.0
+) -> CombinedEstimate:
+    """Return both estimates combined, the smooth one from its mean, influences, and expectation of each row."""
+    mean, influence, rows = smooth
+    sampled = float(rows.std()) / len(rows) ** 0.5
+    model = Smooth(mean=mean, influence=influence, sampled=sampled, squares=np.nan)
+    return combine(counted, model, row_variance=row_variance, unit=unit)
+
+
 def test_a_model_that_nothing_holds_leaves_counting_alone() -> None:
     counted, (mean, influence, rows) = parts()
-    found = combine(counted, (mean, 1e6 * influence, rows), row_variance=0.5)
+    found = combined(counted, (mean, 1e6 * influence, rows), row_variance=0.5)
     assert found.value == pytest.approx(counted.mean(), abs=1e-9)
     expected = np.hypot(np.sqrt(1 + SMALL / 50) * counted.std() / np.sqrt(50), 1 / 52)
     assert found.error == pytest.approx(expected, rel=1e-4)
@@ -31,16 +42,16 @@ def test_a_model_that_nothing_holds_leaves_counting_alone() -> None:
 
 def test_rows_that_all_agree_are_no_certainty() -> None:
     _, (_, influence, rows) = parts()
-    found = combine(np.zeros(50), (0.1, influence, rows), row_variance=0.04)
+    found = combined(np.zeros(50), (0.1, influence, rows), row_variance=0.04)
     assert 0 < found.value < 0.1
     assert found.error > 0.25 / 52
-    few, many = (combine(np.zeros(n), (0.0, np.zeros(n), np.zeros(1000)), row_variance=0.0).error for n in (50, 5000))
+    few, many = (combined(np.zeros(n), (0.0, np.zeros(n), np.zeros(1000)), row_variance=0.0).error for n in (50, 5000))
     assert few > 5 * many > 0
 
 
 def test_a_steady_model_outweighs_few_rows() -> None:
     counted, _ = parts(n=5)
-    found = combine(counted, (0.1, np.zeros(5), np.full(1000, 0.1)), row_variance=0.5)
+    found = combined(counted, (0.1, np.zeros(5), np.full(1000, 0.1)), row_variance=0.5)
     assert abs(found.value - 0.1) < 0.01 * abs(counted.mean() - 0.1)
     assert found.error == pytest.approx(evidence.SMOOTH_BIAS, rel=0.01)
 
@@ -48,7 +59,7 @@ def test_a_steady_model_outweighs_few_rows() -> None:
 def test_a_small_pool_is_a_sample_too() -> None:
     counted, (mean, influence, rows) = parts()
     many, few = (
-        combine(counted, (mean, influence, part), row_variance=0.5) for part in (np.tile(rows, 100), rows[:10])
+        combined(counted, (mean, influence, part), row_variance=0.5) for part in (np.tile(rows, 100), rows[:10])
     )
     assert few.error > 1.05 * many.error
     assert abs(few.value - counted.mean()) < abs(many.value - counted.mean())
@@ -57,8 +68,8 @@ def test_a_small_pool_is_a_sample_too() -> None:
 @given(scale=st.floats(1e-3, 1e3))
 def test_the_combination_does_not_depend_on_the_unit(scale: float) -> None:
     counted, (mean, influence, rows) = parts()
-    one = combine(counted, (mean, influence, rows), row_variance=0.5)
-    other = combine(
+    one = combined(counted, (mean, influence, rows), row_variance=0.5)
+    other = combined(
         scale * counted, (scale * mean, scale * influence, scale * rows), row_variance=0.5 * scale**2, unit=scale
     )
     assert other.value == pytest.approx(scale * one.value)
@@ -95,7 +106,7 @@ def test_sums_keep_what_rows_share() -> None:
 @pytest.mark.parametrize("n", [20, 50, 400])
 def test_the_error_of_the_present_labels_is_the_estimates_own(n: int) -> None:
     counted, smooth = parts(n)
-    found = combine(counted, smooth, row_variance=0.5)
+    found = combined(counted, smooth, row_variance=0.5)
     estimate = found.estimate(0.9)
     assert float(found.errors.error(np.array(n))) == pytest.approx(found.error)
     assert float(found.errors.half_width(np.array(n), 0.9)) == pytest.approx(estimate.high - estimate.value)
@@ -105,13 +116,13 @@ def test_the_error_of_the_present_labels_is_the_estimates_own(n: int) -> None:
 def test_more_labels_give_the_error_of_the_same_rows_repeated(times: int) -> None:
     """Every labeled row again and again: the errors of a larger sample with the same variances."""
     counted, (mean, influence, rows) = parts()
-    more = combine(np.tile(counted, times), (mean, np.tile(influence / times, times), rows), row_variance=0.5)
-    found = combine(counted, (mean, influence, rows), row_variance=0.5)
+    more = combined(np.tile(counted, times), (mean, np.tile(influence / times, times), rows), row_variance=0.5)
+    found = combined(counted, (mean, influence, rows), row_variance=0.5)
     assert float(found.errors.error(np.array(50 * times))) == pytest.approx(more.error)
 
 
 @pytest.mark.parametrize("times", [2, 5, 20])
 def test_more_labels_do_not_remove_the_pools_error_and_the_models_bias(times: int) -> None:
     _, (mean, influence, rows) = parts()
-    steady = combine(100 * rows[:50], (mean, influence, rows), row_variance=0.5).errors
+    steady = combined(100 * rows[:50], (mean, influence, rows), row_variance=0.5).errors
     assert steady.bias(np.array(50.0 * times)) > 0.9 * np.hypot(evidence.SMOOTH_BIAS, rows.std() / 20)

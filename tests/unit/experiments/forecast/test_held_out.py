@@ -14,12 +14,14 @@ from sklearn.linear_model import Ridge
 from tests.conftest import pair_of_views
 from w2s_probe.core.config import W2SConfig
 from w2s_probe.experiments.forecast.held_out import (
-    PipelineScores,
     _Refitted,
     pipeline_scores,
     stratified_folds,
     stratified_part,
+    train_pipeline,
 )
+from w2s_probe.experiments.forecast.pipeline import PipelineScores, score_pool
+from w2s_probe.experiments.forecast.pool_sums import Smooth
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.linalg.teacher_student import HeldOut
 from w2s_probe.metrics import classification_rows, regression_rows
@@ -92,7 +94,7 @@ def test_the_route_without_refits_equals_the_one_with(K: int, n: int, N: int, pa
         np.testing.assert_allclose(mine, theirs, atol=1e-8)
     for row in (0, 7, N - 1):
         rest = np.arange(N) != row
-        student = fitted.student_of(teacher[rest], Q[rest], fitted.alphas)
+        student = fitted.student_of(np.flatnonzero(rest))
         np.testing.assert_allclose(found.pool[1][[row]], student.scores(Q[[row]]), atol=1e-8)
 
 
@@ -184,8 +186,8 @@ def test_accuracy_and_brier_are_those_of_a_run(settings: dict[str, str], K: int)
     for weights, F in zip(np.eye(3), systems(found.held_out[0]), strict=True):
         rows = classification_rows(F, found.probabilities(F), truth)
         for score in ("accuracy", "brier"):
-            values = found._values(score, tuple(weights), systems(found.held_out[0]))
-            np.testing.assert_allclose(found._at_labels(values), rows[score].numerator, atol=1e-12)
+            values = found._at_labels(score, tuple(weights), systems(found.held_out[0]))
+            np.testing.assert_allclose(values, rows[score].numerator, atol=1e-12)
 
 
 def test_r2_and_squared_errors_are_those_of_a_run() -> None:
@@ -193,9 +195,7 @@ def test_r2_and_squared_errors_are_those_of_a_run() -> None:
     y = found.Y[:, 0]
     for weights, F in zip(np.eye(3), systems(found.held_out[0]), strict=True):
         rows = regression_rows(F[:, 0], y)
-        at = {
-            score: found._at_labels(found._values(score, tuple(weights), systems(found.held_out[0]))) for score in rows
-        }
+        at = {score: found._at_labels(score, tuple(weights), systems(found.held_out[0])) for score in rows}
         np.testing.assert_allclose(at["squared_error"], rows["squared_error"].numerator, atol=1e-12)
         assert at["r2"].mean() == pytest.approx(rows["r2"].numerator.mean() / rows["r2"].denominator.mean())
 
@@ -203,7 +203,8 @@ def test_r2_and_squared_errors_are_those_of_a_run() -> None:
 def test_the_influence_on_r2_counts_that_the_spread_of_labels_is_estimated() -> None:
     found = read(views(60, 100, 1))
     f, y = found.held_out[0].teacher[:, 0], found.Y[:, 0]
-    both, _ = found._with_spread(1 - (f - y) ** 2 / y.var(), (0.0, np.zeros(60), np.zeros(100)), 1.0)
+    nothing = Smooth(mean=0.0, influence=np.zeros(60), sampled=0.0, squares=0.0)
+    both, _ = found._with_spread(1 - (f - y) ** 2 / y.var(), nothing, 1.0)
 
     def r2(w: Array) -> float:
         return float(
@@ -220,3 +221,59 @@ def test_r2_does_not_depend_on_the_unit_or_the_zero_of_labels() -> None:
     here, there = (read((T, S, labels, P, Q)).expected("r2", (-1, 1, 0)) for labels in (Y, 40 * Y + 9000))
     assert there.value == pytest.approx(here.value, abs=1e-6)
     assert there.error == pytest.approx(here.error, abs=1e-6)
+
+
+@pytest.mark.parametrize("K", [1, 2, 4])
+def test_sums_over_the_pool_say_what_its_scores_say(K: int) -> None:
+    """Two pipelines in one pass: the second one keeps no scores of single rows."""
+    T, S, Y, P, Q = data = views(60, 5000, K)
+    score = "accuracy" if K > 1 else "r2"
+    config = replace(GIVEN, task="classification" if K > 1 else "regression")
+    pool = moments_of({"teacher": P, "student": Q})
+    one, two = (
+        train_pipeline(
+            *(T, S, Y),
+            rows=np.arange(0, 60, step),
+            pool=pool,
+            pool_teacher=P,
+            pool_student=Q,
+            config=config,
+            rng=np.random.default_rng(0),
+            repeats=2,
+        )
+        for step in (1, 2)
+    )
+    first, second = score_pool([one, two], P, Q, sums=score)
+    assert len(first.pool) == 3
+    assert not second.pool
+    (whole,) = score_pool([two], P, Q)
+    weights = (-1.0, 1.0, 0.0)
+    found, alone = second.expected(score, weights), whole.expected(score, weights)
+    assert (found.value, found.error) == pytest.approx((alone.value, alone.error), rel=1e-12)
+    assert first.expected(score, weights).value == pytest.approx(read(data, repeats=2).expected(score, weights).value)
+
+
+@pytest.mark.parametrize("K", [1, 3])
+def test_expectations_over_the_pool_are_means_over_rows_and_models(K: int) -> None:
+    """Against a loop over models: mean, spread between rows, and mean square of a difference of systems."""
+    found = read(views(60, 5000, K), repeats=3)
+    score = "brier" if K > 1 else "squared_error"
+    weights = (-1.0, 1.0, 0.5)
+    values = np.sum([w * found.values(score, F) for w, F in zip(weights, found.pool, strict=True)], axis=0)
+    rows, squares = [], []
+    for model in found.models:
+        F = np.stack(found.pool, axis=2) / model.scale
+        if K > 1:
+            p = np.exp(F @ model.beta)
+            p /= p.sum(axis=1, keepdims=True)
+        else:
+            y = model.beta[0] + F[:, 0] @ model.beta[1:]
+            p = np.column_stack([np.ones(len(y)), y, y**2 + model.noise])
+        rows.append((p * values).sum(axis=1))
+        squares.append((p * values**2).sum(axis=1).mean())
+    smooth = found._sums(score).smooth(weights)
+    mean = np.mean(rows, axis=0)
+    assert smooth.mean == pytest.approx(mean.mean(), rel=1e-10)
+    assert smooth.sampled == pytest.approx(mean.std() / np.sqrt(5000), rel=1e-10)
+    if K > 1:
+        assert smooth.squares == pytest.approx(np.mean(squares), rel=1e-10)

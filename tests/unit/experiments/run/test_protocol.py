@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import read_groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split, draw_splits
-from w2s_probe.experiments.run.protocol import fit_seed, run_w2s
+from w2s_probe.experiments.run.protocol import fit_seed, run_w2s, seeds_at_once
 from w2s_probe.linalg import ridge_path
 
 CONFIG = W2SConfig(n_labeled=80, n_unlabeled=300, n_test=200, seeds=3)
@@ -276,8 +277,9 @@ def test_a_fingerprint_tells_questions_apart() -> None:
 
 def test_a_fingerprint_does_not_depend_on_the_order_of_settings_or_on_sizes_that_the_splits_have() -> None:
     settings = {"high_confidence.keep": 0.5, "high_confidence.quota": False}
-    ordered = replace(CONFIG, settings=settings)
-    assert fingerprint(config=ordered) == fingerprint(config=replace(CONFIG, settings=dict(reversed(settings.items()))))
+    ordered = replace(CONFIG, strategies=("vanilla", "high_confidence"), settings=settings)
+    again = replace(ordered, settings=dict(reversed(settings.items())))
+    assert fingerprint(config=ordered) == fingerprint(config=again)
     assert fingerprint() == fingerprint(config=replace(CONFIG, n_labeled=None, n_test=None))
 
 
@@ -330,3 +332,10 @@ def test_heads_that_are_given_are_not_fitted_again() -> None:
     outcome = fit_seed(teacher, student, labels, split=split, config=CONFIG, fitted={"ceiling": moved})
     assert outcome.heads["ceiling"] is moved
     np.testing.assert_array_equal(outcome.test_scores["ceiling"], moved.scores(student.X[split.test]))
+
+
+def test_seeds_at_once_fit_the_copies_of_their_pools_into_256_mebibytes() -> None:
+    splits: list[Any] = [SimpleNamespace(unlabeled=np.arange(size)) for size in (10, 128, 40)]
+    for columns, at_once in ((2**12, 64), (2**12 + 1, 63), (2**20, 1), (1, 2**18)):
+        wide: Any = SimpleNamespace(X=np.broadcast_to(np.zeros(1), (200, columns)))  # 8 bytes a column, none in memory
+        assert seeds_at_once(wide, splits) == at_once

@@ -137,13 +137,14 @@ def test_a_cell_of_another_version_is_fitted_again(
 def test_features_that_changed_under_the_same_name_are_noticed(views: Views, sweeps: Sweeps, side: int) -> None:
     """A table can get other texts with the same labels: the spec of its features stays what it was."""
     sweeps.run(views)
-    X = views[side].X.copy()
+    both = list(views[:2])
+    X = both[side].X.copy()
     X[7, 3] += 1e-3
-    changed = list(views)
-    changed[side] = replace(views[side], X=X)
-    result = sweeps.run((changed[0], changed[1], views[2]))  # type: ignore[arg-type]  # a list of three types
+    both[side] = replace(both[side], X=X)
+    changed = (both[0], both[1], views[2])
+    result = sweeps.run(changed)
     assert sweeps.fitted == CELLS
-    assert result.table == Sweeps(sweeps.folder.parent / "new").run((changed[0], changed[1], views[2])).table  # type: ignore[arg-type]
+    assert result.table == Sweeps(sweeps.folder.parent / "new").run(changed).table
 
 
 def test_a_second_student_leaves_the_cells_of_the_first(views: Views, sweeps: Sweeps) -> None:
