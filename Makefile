@@ -11,6 +11,7 @@ help:
 	@echo "make check   everything continuous integration runs: lint, types, contracts, all tests"
 	@echo "make fix     format and repair what can be repaired"
 	@echo "make docs    write the command-line reference, the JSON Schemas, the figure and the output of the demo"
+	@echo "make reliability  kills, failing calls, flipped bytes, power cuts: prints tried and failed"
 	@echo "make fidelity  forecasts against measurements on real data"
 	@echo "make mutants   change the code in 200 places, each of which a fast test must notice"
 	@echo "make bench   measure speed against named peers; ONLY=neighbors for one of them"
@@ -72,6 +73,10 @@ docs: .venv/.dev
 # Unset: kernels are those that the libraries choose for this processor. make bench ONLY="neighbors whole_run" runs two.
 bench: .venv/.dev
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m tests.bench $(ONLY)
+
+# Two campaigns at a time. About 40 minutes on two cores; needs a C compiler, and for real power cuts root and loop devices.
+reliability: .venv/.dev
+	printf '%s\n' failing_calls kills flips power sharing inputs | $(ONE_THREAD) xargs -P 2 -L 1 $(BIN)/python -m tests.reliability
 
 # On a quiet machine about ten minutes, once the features are cached.
 fidelity: .venv/.dev
