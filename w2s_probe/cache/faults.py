@@ -59,7 +59,7 @@ def damaged(path: Path, kind: str, *, advice: str = ADVICE) -> DamagedFileError:
 def unreadable(path: Path, kind: str, error: OSError) -> UnreadableFileError:
     """Return the error of a file that the system does not let us read; `kind` is what the file is."""
     return UnreadableFileError(
-        f"a cache {kind} must not be unreadable: got {error.strerror or error} for {path}. It stays as it is: check "
+        f"a cache {kind} must be readable: got {error.strerror or error} for {path}. It stays as it is: check "
         "the disk and your permissions.",
         path,
     )

@@ -75,7 +75,8 @@ def gc(
         on_left=left.append,
     )
     if left:
-        say(f"note: files that are unreadable or of a newer version stay, {len(left):,} in all. {left[0]}", err=True)
+        files_left = "1 file stays, unreadable" if len(left) == 1 else f"{len(left):,} files stay, unreadable"
+        say(f"note: {files_left} or of a newer version. {left[0]}", err=True)
     total = sum(file.bytes for file in files if file.reason != "quarantined")
     counts: dict[str, int] = {reason: sum(file.reason == reason for file in files) for reason in REASONS}
     if as_json:

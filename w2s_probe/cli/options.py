@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Callable
-from functools import reduce, wraps
+from functools import partial, reduce, wraps
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import click
@@ -68,9 +68,13 @@ def _default(config: type[Any], field: str) -> Any:
     return next(f.default for f in dataclasses.fields(config) if f.name == field)
 
 
-def _experiment(field: str, *names: str, help: str, **kwargs: Any) -> Decorator:  # noqa: A002
-    default = _default(W2SConfig, field)
-    return click.option(*names, field, default=default, show_default=default is not None, help=help, **kwargs)
+def _config_option(config: type[Any], field: str, *names: str, **kwargs: Any) -> Decorator:
+    """Return the flag of a config's field, with the field's default."""
+    default = _default(config, field)
+    return click.option(*names, field, default=default, show_default=default is not None, **kwargs)
+
+
+_experiment, _diagnosis = partial(_config_option, W2SConfig), partial(_config_option, DiagnoseConfig)
 
 
 def _axis(field: str, *names: str, type: Listed[Any], help: str, required: bool = False) -> Decorator:  # noqa: A002
@@ -78,14 +82,8 @@ def _axis(field: str, *names: str, type: Listed[Any], help: str, required: bool 
     return click.option(*names, field, multiple=True, type=type, metavar=type.metavar, required=required, help=text)
 
 
-def _diagnosis(field: str, name: str, *, type: type[Any], help: str) -> Decorator:  # noqa: A002
-    default = _default(DiagnoseConfig, field)
-    return click.option(name, field, type=type, default=default, show_default=True, help=help)
-
-
 def _column(field: str, name: str, help: str) -> Decorator:  # noqa: A002
-    default = _default(DataConfig, field)
-    return click.option(name, field, default=default, show_default=default is not None, metavar="COLUMN", help=help)
+    return _config_option(DataConfig, field, name, metavar="COLUMN", help=help)
 
 
 _data = _all(

@@ -109,7 +109,7 @@ def test_names_that_cannot_be_read_are_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "names" / "one.json"
     path.unlink()
     path.symlink_to(path)
-    with pytest.raises(CacheError, match="unreadable"):
+    with pytest.raises(CacheError, match="must be readable"):
         point(tmp_path, "one", OTHER)
     assert path.is_symlink()
     assert verify(tmp_path).counts() == {"unreadable": 1}
