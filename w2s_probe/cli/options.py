@@ -69,7 +69,6 @@ def _default(config: type[Any], field: str) -> Any:
 
 
 def _config_option(config: type[Any], field: str, *names: str, **kwargs: Any) -> Decorator:
-    """Return the flag of a config's field, with the field's default."""
     default = _default(config, field)
     return click.option(*names, field, default=default, show_default=default is not None, **kwargs)
 
