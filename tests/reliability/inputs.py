@@ -18,7 +18,7 @@ from tests.reliability.tally import Tally
 from tests.reliability.world import World
 
 SECONDS, MEGABYTES = 20, 1024
-EMBED = ("embed", "t.csv", "--text", "text", "--shard-rows", "12", "--backbone")
+EMBED = ("embed", "t.csv", "--text", "text", "--shard-rows", "3", "--backbone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
