@@ -26,10 +26,7 @@ int matching_calls(void) { return calls; }
 
 static int fails(const char *call, const char *path) {
     if (!kind[0] || strcmp(call, kind) || !path) return 0;
-    char whole[8192] = "";
-    if (path[0] != '/' && getcwd(whole, 4096)) strcat(whole, "/");
-    strncat(whole, path, 4000);
-    if (!strstr(whole, part)) return 0;
+    if (!strstr(path, part)) return 0;
     calls++;
     if (failing != 0 && calls != failing) return 0;
     errno = error_number;
@@ -46,6 +43,14 @@ static const char *path_of(int fd) {
     if (length < 0) return NULL;
     path[length] = 0;
     return path;
+}
+
+static int fails_at(const char *call, const char *path) {
+    char whole[8192] = "";
+    if (!kind[0] || !path) return 0;
+    if (path[0] != '/' && getcwd(whole, 4096)) strcat(whole, "/"); /* unlike pipes and sockets of path_of */
+    strncat(whole, path, 4000);
+    return fails(call, whole);
 }
 
 #define REAL(type, name, ...) \
@@ -76,29 +81,29 @@ ON_FD(int, fdatasync, "fsync", (int fd), fd)
         va_start(rest, flags); \
         int mode = va_arg(rest, int); \
         va_end(rest); \
-        return fails("open", path) ? -1 : real(path, flags, mode); \
+        return fails_at("open", path) ? -1 : real(path, flags, mode); \
     }
 OPEN(open)
 OPEN(open64)
 
 int rename(const char *from, const char *to) {
     REAL(int, rename, const char *, const char *);
-    return fails("rename", to) ? -1 : real(from, to);
+    return fails_at("rename", to) ? -1 : real(from, to);
 }
 
 int mkdir(const char *path, mode_t mode) {
     REAL(int, mkdir, const char *, mode_t);
-    return fails("mkdir", path) ? -1 : real(path, mode);
+    return fails_at("mkdir", path) ? -1 : real(path, mode);
 }
 
 int unlink(const char *path) {
     REAL(int, unlink, const char *);
-    return fails("unlink", path) ? -1 : real(path);
+    return fails_at("unlink", path) ? -1 : real(path);
 }
 
 DIR *opendir(const char *path) {
     REAL(DIR *, opendir, const char *);
-    return fails("list", path) ? NULL : real(path);
+    return fails_at("list", path) ? NULL : real(path);
 }
 
 int flock(int fd, int operation) {

@@ -50,6 +50,7 @@ def _with_failure(world: World, verb: str, call: str, *, error: int, k: int) -> 
         calls.write_text(str(number), encoding="utf-8")
 
     world.reference(verb)
+    calls.write_text(str(k), encoding="utf-8")  # of a verb that hangs
     ended = run_forked(
         VERBS[verb],
         world.trial(),
