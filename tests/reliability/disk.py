@@ -38,6 +38,7 @@ class SyncedDisk:
     content: dict[int, bytes] = field(default_factory=dict)
     entries: dict[Path, dict[str, int]] = field(default_factory=dict)
     calls: int = 0
+    open_files: list[int] = field(default_factory=list)
 
     def start(self) -> None:
         """Take everything below the folder as written to the disk, and record each `os.fsync` from now on."""
@@ -45,6 +46,7 @@ class SyncedDisk:
             self._sync_folder(Path(folder))
             for name in files:
                 path = Path(folder, name)
+                self.open_files.append(os.open(path, os.O_RDONLY))  # no new file gets the inode of a deleted one
                 self.content[path.stat().st_ino] = path.read_bytes()
         system = os.fsync
 
@@ -64,7 +66,9 @@ class SyncedDisk:
         if stat.S_ISDIR(status.st_mode):
             self._sync_folder(path)
         else:
-            self.content[status.st_ino] = Path(f"/proc/self/fd/{descriptor}").read_bytes()
+            file = Path(f"/proc/self/fd/{descriptor}")
+            self.open_files.append(os.open(file, os.O_RDONLY))  # not a copy, which would keep the writer's lock
+            self.content[status.st_ino] = file.read_bytes()
         self.calls += 1
         if self.calls == self.cut_at:
             self.cut()

@@ -155,10 +155,14 @@ def leftovers(folder: Path, *, older: re.Pattern[str] | None = None) -> Iterator
 
 def remove_leftovers(folder: Path, *, older: re.Pattern[str] | None = None) -> None:
     """Delete the files of `new_file` whose writers are gone; files that cannot be deleted stay."""
+    gone = False
     with suppress(OSError):
         for path in leftovers(folder, older=older):
             with suppress(OSError):
                 path.unlink()
+                gone = True
+        if gone:
+            sync_folder(folder)
 
 
 @contextmanager
