@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.reliability.forks import run_forked
 from tests.reliability.world import READING, VERBS, World
+from w2s_probe.cache import FeatureStore
 
 RESULTS = ("run", "forecast", "diagnosis", "sweep")
 
@@ -35,15 +36,33 @@ def faults_after_next(world: World, verb: str, trial: Path) -> Iterator[str]:
     if ended.code:
         yield f"the next call ends with exit {ended.code}: {ended.err[-300:]}"
         return
-    now, after = tree(trial), tree(world.reference(verb))
-    yield from (f"{name} is left over" for name in sorted(now.keys() - after.keys()))
+    now, after = (_outside_features(folder) for folder in (trial, world.reference(verb)))
+    yield from (
+        f"{name} is left over" for name in sorted(now.keys() - after.keys()) if name not in tree(world.template)
+    )
     yield from (f"{name} is missing after the next call" for name in sorted(after.keys() - now.keys()))
     yield from (
         f"{name} has other bytes after the next call" for name in sorted(now.keys() & after) if now[name] != after[name]
     )
+    if _rows(trial) != _rows(world.reference(verb)):
+        yield "the cache holds other rows after the next call"
     verified = run_forked(READING["verify"], trial)
     if verified.code:
         yield f"verify after the next call: exit {verified.code}, {verified.err[-300:]}"
+
+
+def _outside_features(folder: Path) -> dict[str, bytes]:
+    return {name: content for name, content in tree(folder).items() if not name.startswith("cache/features/")}
+
+
+def _rows(folder: Path) -> dict[str, tuple[bytes, bytes]]:
+    """Return digests and features of each spec: shards that could not be read are cut again at other places."""
+    store = FeatureStore(folder / "cache")
+    rows = {}
+    for contents in store.contents():
+        digests, _ = store.items(contents.spec)
+        rows[contents.fingerprint] = digests.tobytes(), store.read(contents.spec, digests).tobytes()
+    return rows
 
 
 def _mixed(folder: str, before: dict[str, bytes], after: dict[str, bytes], now: dict[str, bytes]) -> Iterator[str]:
