@@ -6,12 +6,11 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.rights import without_rights
 from w2s_probe.backbones import identity, model_files
 from w2s_probe.backbones.identity import HashedFiles
 from w2s_probe.backbones.model_files import hash_folder, links_to
@@ -141,18 +140,6 @@ def test_what_may_not_be_read_is_refused(inner: str, named: str) -> None:
         with without_rights(), pytest.raises(BackboneError, match=expected):
             revision(folder)
         (folder / inner).chmod(0o700)
-
-
-@contextmanager
-def without_rights() -> Iterator[None]:
-    """Run without the rights of root, who may read every file."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
 
 
 def test_a_tree_of_links_that_grows_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,14 +7,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from tests.conftest import Cli
+from tests.rights import without_rights
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError
 from w2s_probe.datasets import read_table
@@ -115,20 +115,8 @@ def test_a_file_one_may_not_read_is_one_sentence() -> None:
         read_table(path, COLUMNS)  # so that nothing is imported by another user
         path.chmod(0)
         Path(folder).chmod(0o755)
-        with without_rights_of_root(), pytest.raises(DataError, match="cannot be read"):
+        with without_rights(), pytest.raises(DataError, match="cannot be read"):
             read_table(path, COLUMNS)
-
-
-@contextmanager
-def without_rights_of_root() -> Iterator[None]:
-    """Let root be another user, since root may read everything."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
 
 
 def short_rows_below_a_long_header(path: Path) -> None:
