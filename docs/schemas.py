@@ -21,7 +21,9 @@ from w2s_probe.core.serialize import SCHEMA, Keys, Mark, members
 from w2s_probe.experiments.sweep import SweepResult
 from w2s_probe.pipeline.exchange import Exchanged
 from w2s_probe.results.diagnosis import Diagnosis
+from w2s_probe.results.finetune import FinetuneResult
 from w2s_probe.results.forecast import ForecastResult
+from w2s_probe.results.reason import ReasonResult
 from w2s_probe.results.run import W2SResult
 from w2s_probe.theory.spurious.output import SpuriousOutput
 from w2s_probe.theory.variance.output import VarianceOutput
@@ -40,7 +42,9 @@ OUTPUTS: dict[str, type] = {
     "diagnose": Diagnosis,
     "doctor": outputs.Installation,
     "embed": outputs.Embedded,
+    "finetune": FinetuneResult,
     "forecast": ForecastResult,
+    "reason": ReasonResult,
     "report": W2SResult,
     "run": W2SResult,
     "sweep": SweepResult,

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import reduce
 from pathlib import Path
 
@@ -16,9 +16,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.in_process import run_here
+from tests.real_texts import demo
 from w2s_probe.cli import progress
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
 from w2s_probe.core.labels import Labels
+from w2s_probe.metrics import intervals
+
+__all__ = ["demo"]
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -42,6 +46,15 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine anything takes two seconds; tests of progress set their own time."""
     monkeypatch.setattr(progress, "FIRST", float("inf"))
+
+
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """With one seed resampling takes longer than most fits; for tests of runs that look at no width."""
+    monkeypatch.setattr(intervals, "RESAMPLES", 50)
+    intervals._resampled_counts.cache_clear()
+    yield
+    intervals._resampled_counts.cache_clear()
 
 
 @pytest.fixture

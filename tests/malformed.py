@@ -287,6 +287,10 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     },
     **{f"sweep {flag}": ("sweep", *RUN[1:], flag, HUGE) for flag in ("--seed", "--seeds", "-n", "-N", "--jobs")},
     **{f"diagnose {flag}": ("diagnose", *RUN[1:], flag, HUGE) for flag in ("--seed", "--neighbors", "--sample")},
+    **{
+        f"reason {flag}": ("reason", flag, HUGE)
+        for flag in ("--seed", "--seeds", "-n", "-N", "--n-test", "--steps", "--teacher-size", "--updates", "--lr")
+    },
     **{f"theory {name}": theory(**{name: HUGE}) for name in ("simulate", "seed", "d_student", "n", "N")},
     "not a number": (*RUN, "--level", "nan"),
     "infinite strength": (*RUN, "--teacher-alpha", "1e400"),

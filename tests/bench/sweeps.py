@@ -106,10 +106,10 @@ PEER_CELLS = 60  # of the 975, drawn at random: all of them would take minutes
 
 def sweep_cells() -> None:
     """975 cells (5 n x 5 N x 13 alphas x 3 seeds; 20,000 rows, 256 -> 384 features, 4 classes), against Ridge."""
-    from w2s_probe.core.config import SweepConfig
     from w2s_probe.core.features import EmbeddingSpec, FeatureSet
     from w2s_probe.core.labels import Labels
     from w2s_probe.core.splits import draw_splits
+    from w2s_probe.core.sweep_config import SweepConfig
     from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
 
     rng = np.random.default_rng(0)

@@ -31,6 +31,7 @@ BASES: dict[str, tuple[str, ...]] = {
     "forecast": ("t.csv", *PAIR, "--id", "id"),
     "sweep": ("t.csv", *PAIR, "--id", "id"),
     "diagnose": ("t.csv", *PAIR),
+    "finetune": (*TEXT, "--teacher", "features:f.npy", "--student", "packaged:minilm-l6", "--id", "id"),
     "embed": (*TEXT, "--backbone", "classic:hashing-8"),
     "report": ("out",),
     "cache import": ("f.npy", "--name", "other", "--data", *TEXT),
@@ -52,8 +53,9 @@ SUFFIXES = {  # of the file that a parameter names; "features" if it names backb
     **dict.fromkeys(("teacher", "student", "teachers", "students", "backbones"), "features"),
 }
 OUTPUTS = {"out", "cache", "save_split", ("cache export", "file")}
+BACKBONES = {("embed", "backbones"), ("finetune", "student")}  # no files of features
 WORDS = {"text", "image", "id", "label", "split", "group", "group_split", "cue", "strategies", "settings", "device"} | {
-    *("mu", "name", "fingerprint", "keep", "remove"),
+    *("epochs", "mu", "name", "fingerprint", "keep", "remove", "prompt", "chosen", "rejected", "score"),
 }
 
 
@@ -61,7 +63,7 @@ def parameters(command: click.Command, name: str = "") -> Iterator[tuple[str, cl
     """Yield verb and parameter for all parameters that take any text."""
     for parameter in command.params:
         kinds = (click.Choice, click.types.IntParamType, click.types.FloatParamType, click.types.BoolParamType)
-        numbers = getattr(parameter.type, "metavar", "") in ("INTEGER", "NUMBER", "NAME")
+        numbers = getattr(parameter.type, "metavar", "") in ("INTEGER", "NUMBER", "NAME", "SIZE")
         if not isinstance(parameter.type, kinds) and not numbers:
             yield name, parameter
     for part in command.commands.values() if isinstance(command, click.Group) else ():
@@ -72,7 +74,7 @@ TEXTS = [(verb, parameter) for verb, parameter in parameters(group) if parameter
 INPUTS = [
     (verb, parameter)
     for verb, parameter in TEXTS
-    if not {parameter.name, (verb, parameter.name)} & OUTPUTS and (verb, parameter.name) != ("embed", "backbones")
+    if not {parameter.name, (verb, parameter.name)} & OUTPUTS and (verb, parameter.name) not in BACKBONES
 ]
 
 

@@ -12,11 +12,13 @@ import click
 import pytest
 
 from w2s_probe.cli.main import as_typed, cli
-from w2s_probe.core.config import DataConfig, DiagnoseConfig, SweepConfig, W2SConfig
+from w2s_probe.core.config import DataConfig, DiagnoseConfig, W2SConfig
+from w2s_probe.core.reason_config import ReasonConfig
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.theory import IntrinsicDimension, SpuriousModel
 
 PACKAGE = Path(__file__).parents[2] / "w2s_probe"
-CONFIGS = (DataConfig, W2SConfig, SweepConfig, DiagnoseConfig, IntrinsicDimension, SpuriousModel)
+CONFIGS = (DataConfig, W2SConfig, SweepConfig, DiagnoseConfig, ReasonConfig, IntrinsicDimension, SpuriousModel)
 FIELDS = {field.name for config in CONFIGS for field in dataclasses.fields(config) if "_" in field.name}
 EMPTY_ADVICE = re.compile(
     r"(Write it so|Drop them|Name one of these|Correct it|Drop one or the other|Choose one|Add some|Repair it)\.$"

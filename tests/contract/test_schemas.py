@@ -50,6 +50,15 @@ def test_classification_prints_what_its_schema_says(cli: Cli, table: Path, flags
     check("run", cli("run", "table.csv", *PAIR[:-2], "--label", "y", *seeds, *flags, "--json").stdout)
 
 
+def test_stages_are_printed_as_the_schema_says(cli: Cli, table: Path) -> None:
+    mutual = check("run", cli(*RUN, "--strategy", "vanilla,mutual", "--json").stdout)["students"]["mutual"]
+    sides = ("student", "teacher.features:t.npy")
+    assert list(mutual["stages"]) == [f"round{r}.{side}" for r in range(4) for side in sides][1:-1]
+    assert list(mutual["fitted"]) == list(mutual["stages"])
+    last = mutual["stages"]["round3.student"]["accuracy"]
+    assert mutual["fitted"]["round3.student"]["mean"] == pytest.approx(last["value"]) == mutual["accuracy"]["value"]
+
+
 @pytest.mark.parametrize("flags", [(), ("--student-alpha", "chosen,1", "--head", "ridge,softmax", "--seed", "1,4")])
 def test_a_sweep_prints_what_its_schema_says(cli: Cli, table: Path, flags: tuple[str, ...]) -> None:
     sizes = ("-n", "50,100", "-N", "200") if flags else ()

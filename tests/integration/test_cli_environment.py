@@ -86,7 +86,7 @@ def test_a_user_without_home_is_told_to_name_a_cache(cli: Cli, monkeypatch: pyte
     monkeypatch.setattr(Path, "home", no_home)
     monkeypatch.delenv("W2S_PROBE_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr("w2s_probe.cache.location.__file__", "/nonexistent/a/b/c.py")  # no checkout
+    monkeypatch.setattr("w2s_probe.core.location.__file__", "/nonexistent/a/b/c.py")  # no checkout
     done = cli("cache", "ls")
     assert (done.returncode, done.stdout) == (1, "")
     assert "got no home folder. Name one with --cache, or set W2S_PROBE_CACHE." in done.stderr

@@ -16,8 +16,11 @@ PAIR = ("--teacher", "features:absent.npy", "--student", "features:absent.npy")
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("--set", "high_confidnce.keep=.1"), "Did you mean high_confidence?"),
-        (("--strategy", "high_confidence", "--set", "high_confidnce.keep=.1"), "Did you mean high_confidence?"),
+        (("--set", "high_confidnce.keep=.1"), "Did you mean high_confidence or "),
+        (
+            ("--strategy", "high_confidence", "--set", "high_confidnce.keep=.1"),
+            "Did you mean high_confidence or ",
+        ),
         (("--set", "high_confidence.keep=.1"), "Add --strategy high_confidence, or remove it."),
         (("--set", "nothing.alike=1"), "with the name of a strategy that is run (vanilla): got 'nothing.alike'."),
         (("--set", "vanilla.=1"), "--set must be STRATEGY.FIELD=VALUE: got 'vanilla.=1'."),
@@ -44,7 +47,8 @@ def test_a_setting_or_list_that_would_be_ignored_is_refused(
 @pytest.mark.parametrize("flag", ["-n", "-N", "--seed", "--head", "--teacher-alpha", "--eta-labeled", "--teacher"])
 def test_an_empty_item_of_an_axis_is_refused(cli: Cli, table: Path, flag: str, value: str) -> None:
     pair = PAIR[2:] if flag == "--teacher" else PAIR
-    done = cli("sweep", *DATA, *pair, flag, value.replace("50", "features:t.npy") if flag == "--teacher" else value)
+    names = value.replace("100", "features:u.npy").replace("50", "features:t.npy")
+    done = cli("sweep", *DATA, *pair, flag, names if flag == "--teacher" else value)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert f"{flag} must have a value before and after each comma: got " in done.stderr
 
@@ -58,7 +62,7 @@ def test_an_empty_backbone_of_a_forecast_is_refused(cli: Cli, table: Path) -> No
 @pytest.mark.parametrize(
     ("toml", "text"),
     [
-        ("[set.high_confidnce]\nkeep = 0.1", "Did you mean high_confidence?"),
+        ("[set.high_confidnce]\nkeep = 0.1", "Did you mean high_confidence or "),
         ("[set.high_confidence]\nkeep = 0.1", "Add --strategy high_confidence, or remove it."),
         ('[set.vanilla]\n"" = 1', "--set must be STRATEGY.FIELD=VALUE"),
         ('[set.""]\nkeep = 1', "--set must be STRATEGY.FIELD=VALUE"),

@@ -51,14 +51,21 @@ def test_a_point_is_what_run_prints_for_the_same_sizes(cli: Cli, table: Path) ->
         assert point[name] == pytest.approx(student[name], abs=1e-8)
 
 
-def test_files_are_the_same_with_one_process_and_with_two(cli: Cli, process: Cli, table: Path, tmp_path: Path) -> None:
-    for run, jobs in ((cli, "1"), (process, "2")):
-        done = run(*SMALL, "--out", f"out{jobs}", "--jobs", jobs)
+@pytest.mark.parametrize(
+    ("flags", "several"),
+    [((), "2"), (("--strategy", "vanilla,two_stage", "--set", "two_stage.votes=3"), "4")],
+    ids=["vanilla", "two_stage"],
+)
+def test_files_are_the_same_with_one_process_and_with_several(
+    cli: Cli, process: Cli, table: Path, tmp_path: Path, flags: tuple[str, ...], several: str
+) -> None:
+    for run, jobs in ((cli, "1"), (process, several)):
+        done = run(*SMALL, *flags, "--out", f"out{jobs}", "--jobs", jobs)
         assert done.returncode == 0, done.stderr
         assert "wrote" in done.stdout
     one, two = (
         {str(path.relative_to(tmp_path / out)): path.read_bytes() for path in (tmp_path / out).rglob("*.*")}
-        for out in ("out1", "out2")
+        for out in ("out1", f"out{several}")
     )
     assert one == two
     assert len(one) == 4 + 4
@@ -116,10 +123,10 @@ def killed_at(folder: Path, cells: int, jobs: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_killed_at_ten_moments_and_resumed_it_leaves_what_an_uninterrupted_one_leaves(
+def test_killed_at_five_moments_and_resumed_it_leaves_what_an_uninterrupted_one_leaves(
     process: Cli, table: Path, tmp_path: Path, jobs: str
 ) -> None:
-    moments = np.sort(np.random.default_rng(int(jobs)).choice(np.arange(1, 74), 10, replace=False)).tolist()
+    moments = np.sort(np.random.default_rng(int(jobs)).choice(np.arange(1, 74), 5, replace=False)).tolist()
     there = 0
     for cells in moments:
         killed_at(tmp_path, cells, jobs)

@@ -16,9 +16,17 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Write a table of few rows and one of many, with their features."""
+    folder = tmp_path_factory.mktemp("rows")
+    write_rows(folder / "few", 10_000, shuffled=True)
+    write_rows(folder / "many", 200_000, shuffled=True)
+    return folder / "few", folder / "many"
+
+
+@pytest.mark.xdist_group("memory")  # one worker writes the tables
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_memory_hardly_grows_with_the_rows(verb: str, tmp_path: Path) -> None:
-    write_rows(tmp_path / "few", 10_000, shuffled=True)
-    write_rows(tmp_path / "many", 200_000, shuffled=True)
-    few, many = (usage_of(COMMANDS[verb], tmp_path / name) for name in ("few", "many"))
+def test_memory_hardly_grows_with_the_rows(verb: str, tables: tuple[Path, Path]) -> None:
+    few, many = (usage_of(COMMANDS[verb], folder) for folder in tables)
     assert many.anonymous - few.anonymous < MOST_MB, (few, many)

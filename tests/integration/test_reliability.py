@@ -1,4 +1,4 @@
-"""A slice of every campaign of `make reliability`: about half a minute of each."""
+"""A slice of every campaign of `make reliability`: about a quarter of a minute of each."""
 
 from __future__ import annotations
 

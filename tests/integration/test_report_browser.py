@@ -14,6 +14,7 @@ from tests.conftest import Cli
 from tests.integration.test_cli_sweep import ETAS
 from tests.integration.test_report import RUN, hostile
 from tests.integration.test_report_pages import VERBS
+from tests.strategy_plug_in import install_steps
 
 __all__ = ["hostile"]
 
@@ -130,6 +131,24 @@ def test_the_other_reports_fit_phone_and_desktop_by_day_and_night(
         found = look(browser, tmp_path / "out" / "report.html", width=width, scheme=scheme)
         assert (found["paper"] < 0.05) == (scheme == "dark")
         assert min(found["text"], found["inside"]) >= 4.5
+        assert found["smallest"] >= 10
+        assert found["cut"] == []
+        assert found["overlapping"] == []
+
+
+def test_many_strategies_and_teachers_fit_phone_and_desktop_by_day_and_night(
+    browser: Browser, cli: Cli, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_steps(tmp_path, monkeypatch)
+    teachers = ("--teacher", "features:t.npy+features:s.npy", "--group", "third", "--group-by", "column")
+    strategies = ("--strategy", "vanilla,high_confidence,mean_teacher,average,steps")
+    rows = "".join(f"{line},{i % 3}\n" for i, line in enumerate(table.read_text().splitlines()[1:]))
+    table.write_text(f"y,source,third\n{rows}")
+    assert cli(*RUN, *teachers, *strategies, "--out", "out").returncode == 0
+    for width, scheme in itertools.product((400, 870, 1000), ("light", "dark")):
+        found = look(browser, tmp_path / "out" / "report.html", width=width, scheme=scheme)
+        assert min(found["text"], found["inside"]) >= 4.5
+        assert found["marks"] >= 3
         assert found["smallest"] >= 10
         assert found["cut"] == []
         assert found["overlapping"] == []

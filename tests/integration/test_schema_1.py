@@ -15,12 +15,16 @@ from w2s_probe.core.serialize import plain
 from w2s_probe.report.kinds import KINDS
 
 WRITTEN = Path(__file__).parents[1] / "schema_1"  # result.json of each verb, as schema 1 wrote it
-VERBS = [kind.verb for kind in KINDS]
+VERBS = [kind.verb for kind in KINDS if (WRITTEN / f"{kind.verb.replace(' ', '-')}.json").is_file()]
 
 
 def written(verb: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((WRITTEN / f"{verb.replace(' ', '-')}.json").read_text(encoding="utf-8"))
     return content
+
+
+def test_every_file_of_schema_1_is_of_a_verb() -> None:
+    assert len(VERBS) == len(list(WRITTEN.glob("*.json"))) == 6
 
 
 def put(folder: Path, content: Any) -> None:

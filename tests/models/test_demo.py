@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +14,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.stderr import without_read
+from tests.real_texts import REAL_TEXTS, w2s_probe
 from w2s_probe import BackboneOptions, DataConfig, FeatureStore, W2SConfig, datasets, run
 from w2s_probe.report import load_results
 
-pytestmark = [pytest.mark.models, pytest.mark.slow]
+pytestmark = [pytest.mark.models, pytest.mark.slow, REAL_TEXTS]
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 VADER = Path(datasets.__file__).parent / "data" / "vader.csv.gz"
 NUMBER = re.compile(r"[+-]?\d+\.\d+")
 TEACHER_C, STUDENT_C = 1e-2, 1e-3  # where hard pseudolabels help on these data
-
-
-def w2s_probe(folder: Path, *arguments: str) -> str:
-    env = {**os.environ, "W2S_PROBE_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-m", "w2s_probe", *arguments]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
-    assert (done.returncode, without_read(done.stderr)) == (0, "")
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-    folder = tmp_path_factory.mktemp("demo")
-    return folder, w2s_probe(folder, "demo"), w2s_probe(folder, "demo")
 
 
 def test_the_four_systems_lie_where_they_should(demo: tuple[Path, str, str]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.real_texts import REAL_TEXTS
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, W2SConfig
@@ -20,7 +22,7 @@ from w2s_probe.pipeline.data import open_rows
 from w2s_probe.pipeline.embed import fetch
 from w2s_probe.results.suspects import Suspects, SuspectsOverSeeds
 
-pytestmark = [pytest.mark.models, pytest.mark.slow]
+pytestmark = [pytest.mark.models, pytest.mark.slow, REAL_TEXTS]
 
 Flags = NDArray[np.bool_]
 PAIR = ("packaged:wordllama", "packaged:minilm-l6")
@@ -40,8 +42,8 @@ class Mails:
 
 
 @pytest.fixture(scope="module")
-def mails(tmp_path_factory: pytest.TempPathFactory) -> Mails:
-    store = FeatureStore(tmp_path_factory.mktemp("cache"))
+def mails(demo: tuple[Path, str, str]) -> Mails:
+    store = FeatureStore(demo[0] / "cache")
     opened = open_rows(DataConfig(data="builtin:spam", group="html"), PAIR, store, BackboneOptions())
     table = opened.table
     features, _ = fetch(opened, store)

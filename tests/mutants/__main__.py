@@ -17,6 +17,7 @@ import time
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ class _Queue:
                 if (outcome := trial.outcome(began)) is not None:
                     busy.remove(entry)
                     idle.append(copy)
-                    (copy / mutant.file).write_text(mutant.original, encoding="utf-8")
+                    _write(copy / mutant.file, mutant.original)
                     self._note(mutant, outcome)
             time.sleep(0.02)
 
@@ -178,7 +179,7 @@ class _Queue:
         return [last, *(test for test in tests if test != last)] if last in tests else tests
 
     def _begin(self, mutant: Mutant, copy: Path) -> Trial:
-        (copy / mutant.file).write_text(mutant.code, encoding="utf-8")
+        _write(copy / mutant.file, mutant.code)
         tests = self._tests(mutant)
         expected = sum(self.maps[mutant.area].seconds[test] for test in tests)
         return start(copy, tests, out=copy.with_suffix(".json"), limit=PATIENCE[0] + PATIENCE[1] * expected)
@@ -194,6 +195,12 @@ class _Queue:
         partial.write_text(json.dumps(self.state[mutant.area], indent=1), encoding="utf-8")
         partial.rename(file)
         print(f"{_word(outcome):9} {mutant.file} {mutant.scope}: {mutant.becomes}", flush=True)
+
+
+def _write(path: Path, code: str) -> None:
+    """Write a module; its bytecode is deleted: of a file of equal size within the same second it would be used."""
+    path.write_text(code, encoding="utf-8")
+    Path(cache_from_source(str(path))).unlink(missing_ok=True)
 
 
 def _outcomes_of(area: str) -> Path:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -35,12 +36,18 @@ class BackboneOptions:
         Items in one forward pass.
     dtype : {"float32", "float16"}, optional
         Type of stored features, which is part of their spec; by default the type in the backbone's spec.
+    models : Path, optional
+        Folder for copies of models that are converted once; by default ``models`` in the default cache.
+    on_note : callable, optional
+        Called with a sentence for the user, such as one on a damaged copy.
     """
 
     device: str = "cpu"
     threads: int | None = None
     batch_size: int = 32
     dtype: Literal["float32", "float16"] | None = None
+    models: Path | None = None
+    on_note: Callable[[str], object] | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -140,12 +147,20 @@ def texts(items: Items) -> list[str]:
 
 
 def require(package: str, *, extra: str, backbone: str) -> None:
-    """Raise `MissingExtraError` with the install line unless `package` can be imported."""
+    """Raise `MissingExtraError` with the install line of an extra unless `package` can be imported."""
+    require_package(package, install=install_line(extra), backbone=backbone)
+
+
+def require_package(package: str, *, install: str, backbone: str) -> None:
+    """Raise `MissingExtraError` with the command `install` unless `package` can be imported."""
     if importlib.util.find_spec(package) is None:
-        msg = (
-            f"{backbone} needs the Python package {package}: it is not installed. Run: pip install 'w2s-probe[{extra}]'"
-        )
+        msg = f"{backbone} needs the Python package {package}: it is not installed. Run: {install}"
         raise MissingExtraError(msg)
+
+
+def install_line(extra: str) -> str:
+    """Return the command that installs an extra of w2s-probe."""
+    return f"pip install 'w2s-probe[{extra}]'"
 
 
 def torch_record(options: BackboneOptions, packages: Sequence[str]) -> dict[str, Any]:

@@ -74,12 +74,14 @@ class Pixels(Backbone):
 
     modality: Modality = "image"
 
-    def __init__(self, height: int, width: int, *, files: bool = False) -> None:
-        self.name, self.height, self.width, self.files = f"classic:pixels-{height}x{width}", height, width, files
+    def __init__(self, height: int, width: int, *, channels: str = "") -> None:
+        self.name, self.height, self.width, self.channels = f"classic:pixels-{height}x{width}", height, width, channels
 
     def suited_to(self, items: Items) -> Backbone:
-        """Return the variant for files, which have three channels, or for arrays, with any number of channels."""
-        suited = Pixels(self.height, self.width, files=isinstance(items, ImageFiles))
+        """Return the variant for files, which are decoded to RGB, or for arrays with the channels of these items."""
+        shape = () if isinstance(items, ImageFiles) else np.shape(items)
+        channels = "RGB" if isinstance(items, ImageFiles) else f"{shape[3]} channels" if len(shape) == 4 else ""
+        suited = Pixels(self.height, self.width, channels=channels)
         suited.dtype = self.dtype
         return suited
 
@@ -91,7 +93,7 @@ class Pixels(Backbone):
             revision="1",
             pooling="area average",
             normalization="divided by 255",
-            preprocessing="RGB" if self.files else "",
+            preprocessing=self.channels,
         )
 
     def encode(self, items: Items) -> NDArray[np.float32]:

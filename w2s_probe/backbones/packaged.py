@@ -1,4 +1,4 @@
-"""Models whose weights install with pip, checked by hash: text models here, images in `packaged_images`."""
+"""Models whose weights install with pip, checked by hash: encoders of texts here, others in `packaged_*`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, require, texts
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, install_line, require, texts
 from w2s_probe.backbones.identity import HashedFiles, checked_hash, hash_files
+from w2s_probe.backbones.packaged_decoder import DECODER_NAMES, smollm2
 from w2s_probe.backbones.packaged_images import IMAGE_NAMES, EfficientNetLite, efficientnet_package
 from w2s_probe.backbones.text import SentenceTransformerBackbone
 from w2s_probe.core.errors import BackboneError, did_you_mean
@@ -130,13 +131,15 @@ class WordLlama(SentenceTransformerBackbone):
 
 
 def packaged(name: str, options: BackboneOptions) -> Backbone:
-    """Return ``minilm-l6``, ``wordllama``, ``efficientnet-lite0``, ``-lite2``, or an early exit such as ``…@2``."""
+    """Return the model or early exit with one of `TEXT_NAMES`, `DECODER_NAMES` or `IMAGE_NAMES`."""
     if name in IMAGE_NAMES:
         package = efficientnet_package(name)
         folder = _weights_folder(name, ("timm", package), extra="image,demo-image")
         return EfficientNetLite(name, folder, options=options)
+    if name in DECODER_NAMES:
+        return smollm2(name, options)
     if name not in TEXT_NAMES:
-        names = [*TEXT_NAMES, *IMAGE_NAMES]
+        names = [*TEXT_NAMES, *DECODER_NAMES[:2], "…", DECODER_NAMES[-1], *IMAGE_NAMES]
         near = did_you_mean(name, names) or " See: w2s-probe backbones"
         msg = f"packaged: must be followed by one of {', '.join(names)}: got {name!r}.{near}"
         raise BackboneError(msg)
@@ -180,4 +183,4 @@ def _package_folder(package: str) -> Path:
 
 
 def _check_weights(weights: Path, name: str) -> None:
-    checked_hash(weights, SHA256[name], f"packaged:{name}", extra="demo")
+    checked_hash(weights, SHA256[name], f"packaged:{name}", install=install_line("demo"))

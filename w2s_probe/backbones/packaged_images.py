@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, install_line
 from w2s_probe.backbones.identity import HashedFiles, checked_hash, hash_files
 from w2s_probe.backbones.image import ImageModel
 from w2s_probe.backbones.timm_models import data_config_text
@@ -60,7 +60,7 @@ class EfficientNetLite(ImageModel):
     @cached_property
     def files(self) -> HashedFiles:
         """The file of weights, whose hash is the one in `SHA256`."""
-        checked_hash(self.weights, SHA256[self.network], self.name, extra="demo-image")
+        checked_hash(self.weights, SHA256[self.network], self.name, install=install_line("demo-image"))
         return hash_files([self.weights], name=self.name)
 
     @cached_property

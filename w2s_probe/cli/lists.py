@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
-from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.errors import ConfigError, did_you_mean
 from w2s_probe.core.fit_options import Head
 from w2s_probe.core.limits import MOST_SEEDS, require_count
+from w2s_probe.core.sweep_config import SweepConfig
 
 T = TypeVar("T")
 CHOSEN = "chosen"
@@ -77,34 +77,49 @@ class HeadNames(Listed[Head]):
         return HEADS[text]
 
 
+class Sizes(Listed[int]):
+    """Numbers of parameters, as whole numbers or with k or M."""
+
+    def __init__(self) -> None:
+        super().__init__(int, "SIZE")
+
+    def single(self, text: str, flag: str) -> int:
+        """Return the number that a text means."""
+        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([kM]?)", text, flags=re.ASCII)
+        if match is None:
+            msg = f"{flag} must be a number of parameters: got {text!r:.60}. Write it as {flag} 100k or 2M."
+            raise ConfigError(msg)
+        return round(float(match[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[match[2]])
+
+
 class BackboneNames(Listed[str]):
-    """Names of backbones; `backbone_names` says which commas separate them."""
+    """Names of backbones; `alternatives` says which commas separate them."""
 
     def __init__(self) -> None:
         super().__init__(str, "BACKBONE")
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """Return the names in a text."""
+        from w2s_probe.backbones.names import alternatives
+
         flag = param.opts[0] if param else self.name
-        return value if isinstance(value, tuple) else tuple(backbone_names(value, flag))
+        return value if isinstance(value, tuple) else tuple(alternatives(value, flag))
 
 
-def backbone_names(text: str, flag: str = "--backbone") -> list[str]:
-    """Return the names of backbones in a text with commas between them; `flag` is named if one is empty.
+class Epochs(click.ParamType[int | None]):
+    """A number of epochs, or auto, whose value is None."""
 
-    In ``features:FILE#a,b,c``, and in a file name with a comma, a comma separates only before a registered ``KIND:``.
-    """
-    from w2s_probe.backbones.registry import kinds_of_backbones
+    name = "epochs"
 
-    kinds = kinds_of_backbones()
-    names: list[str] = []
-    for part in text.split(","):
-        kind, colon, _ = part.strip().partition(":")
-        if names and not (colon and kind in kinds) and _goes_on(names[-1], part):
-            names[-1] = f"{names[-1]},{part}"
-        else:
-            names.append(part)
-    return _without_empty([name.strip() for name in names], [text], flag)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """Return the number in a text, or None."""
+        if value == "auto" or value is None:
+            return None
+        try:
+            return int(value)
+        except ValueError:
+            msg = f"--epochs must be auto or a whole number: got {value!r:.60}. Write it as --epochs 2."
+            raise ConfigError(msg) from None
 
 
 def _without_empty(parts: list[str], texts: Iterable[str], flag: str) -> list[str]:
@@ -115,20 +130,11 @@ def _without_empty(parts: list[str], texts: Iterable[str], flag: str) -> list[st
     return parts
 
 
-def _goes_on(name: str, part: str) -> bool:
-    """Return whether ``name,part`` is one file or one list of columns."""
-    from w2s_probe.pipeline.feature_columns import SUFFIXES, parse_address
-
-    kind, _, rest = name.strip().partition(":")
-    if kind != "features" or not part.strip():
-        return False
-    whole = Path(f"{rest},{part}".strip()).is_file()
-    return whole or parse_address(rest)[1] is not None or Path(rest).suffix not in SUFFIXES
-
-
 BACKBONE = BackboneNames()
+EPOCHS = Epochs()
 INTEGER: Listed[int] = Listed(int, "INTEGER")
 NUMBER: Listed[float] = Listed(float, "NUMBER")
+SIZE = Sizes()
 STRENGTH: Listed[float | None] = Listed(float, "NUMBER", also=CHOSEN)
 
 

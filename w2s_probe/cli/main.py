@@ -20,8 +20,10 @@ from w2s_probe.cli.doctor import doctor
 from w2s_probe.cli.embed import embed
 from w2s_probe.cli.environment import check_environment
 from w2s_probe.cli.failures import Failures, add_traceback_flag, message_of
+from w2s_probe.cli.finetune import finetune
 from w2s_probe.cli.forecast import forecast
 from w2s_probe.cli.interrupts import INTERRUPTS, LINES
+from w2s_probe.cli.reason import reason
 from w2s_probe.cli.report import report
 from w2s_probe.cli.run import run
 from w2s_probe.cli.streams import check_streams, flush_or_discard_stdout, replace_unencodable, say
@@ -69,7 +71,7 @@ def cli() -> None:
     """
 
 
-for verb in (demo, run, forecast, diagnose, sweep, theory, report, embed, cache, backbones, doctor):
+for verb in (demo, run, forecast, diagnose, sweep, finetune, reason, theory, report, embed, cache, backbones, doctor):
     cli.add_command(verb)
 add_traceback_flag(cli)
 

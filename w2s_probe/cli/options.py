@@ -6,10 +6,9 @@ Each group of options hands the verb one object: `DataConfig`, `W2SConfig`, `Run
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Callable
 from functools import partial, reduce, wraps
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import click
 
@@ -17,8 +16,10 @@ from w2s_probe.cli.config_file import read_config_file
 from w2s_probe.cli.lists import (
     BACKBONE,
     CHOSEN,
+    EPOCHS,
     INTEGER,
     NUMBER,
+    SIZE,
     STRENGTH,
     HeadNames,
     Listed,
@@ -27,15 +28,18 @@ from w2s_probe.cli.lists import (
     seeds_of,
 )
 from w2s_probe.cli.runtime import Runtime, check_out
-from w2s_probe.core.config import DataConfig, DiagnoseConfig, SweepConfig, W2SConfig
+from w2s_probe.cli.values import Values, filled, parsed
+from w2s_probe.core.config import DataConfig, DiagnoseConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.finetune_config import RATE, FinetuneConfig
 from w2s_probe.core.limits import MOST_BATCH
+from w2s_probe.core.reason_config import AXES as REASON_AXES
+from w2s_probe.core.reason_config import ReasonConfig
+from w2s_probe.core.sweep_config import SweepConfig
 
 MOST_THREADS = 1024
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
-T = TypeVar("T")
-Values = dict[str, Any]  # what click gives, by the names of the options
 SHARE = "Share of {} whose group value is not the usual one for their label (default: as in the data)."
 
 
@@ -73,7 +77,9 @@ def _config_option(config: type[Any], field: str, *names: str, **kwargs: Any) ->
     return click.option(*names, field, default=default, show_default=default is not None, **kwargs)
 
 
+_tuning = partial(_config_option, FinetuneConfig)
 _experiment, _diagnosis = partial(_config_option, W2SConfig), partial(_config_option, DiagnoseConfig)
+_criterion, CRITERIA = partial(_config_option, DataConfig), click.Choice(["better", "safer"])
 
 
 def _axis(field: str, *names: str, type: Listed[Any], help: str, required: bool = False) -> Decorator:  # noqa: A002
@@ -89,13 +95,15 @@ _data = _all(
     click.argument("data"),
     _column("text", "--text", "Column of the texts."),
     _column("image", "--image", "Column of image files; relative paths start at the table's folder."),
+    _column(
+        "prompt", "--prompt", "Column of prompts, put before texts or answers; rows with one prompt stay in one part."
+    ),
     _column("id", "--id", "Column of row ids; no id may occur twice."),
     click.option("--skip-damaged", is_flag=True, help="Leave out images that cannot be decoded, and name them."),
 )
-_pair = _all(
-    click.option("--teacher", required=True, metavar="BACKBONE", help="Weak backbone: KIND:NAME or features:FILE."),
-    click.option("--student", required=True, metavar="BACKBONE", help="Strong backbone."),
-)
+WEAK = "Weak backbone: KIND:NAME or features:FILE"
+_teacher = click.option("--teacher", required=True, metavar="BACKBONE", help=f"{WEAK}.")
+_student = click.option("--student", required=True, metavar="BACKBONE", help="Strong backbone.")
 _labels = _all(
     _column("label", "--label", "Column of the labels."),
     _column("split", "--split", "Column of the parts: labeled, unlabeled, test; or train, val, test; or 0, 1, 2."),
@@ -119,6 +127,22 @@ _groups = _all(
     click.option("--balance-classes", is_flag=True, help="Give every class the same share of every drawn part."),
 )
 _task = _experiment("task", "--task", type=_choice("task"), help="Kind of the labels.")
+_pair_columns = _all(
+    _column("chosen", "--chosen", "Column of the preferred answers of preference pairs."),
+    _column("rejected", "--rejected", "Column of the other answers."),
+    _column("score", "--score", "Column of scores of the items, from which preference pairs are made."),
+    _criterion("criterion", "--criterion", type=CRITERIA, help="Which preference of PKU-SafeRLHF's layout is read."),
+)
+_pairs = _all(
+    _pair_columns,
+    click.option(
+        "--items",
+        type=INTEGER,
+        metavar="n,N,TEST",
+        help="Items of each part, from which pairs are drawn (default: as many as pairs, in the pool 1.5 times).",
+    ),
+    _experiment("min_gap", "--min-gap", type=float, help="Smallest difference of the scores of a pair (default: any)."),
+)
 _n_test = _experiment(
     "n_test", "--n-test", type=int, help="Number of test rows (default: a third of the rows, at most 2000)."
 )
@@ -159,14 +183,14 @@ _split_file = click.option("--split-file", metavar="FILE", help="Table of your o
 
 
 def _experiment_objects(values: Values) -> dict[str, object]:
-    return {"data": _filled(DataConfig, values), "config": _filled(W2SConfig, _parsed(values))}
+    return {"data": filled(DataConfig, values), "config": filled(W2SConfig, parsed(values))}
 
 
-experiment_options = _into(
-    _experiment_objects,
+_experiment_flags = (
     _data,
     _labels,
     _task,
+    _pairs,
     _experiment(
         "n_labeled",
         "-n",
@@ -186,10 +210,8 @@ experiment_options = _into(
     click.option(
         "--head",
         type=click.Choice(["ridge", "softmax", "logistic"]),
-        default=_default(W2SConfig, "head"),
-        show_default=True,
         callback=lambda _context, _option, name: "softmax" if name == "logistic" else name,
-        help="Linear head; logistic is another name of softmax.",
+        help="Linear head (default: ridge; Bradley-Terry for preference); logistic is another name of softmax.",
     ),
     _fit,
     _experiment(
@@ -206,7 +228,47 @@ experiment_options = _into(
     ),
     _scores,
 )
-pair_options = _all(_pair, _split_file)
+experiment_options = _into(_experiment_objects, *_experiment_flags)
+
+
+def _softmax_objects(values: Values) -> dict[str, object]:
+    usual = "softmax" if values["task"] == "classification" else None
+    return _experiment_objects({**values, "head": values["head"] or usual})
+
+
+finetune_options = _into(_softmax_objects, *_experiment_flags)
+tuning_options = _into(
+    lambda values: {"tuning": filled(FinetuneConfig, values)},
+    click.option(
+        "--epochs",
+        type=EPOCHS,
+        metavar="NUMBER",
+        default="auto",
+        show_default=True,
+        help="Passes over the training rows; auto is the best of 1 to 3 on a tenth of them, held out.",
+    ),
+    _tuning("lr", "--lr", type=float, help=f"Largest learning rate (default: {RATE:g})."),
+    _tuning("layers", "--layers", type=int, help="Train this number of blocks from the top (default: all)."),
+    click.option("--lora", is_flag=True, help="Train adapters of low rank instead of the weights (needs peft)."),
+    click.option("--finetune-teacher", is_flag=True, help="Also train the teacher, and a student of its pseudolabels."),
+    _tuning("checkpoint_steps", "--checkpoint-steps", type=int, help="Training steps between two checkpoints."),
+)
+pair_options = _all(
+    click.option(
+        "--teacher",
+        required=True,
+        multiple=True,
+        metavar="BACKBONE",
+        help=f"{WEAK}; join several teachers by +, or repeat the flag.",
+    ),
+    _student,
+    _split_file,
+)
+pairs_options = _all(
+    click.option("--teacher", required=True, metavar="BACKBONE", help=f"{WEAK}; join several teachers by +."),
+    _student,
+    _split_file,
+)
 
 
 def _sweep_objects(values: Values) -> dict[str, object]:
@@ -216,18 +278,19 @@ def _sweep_objects(values: Values) -> dict[str, object]:
     }
     heads = flattened(values["head"])
     seeds = seeds_of(flattened(values["seed"]), values["seeds"])
-    parsed = {**_parsed(values), **axes, "head": heads or SweepConfig().head, "seeds": seeds}
+    settings = {**parsed(values), **axes, "head": heads, "seeds": seeds}
     backbones = {name: distinct(f"--{name[:-1]}", values[name]) for name in ("teachers", "students")}
-    return {"data": _filled(DataConfig, values), "config": _filled(SweepConfig, parsed), **backbones}
+    return {"data": filled(DataConfig, values), "config": filled(SweepConfig, settings), **backbones}
 
 
 _grid = _into(
     _sweep_objects,
     _data,
     _labels,
-    _axis("teachers", "--teacher", type=BACKBONE, help="Weak backbone: KIND:NAME or features:FILE.", required=True),
+    _axis("teachers", "--teacher", type=BACKBONE, help=f"{WEAK}; join several teachers by +.", required=True),
     _axis("students", "--student", type=BACKBONE, help="Strong backbone.", required=True),
     _task,
+    _pairs,
     _axis(
         "n_labeled",
         "-n",
@@ -250,7 +313,7 @@ _grid = _into(
         "head",
         "--head",
         type=HeadNames(),
-        help=f"Linear head: ridge or softmax (default: {_default(W2SConfig, 'head')}).",
+        help="Linear head: ridge or softmax (default: ridge; Bradley-Terry for preference).",
     ),
     _fit,
     _axis(
@@ -269,14 +332,14 @@ _grid = _into(
 )
 sweep_options = _all(_grid, _split_file)
 
-data_options = _into(lambda values: {"data": _filled(DataConfig, values)}, _data)
+data_options = _into(lambda values: {"data": filled(DataConfig, values)}, _data)
 
 
 def _matched(values: Values) -> dict[str, object]:
     if values["data"] is None and any(values.values()):
-        msg = "--text, --image and --id name columns of a table: got no --data. Add --data DATA."
+        msg = "--text, --image, --prompt and --id name columns of a table: got no --data. Add --data DATA."
         raise ConfigError(msg)
-    return {"data": None if values["data"] is None else _filled(DataConfig, values)}
+    return {"data": None if values["data"] is None else filled(DataConfig, values)}
 
 
 matched_options = _into(
@@ -284,6 +347,7 @@ matched_options = _into(
     click.option("--data", metavar="DATA", help="Table or builtin:NAME that has these rows."),
     _column("text", "--text", "Column of DATA's texts."),
     _column("image", "--image", "Column of DATA's image files."),
+    _column("prompt", "--prompt", "Column of DATA's prompts, put before the texts."),
     _column("id", "--id", "Column of DATA's row ids; no id may occur twice."),
 )
 
@@ -299,7 +363,7 @@ dtype_option = click.option(
 
 
 def _diagnose_objects(values: Values) -> dict[str, object]:
-    data, config = _filled(DataConfig, values), _filled(DiagnoseConfig, values)
+    data, config = filled(DataConfig, values), filled(DiagnoseConfig, values)
     return {"data": data, "config": config, "task": values["task"]}
 
 
@@ -309,13 +373,15 @@ diagnose_options = _all(
         _data,
         _column("label", "--label", "Column of the labels; it may hold nulls, or be missing."),
         _task,
+        _pair_columns,
         _diagnosis("energy", "--energy", type=float, help="Share of the energy that the principal axes in use hold."),
         _diagnosis("neighbors", "--neighbors", type=int, help="Neighbors for the local dimension."),
         _diagnosis("mutual_neighbors", "--mutual-neighbors", type=int, help="Neighbors for the mutual overlap."),
         _diagnosis("sample", "--sample", type=int, help="Rows drawn for measures that need neighbors."),
         _diagnosis("seed", "--seed", type=int, help="Seed of all draws."),
     ),
-    _pair,
+    _teacher,
+    _student,
 )
 
 runtime_options = _into(
@@ -336,6 +402,81 @@ runtime_options = _into(
     ),
     dtype_option,
     quiet_option,
+)
+
+
+def _reason_objects(values: Values) -> dict[str, object]:
+    axes = {name: flattened(values[name]) or _default(ReasonConfig, name) for name in REASON_AXES}
+    sizes = values["student_size"]
+    if len(sizes) > 1:
+        msg = f"--student-size takes one value: got {len(sizes)} with commas between. Give one, or use --teacher-size."
+        raise ConfigError(msg)
+    return {"config": filled(ReasonConfig, {**values, **axes, "student_size": sizes[0]})}
+
+
+_reasoning = partial(_config_option, ReasonConfig)
+reason_options = _into(
+    _reason_objects,
+    _reasoning(
+        "method",
+        "--method",
+        type=click.Choice(["w2sr", "mutual"]),
+        help="One round of traces, or rounds of preferences.",
+    ),
+    _reasoning("weak", "--weak", type=int, help="Teachers of mutual, from 1 to 3."),
+    _reasoning("rounds", "--rounds", type=int, help="Rounds of mutual, each on a part of the pool."),
+    _reasoning("n_labeled", "-n", "--n-labeled", type=int, help="Number of problems with true traces."),
+    _reasoning("n_unlabeled", "-N", "--n-unlabeled", type=int, help="Number of pool problems."),
+    _reasoning("n_test", "--n-test", type=int, help="Number of test problems."),
+    _reasoning("steps", "--steps", type=int, help="Operations of a problem, at most 8."),
+    _reasoning("modulus", "--modulus", type=int, help="Modulus of the arithmetic, at most 10."),
+    _axis(
+        "teacher_size",
+        "--teacher-size",
+        type=SIZE,
+        help="Parameters of the teacher, such as 25k, 400k or 2M (default: 100k).",
+    ),
+    click.option(
+        "--student-size",
+        type=SIZE,
+        metavar=SIZE.metavar,
+        default=f"{_default(ReasonConfig, 'student_size') // 1000}k",
+        show_default=True,
+        help="Parameters of the student.",
+    ),
+    _axis(
+        "teacher_accuracy",
+        "--teacher-accuracy",
+        type=NUMBER,
+        help="Accuracy on facts at which the teacher's pre-training stops (default: 0.6).",
+    ),
+    _reasoning(
+        "student_accuracy",
+        "--student-accuracy",
+        type=float,
+        help="Accuracy on facts at which the student's pre-training stops.",
+    ),
+    _axis(
+        "teacher_updates",
+        "--teacher-updates",
+        type=INTEGER,
+        help="Updates of the teacher on the true traces (default: 100).",
+    ),
+    _reasoning("updates", "--updates", type=int, help="Updates of every other decoder on its traces."),
+    _reasoning("lr", "--lr", type=float, help="Largest learning rate of tuning."),
+    _reasoning("samples", "--samples", type=int, help="Sampled traces of a problem."),
+    _reasoning("temperature", "--temperature", type=float, help="Temperature of sampled traces."),
+    _reasoning("beta", "--beta", type=float, help="Strength of DPO in mutual."),
+    _reasoning("sft", "--sft", type=float, help="Weight of the preferred trace's likelihood in mutual."),
+    _reasoning("seed", "--seed", type=int, help="First seed."),
+    _reasoning(
+        "seeds", "--seeds", type=int, help="Number of seeds; each draws problems and pre-trains decoders again."
+    ),
+    _reasoning("level", "--level", type=float, help="Level of the confidence intervals."),
+)
+torch_options = _all(
+    click.option("--device", default="cpu", show_default=True, help="Torch device of the decoders."),
+    click.option("--threads", type=click.IntRange(1, MOST_THREADS), help="Threads of torch (default: all)."),
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object.")
@@ -359,42 +500,3 @@ config_option = click.option(
     callback=read_config_file,
     help="Options from a file; a flag beats the file.",
 )
-
-
-def _filled(kind: type[T], values: Values) -> T:
-    """Return a config with the values of its fields; other values belong to other configs."""
-    fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in values.items() if name in fields})
-
-
-def _parsed(values: Values) -> Values:
-    """Return the values with strategies, their settings and the cue as their configs hold them."""
-    return {
-        **values,
-        "strategies": tuple(Listed.parts(values["strategies"], "--strategy")),
-        "settings": dict(_setting(text) for text in values["settings"]),
-        "cue": _cue(values["cue"]),
-    }
-
-
-def _cue(texts: tuple[str, ...]) -> dict[str, str]:
-    usual: dict[str, str] = {}
-    for part in Listed.parts(texts, "--cue"):
-        label, equals, value = part.partition("=")
-        if not equals or not label or label in usual:
-            msg = f"--cue must be LABEL=VALUE, each label once: got {part!r:.60}. Write it as --cue spam=yes,ham=no."
-            raise ConfigError(msg)
-        usual[label.strip()] = value.strip()
-    return usual
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    name, _, field = key.strip().partition(".")
-    if not equals or not name or not field:
-        msg = f"--set must be STRATEGY.FIELD=VALUE: got {text!r:.60}. Write it as --set high_confidence.keep=0.6."
-        raise ConfigError(msg)
-    try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except (ValueError, RecursionError):
-        return key.strip(), value

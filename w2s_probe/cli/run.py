@@ -42,7 +42,7 @@ def run(
     *,
     data: DataConfig,
     config: W2SConfig,
-    teacher: str,
+    teacher: Sequence[str],
     student: str,
     runtime: Runtime,
     split_file: str | None,
@@ -63,7 +63,8 @@ def run(
 
     Fits teacher, student, baseline and ceiling on every seed's parts, and prints their scores with
     confidence intervals, the gain and PGR. DATA is a CSV, Parquet or NDJSON table, an image folder, or
-    builtin:NAME. Features that the cache lacks are computed first.
+    builtin:NAME. Features that the cache lacks are computed first. With several teachers, joined by +,
+    gain and PGR speak of the first one; strategies say what they do with the others.
     """
     if (save_predictions or save_heads) and not out:
         flag = "--save-predictions" if save_predictions else "--save-heads"
@@ -99,7 +100,7 @@ def measure(
     data: DataConfig,
     config: W2SConfig,
     *,
-    teacher: str,
+    teacher: str | Sequence[str],
     student: str,
     runtime: Runtime,
     split_file: str | None = None,

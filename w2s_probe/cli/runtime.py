@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from w2s_probe.backbones import BackboneOptions
     from w2s_probe.cache import FeatureStore
     from w2s_probe.core.types import Progress
+    from w2s_probe.core.writing import Content
     from w2s_probe.pipeline.embed import Fetched
     from w2s_probe.pipeline.reading import Reading
 
@@ -46,7 +47,14 @@ class Runtime:
         """What backbones are told."""
         from w2s_probe.backbones import BackboneOptions
 
-        return BackboneOptions(device=self.device, threads=self.threads, batch_size=self.batch_size, dtype=self.dtype)
+        return BackboneOptions(
+            device=self.device,
+            threads=self.threads,
+            batch_size=self.batch_size,
+            dtype=self.dtype,
+            models=Path(self.cache) / "models" if self.cache else None,
+            on_note=_say_note,
+        )
 
     @contextmanager
     def working(self) -> Iterator[Progress | None]:
@@ -76,10 +84,21 @@ def open_existing(cache: str | None) -> FeatureStore:
     return open_store(cache)
 
 
+def _say_note(note: str) -> None:
+    """Print a note on stderr if the verb succeeds, at its end: progress may be on the terminal until then."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.call_on_close(partial(_say_now, note))
+
+
 def _say_notes(store: FeatureStore) -> None:
+    for note in store.notes:
+        _say_now(note)
+
+
+def _say_now(note: str) -> None:
     if sys.exc_info()[0] is None:  # an error is one line
-        for note in store.notes:
-            say(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
 
 
 def check_out(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -106,7 +125,7 @@ def present(
     *,
     fetched: Sequence[Fetched] = (),
     notes: Sequence[str] = (),
-    more_files: Mapping[str, bytes] | None = None,
+    more_files: Mapping[str, Content] | None = None,
     out: str | None,
     as_json: bool,
 ) -> None:

@@ -9,7 +9,8 @@ import click
 from w2s_probe.cli.options import config_option, json_option, runtime_options, sweep_options
 from w2s_probe.cli.runtime import Runtime, check_out, present, say_read
 from w2s_probe.cli.streams import say
-from w2s_probe.core.config import DataConfig, SweepConfig
+from w2s_probe.core.config import DataConfig
+from w2s_probe.core.sweep_config import SweepConfig
 
 MOST_JOBS = 1024
 

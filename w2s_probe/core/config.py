@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from itertools import product
 from typing import Any, Literal
 
 from w2s_probe.core.errors import require_setting
 from w2s_probe.core.fit_options import RIDGE_POINTS, FitOptions, Head, Rule, default_points
-from w2s_probe.core.limits import COUNTS, LARGEST_SEED, MOST_ROWS, check_axes, require_count
+from w2s_probe.core.limits import COUNTS, LARGEST_SEED, MOST_ROWS, require_count
 
+Task = Literal["classification", "regression", "preference"]
+LabelTask = Literal["classification", "regression"]
 GroupBy = Literal["cell", "column"]
 System = Literal["teacher", "student", "baseline", "ceiling"]
 
@@ -26,6 +27,9 @@ class DataConfig:
         Path of a CSV, Parquet or NDJSON table, of a folder of images, or ``builtin:NAME``.
     text, image : str or None
         Column of the items: texts, or image files relative to the table's folder.
+    prompt : str or None
+        Column of prompts: an item is the prompt, two newlines and the text. Rows with one prompt stay in one part
+        unless `group_split` names another column.
     label, group, id : str or None
         Columns of the ground truth, the group value and the row ids.
     split : str or None
@@ -35,21 +39,72 @@ class DataConfig:
         Column of sources whose rows stay in one part.
     skip_damaged : bool
         Leave out rows whose image cannot be decoded, instead of refusing the data.
+    chosen, rejected : str or None
+        Columns of preference pairs: preferred answers and other answers.
+    score : str or None
+        Column of the items' scores, from which preference pairs are made.
+    criterion : {"better", "safer"}
+        Which of PKU-SafeRLHF's two preferences is meant.
     """
 
     data: str
     text: str | None = None
     image: str | None = None
+    prompt: str | None = None
     label: str = "label"
     group: str | None = None
     id: str | None = None
     split: str | None = None
     group_split: str | None = None
     skip_damaged: bool = False
+    chosen: str | None = None
+    rejected: str | None = None
+    score: str | None = None
+    criterion: Literal["better", "safer"] = "better"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return asdict(self)
+        """Return the fields as plain values; those of preference pairs only where they are set."""
+        return without_defaults(self, PAIR_COLUMNS)
+
+
+PAIR_COLUMNS = ("chosen", "rejected", "score", "criterion")
+PAIR_SETTINGS = ("items", "min_gap")
+
+
+def without_defaults(config: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return a config's fields as plain values, without those of `names` that have their default.
+
+    Parameters
+    ----------
+    config : dataclass
+        A config.
+    names : sequence of str
+        Names of fields.
+    """
+    defaults = {each.name: each.default for each in fields(config) if each.name in names}
+    return {name: value for name, value in asdict(config).items() if name not in defaults or value != defaults[name]}
+
+
+def label_task(task: Task) -> LabelTask:
+    """Return whether labels are classes, as the preferred sides of pairs are, or numbers.
+
+    Parameters
+    ----------
+    task : {"classification", "regression", "preference"}
+        The task.
+    """
+    return "regression" if task == "regression" else "classification"
+
+
+def default_head(task: Task) -> Head:
+    """Return the kind of heads of a task.
+
+    Parameters
+    ----------
+    task : {"classification", "regression", "preference"}
+        The task.
+    """
+    return "softmax" if task == "preference" else "ridge"
 
 
 _BY_HEAD: dict[str, dict[str, Any]] = {
@@ -64,14 +119,16 @@ class W2SConfig:
 
     Parameters
     ----------
-    task : {"classification", "regression"}
-        How labels are read.
+    task : {"classification", "regression", "preference"}
+        How labels are read. The rows of a preference task are pairs of items, and its features are the differences of
+        their sides.
     n_labeled, n_unlabeled, n_test : int or None
         Rows in each part; None is resolved by `splits.draw_splits`.
     seed, seeds : int
         Seeds ``seed … seed + seeds - 1`` each redraw the parts.
-    head : {"ridge", "softmax"}
-        Linear head on the frozen features.
+    head : {"ridge", "softmax"} or None
+        Linear head on the frozen features; by default ridge, and softmax without intercept (Bradley–Terry) for
+        preference.
     scale : {"none", "standard"}
         Scaling of features, fitted on a head's own training rows; by default none for ridge
         heads, standard for softmax heads.
@@ -104,15 +161,20 @@ class W2SConfig:
         the data's own.
     balance_classes : bool
         Whether all classes have the same share of every drawn part.
+    items : tuple of int or None
+        Items of the labeled part, the pool and the test part from which preference pairs are drawn; None is as many as
+        `pair_draws.draw_pairs` says.
+    min_gap : float or None
+        Smallest difference of the scores of a pair's sides; None is the data's own, usually any difference.
     """
 
-    task: Literal["classification", "regression"] = "classification"
+    task: Task = "classification"
     n_labeled: int | None = None
     n_unlabeled: int | None = None
     n_test: int | None = None
     seed: int = 0
     seeds: int = 5
-    head: Literal["ridge", "softmax"] = "ridge"
+    head: Literal["ridge", "softmax"] | None = None
     scale: Literal["none", "standard"] | None = None
     pseudolabels: Literal["soft", "hard"] = "soft"
     teacher_alpha: float | None = None
@@ -128,9 +190,13 @@ class W2SConfig:
     eta_unlabeled: float | None = None
     eta_test: float | None = None
     balance_classes: bool = False
+    items: tuple[int, int, int] | None = None
+    min_gap: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in _BY_HEAD[self.head].items():
+        if self.head is None:
+            object.__setattr__(self, "head", default_head(self.task))
+        for name, value in _BY_HEAD[self.kind].items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         if self.task == "regression":
@@ -138,6 +204,7 @@ class W2SConfig:
             for name, (refused, instead) in classes_only.items():
                 right, expected = getattr(self, name) != refused, f"{instead} for regression, which has no classes"
                 require_setting(right, name, expected, refused, f"Use `{name}` {instead}.")
+        self._check_pairs()
         self._check_strengths()
         self._check_groups()
         for name, (least, most) in COUNTS.items():
@@ -149,9 +216,33 @@ class W2SConfig:
         distinct = bool(names) and len(set(names)) == len(names)
         require_setting(distinct, "strategies", "distinct names, at least one", list(names), "Name each strategy once.")
 
+    def _check_pairs(self) -> None:
+        if self.task == "preference":
+            right, advice = self.kind == "softmax", "Remove `head`."
+            require_setting(
+                right, "head", "left out for preference, whose heads are Bradley–Terry heads", self.head, advice
+            )
+            expected, advice = "left out for preference, which has no groups", "Remove it."
+            require_setting(self.group_by == "cell", "group_by", expected, self.group_by, advice)
+            require_setting(not self.cue, "cue", expected, dict(self.cue), advice)
+        else:
+            for name in PAIR_SETTINGS:
+                value = getattr(self, name)
+                expected = f"left out for {self.task}, which has no pairs"
+                require_setting(value is None, name, expected, value, "Remove it, or use `task` preference.")
+        three = self.items is None or len(self.items) == len(self.etas)
+        require_setting(
+            three, "items", "three numbers: labeled, pool and test", self.items, "Use `items` 300,6000,2000."
+        )
+        for size in self.items or ():
+            require_count(size, "items", least=2, most=MOST_ROWS)
+        gap = self.min_gap
+        right = gap is None or 0 <= gap < math.inf
+        require_setting(right, "min_gap", "a finite number of at least 0", gap, "Leave it out to allow any difference.")
+
     def _check_strengths(self) -> None:
-        rule, strength = _BY_HEAD[self.head]["student_alpha"], self.student_alpha
-        expected, advice = f"{rule} or a number for {self.head} heads", f"Use {rule}, or give a strength."
+        rule, strength = _BY_HEAD[self.kind]["student_alpha"], self.student_alpha
+        expected, advice = f"{rule} or a number for {self.kind} heads", f"Use {rule}, or give a strength."
         require_setting(not isinstance(strength, str) or strength == rule, "student_alpha", expected, strength, advice)
         for name in ("teacher_alpha", "student_alpha"):
             value = getattr(self, name)
@@ -167,7 +258,18 @@ class W2SConfig:
         composed = {**{f"eta_{part}": eta for part, eta in self.etas.items()}, "balance_classes": self.balance_classes}
         for name, value in composed.items():
             right = self.task == "classification" or value is None or value is False
-            require_setting(right, name, "left out for regression, which has no classes", value, "Remove it.")
+            why = "regression, which has no classes" if self.task == "regression" else "preference, which has no groups"
+            require_setting(right, name, f"left out for {why}", value, "Remove it.")
+
+    @property
+    def kind(self) -> Head:
+        """Kind of the heads."""
+        return self.head or default_head(self.task)
+
+    @property
+    def label_task(self) -> LabelTask:
+        """Whether labels are classes, as the preferred sides of pairs are, or numbers."""
+        return label_task(self.task)
 
     @property
     def etas(self) -> dict[str, float | None]:
@@ -193,13 +295,14 @@ class W2SConfig:
             The system.
         """
         strength = self.teacher_alpha if system == "teacher" else self.student_alpha
-        of_labels: Rule = "loo" if self.head == "ridge" else "cv"
+        of_labels: Rule = "loo" if self.kind == "ridge" else "cv"
         return FitOptions(
-            kind=self.head,
+            kind=self.kind,
             scale=self.scale or "none",
             points=self.alphas,
             alpha=strength if isinstance(strength, float) else None,
             rule=strength if system == "student" and isinstance(strength, str) else of_labels,
+            intercept=self.task != "preference",
         )
 
     def to_dict(self, *, classes: int | None = None) -> dict[str, Any]:
@@ -210,8 +313,8 @@ class W2SConfig:
         classes : int, optional
             Number of classes, on which the number of strengths depends if it is not given.
         """
-        alphas = self.alphas or default_points(self.head, classes)
-        return {**asdict(self), "alphas": alphas, "strategies": list(self.strategies)}
+        alphas = self.alphas or default_points(self.kind, classes)
+        return {**without_defaults(self, PAIR_SETTINGS), "alphas": alphas, "strategies": list(self.strategies)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,140 +359,3 @@ class DiagnoseConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""
         return asdict(self)
-
-
-AXES = (
-    "n_labeled",
-    "n_unlabeled",
-    "teacher_alpha",
-    "student_alpha",
-    "head",
-    "strategies",
-    "eta_labeled",
-    "eta_unlabeled",
-    "seeds",
-)
-_DEFAULT: dict[str, Any] = {each.name: each.default for each in fields(W2SConfig)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepConfig:
-    """Weak-to-strong experiments on a grid: the product of the axes, each a tuple of distinct values.
-
-    Parameters
-    ----------
-    n_labeled, n_unlabeled : tuple of int or None
-        Sizes of the labeled part and of the pool; None is resolved by `splits.draw_grid`.
-    teacher_alpha, student_alpha : tuple of float or None
-        Strengths of the heads, with the meaning they have in `W2SConfig`; None chooses them.
-    head : tuple of {"ridge", "softmax"}
-        Kinds of linear heads.
-    strategies : tuple of str
-        How students learn.
-    eta_labeled, eta_unlabeled : tuple of float or None
-        Fractions of conflicting rows of the labeled part and of the pool.
-    seeds : tuple of int
-        Each redraws all parts.
-    task : {"classification", "regression"}
-        As in `W2SConfig`, like all fields below: the same for the whole grid.
-    n_test : int or None
-        Test rows.
-    scale : {"none", "standard"} or None
-        Scaling of features.
-    pseudolabels : {"soft", "hard"}
-        Scores or decisions.
-    ceiling : {"U", "L+U"}
-        Rows of the ceiling.
-    alphas : int or None
-        Strengths tried.
-    settings : mapping
-        Strategies' own settings.
-    level : float
-        Level of every interval, in (0, 1).
-    group_by : {"cell", "column"}
-        What a group is.
-    cue : mapping of label to value
-        Usual group values.
-    eta_test : float or None
-        Fraction of conflicting test rows.
-    balance_classes : bool
-        Whether all classes have the same share.
-    """
-
-    n_labeled: tuple[int | None, ...] = (None,)
-    n_unlabeled: tuple[int | None, ...] = (None,)
-    teacher_alpha: tuple[float | None, ...] = (None,)
-    student_alpha: tuple[float | None, ...] = (None,)
-    head: tuple[Head, ...] = (_DEFAULT["head"],)
-    strategies: tuple[str, ...] = _DEFAULT["strategies"]
-    eta_labeled: tuple[float | None, ...] = (None,)
-    eta_unlabeled: tuple[float | None, ...] = (None,)
-    seeds: tuple[int, ...] = tuple(range(_DEFAULT["seed"], _DEFAULT["seed"] + _DEFAULT["seeds"]))
-    task: Literal["classification", "regression"] = _DEFAULT["task"]
-    n_test: int | None = None
-    scale: Literal["none", "standard"] | None = None
-    pseudolabels: Literal["soft", "hard"] = _DEFAULT["pseudolabels"]
-    ceiling: Literal["U", "L+U"] = _DEFAULT["ceiling"]
-    alphas: int | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    level: float = _DEFAULT["level"]
-    group_by: GroupBy = _DEFAULT["group_by"]
-    cue: Mapping[str, str] = field(default_factory=dict)
-    eta_test: float | None = None
-    balance_classes: bool = _DEFAULT["balance_classes"]
-
-    def __post_init__(self) -> None:
-        check_axes({name: getattr(self, name) for name in AXES})
-        for head in self.head:
-            for strengths in product(self.teacher_alpha, self.student_alpha):
-                self.run_config(head, *strengths)
-        for etas in product(self.eta_labeled, self.eta_unlabeled):
-            self.run_config(self.head[0], None, None, etas)
-        for name in ("n_labeled", "n_unlabeled"):
-            for size in getattr(self, name):
-                W2SConfig(**{name: size})
-        for seed in (min(self.seeds), max(self.seeds)):
-            W2SConfig(seed=seed)
-
-    def run_config(
-        self,
-        head: Head,
-        teacher_alpha: float | None,
-        student_alpha: float | None,
-        etas: tuple[float | None, float | None] = (None, None),
-    ) -> W2SConfig:
-        """Return the experiment at one kind of head and two strengths; sizes and seeds are not in it.
-
-        Parameters
-        ----------
-        head : {"ridge", "softmax"}
-            Of the axis.
-        teacher_alpha, student_alpha : float or None
-            Of their axes.
-        etas : tuple of float or None
-            Fractions of conflicting rows of the labeled part and of the pool, of their axes.
-        """
-        single = {each.name for each in fields(W2SConfig)} & {each.name for each in fields(self)} - set(AXES)
-        return W2SConfig(
-            head=head,
-            teacher_alpha=teacher_alpha,
-            student_alpha=student_alpha,
-            strategies=self.strategies,
-            eta_labeled=etas[0],
-            eta_unlabeled=etas[1],
-            **{name: getattr(self, name) for name in single},
-        )
-
-    @property
-    def all_etas(self) -> tuple[float | None, ...]:
-        """Every fraction of conflicting rows that is asked for; None is the data's own."""
-        return (*self.eta_labeled, *self.eta_unlabeled, self.eta_test)
-
-    @property
-    def composed(self) -> bool:
-        """Whether parts must have shares of their own, of classes or of conflicting rows."""
-        return self.balance_classes or any(eta is not None for eta in self.all_etas)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as plain values."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

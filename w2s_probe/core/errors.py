@@ -46,6 +46,18 @@ class ConfigError(W2SProbeError, ValueError):
         self.field = field
 
 
+class NotApplicableError(ConfigError):
+    """A strategy that cannot work on this problem; ``--strategy all`` lists its message under ``skipped``.
+
+    Parameters
+    ----------
+    message : str
+        Expected, got, what to do.
+    field : str
+        The setting, as its config calls it.
+    """
+
+
 def require_setting(right: bool, field: str, expected: str, got: object, advice: str) -> None:  # noqa: FBT001  # the claim
     """Raise `ConfigError` unless `right`: what is expected of the setting, what came, what to do."""
     if not right:

@@ -36,6 +36,9 @@ class FitOptions:
         Loss of a softmax head.
     exponent, confidence : float
         Parameter of the loss ``gce``, and of the loss ``confidence``.
+    intercept : bool
+        Whether the head has an intercept. Without one it is a Bradley–Terry head: its rows are differences of the two
+        sides of preference pairs, and its kind is softmax.
     """
 
     kind: Head = "ridge"
@@ -46,6 +49,7 @@ class FitOptions:
     loss: LossName = "ce"
     exponent: float = 0.2
     confidence: float = 0.5
+    intercept: bool = True
 
 
 def default_points(kind: Head, classes: int | None) -> int:

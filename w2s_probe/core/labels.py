@@ -153,7 +153,7 @@ def class_name(value: Any) -> str:
 def _numbers(column: Column, name: str) -> Labels:
     numbers = np.empty(len(column.values))
     for at, value in enumerate(column.values):
-        number = _number(value)
+        number = read_number(value)
         if number is None:
             hint = ""
             if isinstance(value, str) and _bare(value) in PLACEHOLDERS:
@@ -187,7 +187,7 @@ def _check_numbers(values: NDArray[np.float64], column: Sequence[Any], name: str
         raise DataError(msg)
 
 
-def _number(value: Any) -> float | None:
+def read_number(value: Any) -> float | None:
     """Return a label as a number; None if it is not a number in digits (0 to 9) with a decimal point."""
     if isinstance(value, str) and not (value.isascii() and "_" not in value):
         return None

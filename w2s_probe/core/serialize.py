@@ -213,9 +213,15 @@ def _scale(marks: tuple[Any, ...], above: float | None) -> float | None:
     return 1.0 if Mark.UNIT in marks else above
 
 
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Return the types of a dataclass's fields: to find them takes longer than to read most objects."""
+    return get_type_hints(cls)
+
+
 def _dataclass(cls: Any, value: Any, where: str) -> Any:
     _expect(isinstance(value, dict), "an object", value, where)
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     inline = {member.name for member in members(cls) if Mark.INLINE in member.marks}
     own = {field.name for field in fields(cls)} - inline
     value = {**value, **{name: {key: item for key, item in value.items() if key not in own} for name in inline}}

@@ -320,7 +320,8 @@ def _try(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         if (folder / name).is_dir():
             raise IsADirectoryError(errno.EISDIR, f"where {name} is a folder")
-    remove_leftovers(place)
+    for near in dict.fromkeys((place, folder.absolute().parent)):  # before the folder existed, its parent was tried
+        remove_leftovers(near)
     with new_file(place):  # permissions do not tell of a full or read-only disk
         pass
 

@@ -76,8 +76,9 @@ def _strength(data: str) -> float:
 
 
 def _images(config: DataConfig, images: NDArray[np.uint8], columns: Mapping[str, list[Any]]) -> Table:
-    if config.text is not None:
-        raise missing_column(config.text, list(columns), flag="--text", name=config.data)
+    for flag, column in {"--text": config.text, "--prompt": config.prompt}.items():
+        if column is not None:
+            raise missing_column(column, list(columns), flag=flag, name=config.data)
     return Table(
         name=config.data,
         ids=np.arange(len(images)).astype(np.str_) if config.id is None else _column(config, "id", columns),
@@ -89,6 +90,7 @@ def _images(config: DataConfig, images: NDArray[np.uint8], columns: Mapping[str,
         group=_column(config, "group", columns),
         split=_column(config, "split", columns),
         source=_column(config, "group_split", columns),
+        source_name=config.group_split or "",
         license=LICENSE,
     )
 

@@ -151,7 +151,14 @@ def _counts(suffixes: Mapping[str, int]) -> str:
 
 
 def _refuse_columns(config: DataConfig, name: str) -> None:
-    flags = {"text": "--text", "image": "--image", "group": "--group", "id": "--id", "split": "--split"}
+    flags = {
+        "text": "--text",
+        "image": "--image",
+        "prompt": "--prompt",
+        "group": "--group",
+        "id": "--id",
+        "split": "--split",
+    }
     for setting, flag in {**flags, "group_split": "--group-split"}.items():
         if getattr(config, setting):
             raise missing_column(getattr(config, setting), ("label",), flag=flag, name=name)

@@ -15,11 +15,13 @@ from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 from w2s_probe.datasets.arrow import Texts, column_of, first_missing, ids_of, row_numbers
 from w2s_probe.datasets.delimited import read_rows, with_numbers
 from w2s_probe.datasets.parquet import read_parquet
+from w2s_probe.datasets.reasoning import with_reasoning
 from w2s_probe.datasets.table import Table, missing_column
 
 if TYPE_CHECKING:
     import polars as pl
 
+BETWEEN = "\n\n"  # prompt and text
 SUFFIXES = (".csv", ".tsv", ".parquet", ".ndjson", ".jsonl")
 
 
@@ -40,7 +42,9 @@ def read_table(path: Path, config: DataConfig) -> Table:
         or if ids repeat.
     """
     frame, short = _read_file(path, config)
+    frame, notes = with_reasoning(frame, config, name=path.name)
     table = table_from_frame(frame, config, name=path.name, folder=path.parent)
+    table = replace(table, notes=(*table.notes, *notes))
     if not short:
         return table
     note = (
@@ -66,6 +70,7 @@ def table_from_frame(
     if ids is not None:
         _check_ids(ids, name)
     has_label = config.label in frame.columns
+    sources = (config.group_split, "--group-split") if config.group_split else (config.prompt, "--prompt")
     return Table(
         name=name,
         ids=row_numbers(len(frame)) if ids is None else ids_of(ids),
@@ -76,7 +81,8 @@ def table_from_frame(
         label=_names(frame, config.label, "--label", name) if has_label else None,
         group=_names(frame, config.group, "--group", name),
         split=_names(frame, config.split, "--split", name),
-        source=_names(frame, config.group_split, "--group-split", name),
+        source=_names(frame, *sources, name),
+        source_name=sources[0] or "",
         license=license,
     )
 
@@ -89,16 +95,31 @@ def _items(
         msg = f"{name} must be embedded by one column: got --text {config.text} and --image {config.image}. "
         msg += "Remove one of the two flags."
         raise DataError(msg)
+    if config.prompt and not config.text:
+        msg = f"--prompt {config.prompt} of {name} must stand before texts: got no --text. Add --text COLUMN, or "
+        msg += "remove --prompt."
+        raise DataError(msg)
     column = config.text or config.image
     values = _column(frame, column, "--text" if config.text else "--image", name)
     if values is None:
         return None, None
     _check_texts(values, name, what="text" if config.text else "path")
     if config.text:
-        return "text", Texts(values)
+        return "text", Texts(_after(_column(frame, config.prompt, "--prompt", name), values, name))
     files = ImageFiles(folder, tuple(values.to_list()))
     files.check_present(name)
     return "image", files
+
+
+def _after(prompts: pl.Series | None, texts: pl.Series, name: str) -> pl.Series:
+    """Return prompt, two newlines and text of each row; without prompts the texts."""
+    import polars as pl
+
+    if prompts is None:
+        return texts
+    _check_texts(prompts, name, what="text")
+    both = pl.DataFrame({"prompt": prompts, "text": texts})
+    return both.select(pl.concat_str("prompt", "text", separator=BETWEEN).alias(texts.name)).to_series()
 
 
 def read_frame(path: Path, config: DataConfig | None = None) -> pl.DataFrame:
@@ -155,7 +176,7 @@ def _read(path: Path, config: DataConfig | None) -> tuple[pl.DataFrame, int]:
 
 def _texts_and_numbers(config: DataConfig) -> tuple[list[str], list[str]]:
     """Return the columns that are texts whatever they hold, and the columns whose numbers are numbers."""
-    texts = (config.text, config.image, config.id, config.group_split)
+    texts = (config.text, config.image, config.prompt, config.id, config.group_split)
     numbers = (config.label, config.group, config.split)
     return [name for name in texts if name], [name for name in numbers if name]
 

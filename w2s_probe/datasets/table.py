@@ -41,6 +41,8 @@ class Table:
         Names of all columns of the data.
     label, group, split, source : sequence of length n, or None
         Columns that the config names, stored as `Column`; a missing value is None.
+    source_name : str
+        Column of the sources; empty without sources.
     license : str
         License of built-in data; empty for users' data.
     notes : tuple of str
@@ -69,6 +71,7 @@ class Table:
     group: Sequence[Any] | None = None
     split: Sequence[Any] | None = None
     source: Sequence[Any] | None = None
+    source_name: str = ""
     license: str = ""
     notes: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)

@@ -35,21 +35,30 @@ class OverlapDensity:
 def overlap_density(confidence: Float, student: Features, *, rng: np.random.Generator) -> OverlapDensity:
     """Return the density of overlap rows (Shin, Cooper and Sala 2024, arXiv 2412.03881).
 
-    Rows whose teacher confidence, in [0, 1] and of shape (m,), is at most its `change_point` are hard. For each other
-    row the largest cosine to a hard row is taken in the student's space, `student` of shape (m, d), not centered:
-    rows with a cosine above its change point are overlap rows, the rest are easy. `rng` draws the hard rows of
-    the chance level. `ShapeError` if all confidences or all cosines are equal.
+    `confidence`, shape (m,), and `student`, shape (m, d), are those of `pattern_rows`. `rng` draws the hard rows of the
+    chance level. `ShapeError` if all confidences or all cosines are equal.
     """
-    hard = confidence <= change_point(confidence, "the teacher's confidence")
-    norms = np.linalg.norm(student, axis=1)
-    unit = (student / np.where(norms > 0, norms, 1)[:, None]).astype(np.float32)
-    value = _overlap(unit, hard)
+    patterns = pattern_rows(confidence, student)
+    hard, value = patterns["hard"], float(patterns["overlap"].mean())
     return OverlapDensity(
         value=value,
-        chance=_overlap(unit, rng.permuted(hard)),
+        chance=float(_overlap(_unit(student), rng.permuted(hard)).mean()),
         hard=float(hard.mean()),
         easy=float(1 - hard.mean() - value),
     )
+
+
+def pattern_rows(confidence: Float, student: Features) -> dict[str, NDArray[np.bool_]]:
+    """Return the masks ``easy``, ``hard`` and ``overlap``, each of shape (m,): every row is in one of them.
+
+    Rows whose teacher confidence, in [0, 1] and of shape (m,), is at most its `change_point` are hard. For each other
+    row the largest cosine to a hard row is taken in the student's space, `student` of shape (m, d), not centered:
+    rows with a cosine above its change point are overlap rows, the rest are easy. `ShapeError` if all confidences or
+    all cosines are equal.
+    """
+    hard = confidence <= change_point(confidence, "the teacher's confidence")
+    both = _overlap(_unit(student), hard)
+    return {"easy": ~(hard | both), "hard": hard, "overlap": both}
 
 
 def confidence_margins(scores: Float) -> Float:
@@ -89,8 +98,16 @@ def change_point(values: Float, name: str = "values") -> float:
     return float(ordered[between.argmax()])
 
 
-def _overlap(unit: NDArray[np.float32], hard: NDArray[np.bool_]) -> float:
+def _unit(X: Features) -> NDArray[np.float32]:
+    norms = np.linalg.norm(X, axis=1)
+    return (X / np.where(norms > 0, norms, 1)[:, None]).astype(np.float32)
+
+
+def _overlap(unit: NDArray[np.float32], hard: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which rows have both patterns, shape (m,): rows that are not hard, and near to one that is."""
     rest, anchors = unit[~hard], unit[hard]
     nearest = np.concatenate([(rest[rows] @ anchors.T).max(axis=1) for rows in row_blocks(len(rest), 512)])
     cosines = nearest.astype(np.float64)
-    return float((cosines > change_point(cosines, "the cosine to hard rows")).sum() / len(unit))
+    both = np.zeros(len(unit), dtype=np.bool_)
+    both[~hard] = cosines > change_point(cosines, "the cosine to hard rows")
+    return both

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,8 @@ LARGE = 1e3  # a row this many times larger than the median row can get any scor
 def edge_note(name: str, heads: Sequence[Scorer], *, where: str = "") -> str | None:
     """Return a note on the heads of a system whose strength is an end of its grid; None if no head is.
 
-    `where` says in which seeds; for softmax heads and given strategies the system is the name of a student.
+    `where` says in which seeds; for softmax heads and given strategies the system is the name of a student. Further
+    teachers are ``teacher 2`` and so on.
     """
     edges = [head for head in heads if head.at_edge]
     if not edges:
@@ -35,7 +36,7 @@ def edge_note(name: str, heads: Sequence[Scorer], *, where: str = "") -> str | N
             f"{name}: the chosen strength is the largest one tried{alpha}: on its training rows the head is best when "
             "it hardly uses the features. Use other features, or more labeled rows."
         )
-    setting = "teacher_alpha" if name == "teacher" else "student_alpha"
+    setting = "teacher_alpha" if name.partition(" ")[0] == "teacher" else "student_alpha"
     return (
         f"{name}: the chosen strength is the smallest one tried{alpha}. A smaller one may be better: give it as "
         f"`{setting}`."
@@ -113,6 +114,14 @@ def pair_notes(
     for name, parts in zip(("teacher", "student"), zip(labeled, pool, strict=True), strict=True):
         yield from large_row_notes(name, np.concatenate([row_sizes(X, np.arange(len(X))) for X in parts]))
     yield from scale_notes(*labeled, Y, config=config)
+
+
+def head_notes(name: str, head: Scorer, spaces: Iterable[Features]) -> Iterator[str]:
+    """Yield the notes on the strength of one head, and on large rows of its features in several parts."""
+    note = edge_note(name, [head])
+    if note:
+        yield note
+    yield from large_row_notes(name, np.concatenate([row_sizes(X, np.arange(len(X))) for X in spaces]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from w2s_probe.heads.bradley_terry import fit_bradley_terry
 from w2s_probe.heads.linear import LinearHead, ridge_probabilities
 from w2s_probe.heads.pool import PoolFits
 from w2s_probe.heads.ridge import fit_ridge
@@ -12,7 +13,16 @@ from w2s_probe.heads.softmax import fit_softmax
 if TYPE_CHECKING:
     from w2s_probe.heads.estimators import RidgeHead, SoftmaxHead
 
-__all__ = ["LinearHead", "PoolFits", "RidgeHead", "SoftmaxHead", "fit_ridge", "fit_softmax", "ridge_probabilities"]
+__all__ = [
+    "LinearHead",
+    "PoolFits",
+    "RidgeHead",
+    "SoftmaxHead",
+    "fit_bradley_terry",
+    "fit_ridge",
+    "fit_softmax",
+    "ridge_probabilities",
+]
 
 
 def __getattr__(name: str) -> Any:

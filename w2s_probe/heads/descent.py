@@ -19,14 +19,15 @@ def descend(
 
     `P` holds target rows, shape (n, K), and `weights` has shape (n,). `start` is usually the cross-entropy
     head of the same strength. Each direction of the eigenbasis is scaled by the inverse root of its curvature
-    under cross-entropy at uniform predictions, so that the number of steps does not depend on the spectrum.
+    under cross-entropy at uniform predictions, so that the number of steps does not depend on the spectrum. Without an
+    intercept, `start` has intercepts of 0, and they stay 0.
     """
     from scipy.optimize import minimize
 
     Z, K = coordinates.Z, P.shape[1]
     curvature = (1 - 1 / K) / K
     scale = 1 / np.sqrt(curvature * coordinates.spectrum.eigenvalues + alpha)[:, None]
-    scale_b = 1 / np.sqrt(curvature * weights.sum())
+    scale_b = 1 / np.sqrt(curvature * weights.sum()) if coordinates.intercept else 0.0
 
     def unpack(theta: Float) -> tuple[Float, Float]:
         return scale * theta[: start.W.size].reshape(start.W.shape), scale_b * theta[start.W.size :]
@@ -41,7 +42,7 @@ def descend(
 
     result: Any = minimize(
         value_and_gradient,
-        np.concatenate([(start.W / scale).ravel(), start.b / scale_b]),
+        np.concatenate([(start.W / scale).ravel(), start.b / (scale_b or 1.0)]),
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": max_iter, "maxfun": 2 * max_iter, "maxcor": 20, "ftol": 0.0, "gtol": 1e-7},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,7 +29,7 @@ class LinearHead:
     alpha : float
         Strength; it refers to the scaled features if they were scaled.
     rule : str
-        ``"loo"`` (exact leave-one-out squared error), ``"gcv"``, ``"cv"`` or ``"given"``.
+        ``"loo"`` (exact leave-one-out squared error), ``"gcv"``, ``"cv"``, ``"given"``, or ``"mean"`` of two heads.
     at_edge : bool
         Whether the best strength is an end of the widest grid: a better one may lie outside.
     upper_end : bool
@@ -81,6 +82,18 @@ def pseudolabels_of(teacher: LinearHead, raw: Float, *, hard: bool) -> Float:
     if hard:
         return np.eye(raw.shape[1])[raw.argmax(axis=1)]
     return teacher.probabilities(raw) if teacher.kind == "softmax" else raw
+
+
+def mean_scores(raw: Sequence[Float], kind: Literal["ridge", "softmax"]) -> Float:
+    """Return raw scores, shape (m, K), whose soft pseudolabels are the mean of those of several heads.
+
+    For ridge heads that is the mean of their raw scores, for softmax heads the logarithm of their mean probabilities.
+    """
+    if len(raw) == 1:
+        return raw[0]
+    if kind == "ridge":
+        return np.mean(raw, axis=0)
+    return np.log(np.maximum(np.mean([softmax(scores, axis=1) for scores in raw], axis=0), np.finfo(np.float64).tiny))
 
 
 def ridge_probabilities(scores: Float) -> Float:

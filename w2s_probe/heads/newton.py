@@ -13,7 +13,7 @@ A problem is finished when its duality gap is small. At predictions Q with resid
 :math:`R = w(Q - P)` the gap of centered features is
 :math:`\lVert Z^\top R + \alpha W\rVert_F^2 / 2\alpha + |\textstyle\sum_i R_i \cdot (b - b^*)|`: an upper
 bound on the objective minus its minimum, at any conditioning. The distance :math:`b - b^*` of the intercept
-is taken as twice its own Newton step.
+is taken as twice its own Newton step. Without an intercept (`Coordinates.intercept`) this term is 0.
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ class _Lockstep:
 
     def __init__(self, coordinates: Coordinates, P: Float, weights: Float, which: Rows, alphas: Float) -> None:
         self.Z, self.s = coordinates.Z, coordinates.spectrum.eigenvalues
+        self.intercept = float(coordinates.intercept)
         self.P = np.ascontiguousarray(
             np.moveaxis(P[which], 0, 1)[:, :, -1:] if P.shape[2] == 2 else P[which].swapaxes(0, 1)
         )
@@ -209,14 +210,14 @@ class _Local:
         n, J, f = self.Q.shape
         residual = self.w * (self.Q - _columns(state.P, active))
         self.g = (state.Z.T @ residual.reshape(n, -1)).reshape(-1, J, f) + self.alphas[:, None] * state.W[:, active]
-        self.gb = residual.sum(axis=0)
+        self.gb = state.intercept * residual.sum(axis=0)  # without an intercept, it stays 0
         by_class = np.maximum((self.w * self.Q * (1 - self.Q)).sum(axis=0), TINY)
         self.gaps = (self.g**2).sum(axis=(0, 2)) / (2 * self.alphas) + 2 * (self.gb**2 / by_class).sum(axis=1)
         self.norms = np.sqrt((self.g**2).sum(axis=(0, 2)) + (self.gb**2).sum(axis=1))
         mass = self.w[:, :, 0].sum(axis=0)
         mean_curvature = by_class.mean(axis=1) / mass
         self.inverse = (1 / (mean_curvature * state.s[:, None] + self.alphas))[:, :, None]
-        self.inverse_b = (1 / (mean_curvature * mass))[:, None]
+        self.inverse_b = (state.intercept / (mean_curvature * mass))[:, None]
 
     def keep(self, going: NDArray[np.bool_]) -> None:
         """Drop the other problems; `going` is a mask of shape (J,)."""

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import frozen
 from w2s_probe.core.fit_options import FitOptions, Scale
+from w2s_probe.core.linked_rows import LinkedRows
 from w2s_probe.core.row_view import row_view
 from w2s_probe.core.types import Features, Rows
 from w2s_probe.heads.fit import fit_head
@@ -23,11 +24,12 @@ class PoolFits(threading.local):
 
     Student, ceiling and all strategies and strengths see the same pool, and often several seeds or sizes do. Each
     thread has a pool of its own.
-    Softmax heads call `on_fit`, see `fit_softmax`; None by default.
+    Softmax heads call `on_fit`, see `fit_softmax`; None by default. `pairs` knows the items of preference pairs.
     """
 
     def __init__(self) -> None:
         self.on_fit: OnFit | None = None
+        self.pairs: LinkedRows | None = None
         self._source: Features | None = None
         self._rows: Rows = np.empty(0, dtype=np.intp)
         self._X: Features | None = None
@@ -81,7 +83,9 @@ class PoolFits(threading.local):
         """
         if spectrum is None and self._stored(X) and sample_weight is None and options.kind == "ridge":
             spectrum = self.spectrum(X, options.scale)
-        return fit_head(X, Y, options, sample_weight=sample_weight, spectrum=spectrum, on_fit=self.on_fit)
+        chooses = not options.intercept and options.alpha is None  # a strength for pairs
+        links = self.pairs.of(X) if chooses and self.pairs is not None else None
+        return fit_head(X, Y, options, sample_weight=sample_weight, spectrum=spectrum, links=links, on_fit=self.on_fit)
 
     def spectrum(self, X: Features, scale: Scale) -> Spectrum:
         """Return the spectrum that ridge heads on these rows share; computed once for the stored pool.

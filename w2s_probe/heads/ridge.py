@@ -69,14 +69,17 @@ def fit_ridge(
     return replace(head, coef=head.coef / deviation[:, None])
 
 
-def left_out_scores(X: ArrayLike, Y: ArrayLike, *, points: int = RIDGE_POINTS, scale: Scale = "none") -> Float:
-    """Return the leave-one-out scores, shape (n, K), at the strength that `fit_ridge` chooses by leave-one-out.
+def left_out_scores(
+    X: ArrayLike, Y: ArrayLike, *, alpha: float | None = None, points: int = RIDGE_POINTS, scale: Scale = "none"
+) -> Float:
+    """Return the leave-one-out scores, shape (n, K), at `alpha`, or at the strength that `fit_ridge` chooses by them.
 
     Strength and scaling stay those of all rows.
     """
     features, targets = as_matrix(X, "features"), as_matrix(Y, "targets").astype(np.float64)
     _, scaled = _scaled(features, np.ones(len(features)), scale)
-    choice = choose_strength(ridge_path(scaled, Y, points=points), lambda tried: loo_score(tried, scaled, Y))
+    path = ridge_path(scaled, Y, alphas=None if alpha is None else [alpha], points=points)
+    choice = choose_strength(path, lambda tried: loo_score(tried, scaled, Y))
     return targets - loo_residuals(choice.path, scaled, Y, index=choice.index)
 
 

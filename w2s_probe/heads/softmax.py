@@ -93,7 +93,7 @@ def softmax_path(
     """
     features, targets = np.asarray(as_matrix(X, "features")), check_targets(P)
     check_same_rows("targets", len(targets), "features", len(features))
-    weights, strengths = check_weights(sample_weight, len(features)), _check_strengths(alphas)
+    weights, strengths = check_weights(sample_weight, len(features)), check_strengths(alphas)
     loss_function = get_loss(loss, exponent=exponent, confidence=confidence)
     coordinates = eigen_coordinates(features, weights)
     which = np.zeros(len(strengths), dtype=np.intp)
@@ -108,7 +108,7 @@ def softmax_path(
             end, converged = descend(
                 coordinates, targets, weights, loss=loss_function, alpha=alpha, start=start, max_iter=max_iter
             )
-        fits.append(_fit(coordinates, end, alpha, loss=loss, converged=converged))
+        fits.append(fit_of(coordinates, end, alpha, loss=loss, converged=converged))
     return fits
 
 
@@ -121,7 +121,7 @@ def softmax_paths(
     Seeds, teachers and folds differ only in targets and weights, so that all heads share every product with the
     features: several times faster than fitting one set after the other.
     """
-    features, strengths = np.asarray(as_matrix(X, "features")), _check_strengths(alphas)
+    features, strengths = np.asarray(as_matrix(X, "features")), check_strengths(alphas)
     targets = [check_targets(P) for P in Ps]
     for P in targets:
         check_same_rows("targets", len(P), "features", len(features))
@@ -219,7 +219,8 @@ def check_targets(P: ArrayLike) -> Float:
     return targets
 
 
-def _check_strengths(alphas: ArrayLike) -> Float:
+def check_strengths(alphas: ArrayLike) -> Float:
+    """Return strengths as an array of shape (A,), or raise `ConfigError` unless all are above 0."""
     strengths = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
     if not np.isfinite(strengths).all() or (strengths <= 0).any():
         msg = (
@@ -295,7 +296,7 @@ def _paths(
     counted = None if on_fit is None else partial(_count, on_fit, last)
     solved = _solve(coordinates, P, weights, which=which, alphas=every, aim=aim, on_fit=counted)
     fits = [
-        _fit(coordinates, solution, alpha, loss="ce", converged=solution.converged)
+        fit_of(coordinates, solution, alpha, loss="ce", converged=solution.converged)
         for solution, alpha in zip(solved, every.tolist(), strict=True)
     ]
     return [fits[t * len(alphas) : (t + 1) * len(alphas)] for t in range(len(P))]
@@ -355,7 +356,10 @@ def _alternate(
     return replace(solution, iterations=rounds), rounds < ROUNDS and solution.converged
 
 
-def _fit(coordinates: Coordinates, solution: Solution, alpha: float, *, loss: LossName, converged: bool) -> SoftmaxFit:
+def fit_of(
+    coordinates: Coordinates, solution: Solution, alpha: float, *, loss: LossName, converged: bool
+) -> SoftmaxFit:
+    """Return a solution in eigencoordinates as a fit on the features."""
     coef, intercept = coordinates.to_features(solution.W, solution.b)
     return SoftmaxFit(
         coef=coef,

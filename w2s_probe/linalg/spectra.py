@@ -58,17 +58,19 @@ class Spectrum:
         return (X - self.mean) @ (self.axes / np.sqrt(self.eigenvalues))
 
 
-def centered_spectrum(X: Features, Y: Float, weights: Float) -> tuple[Spectrum, Float]:
+def centered_spectrum(X: Features, Y: Float, weights: Float, *, mean: Float | None = None) -> tuple[Spectrum, Float]:
     r"""Return the spectrum of :math:`\sum_i w_i (x_i - \bar x)(x_i - \bar x)^\top` and the loadings ``U.T @ Y``.
 
     X has shape (n, d). Y, shape (n, K), holds targets that are centered and scaled by root weights. U are the
     coordinates of `Spectrum.whitened`, so that the loadings have shape (r, K). The Gram (d x d) is decomposed if
     d < n, otherwise the kernel (n x n); X is read by blocks and cast to float64. Directions with an eigenvalue
     below ``max(n, d) * eps`` times the largest are dropped. If one row is a million times larger than the median row,
-    the rows themselves are decomposed.
+    the rows themselves are decomposed. A `mean` of shape (d,) is subtracted in place of the rows' own: zeros for rows
+    that must not be centered.
     """
     n, d = X.shape
-    mean = _mean(X, weights)
+    most = min(n - 1 if mean is None else n, d)
+    mean = _mean(X, weights) if mean is None else mean
     if d < n:
         gram, cross = _moments(X, Y, mean, weights)
         values, axes = _positive_eigen(gram, size=n, floor=_rounding(mean, weights))
@@ -78,7 +80,7 @@ def centered_spectrum(X: Features, Y: Float, weights: Float) -> tuple[Spectrum, 
         values, vectors = _positive_eigen(rows @ rows.T, size=d, floor=_rounding(mean, weights))
         axes = rows.T @ (vectors / np.sqrt(values))
         loadings = vectors.T @ Y
-    wide = len(values) < min(n - 1, d) or values[-1] > GRADED * values[0]
+    wide = len(values) < most or values[-1] > GRADED * values[0]
     if wide and _outlying(X):
         values, axes = _eigen_of_rows(X, mean, weights)
         spectrum = Spectrum(mean=mean, eigenvalues=values, axes=axes, weights=weights)

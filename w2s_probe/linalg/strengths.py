@@ -46,6 +46,11 @@ def decades_beyond(alphas: Float, spectrum: Spectrum, side: int) -> list[Float]:
     return [further[start : start + each] for start in range(0, len(further), each)]
 
 
+def largest_strength(spectrum: Spectrum) -> float:
+    """Return the largest strength of the widest grid."""
+    return _median(spectrum) * 10.0**FURTHEST
+
+
 def _further(exponents: Float, side: int, reach: float) -> Float:
     """Return exponents beyond an end, outwards, in whole decades up to `reach` decades from the center."""
     step, distance = exponents[1] - exponents[0], abs(float(exponents[0 if side < 0 else -1]))

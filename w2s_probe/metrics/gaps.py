@@ -46,6 +46,26 @@ def performance_gap_recovered(*, teacher: RowScore, student: RowScore, ceiling: 
     return _resolved(estimate, resolved=resolved)
 
 
+def reasoning_gap_recovered(*, untrained: RowScore, student: RowScore, ceiling: RowScore, draws: Draws) -> Estimate:
+    """Return RGR, (student - untrained) / (ceiling - untrained), a ratio of expectations.
+
+    NaN and unresolved unless the interval of ceiling - untrained lies above 0. On frozen features the untrained student
+    is the majority class of the labeled rows.
+
+    Parameters
+    ----------
+    untrained, student, ceiling : RowScore
+        Contributions of the R results to the main score; higher is better.
+    draws : Draws
+        Seed and table row of each of the R results.
+
+    References
+    ----------
+    .. [1] Yuan et al. (2025), Incentivizing Strong Reasoning from Weak Supervision, arXiv 2505.20072.
+    """
+    return performance_gap_recovered(teacher=untrained, student=student, ceiling=ceiling, draws=draws)
+
+
 def outperforming_ratio(*, baseline_error: RowScore, student_error: RowScore, draws: Draws) -> Estimate:
     """Return the baseline's error divided by the student's error.
 

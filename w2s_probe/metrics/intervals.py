@@ -19,6 +19,11 @@ R - 1 degrees of freedom, since V is estimated from these rows: with a normal qu
 interval is too narrow for few rows (R = 20, simulated coverage of the Brier score: .91, with a normal quantile .89,
 resampled .90; of :math:`R^2`: .93, .90 and .90).
 
+Pairs that share items depend on each other (`metrics/dyadic.py`). With the items of each result in `Draws`,
+:math:`V_\text{row}` is a sum over all pairs that share an item, and :math:`V_\text{cell}` over those of one seed. One
+seed uses the same sum for all scores, with G / (G - 1) in front and G - 1 degrees of freedom, where G is half the
+number of items: the formula above if no item is in two pairs.
+
 Seeds that split the same table share training rows. An effect of these rows that is the same under all seeds cannot
 be measured in one table. It mostly cancels in gain and PGR. It makes the interval of a single accuracy too narrow,
 more so with more seeds: a little where most of the noise comes from the test rows
@@ -35,6 +40,7 @@ import numpy as np
 from scipy import special
 
 from w2s_probe.core.types import Float, Rows
+from w2s_probe.metrics.dyadic import Dyads
 from w2s_probe.results.estimate import Estimate
 
 RESAMPLES = 5000  # the width of an interval has a standard error of 1.4 %
@@ -53,11 +59,15 @@ class Draws:
         Level of the intervals, in (0, 1).
     seed : int
         Seed of the resampled patterns; used only with a single split.
+    items : list of arrays of int, optional
+        The two items of each test pair of each seed, shape (m, 2), as numbers that are the same for all seeds. Pairs
+        that share an item then count as dependent, and `rows` only tells the seeds' sizes.
     """
 
     rows: list[Rows]
     level: float = 0.95
     seed: int = 0
+    items: list[Rows] | None = None
 
     @cached_property
     def seed_of(self) -> Rows:
@@ -68,6 +78,19 @@ class Draws:
     def row_of(self) -> Rows:
         """Number of the distinct table row of each result, shape (R,)."""
         return np.unique(np.concatenate(self.rows), return_inverse=True)[1]
+
+    @cached_property
+    def dyads(self) -> Dyads | None:
+        """Distinct pairs of items over all seeds; None for rows."""
+        return None if self.items is None else Dyads.of(np.concatenate(self.items))
+
+    @cached_property
+    def dyads_of_seeds(self) -> Dyads | None:
+        """Distinct pairs where items of different seeds are different items; None for rows."""
+        if self.items is None:
+            return None
+        items = np.concatenate(self.items)
+        return Dyads.of(items + self.seed_of[:, None] * (np.ptp(items) + 1))
 
 
 def ratio_of_means(
@@ -105,10 +128,9 @@ def ratio_of_means(
 def _half_width(psi: Float, draws: Draws) -> float:
     S, total = len(draws.rows), len(psi)
     counts = np.bincount(draws.seed_of)
-    by_row = np.bincount(draws.row_of, weights=psi)
     by_seed = np.bincount(draws.seed_of, weights=psi) / counts
-    V_row = float((by_row**2).sum()) / total**2
-    V_cell = float((psi**2).sum()) / total**2
+    rows, cells = _sums_of_squares(psi, draws)
+    V_row, V_cell = rows / total**2, cells / total**2
     V_seed = float((by_seed**2).sum()) / (S * (S - 1))
     V = V_row + max(V_seed - V_cell, 0.0)
     if V == 0:
@@ -121,9 +143,19 @@ def _half_width(psi: Float, draws: Draws) -> float:
     return float(quantile * np.sqrt(V))
 
 
+def _sums_of_squares(psi: Float, draws: Draws) -> tuple[float, float]:
+    """Return the sum of squared sums over rows, and over rows of one seed; for pairs over those that share items."""
+    if draws.dyads is None or draws.dyads_of_seeds is None:
+        by_row = np.bincount(draws.row_of, weights=psi)
+        return float((by_row**2).sum()), float((psi**2).sum())
+    return draws.dyads.sum_of_squares(psi), draws.dyads_of_seeds.sum_of_squares(psi)
+
+
 def _limits_of_one_split(numerator: Float, denominator: Float, draws: Draws) -> tuple[float, float]:
     """Return percentiles of the resampled score; limits of the linearized score if its patterns are many."""
     rows, upper = len(numerator), (1 + draws.level) / 2
+    if draws.dyads is not None:
+        return _limits_of_pairs(numerator, denominator, draws.dyads, upper)
     patterns, counts = np.unique(numerator + 1j * denominator, return_counts=True)  # each pair as a complex number
     if len(patterns) <= min(PATTERNS, rows / 2):
         drawn = _resampled_counts(tuple(counts.tolist()), draws.seed)
@@ -137,6 +169,17 @@ def _limits_of_one_split(numerator: Float, denominator: Float, draws: Draws) -> 
         return -np.inf, np.inf
     V = (((numerator - value * denominator) / below) ** 2).sum() / (rows * (rows - 1))
     half = float(special.stdtrit(rows - 1, upper) * np.sqrt(V))
+    return value - half, value + half
+
+
+def _limits_of_pairs(numerator: Float, denominator: Float, dyads: Dyads, upper: float) -> tuple[float, float]:
+    """Return limits of the linearized score of one seed's pairs."""
+    below, units = denominator.mean(), dyads.units
+    if units <= 1:
+        return -np.inf, np.inf
+    value = numerator.mean() / below
+    V = dyads.sum_of_squares((numerator - value * denominator) / below) / len(numerator) ** 2 * units / (units - 1)
+    half = float(special.stdtrit(units - 1, upper) * np.sqrt(V))
     return value - half, value + half
 
 

@@ -5,12 +5,13 @@ The advice says the recommendation first, then its reason, then the gain. The ru
 1. systems that cannot be told apart (`alike`) give no recommendation;
 2. a head whose strength is an end of its grid (`edges`) gives no recommendation;
 3. student and baseline with equal scores give no recommendation;
-4. student minus baseline above 0: weak-to-strong training;
-5. below 0, or open with an estimate that is not above 0: the user's labels;
-6. open with an estimate above 0: no recommendation.
+4. a student of labels and pseudolabels together (`COMBINING`) that is better than the student and than the baseline:
+   both together;
+5. student minus baseline above 0: weak-to-strong training;
+6. below 0, or open with an estimate that is not above 0: the user's labels;
+7. open with an estimate above 0: no recommendation.
 
-Where student minus baseline is open, the user's labels are the default, since they are the simpler way. A strategy
-that joins labels and pseudolabels would be asked about after rule 3.
+Where student minus baseline is open, the user's labels are the default, since they are the simpler way.
 """
 
 from __future__ import annotations
@@ -32,7 +33,36 @@ EQUAL_SPACES = "teacher and student have the same features, so that neither is t
 GROUP = 30  # cells of a group's name
 
 Call = Literal["helps", "hurts", "unresolved"]
-Recommendation = Literal["weak_to_strong", "labels_directly", "unresolved"]
+Recommendation = Literal["weak_to_strong", "labels_directly", "combine", "unresolved"]
+
+# Strategies that learn from labels and pseudolabels together, the simplest first, and what each of them does.
+COMBINING = {
+    "average": "train it on your {n} labels, train it again on the pseudolabels, and average the scores of both models",
+    "anchored": "train it on the pseudolabels, then on your {n} labels with a penalty that keeps it close to the first "
+    "model",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combination:
+    """A student of labels and pseudolabels together, against each of them alone.
+
+    Parameters
+    ----------
+    strategy : str
+        One of `COMBINING`.
+    versus_vanilla, versus_baseline : Estimate
+        This student minus the vanilla student, and minus the baseline.
+    """
+
+    strategy: str
+    versus_vanilla: Estimate
+    versus_baseline: Estimate
+
+    @property
+    def wins(self) -> bool:
+        """Whether it is better than both."""
+        return _above(self.versus_vanilla) and _above(self.versus_baseline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +85,7 @@ class WorstGroupChange:
     score: str = "accuracy"
 
 
-def decide(
+def decide(  # noqa: PLR0913  # a verdict has many limits
     *,
     gain: Estimate,
     versus_baseline: Estimate,
@@ -63,6 +93,7 @@ def decide(
     score: str,
     alike: str = "",
     edges: Sequence[str] = (),
+    combinations: Sequence[Combination] = (),
     scaled: bool = False,
     worst_group: WorstGroupChange | None = None,
     outlook: bool = False,
@@ -84,6 +115,8 @@ def decide(
         Why the systems cannot be told apart, if they cannot: then the advice is this reason alone.
     edges : sequence of str
         ``student`` and ``baseline``, if the strength of their heads is an end of its grid.
+    combinations : sequence of Combination
+        Students of labels and pseudolabels together that were run; only beside the vanilla student.
     scaled : bool
         Whether the features are scaled, so that scaling is no advice.
     worst_group : WorstGroupChange, optional
@@ -105,8 +138,11 @@ def decide(
     verb = "is expected to be" if outlook else "is"
     versus = _size(versus_baseline, score)
     recommend, reason = _recommendation(versus_baseline, versus, n_labeled, verb)
+    better = best_combination(combinations)
     if edges:
         recommend, reason = "unresolved", _edge_text(edges, versus, scaled=scaled)
+    elif better and not _equal(versus_baseline):
+        recommend, reason, resolution = "combine", _combination_text(better, n_labeled, score), ""
     worst = "" if worst_group is None else _worst_text(worst_group, average=(gain, versus_baseline))
     sentences = [reason, _gain_text(gain, score, verb), worst, resolution]
     return Verdict(call=call, recommend=recommend, advice=" ".join(filter(None, sentences)))
@@ -133,6 +169,30 @@ def _recommendation(difference: Estimate, versus: str, n_labeled: int, verb: str
     return (
         "labels_directly" if difference.value <= NEGLIGIBLE else "unresolved",
         f"{train} (default): no evidence that weak-to-strong beats your labels ({versus}); {DEFAULT}.",
+    )
+
+
+def best_combination(combinations: Sequence[Combination]) -> Combination | None:
+    """Return the best of the combinations that are better than labels and pseudolabels alone; None if none is.
+
+    Differences to the baseline compare their scores, too, since all have the same test rows. Where scores are equal,
+    the simpler strategy is returned.
+    """
+    simplest_first = sorted((c for c in combinations if c.wins), key=lambda c: list(COMBINING).index(c.strategy))
+    if not simplest_first:
+        return None
+    most = max(c.versus_baseline.value for c in simplest_first)
+    return next(c for c in simplest_first if c.versus_baseline.value >= most - NEGLIGIBLE)
+
+
+def _combination_text(best: Combination, n_labeled: int, score: str) -> str:
+    """Return what to do with labels and pseudolabels together, and why."""
+    how = COMBINING[best.strategy].format(n=f"{n_labeled:,}")
+    return (
+        f"Use your labels and the pseudolabels together to train the strong model: {how} (`strategies` "
+        f"{best.strategy}). This model is better than the student of the pseudolabels alone "
+        f"({_size(best.versus_vanilla, score)}) and than the strong model trained on your labels alone "
+        f"({_size(best.versus_baseline, score)})."
     )
 
 

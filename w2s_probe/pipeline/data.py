@@ -17,12 +17,14 @@ from w2s_probe.backbones.decoding import check_gray_levels, undecodable
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.core.columns import Column
 from w2s_probe.core.composition import Composition, composition_of
-from w2s_probe.core.config import DataConfig, SweepConfig, W2SConfig
+from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError, DataError
+from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups, read_groups
 from w2s_probe.core.images import ImageFiles
 from w2s_probe.core.labels import Labels, is_missing, placeholder_notes, read_labels
 from w2s_probe.core.splits import PARTS, Part, Split, draw_splits, same_item_blocks
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
@@ -49,6 +51,15 @@ class Opened:
             raise missing_column(self.data.label, self.table.columns, flag="--label", name=self.table.name)
         return cast("Column", self.table.label)
 
+    @property
+    def item_table(self) -> Table:
+        """The table of the items whose features are fetched; that of preference pairs has a row for each side."""
+        return self.table
+
+    def row_features(self, features: Mapping[str, FeatureSet]) -> dict[str, FeatureSet]:
+        """Return the features of the rows, by backbone, from those of the items."""
+        return dict(features)
+
     @cached_property
     def keys(self) -> NDArray[np.bytes_]:
         """Hashes of the rows' items: rows with equal hashes hold the same item."""
@@ -74,7 +85,7 @@ class Opened:
         """Return what was read, with the features of each role; `labels` are those that the verb reads."""
         keys = dict(role_keys(roles))
         shown = dict(zip(keys.values(), self.shown(list(keys.values())), strict=True))
-        entries = {key: self.sources[name].read(self.table) for key, name in keys.items()}
+        entries = {key: self.sources[name].read(self.item_table) for key, name in keys.items()}
         features = {key: replace(entry, backbone=shown[keys[key]]) for key, entry in entries.items()}
         guessed = [key for key, name in keys.items() if self.sources[name].guessed]
         return reading_of(self.data, self.table, features, guessed=guessed, labels=labels, unlabeled=unlabeled)
@@ -104,6 +115,21 @@ class LabeledData(Opened):
     labels: Labels
     groups: Groups | None
 
+    @property
+    def drawn(self) -> tuple[Split, ...]:
+        """Parts of each seed, where rows are drawn for them; else none."""
+        return ()
+
+    @property
+    def alike(self) -> str:
+        """Which rows stay in one part, as the beginning of a sentence."""
+        return "Identical items"
+
+    @property
+    def links(self) -> Rows | None:
+        """Two numbers for each preference pair, which tell what pairs depend on each other; None for other rows."""
+        return None
+
 
 def open_rows(data: DataConfig, names: Iterable[str], store: FeatureStore, options: BackboneOptions) -> Opened:
     """Return a table and a source of features for each backbone name."""
@@ -121,7 +147,7 @@ def open_labeled(
     table = open_table(data, store)
     column = Opened(data=data, table=table, sources={}).label_column
     _check_labeled(table, column, data.label)
-    labels = read_labels(column, name=data.label, task=config.task)
+    labels = read_labels(column, name=data.label, task=config.label_task)
     table = replace(table, notes=(*table.notes, *placeholder_notes(labels.class_counts())))
     check_strategies(config.strategies, config.settings)
     return open_sources(data, table, names, store, options).labeled(labels, groups_of(table, labels, data, config))
@@ -198,7 +224,9 @@ def open_table(data: DataConfig, store: FeatureStore) -> Table:
 
 def pool_config(pool: str, data: DataConfig) -> DataConfig:
     """Return where a second table of pool rows is; its columns have the names of the first table's."""
-    return DataConfig(data=pool, text=data.text, image=data.image, id=data.id, skip_damaged=data.skip_damaged)
+    return DataConfig(
+        data=pool, text=data.text, image=data.image, prompt=data.prompt, id=data.id, skip_damaged=data.skip_damaged
+    )
 
 
 def split_rows(opened: LabeledData, config: W2SConfig, split_file: Path | None = None) -> list[Split]:
@@ -207,10 +235,12 @@ def split_rows(opened: LabeledData, config: W2SConfig, split_file: Path | None =
     Identical items and rows of one source stay in one drawn part. In the user's own parts, `split_notes` counts
     identical items; a source in two parts raises `SplitError`.
     """
+    if opened.drawn:
+        return list(opened.drawn)
     if split_file is not None:
         check_split_file(opened, config, (config.n_labeled, config.n_unlabeled, config.n_test))
         splits = read_split_file(split_file, opened.table.ids)
-        check_sources(opened.table, splits, opened.data.group_split)
+        check_sources(opened.table, splits, opened.table.source_name)
         return splits
     splits = draw_splits(
         opened.labels,
@@ -222,7 +252,7 @@ def split_rows(opened: LabeledData, config: W2SConfig, split_file: Path | None =
         fixed=opened.fixed,
         composition=composition_for(opened.labels, opened.groups, config),
     )
-    check_sources(opened.table, splits, opened.data.group_split)
+    check_sources(opened.table, splits, opened.table.source_name)
     return splits
 
 
@@ -230,13 +260,14 @@ def split_notes(
     opened: LabeledData, splits: Sequence[Split], config: W2SConfig | SweepConfig, split_file: Path | None = None
 ) -> tuple[str, ...]:
     """Return the notes on rows without a source, and on rows that ties leave out of drawn parts."""
-    drawn = () if split_file else tuple(part for part in PARTS if part not in opened.fixed)
-    notes = source_notes(opened.table, opened.data.group_split)
+    drawn = () if split_file or opened.drawn else tuple(part for part in PARTS if part not in opened.fixed)
+    notes = source_notes(opened.table, opened.table.source_name)
     if drawn:
         sizes = config.n_unlabeled if isinstance(config, SweepConfig) else (config.n_unlabeled,)
         shares = Labels(values=opened.labels.values, classes=None) if config.composed else opened.labels
         whole = None in sizes
-        notes += tie_notes(opened.table, shares, opened.blocks, splits, drawn=drawn, whole_pool=whole)
+        ties: dict[str, Any] = {"drawn": drawn, "whole_pool": whole, "alike": opened.alike}
+        notes += tie_notes(opened.table, shares, opened.blocks, splits, **ties)
     return notes
 
 

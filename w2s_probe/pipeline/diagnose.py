@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,13 +10,16 @@ import numpy as np
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.columns import Column
-from w2s_probe.core.config import DataConfig, DiagnoseConfig
-from w2s_probe.core.labels import Labels, Task, is_missing, read_labels
+from w2s_probe.core.config import DataConfig, DiagnoseConfig, Task, W2SConfig, label_task
+from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.labels import Labels, is_missing, read_labels
 from w2s_probe.core.types import Progress, Rows
 from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.diagnostics import diagnose as diagnose_features
+from w2s_probe.pipeline.committees import one_backbone
 from w2s_probe.pipeline.data import Opened, echo, open_rows, pool_config
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
+from w2s_probe.pipeline.preference import check_no_pairs, open_pairs, resolved
 from w2s_probe.pipeline.reading import OnRead, with_dims, with_pool
 
 
@@ -50,7 +54,7 @@ def diagnose(
         Settings of the measures.
     teacher, student, store, options, on_progress, on_read
         As in `run`.
-    task : {"classification", "regression"}
+    task : {"classification", "regression", "preference"}
         How labels are read, if there are any.
     pool : str, optional
         A second table, whose rows belong to the pair's as well; its labels are not read.
@@ -60,10 +64,8 @@ def diagnose(
     W2SProbeError
         One sentence: what was expected, what came, what to do.
     """
-    names = (teacher, student)
-    opened = open_rows(data, names, store, options)
-    second = None if pool is None else open_rows(pool_config(pool, data), names, store, options)
-    rows, labels = _labels(opened, task)
+    names = teacher, student = one_backbone(teacher, "teacher"), one_backbone(student, "student")
+    opened, second, rows, labels = _open(data, names, task, pool, store, options)
     roles = {"teacher": [teacher], "student": [student]}
     unlabeled = len(opened.table) - len(rows) if rows is not None else 0
     reading = opened.reading(roles, labels, unlabeled=unlabeled)
@@ -71,7 +73,8 @@ def diagnose(
         reading = with_pool(reading, second.table)
     if on_read:
         on_read(reading)
-    features, fetched = fetch(opened, store, on_progress)
+    items, fetched = fetch(opened, store, on_progress)
+    features = opened.row_features(items)
     weak, strong = (features[name].X for name in names)
     notes = opened.table.notes
     if second is not None:
@@ -88,6 +91,25 @@ def diagnose(
     notes = (*notes, *cut_notes(fetched), *_duplicate_notes(diagnosis), *diagnosis.notes)
     result = replace(diagnosis, config=shown, read=read, notes=notes)
     return Diagnosed(result=result, fetched=fetched)
+
+
+def _open(
+    data: DataConfig, names: Sequence[str], task: Task, pool: str | None, store: FeatureStore, options: BackboneOptions
+) -> tuple[Opened, Opened | None, Rows | None, Labels | None]:
+    """Return the data, the second table, and the rows that have labels with their labels; pairs have all of theirs."""
+    if task == "preference":
+        if pool is not None:
+            msg = (
+                "--pool needs --task classification: got preference, whose rows are pairs of one table. Remove --pool."
+            )
+            raise ConfigError(msg)
+        config = resolved(W2SConfig(task="preference", seeds=1), data)
+        pairs = open_pairs(data, names, config, store, options)
+        return pairs, None, np.arange(len(pairs.labels)), pairs.labels
+    check_no_pairs(data, task)
+    opened = open_rows(data, names, store, options)
+    second = None if pool is None else open_rows(pool_config(pool, data), names, store, options)
+    return (opened, second, *_labels(opened, task))
 
 
 def _duplicate_notes(diagnosis: Diagnosis) -> tuple[str, ...]:
@@ -108,4 +130,4 @@ def _labels(opened: Opened, task: Task) -> tuple[Rows | None, Labels | None]:
     rows = np.flatnonzero(~Column.of(column).where(is_missing))
     if not len(rows):
         return None, None
-    return rows, read_labels(Column.of(column)[rows], name=opened.data.label, task=task)
+    return rows, read_labels(Column.of(column)[rows], name=opened.data.label, task=label_task(task))

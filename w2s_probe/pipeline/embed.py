@@ -19,6 +19,7 @@ from w2s_probe.core.config import DataConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Progress, Rows
+from w2s_probe.pipeline.committees import one_backbone
 from w2s_probe.pipeline.data import Opened, open_sources, open_table
 from w2s_probe.pipeline.reading import OnRead
 from w2s_probe.pipeline.sources import EmbeddedSource, without_folders
@@ -92,6 +93,7 @@ def embed(
     on_note : callable, optional
         Called with each sentence on rows that are left out, on columns of features and on texts that are cut.
     """
+    backbones = [one_backbone(name, "backbones") for name in backbones]
     opened = open_sources(data, open_table(data, store), backbones, store, options)
     if on_read:
         on_read(opened.reading({"backbone": list(dict.fromkeys(backbones))}))
@@ -107,11 +109,11 @@ def fetch(
 ) -> tuple[dict[str, FeatureSet], list[Fetched]]:
     """Return the features of all sources by backbone name, and what it took; what the cache lacks is embedded."""
     fetched = _embed(opened, store, on_progress)
-    return {name: source.features_of(opened.table) for name, source in opened.sources.items()}, fetched
+    return {name: source.features_of(opened.item_table) for name, source in opened.sources.items()}, fetched
 
 
 def _embed(opened: Opened, store: FeatureStore, on_progress: Progress | None) -> list[Fetched]:
-    table, sources = opened.table, opened.sources.values()
+    table, sources = opened.item_table, opened.sources.values()
     digests = item_digests([] if table.items is None else table.items)
     unique = len(np.unique(digests)) or len(table)
     imports = [source for source in sources if source.name.startswith("cached:")]

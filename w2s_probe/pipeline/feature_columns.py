@@ -132,7 +132,7 @@ def _roles(data: DataConfig | None) -> dict[str, str]:
     """Return what the columns of DATA mean: ``{column: flag}``."""
     if data is None:
         return {}
-    flags = ("label", "group", "id", "split", "group_split", "text", "image")
+    flags = ("label", "group", "id", "split", "group_split", "text", "image", "prompt")
     return {str(getattr(data, flag)): f"--{flag.replace('_', '-')}" for flag in flags if getattr(data, flag)}
 
 

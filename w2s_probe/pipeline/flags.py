@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+from w2s_probe.results.finetune import FinetuneResult
 from w2s_probe.results.forecast import Forecast
 from w2s_probe.results.run import W2SResult
 
-Result = TypeVar("Result", W2SResult, Forecast)
-SETTINGS = ("scale", "teacher_alpha", "student_alpha", "pseudolabels")
+Result = TypeVar("Result", FinetuneResult, W2SResult, Forecast)
+SETTINGS = (
+    *("teacher", "student", "label", "task", "group", "head", "pseudolabels", "scale"),
+    *("teacher_alpha", "student_alpha", "n_labeled", "n_unlabeled", "n_test", "strategies", "settings"),
+)
+TRAINING = ("epochs", "lr", "layers", "lora", "batch_size")  # of weights
+# flags that are not called like their setting
+OTHER_NAMES = {"strategies": "--strategy", "settings": "--set", "n_labeled": "-n", "n_unlabeled": "-N"}
 
 
 def with_flags(notes: Iterable[str]) -> tuple[str, ...]:
@@ -22,14 +29,24 @@ def with_flags(notes: Iterable[str]) -> tuple[str, ...]:
     >>> with_flags(["Use `scale` standard."])
     ('Use --scale standard.',)
     """
-    return tuple(re.sub(rf"`({'|'.join(SETTINGS)})`", _flag, note) for note in notes)
+    return tuple(map(_translated, notes))
 
 
 def result_with_flags(result: Result, notes: Iterable[str] = ()) -> Result:
-    """Return a result whose notes and advice name flags; `notes`, in which flags stand already, come first."""
-    advice = with_flags([result.verdict.advice])[0]
-    return replace(result, verdict=replace(result.verdict, advice=advice), notes=(*notes, *with_flags(result.notes)))
+    """Return a result whose notes, advice and reasons name flags; `notes`, in which flags stand already, come first."""
+    verdict = replace(result.verdict, advice=_translated(result.verdict.advice))
+    changed = replace(result, verdict=verdict, notes=(*notes, *with_flags(result.notes)))
+    return replace(changed, skipped=reasons_with_flags(changed.skipped)) if isinstance(changed, W2SResult) else changed
+
+
+def reasons_with_flags(skipped: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Return why strategies did not apply, with flags for settings; None stays."""
+    return None if skipped is None else {name: _translated(reason) for name, reason in skipped.items()}
+
+
+def _translated(text: str) -> str:
+    return re.sub(rf"`({'|'.join((*SETTINGS, *TRAINING))})`", _flag, text)
 
 
 def _flag(match: re.Match[str]) -> str:
-    return "--" + match[1].replace("_", "-")
+    return OTHER_NAMES.get(match[1], "--" + match[1].replace("_", "-"))

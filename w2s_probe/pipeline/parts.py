@@ -57,13 +57,20 @@ def divided_source_notes(table: Table, labeled: Rows, pool: Rows, flag: str | No
 
 
 def tie_notes(
-    table: Table, labels: Labels, blocks: Rows, splits: Sequence[Split], *, drawn: Collection[Part], whole_pool: bool
+    table: Table,
+    labels: Labels,
+    blocks: Rows,
+    splits: Sequence[Split],
+    *,
+    drawn: Collection[Part],
+    whole_pool: bool,
+    alike: str = "Identical items",
 ) -> tuple[str, ...]:
     """Return what ties cost: rows in no part because their block is in one, and class shares that differ.
 
     `drawn` are the parts that were drawn. Rows are lost only if the pool takes all that is left (`whole_pool`).
     """
-    what = "Identical items" if table.source is None else "Identical items and rows of one source"
+    what = alike if table.source is None else f"{alike} and rows of one source"
     lost = [_lost_rows(blocks, split) for split in splits]
     worst = int(np.argmax(lost))
     notes = []
@@ -153,8 +160,8 @@ def check_sources(table: Table, splits: Sequence[Split], flag: str | None) -> No
             first = names[divided[0]]
             where = listed([part for part in PARTS if divided[0] in parts[part]])
             msg = (
-                f"--group-split {flag} must find each source in one part: got {len(divided):,} of {total:,} "
-                f"sources in two or more, the first is {first!r:.60} ({where}). Correct the parts, or remove "
+                f"each source of column {flag!r} must be in one part: got {len(divided):,} of {total:,} sources in two "
+                f"or more, the first is {first!r:.60} ({where}). Correct the parts, or name another column with "
                 "--group-split."
             )
             raise SplitError(msg)

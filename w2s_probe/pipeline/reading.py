@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from w2s_probe.core.config import DataConfig, SweepConfig, W2SConfig
+from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Part, Split
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.datasets import Table
 from w2s_probe.pipeline.feature_files import FeatureFile
 from w2s_probe.results.read import FeaturesRead, PoolRead, Read
@@ -35,6 +36,40 @@ class Size:
     part: Part
     rows: tuple[int, ...]
     default: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairsReading:
+    """What was read of preference pairs.
+
+    Parameters
+    ----------
+    pairs : int
+        Pairs that can be used, of all seeds.
+    items : int
+        Their sides; where pairs are drawn, all items with a score.
+    modality : str or None
+        Whether items are texts or images; None where only their features are there.
+    scores : str
+        Column of the scores from which pairs are drawn; empty for a table of pairs.
+    min_gap : float
+        Smallest difference of two scores.
+    prompt : str
+        Column of the prompts; empty without prompts.
+    answers : tuple of str
+        Columns of the preferred and of the other answers, or of two responses.
+    preference : str
+        Column that tells which of two responses is preferred; empty where the columns of the answers tell.
+    """
+
+    pairs: int
+    items: int
+    modality: str | None = None
+    scores: str = ""
+    min_gap: float = 0.0
+    prompt: str = ""
+    answers: tuple[str, ...] = ()
+    preference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +102,8 @@ class Reading:
         Name of the second table; empty without one.
     sizes : tuple of Size
         Rows of each part.
+    pairs : PairsReading or None
+        What was read of preference pairs; None for other rows.
     """
 
     name: str
@@ -81,6 +118,7 @@ class Reading:
     default_cue: bool = False
     pool: str = ""
     sizes: tuple[Size, ...] = ()
+    pairs: PairsReading | None = None
 
 
 OnRead = Callable[[Reading], None]

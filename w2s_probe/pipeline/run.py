@@ -10,19 +10,21 @@ from typing import Any
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, W2SConfig
+from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
-from w2s_probe.core.types import Progress
+from w2s_probe.core.types import Progress, Rows
 from w2s_probe.datasets import Table
 from w2s_probe.experiments.run.curve import learning_curve
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.suspects import suspects_of_run
+from w2s_probe.pipeline.committees import committee, members_of, one_backbone, shown_committee, teachers_of
 from w2s_probe.pipeline.data import (
     LabeledData,
     echo,
-    open_labeled,
     reading_of_splits,
     shared_notes,
     split_notes,
@@ -31,28 +33,52 @@ from w2s_probe.pipeline.data import (
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
 from w2s_probe.pipeline.flags import result_with_flags
 from w2s_probe.pipeline.parts import near_copy_notes
+from w2s_probe.pipeline.preference import open_experiment, resolved
 from w2s_probe.pipeline.reading import OnRead, with_dims
 from w2s_probe.results.run import W2SResult
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Run:
-    """A finished run: its result, the fitted heads of each split, and the table with labels and features."""
+    """A finished run: its result, the fitted heads of each split, and the opened table with its features.
+
+    `more_teachers` are the members of a committee after the first one.
+    """
 
     result: W2SResult
     outcomes: list[SeedOutcome]
-    table: Table
-    labels: Labels
+    opened: LabeledData
     teacher: FeatureSet
     student: FeatureSet
     fetched: list[Fetched]
+    more_teachers: tuple[FeatureSet, ...] = ()
+
+    @property
+    def table(self) -> Table:
+        """The table."""
+        return self.opened.table
+
+    @property
+    def labels(self) -> Labels:
+        """Ground truth of all rows."""
+        return self.opened.labels
+
+    @property
+    def groups(self) -> Groups | None:
+        """Groups of all rows."""
+        return self.opened.groups
+
+    @property
+    def links(self) -> Rows | None:
+        """Two numbers for each preference pair; None for other rows."""
+        return self.opened.links
 
 
 def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     data: DataConfig,
     config: W2SConfig,
     *,
-    teacher: str,
+    teacher: str | Sequence[str],
     student: str,
     store: FeatureStore,
     options: BackboneOptions,
@@ -62,7 +88,7 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     on_progress: Progress | None = None,
     on_read: OnRead | None = None,
 ) -> Run:
-    """Read the data, fetch both backbones' features, and measure weak-to-strong on them.
+    """Read the data, fetch the features of all backbones, and measure weak-to-strong on them.
 
     Labels, sizes, files and backbone names are checked before anything is embedded.
 
@@ -72,8 +98,10 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
         The table and its columns.
     config : W2SConfig
         The experiment.
-    teacher, student : str
-        Backbones, ``KIND:NAME``, ``features:FILE`` or ``cached:NAME``.
+    teacher : str or sequence of str
+        Backbone, ``KIND:NAME``, ``features:FILE`` or ``cached:NAME``; or a committee ``A+B``, or its members.
+    student : str
+        Backbone.
     store : FeatureStore
         The feature cache.
     options : BackboneOptions
@@ -95,38 +123,53 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     W2SProbeError
         One sentence: what was expected, what came, what to do.
     """
-    opened = open_labeled(data, (teacher, student), config, store, options)
+    weak_names, student = committee(teacher), one_backbone(student, "student")
+    config = _checked(resolved(config, data), suspects=suspects)
+    opened = open_experiment(data, (*weak_names, student), config, store, options, split_file=split_file)
     labels, groups, table = opened.labels, opened.groups, opened.table
     splits = split_rows(opened, config, split_file)
     notes = _notes(opened, splits, config, split_file)
-    roles = {"teacher": [teacher], "student": [student]}
+    roles = {"teacher": members_of([weak_names]), "student": [student]}
     reading = reading_of_splits(opened, roles, splits[:1], config, split_file)
     if on_read:
         on_read(reading)
-    features, fetched = fetch(opened, store, on_progress)
-    notes += (*cut_notes(fetched), *_copy_notes(opened, features, splits))
-    weak = replace(features[teacher], name="teacher features")
+    items, fetched = fetch(opened, store, on_progress)
+    notes += (*cut_notes(fetched), *_copy_notes(opened, items, splits))
+    features = opened.row_features(items)
+    weak, *more = teachers_of(weak_names, opened, features)
     strong = replace(features[student], name="student features")
-    shared: dict[str, Any] = {"config": config, "groups": groups, "on_progress": on_progress}
-    result, outcomes = run_w2s(weak, strong, labels, splits=splits, **shared)
+    shared: dict[str, Any] = {"config": config, "groups": groups, "links": opened.links, "more_teachers": more}
+    result, outcomes = run_w2s(weak, strong, labels, splits=splits, on_progress=on_progress, **shared)
     if curve:
-        points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, **shared)
+        points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, on_progress=on_progress, **shared)
         result = replace(result, curve=points, cells=(*result.cells, *rows))
     if suspects:
-        texts = [str(item) for item in table.items or ()] if table.modality == "text" else None
-        suspected = suspects_of_run(weak, strong, labels, splits=splits, config=config, groups=groups, texts=texts)
-        result = replace(result, suspects=suspected)
-    echoed = echo(data, {role: opened.shown(names) for role, names in roles.items()}, dtype=options.dtype)
+        given: dict[str, Any] = {"config": config, "groups": groups, "texts": _texts(table)}
+        result = replace(result, suspects=suspects_of_run(weak, strong, labels, splits=splits, **given))
+    shown = {"teacher": [shown_committee(weak_names, opened)], "student": opened.shown([student])}
+    echoed = echo(data, shown, dtype=options.dtype)
     read = with_dims(reading.read, roles, features)
     return Run(
         result=replace(result_with_flags(result, notes), config={**echoed, **result.config}, read=read),
         outcomes=outcomes,
-        table=table,
-        labels=labels,
+        opened=opened,
         teacher=weak,
         student=strong,
         fetched=fetched,
+        more_teachers=tuple(more),
     )
+
+
+def _checked(config: W2SConfig, *, suspects: bool) -> W2SConfig:
+    """Return the config; raise `ConfigError` if a minority of rows is looked for where rows are pairs."""
+    if suspects and config.task == "preference":
+        msg = "--suspects looks for a minority of rows: got --task preference, whose rows are pairs. Remove --suspects."
+        raise ConfigError(msg)
+    return config
+
+
+def _texts(table: Table) -> list[str] | None:
+    return [str(item) for item in table.items or ()] if table.modality == "text" else None
 
 
 def _notes(opened: LabeledData, splits: Sequence[Split], config: W2SConfig, split_file: Path | None) -> tuple[str, ...]:
@@ -137,6 +180,6 @@ def _notes(opened: LabeledData, splits: Sequence[Split], config: W2SConfig, spli
 
 def _copy_notes(opened: LabeledData, features: Mapping[str, FeatureSet], splits: Sequence[Split]) -> tuple[str, ...]:
     """Return how many rows repeat another row up to rounding; rows with items are known by their items."""
-    if opened.table.items is not None:
+    if opened.item_table.items is not None or opened.links is not None:
         return ()
     return near_copy_notes([matrix.X for matrix in features.values()], opened.blocks, splits)

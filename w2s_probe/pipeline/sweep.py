@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
-from w2s_probe.core.config import DataConfig, SweepConfig
+from w2s_probe.core.config import DataConfig
 from w2s_probe.core.splits import Split
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Progress
 from w2s_probe.datasets import read_split_file
 from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
+from w2s_probe.pipeline.committees import committees, members_of, one_backbone, shown_committee, teachers_of
 from w2s_probe.pipeline.data import (
     LabeledData,
     check_split_file,
     echo,
-    open_labeled,
     reading_of_splits,
     shared_notes,
     split_notes,
 )
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
-from w2s_probe.pipeline.flags import with_flags
+from w2s_probe.pipeline.flags import reasons_with_flags, with_flags
 from w2s_probe.pipeline.parts import check_sources, near_copy_notes
+from w2s_probe.pipeline.preference import open_experiment, resolved
 from w2s_probe.pipeline.reading import OnRead, default_sizes, with_dims
 
 
@@ -60,8 +63,10 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
         The table and its columns.
     config : SweepConfig
         The axes, and what all cells share.
-    teachers, students : sequence of str
-        Backbones; every teacher is paired with every student.
+    teachers : sequence of str
+        Backbones, or committees ``A+B``; every one is paired with every student.
+    students : sequence of str
+        Backbones.
     store : FeatureStore
         The feature cache.
     options : BackboneOptions
@@ -82,30 +87,34 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
     W2SProbeError
         One sentence: what was expected, what came, what to do.
     """
-    opened = open_labeled(data, (*teachers, *students), config, store, options)
+    weak_names, students = committees(teachers), [one_backbone(name, "student") for name in students]
+    roles = {"teacher": members_of(weak_names), "student": students}
+    names = list(chain.from_iterable(roles.values()))
+    config = resolved(config, data)
+    opened = open_experiment(data, names, config, store, options, split_file=split_file)
     splits, config = _split_source(opened, config, split_file)
     splits.check(config)
     largest = [_largest(splits, seed, config) for seed in config.seeds]
-    check_sources(opened.table, largest, data.group_split)
+    check_sources(opened.table, largest, opened.table.source_name)
     own = shared_notes(opened, largest, split_file)
     notes = (*opened.table.notes, *split_notes(opened, largest, config, split_file), *own)
-    roles = {"teacher": teachers, "student": students}
     reading = reading_of_splits(opened, roles, _first_splits(splits, config), config, split_file)
     if on_read:
         on_read(reading)
-    features, fetched = fetch(opened, store, on_progress)
+    items, fetched = fetch(opened, store, on_progress)
+    features = opened.row_features(items)
     notes += cut_notes(fetched)
-    if opened.table.items is None:
+    if opened.item_table.items is None and opened.links is None:
         notes += near_copy_notes([matrix.X for matrix in features.values()], opened.blocks, largest)
-    weak, strong = (
-        dict(zip(opened.shown(side), [features[name] for name in side], strict=True)) for side in (teachers, students)
-    )
+    weak = {shown_committee(names, opened): teachers_of(names, opened, features) for names in weak_names}
+    strong = dict(zip(opened.shown(students), [features[name] for name in students], strict=True))
     cells: dict[str, Any] = {"folder": folder, "jobs": jobs, "on_progress": on_progress, "on_note": on_note}
     result = run_sweep(weak, strong, splits, config=config, **cells)
     echoed = {"teachers": list(weak), "students": list(strong), **echo(data, {})}
     read = with_dims(reading.read, roles, features)
     settings = {**echoed, **result.config, **default_sizes(reading)}
-    result = replace(result, config=settings, read=read, notes=(*notes, *with_flags(result.notes)))
+    notes = (*notes, *with_flags(result.notes))
+    result = replace(result, config=settings, read=read, notes=notes, skipped=reasons_with_flags(result.skipped))
     return Sweep(result=result, fetched=fetched)
 
 
@@ -125,9 +134,12 @@ def _first_splits(splits: SplitSource, config: SweepConfig) -> list[Split]:
 def _split_source(opened: LabeledData, config: SweepConfig, split_file: Path | None) -> tuple[SplitSource, SweepConfig]:
     """Return where the splits of a sweep come from; the seeds of the user's own file become the axis of seeds."""
     labels, groups, table = opened.labels, opened.groups, opened.table
+    if opened.drawn:
+        return SplitSource(labels=labels, links=opened.links, drawn=opened.drawn), config
     if split_file is None:
-        return SplitSource(labels=labels, groups=groups, blocks=opened.blocks, fixed=opened.fixed), config
+        shared: dict[str, Any] = {"groups": groups, "links": opened.links}
+        return SplitSource(labels=labels, blocks=opened.blocks, fixed=opened.fixed, **shared), config
     check_split_file(opened, config, (*config.n_labeled, *config.n_unlabeled, config.n_test))
     splits = tuple(read_split_file(split_file, table.ids))
     seeds = tuple(split.seed for split in splits)
-    return SplitSource(labels=labels, groups=groups, splits=splits), replace(config, seeds=seeds)
+    return SplitSource(labels=labels, groups=groups, links=opened.links, splits=splits), replace(config, seeds=seeds)

@@ -8,9 +8,13 @@ from typing import Any
 
 from w2s_probe.report.diagnosis.page import diagnosis_page
 from w2s_probe.report.diagnosis.text import diagnosis_text
+from w2s_probe.report.finetune.page import finetune_page
+from w2s_probe.report.finetune.text import finetune_text
 from w2s_probe.report.forecast.page import forecast_page
 from w2s_probe.report.forecast.text import forecast_text
 from w2s_probe.report.page import Page
+from w2s_probe.report.reason.page import reason_page
+from w2s_probe.report.reason.text import reason_text
 from w2s_probe.report.run.page import run_page
 from w2s_probe.report.run.text import run_text
 from w2s_probe.report.sweep.page import sweep_page
@@ -20,7 +24,10 @@ from w2s_probe.report.theory_spurious.text import spurious_text
 from w2s_probe.report.theory_variance.page import variance_page, variance_rows
 from w2s_probe.report.theory_variance.text import variance_text
 from w2s_probe.results.diagnosis import Diagnosis
+from w2s_probe.results.finetune import FinetuneResult
 from w2s_probe.results.forecast import ForecastResult
+from w2s_probe.results.reason import COLUMNS as REASON_COLUMNS
+from w2s_probe.results.reason import ReasonResult
 from w2s_probe.results.run import COLUMNS as RUN_COLUMNS
 from w2s_probe.results.run import W2SResult
 from w2s_probe.results.sweep import COLUMNS as SWEEP_COLUMNS
@@ -40,7 +47,7 @@ class Kind:
     verb : str
         The verb that writes it.
     key : str
-        A key that only its JSON has.
+        A key that only its JSON has, among the kinds from it on.
     result : type
         Its dataclass, with `from_dict`.
     text : callable
@@ -63,6 +70,24 @@ class Kind:
 
 
 KINDS = (
+    Kind(
+        verb="finetune",
+        key="finetuning",
+        result=FinetuneResult,
+        text=finetune_text,
+        page=finetune_page,
+        rows=FinetuneResult.to_record,
+        columns=RUN_COLUMNS,
+    ),
+    Kind(
+        verb="reason",
+        key="task",
+        result=ReasonResult,
+        text=reason_text,
+        page=reason_page,
+        rows=ReasonResult.to_record,
+        columns=REASON_COLUMNS,
+    ),
     Kind(
         verb="run",
         key="students",
@@ -120,9 +145,10 @@ KINDS = (
 def kind_in(content: Any) -> Kind:
     """Return the kind of the content of a JSON file; the kind of `run` where no key tells."""
     keys = content if isinstance(content, dict) else {}
-    return next((kind for kind in KINDS if kind.key in keys), KINDS[0])
+    run = next(kind for kind in KINDS if kind.verb == "run")
+    return next((kind for kind in KINDS if kind.key in keys), run)
 
 
 def kind_of(result: Any) -> Kind:
-    """Return the kind of a result."""
+    """Return the kind of a result; a fine-tune comes before the run that it extends."""
     return next(kind for kind in KINDS if isinstance(result, kind.result))

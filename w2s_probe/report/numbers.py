@@ -34,9 +34,9 @@ def pair_title(teacher: str, student: str, *, cells: int = 40, among: Iterable[s
 
 
 def pair_line(config: Mapping[str, Any], teacher: str, student: str) -> str:
-    """Return ``data: teacher -> student``, at most 80 cells if the names differ there."""
+    """Return ``data: teacher -> student``, at most 80 cells if the names differ there and no teacher has a ``+``."""
     names = [visible(name) for name in (str(config["data"]), teacher, student)]
-    if sum(map(len, names)) > 3 * NAME:
+    if sum(map(len, names)) > 3 * NAME and "+" not in teacher:
         names = shorten_names(names, NAME)
     return f"{names[0]}: {names[1]} -> {names[2]}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from w2s_probe.core.text import shorten, visible
-from w2s_probe.pipeline.reading import Reading, Size
+from w2s_probe.pipeline.reading import PairsReading, Reading, Size
 from w2s_probe.report.page import Grid, Section
 from w2s_probe.results.read import FeaturesRead, Read
 
@@ -14,6 +14,7 @@ MOST_CLASSES = 12  # classes that the line and the page name; of more, the large
 EXTREMES = 3
 FLAGS = {"n_labeled": "-n", "n_unlabeled": "-N", "n_test": "--n-test"}
 TITLES = {"labeled": "n = {}", "unlabeled": "N = {}", "test": "{} test rows"}
+TITLES_OF_PAIRS = {"labeled": "n = {} pairs", "unlabeled": "N = {} pairs", "test": "{} test pairs"}
 SETTINGS = {"labeled": "n_labeled", "unlabeled": "n_unlabeled", "test": "n_test"}
 
 
@@ -25,10 +26,11 @@ def read_line(reading: Reading, *, given: Collection[str] = ()) -> str:
     """
     parts = [
         _rows(reading),
+        *([] if reading.pairs is None else [_pairs(reading.pairs, given)]),
         *([] if reading.data is None else _columns(reading, given)),
         *([_pool(reading)] if reading.pool else []),
         *(_features(key, entry, guess=key in reading.guessed) for key, entry in reading.read.features.items()),
-        *([_sizes(reading.sizes)] if reading.sizes else []),
+        *([_sizes(reading.sizes, TITLES if reading.pairs is None else TITLES_OF_PAIRS)] if reading.sizes else []),
     ]
     return f"read: {'; '.join(parts)}"
 
@@ -83,12 +85,16 @@ def _columns(reading: Reading, given: Collection[str]) -> Iterator[str]:
     builtin = data.data.startswith("builtin:")
     folder = table.has_ids and not data.id and not builtin  # of images
     own = builtin or folder
-    if reading.labels:
+    if reading.labels and reading.pairs is None:
         where = "by folder" if folder else f"of column {_name(data.label)}"
         yield _labels(reading, where, [] if own else [name for name in ("label", "task") if name not in given])
     column = data.text or data.image
-    if table.modality is not None:
-        yield f"{table.modality}s" + (f" of column {_name(column)}" if column else "")
+    modality = table.modality if reading.pairs is None else reading.pairs.modality
+    if reading.pairs is not None and not reading.pairs.scores:
+        pass  # the columns of prompts and answers are named before
+    elif modality is not None:
+        after = f" after prompts of column {_name(data.prompt)}" if data.prompt else ""
+        yield f"{modality}s" + (f" of column {_name(column)}{after}" if column else "")
     else:
         yield f"no texts or images{_guess(['--text', '--image'])}"
     if table.has_ids:
@@ -102,8 +108,27 @@ def _columns(reading: Reading, given: Collection[str]) -> Iterator[str]:
     if data.split:
         published = f", read as train, val and test{_guess(['labeled, unlabeled, test'])}" if table.published else ""
         yield f"parts of column {_name(data.split)}{published}"
-    if data.group_split:
-        yield f"sources of column {_name(data.group_split)}"
+    if table.source_name and (data.group_split or not builtin):
+        yield f"sources of column {_name(table.source_name)}"
+
+
+def _pairs(read: PairsReading, given: Collection[str]) -> str:
+    """Return the number of preference pairs, and the columns that they come from."""
+    counted = f"{read.pairs:,} pairs of {read.items:,} items"
+    if read.scores:
+        gap = f"at least {read.min_gap:g} apart" if read.min_gap else "of any difference"
+        guess = _guess([] if "min_gap" in given else ["--min-gap"])
+        return f"{counted}, drawn by scores of column {_name(read.scores)}, {gap}{guess}"
+    prompts = f"prompts of column {_name(read.prompt)}, " if read.prompt else ""
+    first, second = map(_name, read.answers)
+    if read.preference:
+        guess = _guess([] if "criterion" in given else ["--criterion"])
+        return (
+            f"{counted}: {prompts}answers of columns {first} and {second}, "
+            f"preferences of column {_name(read.preference)}{guess}"
+        )
+    guess = _guess([f"--{name}" for name in ("chosen", "rejected") if name not in given])
+    return f"{counted}: {prompts}preferred answers of column {first}, other answers of column {second}{guess}"
 
 
 def _labels(reading: Reading, where: str, guesses: Sequence[str]) -> str:
@@ -144,8 +169,8 @@ def _column_text(columns: Sequence[str]) -> str:
     return f"{len(columns):,} columns {_name(columns[0])} … {_name(columns[-1])}"
 
 
-def _sizes(sizes: Sequence[Size]) -> str:
-    texts = [TITLES[size.part].format("/".join(f"{rows:,}" for rows in size.rows)) for size in sizes]
+def _sizes(sizes: Sequence[Size], titles: Mapping[str, str]) -> str:
+    texts = [titles[size.part].format("/".join(f"{rows:,}" for rows in size.rows)) for size in sizes]
     return ", ".join(texts) + _guess([FLAGS[SETTINGS[size.part]] for size in sizes if size.default])
 
 

@@ -13,6 +13,8 @@ def verdict_headline(verdict: Verdict, versus_baseline: Interval) -> str:
     default = DEFAULT in verdict.advice or (verdict.recommend == "labels_directly" and still_open)
     if verdict.recommend == "weak_to_strong":
         recommendation = "Recommended: weak-to-strong training"
+    elif verdict.recommend == "combine":
+        recommendation = "Recommended: labels and pseudolabels together"
     elif default:
         recommendation = "Recommended: your labels (default)"
     elif verdict.recommend == "labels_directly":

@@ -152,7 +152,7 @@ class Forecast:
     Parameters
     ----------
     teacher_backbone, student_backbone : str
-        Names of the backbones.
+        Names of the backbones; of a committee, the names of its members with ``+`` between.
     score : str
         Main score.
     n, N, n_test : int
@@ -174,13 +174,14 @@ class Forecast:
     misfit : Misfit
         Parts of the gain in squared error.
     representation_gap : float
-        Label-free predictor (Xue, Li and Mirzasoleiman 2025); the smaller, the better a student it predicts.
+        Label-free predictor (Xue, Li and Mirzasoleiman 2025); the smaller, the better a student it predicts. NaN for a
+        committee.
     alphas : mapping of system to float
         Strengths of the heads.
     verdict : Verdict
         The answer in words.
     error_parts : ErrorParts or None
-        Parts of the student's squared error; for ridge heads on soft pseudolabels.
+        Parts of the student's squared error; for ridge heads on soft pseudolabels of one teacher.
     notes : tuple of str
         Warnings about results that are right but surprising.
     """

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import SCHEMA, Keys, Mark, Printed, plain
-from w2s_probe.results.estimate import Estimate, GroupEstimate, PriorMean, WorstGroup
+from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.read import Read
+from w2s_probe.results.student import Ranked, StudentResult, SystemResult, TeacherResult
 from w2s_probe.results.suspects import SuspectsFound
 
 COLUMNS: dict[str, type] = {
@@ -25,28 +26,6 @@ COLUMNS: dict[str, type] = {
     "n_labeled": int,
     "n_unlabeled": int,
 }
-Scores = Annotated[Mapping[str, Estimate], Keys("accuracy", "brier", "log_loss", "ece", "r2", "squared_error")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strength:
-    """Ridge or softmax strength (alpha) of one system's heads, over seeds.
-
-    Parameters
-    ----------
-    geometric_mean, low, high : float
-        Geometric mean, smallest and largest strength.
-    rule : str
-        How the strength was chosen: ``loo``, ``gcv``, ``cv`` or ``given``.
-    at_edge : float
-        Share of seeds whose best strength is an end of the grid.
-    """
-
-    geometric_mean: float
-    low: float
-    high: float
-    rule: str
-    at_edge: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,153 +44,6 @@ class ClassCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SystemResult:
-    """Scores of one fitted system, on all test rows and by group.
-
-    Parameters
-    ----------
-    scores : mapping of score to Estimate
-        Scores on all test rows.
-    worst_group_accuracy : WorstGroup or None
-        Accuracy of the worst group; None without groups, and for regression.
-    worst_group_squared_error : WorstGroup or None
-        Squared error of the worst group; None without groups, and for classification.
-    mean_over_groups : Estimate or None
-        Mean over groups with equal weights.
-    prior_mean_over_groups : PriorMean or None
-        Mean over groups, weighted by their shares of all rows of the data.
-    groups : mapping of group to GroupEstimate, or None
-        Accuracy, or squared error, of each group that has test rows.
-    strength : Strength or None
-        Strength of its heads; None in results of older versions.
-    """
-
-    scores: Annotated[Scores, Mark.INLINE]
-    strength: Annotated[Strength | None, Mark.UNLESS_NONE, Mark.ANY_SIZE] = None
-    worst_group_accuracy: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
-    worst_group_squared_error: Annotated[WorstGroup | None, Mark.UNLESS_NONE, Mark.ANY_SIZE] = None
-    mean_over_groups: Annotated[Estimate | None, Mark.UNLESS_NONE, Mark.ANY_SIZE] = None
-    prior_mean_over_groups: Annotated[PriorMean | None, Mark.UNLESS_NONE, Mark.ANY_SIZE] = None
-    groups: Annotated[Mapping[str, GroupEstimate] | None, Mark.UNLESS_NONE, Mark.ANY_SIZE] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Pseudolabels that a strategy kept, averaged over seeds.
-
-    Parameters
-    ----------
-    kept : float
-        Rows of the pool that the student was trained on.
-    fraction : float
-        These rows as a fraction of the pool.
-    rule : str
-        Rule by which the rows were chosen.
-    label_precision : float
-        Fraction of the kept pseudolabels that are true; NaN for regression.
-    class_mix : mapping of class to fraction
-        Share of each pseudolabel class among the kept rows.
-    group_mix : mapping of group to fraction, or None
-        Share of each group among the kept rows, by the true labels; None without groups.
-    conflicting : float or None
-        Share of the kept rows whose group value is not the usual value of their label; None without a cue.
-    """
-
-    kept: float
-    fraction: float
-    rule: str
-    label_precision: float
-    class_mix: Mapping[str, float]
-    group_mix: Annotated[Mapping[str, float] | None, Mark.UNLESS_NONE] = None
-    conflicting: Annotated[float | None, Mark.UNLESS_NONE] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoveragePoint:
-    """A strategy's student when another fraction of the pool is kept.
-
-    Parameters
-    ----------
-    keep : float
-        Fraction of the pool that is kept.
-    accuracy : Estimate
-        Accuracy on all test rows.
-    control : Estimate
-        Accuracy of a student trained on the same number of rows, drawn at random within each class.
-    label_precision : float
-        Fraction of the kept pseudolabels that are true.
-    worst_group_accuracy : WorstGroup or None
-        Accuracy of the student's worst group; None without groups.
-    control_worst_group_accuracy : WorstGroup or None
-        Accuracy of the control's worst group; None without groups.
-    conflicting : float or None
-        Share of the kept rows whose group value is not the usual value of their label; None without a cue.
-    """
-
-    keep: float
-    accuracy: Estimate
-    control: Estimate
-    label_precision: float
-    worst_group_accuracy: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
-    control_worst_group_accuracy: Annotated[WorstGroup | None, Mark.UNLESS_NONE] = None
-    conflicting: Annotated[float | None, Mark.UNLESS_NONE] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudentResult(SystemResult):
-    """Scores of one strategy's student, and its comparison with teacher, baseline and ceiling.
-
-    Parameters
-    ----------
-    scores, worst_group_accuracy, worst_group_squared_error, mean_over_groups, prior_mean_over_groups, groups, strength
-        Scores, as in `SystemResult`.
-    gain : Estimate
-        Student minus teacher on the main score.
-    pgr : Estimate
-        Fraction of the teacher-to-ceiling gap recovered; NaN unless that gap is resolved.
-    opr : Estimate
-        Baseline's error over the student's; above 1 weak-to-strong is better than using the labels directly.
-    versus_baseline : Estimate
-        Student minus baseline on the main score.
-    agreement : Estimate
-        Fraction of rows where student and teacher decide alike; for regression the R² of the student's
-        predictions around the teacher's.
-    error_imitation : mapping of str to Estimate
-        Agreement among rows where the teacher is right, and among rows where it is wrong; for regression, under
-        ``teacher_error``, the slope of the student's errors on the teacher's.
-    selection : Selection
-        The pseudolabels that the student was trained on.
-    pgr_worst_group : Estimate or None
-        PGR between the worst groups of teacher, student and ceiling; None without groups.
-    pgr_groups : mapping of group to Estimate, or None
-        PGR of each group.
-    versus_vanilla : mapping of score to Estimate, or None
-        This student minus the student of `vanilla`, also in worst-group accuracy; None if `vanilla` was not run.
-    versus_control : mapping of score to Estimate, or None
-        This student minus its control, also in worst-group accuracy.
-    control : StudentResult or None
-        A student trained on the same number of pseudolabels, drawn at random within each class; None where all
-        pseudolabels were kept.
-    coverage : tuple of CoveragePoint, or None
-        The student at other kept fractions; None where all pseudolabels were kept.
-    """
-
-    gain: Estimate
-    pgr: Estimate
-    opr: Estimate
-    versus_baseline: Estimate
-    agreement: Estimate
-    error_imitation: Annotated[Mapping[str, Estimate], Keys("teacher_right", "teacher_wrong", "teacher_error")]
-    selection: Selection
-    pgr_worst_group: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
-    pgr_groups: Annotated[Mapping[str, Estimate] | None, Mark.UNLESS_NONE] = None
-    versus_vanilla: Annotated[Mapping[str, Estimate] | None, Mark.UNLESS_NONE] = None
-    versus_control: Annotated[Mapping[str, Estimate] | None, Mark.UNLESS_NONE] = None
-    control: Annotated[StudentResult | None, Mark.UNLESS_NONE] = None
-    coverage: Annotated[tuple[CoveragePoint, ...] | None, Mark.UNLESS_NONE] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Whether weak-to-strong helps, and what to do.
 
@@ -219,14 +51,15 @@ class Verdict:
     ----------
     call : {"helps", "hurts", "unresolved"}
         Answer by the interval of the gain.
-    recommend : {"weak_to_strong", "labels_directly", "unresolved"}
-        Recommendation by the interval of student minus baseline.
+    recommend : {"weak_to_strong", "labels_directly", "combine", "unresolved"}
+        Recommendation by the interval of student minus baseline; ``combine`` if a student of labels and pseudolabels
+        together is better than the student and than the baseline. A forecast never says ``combine``.
     advice : str
         The recommendation, its reason, and the gain, in a few sentences.
     """
 
     call: Literal["helps", "hurts", "unresolved"]
-    recommend: Literal["weak_to_strong", "labels_directly", "unresolved"]
+    recommend: Literal["weak_to_strong", "labels_directly", "combine", "unresolved"]
     advice: str
 
 
@@ -308,6 +141,12 @@ class W2SResult(Printed):
         Scores and comparisons of each strategy's student, in the order of ``--strategy``.
     verdict : Verdict
         Answer for `vanilla`, or for the first strategy if `vanilla` was not run.
+    teachers : mapping of name to TeacherResult, or None
+        All teachers, and all of them together without a student, under ``together``; None with one teacher.
+    ranking : tuple of Ranked, or None
+        Strategies by their difference to `vanilla`, best first; None if `vanilla` or every other one was not run.
+    skipped : mapping of str to str, or None
+        Strategies, and variants as ``STRATEGY/VARIANT``, that do not apply, with the reason.
     notes : tuple of str
         Warnings about results that are right but surprising, one sentence each.
     reliability : mapping of system or strategy to tuple of ReliabilityBin
@@ -333,6 +172,9 @@ class W2SResult(Printed):
     systems: Annotated[Mapping[str, SystemResult], Mark.UNIT, Keys("teacher", "baseline", "ceiling", required=True)]
     students: Annotated[Mapping[str, StudentResult], Mark.UNIT]
     verdict: Verdict
+    teachers: Annotated[Mapping[str, TeacherResult] | None, Mark.UNLESS_NONE, Mark.UNIT] = None
+    ranking: Annotated[tuple[Ranked, ...] | None, Mark.UNLESS_NONE, Mark.UNIT] = None
+    skipped: Annotated[Mapping[str, str] | None, Mark.UNLESS_NONE] = None
     notes: tuple[str, ...] = ()
     reliability: Mapping[str, tuple[ReliabilityBin, ...]] = field(default_factory=dict)
     curve: Annotated[tuple[CurvePoint, ...] | None, Mark.UNLESS_NONE, Mark.UNIT] = None
@@ -362,7 +204,8 @@ class W2SResult(Printed):
         """Return what must hold beyond the types of the fields, and whether it does."""
         sizes = {"n_labeled": int, "n_unlabeled": int, "head": str, "ceiling": str}
         names = {"data", "teacher", "student"} & self.config.keys()
-        systems = [system.scores for system in (*self.systems.values(), *self.students.values())]
+        students = [*self.students.values(), *_variants(self.students.values())]
+        systems = [one.scores for one in (*self.systems.values(), *(self.teachers or {}).values(), *students)]
         imitations: dict[str, set[str]] = {"accuracy": {"teacher_right", "teacher_wrong"}, "r2": {"teacher_error"}}
         return {
             "config must hold n_labeled, n_unlabeled, head and ceiling": all(
@@ -378,11 +221,29 @@ class W2SResult(Printed):
                 for scores in systems
             ),
             "error_imitation must hold teacher_right and teacher_wrong, or teacher_error": all(
-                set(student.error_imitation) == imitations.get(self.score) for student in self.students.values()
+                set(student.error_imitation) == imitations.get(self.score) for student in students
             ),
+            "variants must have no variants": all(not one.variants for one in _variants(self.students.values())),
+            "teachers must be two or more, then together with a weight for each": self.teachers is None
+            or _is_committee(self.teachers),
+            "students must be compared with the teachers if there are several": all(
+                set(student.versus_teachers or {}) == ({"best", "together"} if self.teachers else set())
+                for student in students
+            ),
+            "ranking must hold every student but vanilla": self.ranking is None
+            or {"vanilla", *(entry.strategy for entry in self.ranking)} == set(self.students),
             "reliability must hold bins with rows": all(
                 bins and all(row.rows > 0 and 0 <= row.confidence <= 1 and 0 <= row.accuracy <= 1 for row in bins)
                 for bins in self.reliability.values()
             ),
             "sizes of the curve must be above 0": all(min(point.n, point.N) > 0 for point in self.curve or ()),
         }
+
+
+def _variants(students: Iterable[StudentResult]) -> list[StudentResult]:
+    return [variant for student in students for variant in (student.variants or {}).values()]
+
+
+def _is_committee(teachers: Mapping[str, TeacherResult]) -> bool:
+    *names, last = teachers
+    return len(names) > 1 and last == "together" and list(teachers[last].weights or {}) == names

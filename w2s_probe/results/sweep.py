@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from w2s_probe.core.config import DataConfig, SweepConfig
+from w2s_probe.core.config import DataConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.results.estimate import Estimate, WorstGroup
 from w2s_probe.results.read import Read
 
@@ -79,6 +80,10 @@ class SweepPoint:
         PGR between the worst groups; None without groups or classes.
     worst_group_gain : Estimate or None
         Worst-group accuracy of the student minus that of the teacher; None without groups or classes.
+    versus_vanilla : Estimate or None
+        Student minus the student of `vanilla` at the same point; None for `vanilla`, and if it was not run.
+    versus_vanilla_adjusted : Estimate or None
+        The same difference; the intervals of all strategies of the point hold together (Bonferroni).
     """
 
     teacher_backbone: str
@@ -105,6 +110,8 @@ class SweepPoint:
     ] = None
     pgr_worst_group: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
     worst_group_gain: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
+    versus_vanilla: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
+    versus_vanilla_adjusted: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +235,8 @@ class SweepResult(Printed):
         Effect of `eta_labeled` at each `eta_unlabeled`; empty unless `eta_labeled` has several values.
     theory : tuple of PairTheory
         Theory for each pair; empty unless there are several fractions of conflicting rows.
+    skipped : mapping of str to str, or None
+        Strategies that do not apply in some cells, with the reason; their points are left out.
     notes : tuple of str
         Warnings about results that are right but surprising, one sentence each.
     table : mapping of column to list
@@ -245,6 +254,7 @@ class SweepResult(Printed):
     points: Annotated[tuple[SweepPoint, ...], Mark.UNIT]
     contrasts: Annotated[tuple[EtaContrast, ...], Mark.UNIT] = ()
     theory: tuple[PairTheory, ...] = ()
+    skipped: Annotated[Mapping[str, str] | None, Mark.UNLESS_NONE] = None
     notes: tuple[str, ...] = ()
     table: Annotated[Mapping[str, list[Any]], Mark.HIDDEN] = field(default_factory=dict, repr=False, compare=False)
 

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from w2s_probe.core.errors import ConfigError, SplitError
+from w2s_probe.core.errors import ConfigError, NotApplicableError
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.heads import fit_ridge, fit_softmax
-from w2s_probe.strategies.base import Scorer, Student, W2SProblem
+from w2s_probe.strategies.base import Scorer, Student, W2SProblem, need_classes, need_rows
 from w2s_probe.strategies.keep_rule import best_keep
+from w2s_probe.strategies.selection import TIE, by_class
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "confidence": ("student", "teacher"),
@@ -23,7 +24,6 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "loss": ("gce", "ce", "ridge"),
     "quota": (True, False),
 }
-TIE = 12  # decimals of entropy and margin: smaller differences are rounding, which depends on the order of classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +80,11 @@ def high_confidence(problem: W2SProblem, config: HighConfidenceConfig) -> Studen
     ----------
     .. [1] Liu, Dong and Lei (2026), weak-to-strong generalization under spurious correlations, arXiv 2509.24005.
     """
-    if problem.classes is None:
-        msg = "the strategy high_confidence needs classes: got `task` regression. Use the strategy vanilla."
-        raise ConfigError(msg)
+    need_classes(problem, "high_confidence")
+    if config.loss == "ridge":
+        need_rows(
+            problem, "high_confidence with loss ridge", "ridge heads have an intercept", "high_confidence.loss gce"
+        )
     student, teacher = problem.vanilla(), problem.teacher_scores[0]
     targets = _hard_labels(problem, student, teacher, config)
     codes = targets.argmax(axis=1)
@@ -91,12 +93,12 @@ def high_confidence(problem: W2SProblem, config: HighConfidenceConfig) -> Studen
             f"the {config.labels}'s decisions on the pool must have at least two classes: got one. "
             "Use the strategy vanilla."
         )
-        raise SplitError(msg)
+        raise NotApplicableError(msg)
     keep = best_keep(problem, partial(_trial, problem, config)) if config.keep == "auto" else config.keep
     enters = _enters(problem, student, teacher, config)
     scope = "each decided class" if config.quota else "the pool"
     if len(np.unique(codes[enters <= keep])) < 2:
-        enters = _by_class(_order(problem, student, teacher, config)[0], codes)
+        enters = by_class(_order(problem, student, teacher, config)[0], codes)
         scope = "each label class, since one class alone would be left,"
     kept = enters <= keep
     refit = partial(_refit, problem, config, targets, _strength(problem, student, targets, config))
@@ -138,17 +140,7 @@ def _order(problem: W2SProblem, student: Scorer, teacher: Float, config: HighCon
 def _enters(problem: W2SProblem, student: Scorer, teacher: Float, config: HighConfidenceConfig) -> Float:
     """Return the smallest fraction to keep that includes each row: of its decided class, or of the whole pool."""
     order, decisions = _order(problem, student, teacher, config)
-    return _by_class(order, decisions if config.quota else np.zeros_like(decisions))
-
-
-def _by_class(order: Rows, codes: Rows) -> Float:
-    """Return the smallest fraction that keeps each row; each class keeps its rounded share, at least one row."""
-    enters = np.empty(len(order))
-    for code in np.unique(codes).tolist():
-        own = order[codes[order] == code]
-        enters[own] = (np.arange(len(own)) + 0.5) / len(own)
-        enters[own[0]] = 0.0
-    return enters
+    return by_class(order, decisions if config.quota else np.zeros_like(decisions))
 
 
 def _strength(problem: W2SProblem, student: Scorer, targets: Float, config: HighConfidenceConfig) -> float | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.types import Rows
-from w2s_probe.strategies.base import Scorer, Student, W2SProblem
+from w2s_probe.strategies.base import Scorer, Student, W2SProblem, need_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ def oracle_dfr(problem: W2SProblem, config: OracleDFRConfig) -> Student:
 
 def known_groups(problem: W2SProblem, name: str) -> Rows:
     """Return the group of each row of the pool, shape (N,); `ConfigError` names the strategy if there are none."""
+    need_rows(problem, name, "preference pairs have no groups")
     groups = problem.oracle.groups if problem.oracle else None
     if groups is None:
         msg = f"the strategy {name} needs the groups of the pool: got none. Set `group` to the column of group values."

@@ -19,7 +19,47 @@ BUILT_IN: dict[str, str] = {
     "high_confidence": "w2s_probe.strategies.high_confidence:high_confidence",
     "oracle_dfr": "w2s_probe.strategies.oracle_dfr:oracle_dfr",
     "oracle_group_weights": "w2s_probe.strategies.oracle_group_weights:oracle_group_weights",
+    "anchored": "w2s_probe.strategies.anchored:anchored",
+    "average": "w2s_probe.strategies.average:average",
+    "distill": "w2s_probe.strategies.distill:distill",
+    "mean_teacher": "w2s_probe.strategies.mean_teacher:mean_teacher",
+    "majority": "w2s_probe.strategies.majority:majority",
+    "best_teacher": "w2s_probe.strategies.best_teacher:best_teacher",
+    "two_stage": "w2s_probe.strategies.two_stage:two_stage",
+    "bootstrapping": "w2s_probe.strategies.bootstrapping:bootstrapping",
+    "stacked": "w2s_probe.strategies.stacked:stacked",
+    "simplex": "w2s_probe.strategies.simplex:simplex",
+    "adaptive_ensemble": "w2s_probe.strategies.adaptive_ensemble:adaptive_ensemble",
+    "trust": "w2s_probe.strategies.trust:trust",
+    "label_filter": "w2s_probe.strategies.label_filter:label_filter",
+    "overlap": "w2s_probe.strategies.overlap:overlap",
+    "confidence_loss": "w2s_probe.strategies.confidence_loss:confidence_loss",
+    "confidence_weighted": "w2s_probe.strategies.confidence_weighted:confidence_weighted",
+    "mutual": "w2s_probe.strategies.mutual:mutual",
+    "traces": "w2s_probe.strategies.traces:traces",
+    "oracle_traces": "w2s_probe.strategies.traces:oracle_traces",
 }
+
+
+ALL = "all"  # every built-in strategy but the oracles
+ORACLE = "oracle_"  # prefix of strategies that see ground truth
+
+
+def chosen_strategies(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names without repeats; ``all`` stands for every built-in strategy but the oracles.
+
+    Parameters
+    ----------
+    names : sequence of str
+        As in ``--strategy``.
+
+    Examples
+    --------
+    >>> chosen_strategies(["all", "oracle_dfr"])[0], chosen_strategies(["vanilla", "all"])[:2]
+    ('vanilla', ('vanilla', 'high_confidence'))
+    """
+    built_in = [name for name in BUILT_IN if not name.startswith(ORACLE)]
+    return tuple(dict.fromkeys(one for name in names for one in (built_in if name == ALL else [name])))
 
 
 def strategy_names() -> list[str]:
@@ -33,10 +73,11 @@ def check_strategies(names: Sequence[str], settings: Mapping[str, Any]) -> None:
     Parameters
     ----------
     names : sequence of str
-        Strategies that are run.
+        Strategies that are run, or ``all``.
     settings : mapping of str to value
         ``{"NAME.FIELD": value}``.
     """
+    names = chosen_strategies(names)
     for name in names:
         load_strategy(name, settings)
     for key in settings:

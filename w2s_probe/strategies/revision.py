@@ -16,7 +16,16 @@ from w2s_probe.core.plug_ins import calls_to, refuse
 from w2s_probe.strategies.registry import BUILT_IN, loaded
 
 LONGEST = 200  # characters of a stated revision
-NUMERICAL = ("core", "experiments", "heads", "linalg", "metrics", "strategies", "theory")  # packages of w2s_probe
+NUMERICAL = (
+    "core",
+    "diagnostics",
+    "experiments",
+    "heads",
+    "linalg",
+    "metrics",
+    "strategies",
+    "theory",
+)  # packages of w2s_probe
 
 
 def code_revisions(strategies: Iterable[str]) -> dict[str, str]:

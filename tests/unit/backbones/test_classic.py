@@ -127,3 +127,12 @@ def test_a_feature_file_that_is_none_is_named(tmp_path: Path) -> None:
             read_features(path)
         assert path.name in str(caught.value)
         assert len(str(caught.value)) < 400
+
+
+def test_gray_and_colored_arrays_have_specs_of_their_own() -> None:
+    """One cache holds both: their features have different widths."""
+    backbone = get_backbone("classic:pixels-2x4")
+    gray, color = np.zeros((2, 8, 8)), np.zeros((2, 8, 8, 3))
+    fingerprints = [backbone.suited_to(items).spec.fingerprint() for items in (gray, color)]
+    assert fingerprints[0] == backbone.spec.fingerprint()  # as before there were two
+    assert fingerprints[0] != fingerprints[1]

@@ -58,6 +58,9 @@ def without_marks(root: Path) -> None:
         {f"features/{HASH}/": "", "data/": ""},
         {"features": "a file"},
         {f"names/{HASH}/": ""},
+        {"models/": ""},
+        {"models/mine.safetensors": "", f"models/{HASH}/": ""},
+        {f"models/{HASH}/config.json": "{}", "thesis.txt": "mine"},
         {"CACHEDIR.TAG": f"{MARKS['CACHEDIR.TAG'].decode()}\n# of another program"},
         {"CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55", "README.md": "", "v/": ""},
         {"format": "1.0\n", f"features/{HASH}/": ""},
@@ -102,6 +105,17 @@ def test_a_folder_that_holds_nothing_but_marks_becomes_a_cache(tmp_path: Path, m
     assert state_of(tmp_path) == "empty"
     embed(tmp_path)
     assert state_of(tmp_path) == "marked"
+
+
+def test_copies_of_models_may_come_before_the_marks_and_stay(tmp_path: Path) -> None:
+    copy = {f"models/{HASH}/config.json": "{}"}
+    write(tmp_path, copy)
+    assert state_of(tmp_path) == "empty"
+    embed(tmp_path)
+    assert state_of(tmp_path) == "marked"
+    clean(tmp_path, force=True, older_than=0, remove=[HASH])
+    assert FeatureStore(tmp_path).verify() == (0, [])
+    assert {name: (tmp_path / name).read_text() for name in copy} == copy
 
 
 def test_the_marks_are_written_before_anything_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

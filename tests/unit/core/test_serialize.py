@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from w2s_probe.core.serialize import Mark, plain
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.run import Strength
+from w2s_probe.results.student import Strength
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,20 @@ def test_defaults_are_a_third_a_fifth_of_the_rest_and_what_is_left() -> None:
     assert (len(split.test), len(split.labeled), len(split.unlabeled)) == (300, 120, 480)
     (split,) = draw_splits(labels([5000, 5000]), seeds=[0])
     assert (len(split.test), len(split.labeled), len(split.unlabeled)) == (2000, 400, 7600)
+
+
+def test_of_few_rows_a_fifth_of_the_rest_is_labeled() -> None:
+    (split,) = draw_splits(labels([150, 150]), seeds=[0])
+    assert [len(rows) for rows in split.parts().values()] == [40, 160, 100]  # (300 - 100) / 5
+
+
+def test_hashes_of_16_bytes_form_the_blocks_of_their_values() -> None:
+    codes = np.random.default_rng(0).integers(6, size=40)
+    keys = np.array(
+        [hashlib.md5(bytes([code]), usedforsecurity=False).digest() for code in codes.tolist()], dtype="S16"
+    )
+    blocks = same_item_blocks(keys)
+    assert np.array_equal(blocks, same_item_blocks(codes))
 
 
 def test_a_fixed_test_part_stays_and_its_duplicates_are_not_drawn() -> None:

@@ -155,3 +155,19 @@ def test_a_place_that_can_be_written_is_left_as_it_is_but_for_leftovers(tmp_path
         check_folder(tmp_path, NAMES, flag="--out")
         check_folder(tmp_path / "a" / "b", NAMES, flag="--out")
         assert set(tmp_path.iterdir()) == {name}
+
+
+def test_a_file_that_could_not_be_deleted_where_a_folder_was_to_be_goes_once_the_folder_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        check_folder(tmp_path / "out", NAMES, flag="--out")
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".w2s-")
+    write(tmp_path / "out")
+    check_folder(tmp_path / "out", NAMES, flag="--out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

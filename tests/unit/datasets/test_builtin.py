@@ -120,7 +120,7 @@ REFUSED = {
     "spam@2": "got 'spam@2'. Did you mean spam?",
     "spam\n": "got 'spam\\n'",
     "vader+movie": "vader-DOMAIN+DOMAIN",
-    "digits@0.5": "digits-tinted@STRENGTH: got 'digits@0.5'",
+    "digits@0.5": "digits-tinted@STRENGTH, arithmetic@ROWS: got 'digits@0.5'",
     "vader-movie+producto": "got 'producto'. Did you mean product?",
     "vader-movie+": "got ''. Use builtin:vader-movie+product, for example.",
     "vader-movie+news+movie": "different domains of movie, product, news, tweets, with + between: got 'movie+",
@@ -147,7 +147,9 @@ FIELDS = ("group", "id", "split", "group_split", "text")
     ("name", "field"),
     [
         *product(("vader-movie", "spam", "digits", "digits-tinted"), FIELDS),
-        *product(("digits", "digits-tinted"), ("label",)),
+        *product(("digits", "digits-tinted"), ("label", "prompt")),
+        *product(("arithmetic", "vader-movie", "spam"), ("prompt",)),
+        *product(("arithmetic",), FIELDS),
     ],
 )
 def test_a_column_that_is_missing_is_named_with_its_flag(name: str, field: str) -> None:
@@ -158,13 +160,18 @@ def test_a_column_that_is_missing_is_named_with_its_flag(name: str, field: str) 
 def test_the_error_names_everything_there_is() -> None:
     with pytest.raises(DataError) as refusal:
         opened("?")
-    for name in (*BUILT_IN, "vader-DOMAIN+DOMAIN", "digits-tinted@STRENGTH"):
+    for name in (*BUILT_IN, "vader-DOMAIN+DOMAIN", "digits-tinted@STRENGTH", "arithmetic@ROWS"):
         assert name in str(refusal.value)
 
 
 def test_help_names_everything_there_is() -> None:
     said = embed.help or ""
-    for name in (*(name for name in BUILT_IN if "-" not in name), "vader-DOMAIN", "digits-tinted@STRENGTH"):
+    for name in (
+        *(name for name in BUILT_IN if "-" not in name),
+        "vader-DOMAIN",
+        "digits-tinted@STRENGTH",
+        "arithmetic@ROWS",
+    ):
         assert re.search(rf"builtin:{name}\b", said), name
     assert all(domain in said for domain in VADER_DOMAINS)
 

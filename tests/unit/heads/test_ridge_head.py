@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.fit_options import FitOptions
 from w2s_probe.heads import LinearHead, PoolFits, RidgeHead, fit_ridge, ridge_probabilities
-from w2s_probe.heads.linear import deviations, pseudolabels_of
+from w2s_probe.heads.linear import deviations, mean_scores, pseudolabels_of
 from w2s_probe.heads.ridge import chosen_head, left_out_scores, ridge_spectrum
 from w2s_probe.linalg import ridge_path
 from w2s_probe.linalg.spectra import Spectrum
@@ -167,6 +167,15 @@ def test_probabilities_are_clipped_scores_and_uniform_where_none_is_positive() -
     scores = np.array([[0.5, -1.0, 1.5], [-1.0, -2.0, 0.0], [0.1, 0.3, 0.0]])
     expected = [[0.25, 0, 0.75], [1 / 3, 1 / 3, 1 / 3], [0.25, 0.75, 0.0]]
     np.testing.assert_allclose(ridge_probabilities(scores), expected)
+
+
+@pytest.mark.parametrize("kind", ["ridge", "softmax"])
+def test_soft_pseudolabels_of_mean_scores_are_the_mean_of_those_of_the_heads(kind: Literal["ridge", "softmax"]) -> None:
+    raw = [np.random.default_rng(seed).standard_normal((6, 3)) for seed in range(3)]
+    soft = raw if kind == "ridge" else [softmax(scores, axis=1) for scores in raw]
+    mean = mean_scores(raw, kind)
+    np.testing.assert_allclose(mean if kind == "ridge" else softmax(mean, axis=1), np.mean(soft, axis=0), atol=1e-12)
+    assert mean_scores(raw[:1], kind) is raw[0]
 
 
 def test_shell_works_in_a_grid_search_and_a_pipeline() -> None:

@@ -148,3 +148,10 @@ def test_a_mean_of_numbers_has_the_t_interval(rows: int, level: float) -> None:
     found = ratio_of_means(values, np.ones(rows), one_split(rows, level))
     expected = stats.t.interval(level, rows - 1, loc=values.mean(), scale=stats.sem(values))
     assert (found.low, found.high) == pytest.approx(expected, rel=1e-9)
+
+
+def test_pairs_of_one_item_have_no_limits() -> None:
+    ones = np.ones(4)
+    items = [np.zeros((4, 2), dtype=np.intp)]
+    estimate = ratio_of_means(ones, ones, Draws(rows=[np.arange(4)], level=0.95, items=items), bounds=(-np.inf, np.inf))
+    assert (estimate.low, estimate.high) == (-np.inf, np.inf)

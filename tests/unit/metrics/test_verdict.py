@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2s_probe.metrics.verdict import DEFAULT, EQUAL_SPACES, NEGLIGIBLE, WorstGroupChange, decide
+from w2s_probe.metrics.verdict import DEFAULT, EQUAL_SPACES, NEGLIGIBLE, Combination, WorstGroupChange, decide
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import Verdict
 
@@ -121,6 +121,86 @@ def test_a_head_at_an_end_of_its_grid_is_not_judged(versus: tuple[float, float],
     scaled = verdict_of((0.1, 0.2), versus, edges=edges, scaled=True).advice
     assert "Set `student_alpha`." in scaled
     assert "`scale`" not in scaled
+
+
+def combination(
+    strategy: str = "average", vanilla: tuple[float, float] = (0.02, 0.04), baseline: tuple[float, float] = (0.01, 0.03)
+) -> Combination:
+    return Combination(strategy=strategy, versus_vanilla=between(*vanilla), versus_baseline=between(*baseline))
+
+
+@pytest.mark.parametrize("versus", [(0.01, 0.02), (-0.03, -0.01), (-0.03, 0.01), (-0.01, 0.03)])
+@pytest.mark.parametrize("call", GAINS)
+def test_labels_and_pseudolabels_together_come_before_either_of_them(call: str, versus: tuple[float, float]) -> None:
+    verdict = verdict_of(GAINS[call], versus, combinations=[combination()], resolution="More seeds.")
+    assert (verdict.call, verdict.recommend) == (call, "combine")
+    assert verdict.advice.startswith(
+        "Use your labels and the pseudolabels together to train the strong model: train it on your 400 labels, train "
+        "it again on the pseudolabels, and average the scores of both models (`strategies` average)."
+    )
+    low, high = GAINS[call]
+    assert NUMBERS.findall(verdict.advice) == [
+        "+0.030 [+0.020, +0.040]",
+        "+0.020 [+0.010, +0.030]",
+        f"{(low + high) / 2:+.3f} [{low:+.3f}, {high:+.3f}]",
+    ]
+    assert DEFAULT not in verdict.advice
+    assert "More seeds." not in verdict.advice
+
+
+@pytest.mark.parametrize(
+    ("versus", "more", "first"),
+    [
+        ((0.01, 0.02), {"alike": EQUAL_SPACES}, "No recommendation: teacher and student have the same features"),
+        ((0.01, 0.02), {"edges": ["student"]}, "No recommendation on student - baseline"),
+        ((0.01, 0.02), {"edges": ["baseline"]}, "No recommendation on student - baseline"),
+        ((0.0, 0.0), {}, "No recommendation: the student is as good as"),
+    ],
+)
+def test_systems_alike_or_at_an_end_of_the_grid_come_before_labels_and_pseudolabels_together(
+    versus: tuple[float, float], more: dict[str, object], first: str
+) -> None:
+    verdict = verdict_of((0.01, 0.02), versus, combinations=[combination()], **more)
+    assert verdict.recommend == "unresolved"
+    assert verdict.advice.startswith(first)
+
+
+@pytest.mark.parametrize("versus", [(0.01, 0.02), (-0.03, -0.01), (-0.03, 0.01), (-0.01, 0.03)])
+@pytest.mark.parametrize(
+    ("vanilla", "baseline"),
+    [
+        ((0.01, 0.02), (0.0, 0.02)),
+        ((0.0, 0.02), (0.01, 0.02)),
+        ((0.01, 0.02), (-0.02, -0.01)),
+        ((-0.02, -0.01), (0.01, 0.02)),
+        ((0.01, 0.02), (1e-6, 1e-4)),  # a negligible difference
+        ((math.nan, math.nan), (0.01, 0.02)),
+    ],
+)
+def test_both_together_are_recommended_only_if_they_are_better_than_each(
+    versus: tuple[float, float], vanilla: tuple[float, float], baseline: tuple[float, float]
+) -> None:
+    other = combination(vanilla=vanilla, baseline=baseline)
+    assert verdict_of((0.01, 0.02), versus, combinations=[other]) == verdict_of((0.01, 0.02), versus)
+
+
+@pytest.mark.parametrize(
+    ("anchored", "chosen"), [((0.012, 0.032), "anchored"), ((0.008, 0.028), "average"), ((0.01005, 0.03005), "average")]
+)
+@pytest.mark.parametrize("anchored_first", [True, False])
+def test_of_two_ways_to_combine_the_better_is_named_and_the_simpler_where_they_are_equal(
+    anchored: tuple[float, float], chosen: str, anchored_first: bool
+) -> None:
+    both = [combination("average"), combination("anchored", baseline=anchored)]
+    verdict = verdict_of((0.01, 0.02), (-0.01, 0.02), combinations=both[::-1] if anchored_first else both)
+    assert f"(`strategies` {chosen})" in verdict.advice
+    how = {"average": "average the scores", "anchored": "a penalty that keeps it close to the first model"}
+    assert [name for name, words in how.items() if words in verdict.advice] == [chosen]
+
+
+def test_a_better_way_to_combine_that_does_not_beat_the_student_is_not_named() -> None:
+    ways = [combination("average"), combination("anchored", vanilla=(-0.01, 0.09), baseline=(0.02, 0.06))]
+    assert "(`strategies` average)" in verdict_of((0.01, 0.02), (-0.01, 0.02), combinations=ways).advice
 
 
 @pytest.mark.parametrize(

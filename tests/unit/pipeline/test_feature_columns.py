@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from w2s_probe.cli.lists import backbone_names
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError
 from w2s_probe.datasets.load import open_data
@@ -126,22 +125,6 @@ def test_a_file_whose_name_has_a_number_sign_comes_first(tmp_path: Path) -> None
     assert parse_address("no/such.parquet#a,b") == (Path("no/such.parquet"), "a,b")
     np.save(tmp_path / "x.parquet#a.npy", X)
     assert read_features(tmp_path / "x.parquet#a.npy").name == "features:x.parquet#a.npy"
-
-
-def test_commas_separate_backbones_only_before_a_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    written(tmp_path, WIDE, "a,b.parquet")
-    np.save("x.npy,y.npy", X)
-    for names in (
-        ["features:x.parquet#a,b,c", "packaged:wordllama"],
-        ["packaged:minilm-l6@1", "features:x.parquet#a, b", "features:x.parquet#c", "cached:d"],
-        ["features:a,b.parquet#f0,f1", "classic:tfidf"],
-        ["features:x.npy,y.npy", "features:a,b.parquet"],
-        ["features:x.npy", "packagd:typo"],
-        ["packaged:wordllama", "typo"],
-    ):
-        assert backbone_names(",".join(names)) == names
-        assert backbone_names(" , ".join(names)) == names
 
 
 def table_with_ids(folder: Path) -> DataConfig:

@@ -13,9 +13,10 @@ import pytest
 
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
-from w2s_probe.core.config import DataConfig, DiagnoseConfig, SweepConfig, W2SConfig
+from w2s_probe.core.config import DataConfig, DiagnoseConfig, W2SConfig
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.labels import is_missing, placeholder_notes, read_labels
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.datasets import open_data, read_table
 from w2s_probe.pipeline.data import open_labeled
 from w2s_probe.pipeline.diagnose import diagnose

@@ -104,7 +104,7 @@ def test_a_source_in_two_of_the_users_parts_is_refused() -> None:
     check_sources(table(list(apart)), [split], "user")
     check_sources(table(), [split], None)
     check_sources(table([None] * 1000), [split], "user")
-    with pytest.raises(SplitError, match=r"--group-split user must .* got 1 of 20 sources .* 'u2' \(labeled, test\)"):
+    with pytest.raises(SplitError, match=r"column 'user' must .* got 1 of 20 sources .* 'u2' \(labeled, test\)"):
         check_sources(table([*apart[:999], "u2"]), [split], "user")
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.labels import Labels
 from w2s_probe.datasets import Table
-from w2s_probe.pipeline.reading import Reading, reading_of, with_sizes
+from w2s_probe.pipeline.reading import PairsReading, Reading, reading_of, with_sizes
 from w2s_probe.report.read import class_text, read_line, read_sections
 from w2s_probe.results.read import FeaturesRead, PoolRead, Read
 
@@ -43,6 +45,47 @@ def test_the_line_says_rows_labels_and_features_with_every_guess() -> None:
         "(guess: --label, --task); no texts or images (guess: --text, --image); no ids (guess: --id); "
         "teacher features:x.parquet: 3 columns a … c, 3 dimensions, float64, by row (guess: features:x.parquet#COLUMN)"
     )
+
+
+TABLE = PairsReading(pairs=3, items=6, modality="text", prompt="q", answers=("good", "bad"))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "given", "text"),
+    [
+        (
+            TABLE,
+            (),
+            "3 pairs of 6 items: prompts of column q, preferred answers of column good, other answers of column bad "
+            "(guess: --chosen, --rejected)",
+        ),
+        (
+            replace(TABLE, prompt=""),
+            ("chosen", "rejected"),
+            "3 pairs of 6 items: preferred answers of column good, other answers of column bad",
+        ),
+        (
+            replace(TABLE, preference="better_response_id"),
+            (),
+            "3 pairs of 6 items: prompts of column q, answers of columns good and bad, preferences of column "
+            "better_response_id (guess: --criterion)",
+        ),
+        (
+            PairsReading(pairs=3, items=9, modality="text", scores="stars", min_gap=0.5),
+            ("min_gap",),
+            "3 pairs of 9 items, drawn by scores of column stars, at least 0.5 apart; texts",
+        ),
+        (
+            PairsReading(pairs=3, items=9, scores="stars"),
+            (),
+            "3 pairs of 9 items, drawn by scores of column stars, of any difference (guess: --min-gap); "
+            "no texts or images (guess: --text, --image)",
+        ),
+    ],
+)
+def test_the_line_speaks_of_pairs(pairs: PairsReading, given: tuple[str, ...], text: str) -> None:
+    line = read_line(replace(reading(), pairs=pairs), given=given)
+    assert line.startswith(f"read: d.csv: 5 rows, none left out; {text}; no ids (guess: --id); teacher")
 
 
 @pytest.mark.parametrize("name", ["label", "task"])

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from w2s_probe.metrics.verdict import EQUAL_SPACES, decide
+from w2s_probe.metrics.verdict import EQUAL_SPACES, Combination, decide
 from w2s_probe.report.verdict import verdict_headline
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import Verdict
 
 GAIN = Estimate(value=0.02, low=0.01, high=0.03)
+BETTER = Combination(strategy="average", versus_vanilla=GAIN, versus_baseline=GAIN)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,8 @@ GAIN = Estimate(value=0.02, low=0.01, high=0.03)
         (-0.03, -0.01, {}, "helps · Recommended: your labels"),
         (-0.03, 0.01, {}, "helps · Recommended: your labels (default)"),
         (-0.01, 0.03, {}, "helps · Recommended: your labels (default)"),
+        (-0.03, -0.01, {"combinations": [BETTER]}, "helps · Recommended: labels and pseudolabels together"),
+        (-0.03, 0.01, {"combinations": [BETTER]}, "helps · Recommended: labels and pseudolabels together"),
         (0.0, 0.0, {}, "helps · No recommendation"),
         (-0.01, 0.03, {"edges": ["baseline"]}, "helps · No recommendation"),
         (-0.03, -0.01, {"alike": EQUAL_SPACES}, "helps · No recommendation"),

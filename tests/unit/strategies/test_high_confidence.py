@@ -22,8 +22,9 @@ from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import fit_seed, run_w2s
 from w2s_probe.heads import LinearHead, fit_ridge, fit_softmax
 from w2s_probe.strategies.control import CONTROL
-from w2s_probe.strategies.high_confidence import HighConfidenceConfig, _by_class, surest_first
+from w2s_probe.strategies.high_confidence import HighConfidenceConfig, surest_first
 from w2s_probe.strategies.keep_rule import FRACTIONS
+from w2s_probe.strategies.selection import by_class
 
 NAME = "high_confidence"
 SIZES: dict[str, Any] = {"n_labeled": 80, "n_unlabeled": 300, "n_test": 150}
@@ -88,7 +89,7 @@ def test_each_class_keeps_the_first_rows_of_its_rounded_share_and_at_least_one(
     rng = np.random.default_rng(seed)
     codes = rng.permutation(np.repeat(np.arange(len(counts)), counts))
     order = rng.permutation(len(codes))
-    kept = _by_class(order, codes) <= tenths / 10
+    kept = by_class(order, codes) <= tenths / 10
     for code, count in enumerate(counts):
         own = kept[order[codes[order] == code]]  # from the surest row on
         assert own.sum() == max(1, (2 * tenths * count + 10) // 20)

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from tests.conftest import feature_set
-from w2s_probe.core.config import SweepConfig, W2SConfig
+from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import draw_splits
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.sweep import SplitSource, run_sweep
 from w2s_probe.strategies import W2SProblem

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.fit_options import FitOptions
 from w2s_probe.heads import LinearHead, fit_ridge
-from w2s_probe.strategies import Student, W2SProblem
+from w2s_probe.strategies import FurtherHead, Student, Teacher, W2SProblem
 from w2s_probe.strategies.control import coverage_scores, random_control
 from w2s_probe.strategies.keep_rule import best_keep
 
@@ -30,17 +30,25 @@ def problem_of(truth: Array, retaught: Callable[[Any], list[Array]]) -> W2SProbl
     """Return a problem whose i-th labeled row has the i-th unit vector for features."""
     n = len(truth)
     unused: Any = None
+
+    def fit(*, rows: Any) -> FurtherHead:
+        (scores,) = retaught(rows)
+        return FurtherHead(head=unused, scores=scores)
+
+    teacher = Teacher(name="t", head=unused, scores=unused, pseudolabels=unused, held_out=unused, fit=fit)  # type: ignore[arg-type]
     return W2SProblem(
         X_labeled=np.eye(n),
         Y_labeled=np.eye(2)[truth.astype(int)],
         X_unlabeled=np.zeros((1, n)),
-        teacher_scores=[],
-        pseudolabels=[],
+        teachers=(teacher,),
         options=FitOptions(),
         fit=unused,
         vanilla=unused,
+        baseline=unused,
+        pseudolabels_of=unused,
         student_of=lambda scores: head_of(scores[0], scores[0]),
-        retaught=retaught,
+        held_out=unused,
+        label_map=unused,
         classes=("a", "b"),
         rng=np.random.default_rng(0),
     )

@@ -109,8 +109,8 @@ def _unsettled(scores: PipelineScores, system: str, config: W2SConfig) -> bool:
 
 
 def _copies(scores: PipelineScores, config: W2SConfig) -> bool:
-    """Return whether the student copies its soft pseudolabels."""
-    teacher, student, _ = scores.pool
+    """Return whether the student copies its soft pseudolabels, of several teachers their mean."""
+    teacher, student = scores.lesson, scores.pool[NAMES.index("student")]
     if config.pseudolabels == "hard":
         return False
     if scores.task == "classification" and np.mean(student.argmax(axis=1) == teacher.argmax(axis=1)) <= COPY:

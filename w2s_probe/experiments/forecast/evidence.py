@@ -19,6 +19,7 @@ from scipy.special import stdtrit
 
 from w2s_probe.core.types import Float
 from w2s_probe.experiments.forecast.pool_sums import Smooth
+from w2s_probe.metrics.dyadic import Dyads
 from w2s_probe.results.estimate import Estimate
 
 # Standard deviations of the smooth estimate's bias, in units of the score: TRUST, the typical bias, weighs the two
@@ -102,17 +103,20 @@ class MeanEstimate:
         Standard deviation of the error that more labeled rows would not remove.
     row_variance : float
         Variance of the quantity between rows; the error on a finite test set depends on it.
+    dyads : Dyads or None
+        Which labeled rows, as preference pairs, share items: their errors depend on each other.
     """
 
     value: float
     influence: Float
     bias: float
     row_variance: float
+    dyads: Dyads | None = None
 
     @property
     def error(self) -> float:
         """Standard error of the estimate."""
-        rows = (1 + SMALL / len(self.influence)) * float((self.influence**2).sum())
+        rows = (1 + SMALL / len(self.influence)) * _squares(self.influence, self.dyads)
         return math.sqrt(rows + self.bias**2)
 
     def quantile(self, level: float) -> float:
@@ -137,19 +141,22 @@ class CombinedEstimate(MeanEstimate):
     errors: ErrorModel
 
 
-def combine(counted: Float, smooth: Smooth, *, row_variance: float, unit: float = 1.0) -> CombinedEstimate:
+def combine(
+    counted: Float, smooth: Smooth, *, row_variance: float, unit: float = 1.0, dyads: Dyads | None = None
+) -> CombinedEstimate:
     """Return counting and smoothing combined by inverse variance.
 
     `counted`, shape (n,), is the quantity on each labeled row, averaged over held-out predictions. `smooth` is the
     model's expectation over the pool, which is a sample too. `unit` is the size of the score's unit, in which biases
-    are stated.
+    are stated. `dyads` tells which rows, as pairs, share items.
     """
     mean, n = float(counted.mean()), np.array(len(counted))
     own = (counted - mean) / len(counted)
+    shared = own @ smooth.influence if dyads is None else dyads.product(own, smooth.influence)
     errors = ErrorModel(
-        counted=float(n * own @ own),
-        smooth=float(n * smooth.influence @ smooth.influence),
-        shared=float(n * own @ smooth.influence),
+        counted=float(n * _squares(own, dyads)),
+        smooth=float(n * _squares(smooth.influence, dyads)),
+        shared=float(n * shared),
         sampled=smooth.sampled,
         unit=unit,
     )
@@ -159,6 +166,7 @@ def combine(counted: Float, smooth: Smooth, *, row_variance: float, unit: float 
         influence=share * own + (1 - share) * smooth.influence,
         bias=float(errors.bias(n)),
         row_variance=row_variance,
+        dyads=dyads,
         errors=errors,
     )
 
@@ -170,4 +178,10 @@ def weighted_sum(parts: list[MeanEstimate], weights: Float, *, bias: float = 0.0
         influence=np.sum([w * part.influence for w, part in zip(weights, parts, strict=True)], axis=0),
         bias=math.hypot(bias, float(sum(w * part.bias for w, part in zip(weights, parts, strict=True)))),
         row_variance=parts[-1].row_variance,
+        dyads=parts[-1].dyads,
     )
+
+
+def _squares(influence: Float, dyads: Dyads | None) -> float:
+    """Return the sum of squared influences; of pairs, with the products of those that share items."""
+    return float(influence @ influence) if dyads is None else dyads.sum_of_squares(influence)

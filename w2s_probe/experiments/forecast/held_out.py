@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
@@ -12,23 +12,34 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from w2s_probe.core.config import System, W2SConfig
-from w2s_probe.core.fit_options import RIDGE_POINTS, FitOptions
+from w2s_probe.core.fit_options import RIDGE_POINTS
+from w2s_probe.core.folds import stratified_folds
 from w2s_probe.core.row_view import row_view
 from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.forecast.pipeline import NAMES, PipelineScores, PoolBlock, Trained, score_pool, systems_of
 from w2s_probe.heads import LinearHead, ridge_probabilities
 from w2s_probe.heads.fit import fit_head
-from w2s_probe.heads.linear import pseudolabels_of
+from w2s_probe.heads.linear import mean_scores, pseudolabels_of
 from w2s_probe.heads.ridge import head_of_choice
 from w2s_probe.linalg.choice import Choice, choose_strength
 from w2s_probe.linalg.loo import LeftOut, loo_score
 from w2s_probe.linalg.moments import Moments
+from w2s_probe.linalg.odd import about_zero, linked_held_out, linked_rows, linked_score, odd_path, without_means
 from w2s_probe.linalg.ridge import ridge_path
 from w2s_probe.linalg.spectra import Spectrum
-from w2s_probe.linalg.teacher_student import HeldOut, pipeline_of, student_path
+from w2s_probe.linalg.teacher_student import (
+    HeldOut,
+    Pipeline,
+    held_out_of_mean,
+    pipeline_of,
+    student_path,
+    teacher_blocks,
+)
+from w2s_probe.metrics.dyadic import Dyads
 
 FOLDS = 10
 REFIT_FOLDS = 5  # for heads that are fitted again without each fold
+MoreTeachers = Sequence[tuple[Float, Features]]  # features of the labeled rows, and of the pool, of further teachers
 
 
 def pipeline_scores(
@@ -42,7 +53,8 @@ def pipeline_scores(
 ) -> PipelineScores:
     """Return one trained pipeline with its scores on the pool; all arguments are those of `train_pipeline`."""
     trained = train_pipeline(X_teacher, X_student, Y, pool_teacher=pool_teacher, pool_student=pool_student, **settings)
-    return score_pool([trained], pool_teacher, pool_student)[0]
+    more_pools = [pool for _, pool in settings.get("more_teachers", ())]
+    return score_pool([trained], pool_teacher, pool_student, more_pools=more_pools)[0]
 
 
 def train_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, and parts of both
@@ -60,6 +72,8 @@ def train_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, 
     pool_rows: Rows | None = None,
     in_sample: bool = False,
     spectrum: Spectrum | None = None,
+    more_teachers: MoreTeachers = (),
+    links: Rows | None = None,
 ) -> Trained:
     """Return the pipeline trained on some labeled rows, with its held-out scores of all labeled rows.
 
@@ -68,15 +82,25 @@ def train_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, 
     ``student``. `pool_teacher` and `pool_student` are features of the rows to average over: the student's pool, at
     positions `pool_rows` (all by default), and other unlabeled rows. `rng` deals the training rows into folds,
     `repeats` times. With `in_sample` the student scores its pool as fitted, with every pseudolabel seen. `spectrum` is
-    that of the student's features in `pool`; it is computed if None.
+    that of the student's features in `pool`; it is computed if None. `more_teachers` have their features of all labeled
+    rows and of the rows to average over, and further blocks in `pool` (`teacher_blocks`): the student then learns the
+    mean of all teachers' scores, and the held-out rows leave all of them. With `links`, shape (n, 2), rows are
+    preference pairs, their heads are odd ridge heads, and a held-out pair leaves the teacher together with all pairs
+    that have a number in common with it: nothing is dealt into folds.
     """
-    linear = config.head == "ridge" and config.pseudolabels == "soft" and config.scale == "none"
-    T, S, L = X_teacher[rows], X_student[rows], Y[rows]
+    if links is not None:
+        pool, repeats = about_zero(pool), 1
+    plain = config.head == "ridge" and config.pseudolabels == "soft" and config.scale == "none"
+    linear = plain or links is not None
+    T, S, L = [X[rows] for X in (X_teacher, *(X for X, _ in more_teachers))], X_student[rows], Y[rows]
     used = np.arange(len(pool_teacher)) if pool_rows is None else pool_rows
-    P, Q = (X if pool_rows is None else row_view(X, pool_rows) for X in (pool_teacher, pool_student))
-    heads: _Linear | _Refitted = (
-        _Linear.fit(T, S, L, pool, config, spectrum) if linear else _Refitted.fit(T, S, L, P, Q, config)
-    )
+    pools = (pool_teacher, *(more for _, more in more_teachers), pool_student)
+    *P, Q = (X if pool_rows is None else row_view(X, pool_rows) for X in pools)
+    heads: _Linear | _Refitted
+    if linear:
+        heads = _Linear.fit(T, S, L, pool, config, spectrum, None if links is None else linked_rows(links[rows]))
+    else:
+        heads = _Refitted.fit(T, S, L, P, Q, config)
     elsewhere = np.setdiff1d(np.arange(len(Y)), rows)
     outside = heads.scores(X_teacher[elsewhere], X_student[elsewhere])
     held_out = []
@@ -86,46 +110,23 @@ def train_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, 
     return Trained(
         held_out=held_out,
         Y=Y,
-        task=config.task,
-        probabilities=ridge_probabilities if config.head == "ridge" else partial(softmax, axis=1),
+        task=config.label_task,
+        probabilities=ridge_probabilities if linear or config.head == "ridge" else partial(softmax, axis=1),
         alphas=heads.alphas,
         heads=dict(zip(heads.alphas, heads.heads, strict=True)),
-        fitted=heads.heads,
+        fitted=[*([teacher] for teacher in heads.teachers), heads.heads[1:]],
         leave_one_out=heads.held_out([np.array([row]) for row in range(len(rows))]) if linear else held_out[0],
         on_pool=heads.on_pool(used[:0] if in_sample else used, len(pool_teacher)),
+        dyads=None if links is None else Dyads.of(links),
     )
-
-
-def stratified_folds(Y: Float, folds: int, rng: np.random.Generator) -> list[Rows]:
-    """Return disjoint sets of rows with similar shares of every class, or similar spreads of a number.
-
-    `Y` holds one-hot rows (n, K) or numbers (n, 1).
-    """
-    order = _by_label(Y, rng)
-    fold_of = np.concatenate([rng.permutation(folds) for _ in range(-(-len(Y) // folds))])[: len(Y)]
-    return [order[fold_of == fold] for fold in range(folds)]
-
-
-def stratified_part(Y: Float, size: int, rng: np.random.Generator) -> Rows:
-    """Return `size` random rows, in order, with the classes' shares, or the spread of a number.
-
-    `Y` holds one-hot rows (n, K) or numbers (n, 1).
-    """
-    at = (np.arange(size) + rng.random()) * len(Y) / size
-    return np.sort(_by_label(Y, rng)[at.astype(np.intp)])
-
-
-def _by_label(Y: Float, rng: np.random.Generator) -> Rows:
-    """Return all rows sorted by class or number, rows of equal labels in random order."""
-    key = Y.argmax(axis=1) if Y.shape[1] > 1 else Y[:, 0]
-    return np.lexsort((rng.random(len(Y)), key))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Heads:
-    """Fitted heads of teacher, student and baseline."""
+    """Fitted heads of teacher, student and baseline, and the heads of all teachers, of which that is the first one."""
 
     heads: list[LinearHead]
+    teachers: list[LinearHead]
 
     @property
     def alphas(self) -> dict[str, float]:
@@ -134,6 +135,10 @@ class _Heads:
     def scores(self, T: Features, S: Features) -> list[Float]:
         """Return the scores of the three heads on new rows with teacher features T and student features S."""
         return [head.scores(X) for head, X in zip(self.heads, (T, S, S), strict=True)]
+
+    def lesson(self, block: PoolBlock) -> Float:
+        """Return the scores that the student learns on a block of the pool, shape (rows, K)."""
+        return mean_scores([block.scores_of(head) for head in self.teachers], self.heads[0].kind)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -145,34 +150,50 @@ class _Linear(_Heads):
 
     @classmethod
     def fit(
-        cls, T: Float, S: Float, Y: Float, pool: Moments, config: W2SConfig, spectrum: Spectrum | None = None
+        cls,
+        T: Sequence[Float],
+        S: Float,
+        Y: Float,
+        pool: Moments,
+        config: W2SConfig,
+        spectrum: Spectrum | None = None,
+        linked: Sequence[Rows] | None = None,
     ) -> Self:
-        """Fit the three heads, with the same strengths as `run`."""
-        points = config.alphas or RIDGE_POINTS
+        """Fit all heads, with the same strengths as `run`; T has the features of each teacher.
+
+        With the linked pairs of each pair, heads are odd, and their strengths are those of linked held-out errors.
+        """
+        points = RIDGE_POINTS if linked is not None else config.alphas or RIDGE_POINTS
 
         def on_labels(system: System, X: Float) -> Choice:
+            if linked is not None:
+                path = odd_path(X, Y, points=points)
+                return choose_strength(path, lambda tried: linked_score(tried, X, Y, linked))
             path = ridge_path(X, Y, alphas=_fixed(config, system), points=points)
             return choose_strength(path, lambda tried: loo_score(tried, X, Y))
 
-        teacher, baseline = on_labels("teacher", T), on_labels("baseline", S)
-        weak = head_of_choice(teacher, rule="loo")
+        weak, baseline, blocks = [on_labels("teacher", X) for X in T], on_labels("baseline", S), teacher_blocks(len(T))
+        teachers = [head_of_choice(choice, rule="loo") for choice in weak]
         path = student_path(
-            pool, weak.coef, weak.intercept, alphas=_fixed(config, "student"), points=points, spectrum=spectrum
+            pool,
+            np.concatenate([head.coef for head in teachers]) / len(teachers),
+            np.mean([head.intercept for head in teachers], axis=0),
+            alphas=None if linked is not None else _fixed(config, "student"),
+            points=points,
+            spectrum=spectrum,
+            blocks=blocks,
         )
         student = choose_strength(path, lambda tried: tried.gcv)
-        pipeline = pipeline_of(
-            teacher.path,
-            baseline.path,
-            student.path,
-            pool,
-            X_teacher=T,
-            X_student=S,
-            strengths=(teacher.index, student.index, baseline.index),
-        )
+        strengths, paths = [(one.index, student.index, baseline.index) for one in weak], (baseline.path, student.path)
+        pipelines = [
+            pipeline_of(one.path, *paths, pool, X_teacher=X, X_student=S, strengths=indices, block=block)
+            for one, X, indices, block in zip(weak, T, strengths, blocks, strict=True)
+        ]
         return cls(
-            heads=[weak, head_of_choice(student, rule="gcv"), head_of_choice(baseline, rule="loo")],
+            heads=[teachers[0], head_of_choice(student, rule="gcv"), head_of_choice(baseline, rule="loo")],
+            teachers=teachers,
             student=student,
-            held_out=partial(pipeline.held_out, Y),
+            held_out=_held_out_of(pipelines, Y, linked),
         )
 
     def on_pool(self, used: Rows, N: int) -> Callable[[PoolBlock], list[Float]]:
@@ -182,49 +203,77 @@ class _Linear(_Heads):
 
         def scores(block: PoolBlock) -> list[Float]:
             teacher, student, baseline = map(block.scores_of, heads)
-            inside = own[block.rows]
+            lesson, inside = self.lesson(block), own[block.rows]
             if inside.any():
                 U, squares = block.coordinates(left_out.path.spectrum)
-                unseen = teacher - left_out.residuals(U, squares, teacher, student)
+                unseen = lesson - left_out.residuals(U, squares, lesson, student)
                 student = unseen if inside.all() else np.where(inside[:, None], unseen, student)
-            return [teacher, student, baseline]
+            return [teacher, student, baseline, lesson]
 
         return scores
+
+
+def _held_out_of(
+    pipelines: Sequence[Pipeline], Y: Float, linked: Sequence[Rows] | None
+) -> Callable[[list[Rows]], HeldOut]:
+    """Return the function from blocks of rows to held-out scores; pairs leave out their linked pairs, not blocks."""
+    if linked is None:
+        return partial(held_out_of_mean, pipelines, Y)
+    return lambda _: linked_held_out([without_means(one) for one in pipelines], Y, linked)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Refitted(_Heads):
     """All other heads: fitted again without each fold, at the strengths of the heads on all rows."""
 
-    refit: Callable[[Rows, dict[str, float]], list[LinearHead]]
+    refit: Callable[[Rows], list[LinearHead]]  # all teachers, student, baseline
     student_of: Callable[[Rows], LinearHead]  # trained on these rows of its pool, at the strength of all rows
     T: Float
     S: Float
 
     @classmethod
-    def fit(cls, T: Float, S: Float, Y: Float, pool_T: Features, pool_S: Features, config: W2SConfig) -> Self:
-        """Fit the three heads, with the same strengths as `run`."""
+    def fit(
+        cls,
+        T: Sequence[Float],
+        S: Float,
+        Y: Float,
+        pool_T: Sequence[Features],
+        pool_S: Features,
+        config: W2SConfig,
+    ) -> Self:
+        """Fit all heads, with the same strengths as `run`; T and pool_T have the features of each teacher."""
 
-        def options(system: System, alphas: dict[str, float]) -> FitOptions:
+        def fit(system: System, X: Features, targets: Float, alpha: float | None) -> LinearHead:
             own = config.fit_options(system)
-            return replace(own, alpha=alphas[system]) if alphas else own
+            return fit_head(X, targets, own if alpha is None else replace(own, alpha=alpha))
 
-        def student_of(teacher: LinearHead, scores: Float, X: Features, alphas: dict[str, float]) -> LinearHead:
-            labels = pseudolabels_of(teacher, scores, hard=config.pseudolabels == "hard")
-            return fit_head(X, labels, options("student", alphas))
+        def student_of(
+            teachers: Sequence[LinearHead], pools: Sequence[Features], X: Features, alpha: float | None
+        ) -> LinearHead:
+            raw = [teacher.scores(pool) for teacher, pool in zip(teachers, pools, strict=True)]
+            lesson = mean_scores(raw, teachers[0].kind)
+            labels = pseudolabels_of(teachers[0], lesson, hard=config.pseudolabels == "hard")
+            return fit("student", X, labels, alpha)
 
-        def refit(rows: Rows, alphas: dict[str, float]) -> list[LinearHead]:
-            teacher = fit_head(T[rows], Y[rows], options("teacher", alphas))
-            student = student_of(teacher, teacher.scores(pool_T), pool_S, alphas)
-            return [teacher, student, fit_head(S[rows], Y[rows], options("baseline", alphas))]
+        def fit_all(rows: Rows, alphas: Sequence[float | None]) -> list[LinearHead]:
+            *weak, strong, own = alphas
+            teachers = [fit("teacher", X[rows], Y[rows], alpha) for X, alpha in zip(T, weak, strict=True)]
+            return [*teachers, student_of(teachers, pool_T, pool_S, strong), fit("baseline", S[rows], Y[rows], own)]
 
-        heads = refit(np.arange(len(Y)), {})
-        alphas = _Heads(heads=heads).alphas
+        heads = fit_all(np.arange(len(Y)), [None] * (len(T) + 2))
+        alphas, teachers = [head.alpha for head in heads], heads[: len(T)]
 
         def retrained(rows: Rows) -> LinearHead:
-            return student_of(heads[0], heads[0].scores(row_view(pool_T, rows)), row_view(pool_S, rows), alphas)
+            return student_of(teachers, [row_view(pool, rows) for pool in pool_T], row_view(pool_S, rows), alphas[-2])
 
-        return cls(heads=heads, refit=refit, student_of=retrained, T=T, S=S)
+        return cls(
+            heads=[heads[0], *heads[-2:]],
+            teachers=teachers,
+            refit=partial(fit_all, alphas=alphas),
+            student_of=retrained,
+            T=T[0],
+            S=S,
+        )
 
     def on_pool(self, used: Rows, N: int) -> Callable[[PoolBlock], list[Float]]:
         """Return the scorer of the N rows of the pool; the student is refitted without each fold of `used`."""
@@ -238,7 +287,7 @@ class _Refitted(_Heads):
             for fold, head in enumerate(students):
                 at = np.flatnonzero(fold_of[block.rows] == fold)
                 student[at] = head.scores(block.S[at])
-            return [teacher, student, baseline]
+            return [teacher, student, baseline, self.lesson(block)]
 
         return scores
 
@@ -246,8 +295,8 @@ class _Refitted(_Heads):
         """Return the scores of each block of labeled rows by heads fitted without it."""
         scores = [np.empty((len(self.T), len(head.intercept))) for head in self.heads]
         for B in blocks:
-            heads = self.refit(np.setdiff1d(np.arange(len(self.T)), B), self.alphas)
-            for F, head, X in zip(scores, heads, (self.T, self.S, self.S), strict=True):
+            teacher, *_, student, baseline = self.refit(np.setdiff1d(np.arange(len(self.T)), B))
+            for F, head, X in zip(scores, (teacher, student, baseline), (self.T, self.S, self.S), strict=True):
                 F[B] = head.scores(X[B])
         return HeldOut(teacher=scores[0], student=scores[1], baseline=scores[2])
 

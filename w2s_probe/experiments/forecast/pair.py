@@ -9,6 +9,9 @@ Smaller n and N are measured on parts of the labeled rows and of the pool. Large
 :math:`a + c\,m^{-1/2}` (`curve`), and so is the ceiling, from the baseline's curve. The labels needed to resolve a
 difference follow from the curve and from the errors at other n (`needed`).
 
+Of several teachers, the student learns the mean of their scores. The system ``teacher`` is the first one, in the gain,
+the PGR and the misfit too. All sizes train all teachers.
+
 References
 ----------
 .. [1] Charikar, Pabbaraju and Shiragur (2024), Quantifying the Gain in Weak-to-Strong Generalization.
@@ -18,18 +21,17 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.fit_options import coarse_grid_notes
-from w2s_probe.core.labels import Task
-from w2s_probe.core.row_view import row_view
-from w2s_probe.core.types import Float, Progress, Rows
+from w2s_probe.core.folds import stratified_part
+from w2s_probe.core.types import Features, Float, Progress, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
 from w2s_probe.experiments.forecast.advice import forecast_verdict, noted_heads
 from w2s_probe.experiments.forecast.curve import (
@@ -44,15 +46,14 @@ from w2s_probe.experiments.forecast.curve import (
     expected_over,
     extrapolate,
 )
+from w2s_probe.experiments.forecast.data import ForecastData
 from w2s_probe.experiments.forecast.evidence import CombinedEstimate, MeanEstimate, weighted_sum
-from w2s_probe.experiments.forecast.held_out import stratified_part, train_pipeline
+from w2s_probe.experiments.forecast.held_out import train_pipeline
 from w2s_probe.experiments.forecast.needed import RANGE_LEVEL, needed_labels
 from w2s_probe.experiments.forecast.pipeline import PipelineScores, Trained, score_pool
 from w2s_probe.experiments.forecast.sizes import SUBSETS, label_sizes, pipeline_counter, pool_sizes
-from w2s_probe.experiments.strengths import pair_notes
-from w2s_probe.linalg.moments import Moments, moments_of, nested, ring_moments
-from w2s_probe.linalg.same_space import ROWS, same_space
-from w2s_probe.linalg.spectra import Spectrum, spectrum_of_gram
+from w2s_probe.experiments.strengths import head_notes, pair_notes
+from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.threads import shared_threads
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.forecast import ErrorParts, Forecast, Misfit, Needed, OtherScore, Outlook
@@ -63,49 +64,8 @@ SMALL_MISFIT = 1e-3  # share of the labels' variance below which a misfit needs 
 UNDEFINED = Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
 
 
-@dataclass(frozen=True, eq=False)
-class _Data:
-    """The arrays that a forecast may read."""
-
-    X_teacher: Float
-    X_student: Float
-    Y: Float
-    pool_teacher: NDArray[np.floating]
-    pool_student: NDArray[np.floating]
-    task: Task
-    count: Callable[[str], None]  # receives the sizes at which the pipeline is trained next
-
-    @property
-    def score(self) -> str:
-        return "accuracy" if self.task == "classification" else "r2"
-
-    @cached_property
-    def pool(self) -> Moments:
-        """Moments of the whole pool."""
-        return moments_of({"teacher": self.pool_teacher, "student": self.pool_student})
-
-    @cached_property
-    def spectrum(self) -> Spectrum:
-        """Spectrum of the student's features of the whole pool, which students of all labeled rows share."""
-        return spectrum_of_gram(self.pool.gram("student"), n=self.pool.n, mean=self.pool.mean_of("student"))
-
-    def smaller_pools(self, order: Rows, sizes: list[int]) -> list[Moments]:
-        """Return the moments of the first rows of the pool in some order, for ascending sizes, from one pass."""
-        ring = np.empty(len(order), dtype=np.int8)
-        for number, size in reversed(list(enumerate(sizes))):
-            ring[order[:size]] = number
-        rows = np.sort(order[: max(sizes, default=0)])
-        spaces = {"teacher": row_view(self.pool_teacher, rows), "student": row_view(self.pool_student, rows)}
-        return nested(ring_moments(spaces, ring[rows], len(sizes))) if sizes else []
-
-    @cached_property
-    def same_features(self) -> bool:
-        """Whether teacher and student have the same features."""
-        return same_space(self.pool_teacher[:ROWS], self.pool_student[:ROWS])
-
-
 @shared_threads()
-def forecast_pair(
+def forecast_pair(  # noqa: PLR0913  # two feature spaces of labeled rows and pool, settings and links
     X_teacher: NDArray[np.floating],
     X_student: NDArray[np.floating],
     Y: Float,
@@ -113,11 +73,13 @@ def forecast_pair(
     pool_teacher: NDArray[np.floating],
     pool_student: NDArray[np.floating],
     config: W2SConfig,
+    more_teachers: Sequence[tuple[Features, Features]] = (),
+    links: Rows | None = None,
     n_test: int = 2000,
     names: tuple[str, str] = ("teacher features", "student features"),
     on_progress: Progress | None = None,
 ) -> Forecast:
-    """Return the expected result of weak-to-strong training for one pair.
+    """Return the expected result of weak-to-strong training for one pair, or for a committee and a student.
 
     Parameters
     ----------
@@ -129,16 +91,23 @@ def forecast_pair(
         Features of the pool.
     config : W2SConfig
         The run to forecast: task, head, scaling, pseudolabels, strengths, ceiling, level, seed.
+    more_teachers : sequence of pairs of arrays
+        Features of further teachers, of the labeled rows and of the pool: the student learns the mean of the scores of
+        all teachers. The system ``teacher`` is the first one.
+    links : array of int, shape (n, 2), optional
+        Two numbers for each labeled row, where rows are preference pairs: pairs with a common number share an item.
     n_test : int
         Rows of the test set in the interval of the observed differences.
     names : tuple of str
-        Names of the two backbones.
+        Names of the backbones: of the teacher, or of the committee, and of the student.
     on_progress : callable, optional
         Called with the number of trained pipelines and of all pipelines, and the sizes in work.
     """
     T, S = (np.asarray(X, dtype=np.float64) for X in (X_teacher, X_student))
     n, N = len(Y), len(pool_teacher)
-    data = _Data(T, S, Y, pool_teacher, pool_student, config.task, pipeline_counter(on_progress, Y, N))
+    more = [(np.asarray(X, dtype=np.float64), pool) for X, pool in more_teachers]
+    count = pipeline_counter(on_progress, Y, N)
+    data = ForecastData(T, S, Y, pool_teacher, pool_student, more, config.label_task, count, links)
     scores, full, over_n, over_N = _over_sizes(data, config)
     ceiling = _ceiling(over_n, n + N if config.ceiling == "L+U" else N, data.score)
     outlooks = {name: _outlook(full[name], config.level, n_test) for name in DIFFERENCES}
@@ -161,16 +130,16 @@ def forecast_pair(
         curve=curve_points(over_n, over_N, full, score=data.score, level=config.level),
         needed=needed,
         misfit=misfit,
-        representation_gap=_representation_gap(data.pool, n, scores.alphas),
+        representation_gap=math.nan if more else _representation_gap(data.pool, n, scores.alphas),
         alphas=scores.alphas,
         verdict=forecast_verdict(scores, **outlooks, needed=needed, config=config, same_features=data.same_features),
-        error_parts=_error_parts(scores, data.pool, config),
-        notes=(*_misfit_notes(misfit, full["gain"], data), *_head_notes(scores, data, config)),
+        error_parts=None if more else _error_parts(scores, data.pool, config),
+        notes=(*_data_notes(data), *_misfit_notes(misfit, full["gain"], data), *_head_notes(scores, data, config)),
     )
 
 
 def _over_sizes(
-    data: _Data, config: W2SConfig
+    data: ForecastData, config: W2SConfig
 ) -> tuple[PipelineScores, dict[str, CombinedEstimate], list[Point], list[Point]]:
     """Return the scores at the full sizes with their estimates, and the points at smaller n and at smaller N.
 
@@ -188,7 +157,8 @@ def _over_sizes(
     for size, pool in zip(N_sizes, data.smaller_pools(order, N_sizes), strict=True):
         smaller = (np.sort(order[:size]), pool)
         trained.append(_trained(data, config, np.arange(n), _fold_rng(config), repeats=REPEATS, smaller=smaller))
-    scores = score_pool(trained, data.pool_teacher, data.pool_student, sums=data.score)
+    more_pools = [pool for _, pool in data.more_teachers]
+    scores = score_pool(trained, data.pool_teacher, data.pool_student, more_pools=more_pools, sums=data.score)
     full, *others = (_estimates(one, data.score) for one in scores)
     last = Point(n=n, N=N, parts=full)
     over_n = [
@@ -201,7 +171,7 @@ def _over_sizes(
 
 
 def _trained(
-    data: _Data,
+    data: ForecastData,
     config: W2SConfig,
     rows: Rows,
     rng: np.random.Generator,
@@ -226,6 +196,8 @@ def _trained(
         repeats=repeats,
         pool_rows=pool_rows,
         spectrum=spectrum,
+        more_teachers=data.more_teachers,
+        links=data.links,
     )
 
 
@@ -339,7 +311,22 @@ def _representation_gap(pool: Moments, n: int, alphas: dict[str, float]) -> floa
     return representation_gap(pool, teacher_alpha=alphas["teacher"] * pool.n / n, student_alpha=alphas["student"]).value
 
 
-def _misfit_notes(misfit: Misfit, gain: MeanEstimate, data: _Data) -> tuple[str, ...]:
+def _data_notes(data: ForecastData) -> Iterator[str]:
+    """Yield which heads stand for those of pairs, what the numbers of a committee are, and which ones it has not."""
+    if data.links is not None:
+        yield (
+            "The forecast fits odd ridge heads to the pairs (squared error, unscaled features, soft pseudolabels) in "
+            "place of the Bradley-Terry heads of run: their held-out predictions are exact without a refit."
+        )
+    if data.more_teachers:
+        yield (
+            f"The student learns the mean of {len(data.more_teachers) + 1} teachers' scores, as the strategy "
+            "mean_teacher of run does. The teacher, the gain and PGR are those of the first teacher. The parts of the "
+            "student's error and the representation gap are defined for one teacher only and are left out."
+        )
+
+
+def _misfit_notes(misfit: Misfit, gain: MeanEstimate, data: ForecastData) -> tuple[str, ...]:
     """Return notes where a label-free form misleads."""
     notes, spread = [], float(data.Y.var(axis=0).sum())
     if misfit.misfit > SMALL_MISFIT * spread and misfit.gain < 0.5 * misfit.misfit:
@@ -356,9 +343,9 @@ def _misfit_notes(misfit: Misfit, gain: MeanEstimate, data: _Data) -> tuple[str,
     return tuple(notes)
 
 
-def _head_notes(scores: PipelineScores, data: _Data, config: W2SConfig) -> Iterator[str]:
+def _head_notes(scores: PipelineScores, data: ForecastData, config: W2SConfig) -> Iterator[str]:
     """Yield the notes on the grid, strengths, large rows and scaling."""
-    yield from coarse_grid_notes(config.head, data.Y.shape[1], config.alphas)
+    yield from coarse_grid_notes(config.kind, data.Y.shape[1], config.alphas)
     yield from pair_notes(
         noted_heads(scores, config, same_features=data.same_features),
         (data.X_teacher, data.X_student),
@@ -366,3 +353,7 @@ def _head_notes(scores: PipelineScores, data: _Data, config: W2SConfig) -> Itera
         data.Y,
         config=config,
     )
+    for number, ((X, pool), (head, *_)) in enumerate(
+        zip(data.more_teachers, scores.fitted[1:-1], strict=True), start=2
+    ):
+        yield from head_notes(f"teacher {number}", head, (X, pool))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,7 @@ from w2s_probe.heads import LinearHead
 from w2s_probe.linalg.spectra import Spectrum
 from w2s_probe.linalg.teacher_student import HeldOut
 from w2s_probe.linalg.threads import map_in_order
+from w2s_probe.metrics.dyadic import Dyads
 
 Weights = tuple[float, float, float]  # of teacher, student and baseline
 NAMES = ("teacher", "student", "baseline")
@@ -30,17 +31,17 @@ class PoolBlock:
     ----------
     rows : slice
         Positions of the rows.
-    T, S : arrays of shape (rows, d_t) and (rows, d_s)
-        Features in both spaces.
-    stacks : list of HeadStack
-        All heads on teacher features, and all heads on student features.
+    spaces : sequence of arrays of shape (rows, d)
+        Features of each teacher, then of the student.
+    stacks : sequence of HeadStack
+        All heads on each of these spaces.
     """
 
-    def __init__(self, rows: slice, T: Float, S: Float, stacks: Sequence[HeadStack]) -> None:
-        self.rows, self.S = rows, S
+    def __init__(self, rows: slice, spaces: Sequence[Float], stacks: Sequence[HeadStack]) -> None:
+        self.rows, self.S = rows, spaces[-1]
         self._coordinates: dict[Spectrum, tuple[Float, Float]] = {}  # a cached method would be a reference to itself
         self._scores: dict[int, Float] = {}
-        for stack, X in zip(stacks, (T, S), strict=True):
+        for stack, X in zip(stacks, spaces, strict=True):
             self._scores |= stack.scores(X)
 
     def scores_of(self, head: LinearHead) -> Float:
@@ -88,14 +89,18 @@ class Trained:
         Strengths of the heads.
     heads : mapping of system to LinearHead
         The heads fitted to all training rows.
-    fitted : list of LinearHead
-        The heads of `on_pool`, in the order of the systems.
+    fitted : list of list of LinearHead
+        The heads of `on_pool` by feature space: each teacher, then student and baseline together. Of several teachers,
+        the first one is the system ``teacher``; the student learns the mean of all.
     leave_one_out : HeldOut
         Leave-one-out scores of the training rows; scores in folds for heads that are fitted again.
     on_pool : callable
-        Function that returns the scores of the three heads on a block of the pool, each of shape (rows, K). The student
-        never saw the row's own pseudolabel, as it will never see the pseudolabels of new rows: on its training rows it
-        agrees more with its teacher.
+        Function that returns the scores of the three heads on a block of the pool, each of shape (rows, K), and the
+        scores that the student learns: the teacher's, or the mean of several. The student never saw the row's own
+        pseudolabel, as it will never see the pseudolabels of new rows: on its training rows it agrees more with its
+        teacher.
+    dyads : Dyads or None
+        Which labeled preference pairs share items; None for other rows.
     """
 
     held_out: list[HeldOut]
@@ -104,9 +109,10 @@ class Trained:
     probabilities: Callable[[Float], Float]
     alphas: dict[str, float]
     heads: dict[str, LinearHead]
-    fitted: list[LinearHead]
+    fitted: list[list[LinearHead]]
     leave_one_out: HeldOut
     on_pool: Callable[[PoolBlock], list[Float]]
+    dyads: Dyads | None = None
 
     @property
     def edges(self) -> tuple[str, ...]:
@@ -144,12 +150,20 @@ class PipelineScores(Trained):
     ----------
     pool : list of arrays of shape (N, K)
         Scores of the three systems on the pool; empty where only sums were wanted.
+    taught : list of arrays of shape (N, K)
+        Of several teachers, the mean that the student learns, as a list of one; empty for one teacher.
     sums : mapping of score to PoolSums
         Sums over the pool, by score.
     """
 
-    pool: list[Float]
-    sums: dict[str, PoolSums]
+    pool: list[Float] = field(default_factory=list)
+    taught: list[Float] = field(default_factory=list)
+    sums: dict[str, PoolSums] = field(default_factory=dict)
+
+    @property
+    def lesson(self) -> Float:
+        """Scores on the pool that the student learns, shape (N, K)."""
+        return (self.taught or self.pool)[0]
 
     def expected(self, score: str, weights: Weights) -> CombinedEstimate:
         """Return the expected value of a score for a weighted sum of the systems.
@@ -166,7 +180,7 @@ class PipelineScores(Trained):
                 counted, smooth = self._with_spread(counted, smooth, sum(weights))
             variance = float(counted.var())
         unit = 1.0 if score != "squared_error" else float(self.Y.var())
-        return combine(counted, smooth, row_variance=variance, unit=unit)
+        return combine(counted, smooth, row_variance=variance, unit=unit, dyads=self.dyads)
 
     def _sums(self, score: str) -> PoolSums:
         """Return the sums over the pool of one score, computed once."""
@@ -199,38 +213,53 @@ class PipelineScores(Trained):
 
 
 def score_pool(
-    pipelines: Sequence[Trained], pool_teacher: Features, pool_student: Features, *, sums: str = ""
+    pipelines: Sequence[Trained],
+    pool_teacher: Features,
+    pool_student: Features,
+    *,
+    more_pools: Sequence[Features] = (),
+    sums: str = "",
 ) -> list[PipelineScores]:
     """Return pipelines with their scores on the pool, all from one pass over its features, (N, d_t) and (N, d_s).
 
-    `sums` is the score of which pipelines after the first one keep only the sums over the pool; by default all keep
-    the scores.
+    `more_pools` are the features of further teachers. `sums` is the score of which pipelines after the first one keep
+    only the sums over the pool; by default all keep the scores.
     """
-    N = len(pool_teacher)
-    whole = [not sums or number == 0 for number in range(len(pipelines))]
+    spaces = [pool_teacher, *more_pools, pool_student]
     out = [
-        PipelineScores(
-            **{field.name: getattr(trained, field.name) for field in fields(trained)},
-            pool=[np.empty((N, len(head.intercept))) for head in trained.heads.values()] if keeps else [],
-            sums={} if keeps else {sums: PoolSums(trained.models)},
-        )
-        for trained, keeps in zip(pipelines, whole, strict=True)
+        _unscored(trained, len(pool_student), taught=bool(more_pools), sums=sums if number else "")
+        for number, trained in enumerate(pipelines)
     ]
-    by_system = list(zip(*(trained.fitted for trained in pipelines), strict=True))
-    stacks = [HeadStack(by_system[0]), HeadStack([*by_system[1], *by_system[2]])]
+    stacks = [
+        HeadStack([head for alike in zip(*of_space, strict=True) for head in alike])
+        for of_space in zip(*(trained.fitted for trained in pipelines), strict=True)
+    ]
 
     def scored(rows: slice) -> tuple[slice, list[list[Float]]]:
-        T, S = (np.asarray(X[rows], dtype=np.float64) for X in (pool_teacher, pool_student))
-        block = PoolBlock(rows, T, S, stacks)
+        block = PoolBlock(rows, [np.asarray(X[rows], dtype=np.float64) for X in spaces], stacks)
         return rows, [trained.on_pool(block) for trained in pipelines]
 
-    for rows, by_pipeline in map_in_order(scored, row_blocks(N)):
-        for scores, systems in zip(out, by_pipeline, strict=True):
-            for kept, F in zip(scores.pool, systems, strict=False):
+    for rows, by_pipeline in map_in_order(scored, row_blocks(len(pool_student))):
+        for scores, (*systems, taught) in zip(out, by_pipeline, strict=True):
+            for kept, F in zip([*scores.pool, *scores.taught], [*systems, taught], strict=False):
                 kept[rows] = F
             for score, total in scores.sums.items():
                 total.add(systems, [scores.values(score, F) for F in systems])
     return out
+
+
+def _unscored(trained: Trained, N: int, *, taught: bool, sums: str) -> PipelineScores:
+    """Return a pipeline with room for its scores on N rows, or with empty sums of one score."""
+
+    def room(count: int) -> list[Float]:
+        return [] if sums else [np.empty((N, trained.Y.shape[1])) for _ in range(count)]
+
+    return PipelineScores(
+        **{each.name: getattr(trained, each.name) for each in fields(trained)},
+        pool=room(3),
+        taught=room(int(taught)),
+        sums={sums: PoolSums(trained.models)} if sums else {},
+    )
 
 
 def systems_of(scores: HeldOut) -> list[Float]:

@@ -15,9 +15,10 @@ from w2s_probe.experiments.run.outcome import SYSTEMS
 from w2s_probe.experiments.run.scores import VANILLA, RunScores
 from w2s_probe.metrics import GroupRows
 from w2s_probe.metrics.likeness import COPY, IMITATION, NEARLY
-from w2s_probe.metrics.verdict import EQUAL_SPACES
+from w2s_probe.metrics.verdict import COMBINING, EQUAL_SPACES
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.run import StudentResult, SystemResult, Verdict
+from w2s_probe.results.run import Verdict
+from w2s_probe.results.student import StudentResult, SystemResult
 
 MOSTLY = 0.5  # share of seeds with a strength at the end of its grid above which the system is not judged
 NAME = 30  # cells of a class
@@ -45,12 +46,26 @@ def run_verdict(
         score=run.main,
         alike=alike,
         edges=edges,
+        combinations=_combinations(students, run.main) if name == VANILLA else (),
         scaled=config.scale == "standard",
         worst_group=_worst_group(run, name, student),
         resolution=""
         if edges or not versus.low <= 0 <= versus.high
         else "More seeds or test rows narrow the intervals.",
     )
+
+
+def _combinations(students: Mapping[str, StudentResult], score: str) -> list[metrics.Combination]:
+    """Return the students of labels and pseudolabels together, against the vanilla student and the baseline."""
+    return [
+        metrics.Combination(
+            strategy=name,
+            versus_vanilla=student.versus_vanilla[score],
+            versus_baseline=student.versus_baseline,
+        )
+        for name, student in students.items()
+        if name in COMBINING and student.versus_vanilla
+    ]
 
 
 def _constant_text(run: RunScores, name: str, student: StudentResult) -> str:

@@ -20,35 +20,36 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from w2s_probe.core.arrays import check_same_rows, frozen
 from w2s_probe.core.config import System, W2SConfig
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.features import FeatureSet
-from w2s_probe.core.fit_options import FitOptions
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.linked_rows import LinkedRows
 from w2s_probe.core.row_view import row_view
 from w2s_probe.core.splits import Split
-from w2s_probe.core.types import Features, Float, Progress, Rows
+from w2s_probe.core.types import Float, Progress, Rows
+from w2s_probe.experiments.run.committee import committee_of
 from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
+from w2s_probe.experiments.run.problem import SplitFits
 from w2s_probe.experiments.run.progress import HeadProgress
+from w2s_probe.experiments.run.scores import VANILLA
+from w2s_probe.experiments.run.students import Students
 from w2s_probe.experiments.run.summary import summarize
 from w2s_probe.experiments.strengths import large_row_notes, row_sizes, scale_notes
 from w2s_probe.heads import LinearHead, PoolFits
-from w2s_probe.heads.linear import pseudolabels_of
 from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.linalg.threads import map_in_order, shared_threads
 from w2s_probe.results.run import W2SResult
-from w2s_probe.strategies import Oracle, Scorer, Student, W2SProblem, check_strategies, load_strategy
-from w2s_probe.strategies.control import CONTROL, coverage_scores, random_control
+from w2s_probe.strategies import Oracle, check_strategies, chosen_strategies
 from w2s_probe.strategies.keep_rule import FRACTIONS
 
-ORACLE = "oracle_"  # prefix of strategies that see ground truth
 MOST_BYTES = 256 << 20  # of the pools of all seeds that are fitted at the same time
 
 
@@ -61,6 +62,8 @@ def run_w2s(
     splits: Sequence[Split],
     config: W2SConfig,
     groups: Groups | None = None,
+    more_teachers: Sequence[FeatureSet] = (),
+    links: Rows | None = None,
     on_progress: Progress | None = None,
 ) -> tuple[W2SResult, list[SeedOutcome]]:
     """Return the result of weak-to-strong training on these features, and the fitted heads of each split.
@@ -77,6 +80,11 @@ def run_w2s(
         All settings.
     groups : Groups, optional
         Group of each of the n rows, for scores by group; only strategies named ``oracle_…`` see the pool's groups.
+    more_teachers : sequence of FeatureSet
+        Further teachers, for strategies that learn from several; gain and PGR are those of `teacher`.
+    links : array of int, shape (n, 2), optional
+        Two numbers for each row, where rows are pairs of items: intervals treat pairs with a common number as
+        dependent.
     on_progress : callable, optional
         Called with the number of fitted heads and of all heads, and the head in work.
 
@@ -94,24 +102,36 @@ def run_w2s(
     SplitError
         If the labeled rows of a split have one class only.
     """
-    for features in (teacher, student):
+    for features in (teacher, *more_teachers, student):
         check_same_rows(features.name, len(features), "the data", len(labels))
     check_strategies(config.strategies, config.settings)
-    heads = len(splits) * (len(SYSTEMS) + len(config.strategies))
-    progress = HeadProgress(on_progress, kind=config.head, heads=heads)
-    fit = partial(fit_seed, config=config, groups=groups, fits=PoolFits(), coverage=FRACTIONS, progress=progress)
+    heads = len(splits) * (len(SYSTEMS) + len(chosen_strategies(config.strategies)))
+    progress = HeadProgress(on_progress, kind=config.kind, heads=heads)
+    fit = partial(
+        fit_seed,
+        config=config,
+        groups=groups,
+        more_teachers=more_teachers,
+        links=links,
+        fits=PoolFits(),
+        coverage=FRACTIONS,
+        variants=True,
+        progress=progress,
+    )
     outcomes = list(
         map_in_order(
             lambda split: fit(teacher, student, labels, split=split), splits, at_once=seeds_at_once(student, splits)
         )
     )
-    of_features = tuple(_feature_notes(teacher, student, labels, splits[0], config))
-    fingerprint = _fingerprint(teacher, student, labels, splits, config, groups)
+    teachers = [teacher, *more_teachers]
+    of_features = tuple(_feature_notes(teachers, student, labels, splits[0], config))
+    fingerprint = _fingerprint(teachers, student, labels, splits, config, groups, links)
     result = summarize(
         outcomes,
         labels,
         config=config,
         groups=groups,
+        links=links,
         fingerprint=fingerprint,
         same_features=same_space(*(features.X[splits[0].unlabeled[:ROWS]] for features in (teacher, student))),
     )
@@ -119,14 +139,15 @@ def run_w2s(
 
 
 def _feature_notes(
-    teacher: FeatureSet, student: FeatureSet, labels: Labels, split: Split, config: W2SConfig
+    teachers: Sequence[FeatureSet], student: FeatureSet, labels: Labels, split: Split, config: W2SConfig
 ) -> Iterator[str]:
-    """Yield notes on large rows, and on the scaling of columns, of one split."""
+    """Yield notes on large rows, and on the scaling of columns of the first teacher and the student, of one split."""
     L, trained = split.labeled, np.concatenate([split.labeled, split.unlabeled])
-    for name, features in (("teacher", teacher), ("student", student)):
+    more = [(f"teacher {features.name}", features) for features in teachers[1:]]
+    for name, features in (("teacher", teachers[0]), *more, ("student", student)):
         yield from large_row_notes(name, row_sizes(features.X, trained), rows=trained)
     rows = f"the labeled rows of seed {split.seed}"
-    yield from scale_notes(teacher.X[L], student.X[L], labels.targets(L), config=config, rows=rows)
+    yield from scale_notes(teachers[0].X[L], student.X[L], labels.targets(L), config=config, rows=rows)
 
 
 def seeds_at_once(student: FeatureSet, splits: Sequence[Split]) -> int:
@@ -135,7 +156,7 @@ def seeds_at_once(student: FeatureSet, splits: Sequence[Split]) -> int:
     return max(MOST_BYTES // largest, 1)
 
 
-def fit_seed(
+def fit_seed(  # noqa: PLR0913  # two feature spaces, labels, settings, and what was fitted before
     teacher: FeatureSet,
     student: FeatureSet,
     labels: Labels,
@@ -143,53 +164,69 @@ def fit_seed(
     split: Split,
     config: W2SConfig,
     groups: Groups | None = None,
+    more_teachers: Sequence[FeatureSet] = (),
+    links: Rows | None = None,
     fitted: Mapping[str, LinearHead] | None = None,
     fits: PoolFits | None = None,
     coverage: Sequence[float] = (),
+    variants: bool = False,
     progress: HeadProgress | None = None,
 ) -> SeedOutcome:
     """Return the four systems fitted on one split, with a random control for every strategy that selects rows.
 
     `fitted` holds heads of these rows that need no new fit, by system. Calls that share `fits` compute the
     eigendecomposition of a common pool once. At the fractions of `coverage`, the students of strategies that rank
-    the pool are fitted too, with their controls. See `run_w2s` for the other arguments.
+    the pool are fitted too, with their controls; with `variants`, those of other settings, and several teachers and
+    the stages of students are scored too. See `run_w2s` for the other arguments.
     """
-    fits = fits or PoolFits()
-    progress = progress or HeadProgress(None, kind=config.head, heads=0)
+    fits, progress = fits or PoolFits(), progress or HeadProgress(None, kind=config.kind, heads=0)
     fits.on_fit = progress.fits
-    L, U, T = split.labeled, split.unlabeled, split.test
-    Y = labels.targets(L)
-    check_labeled(Y, split.seed)
+    fits.pairs = _pairs([teacher, *more_teachers, student], links, split)
+    Y = frozen(labels.targets(split.labeled))
+    _check_targets(Y, split.seed, config)
     fit = partial(_fit_system, teacher, student, labels, split=split, config=config, fits=fits)
-    heads: dict[str, LinearHead] = {name: fit(name, progress) for name in SYSTEMS if name not in (fitted or {})}
-    heads |= fitted or {}
-    problem = _problem(teacher, student, labels, head=heads["teacher"], split=split, config=config, fits=fits)
-    oracle = Oracle(targets=frozen(labels.targets(U)), groups=None if groups is None else frozen(groups.codes[U]))
-    students: dict[str, Student] = {}
-    curves = {}
-    for name in config.strategies:
-        strategy, settings = load_strategy(name, config.settings)
-        truth = oracle if name.startswith(ORACLE) else None
-        progress.begin(name, split.seed)
-        students[name] = strategy(_own(problem, split.seed, truth), settings)
-        rng = np.random.default_rng([split.seed, 3])
-        control = random_control(students[name], problem.pseudolabels[0], rng)
-        if control is not None:
-            students[name + CONTROL] = control
-        curves[name] = coverage_scores(students[name], problem.pseudolabels[0], coverage, student.X[T], rng)
-        progress.end()
+    heads = {name: fit(name, progress) for name in SYSTEMS if name not in (fitted or {})} | dict(fitted or {})
+    teachers, as_teacher = [teacher, *more_teachers], config.fit_options("teacher")
+    weak = [heads["teacher"], *(fits.fit(row_view(X.X, split.labeled), Y, as_teacher) for X in more_teachers)]
+    shared: dict[str, Any] = {"student": student, "Y": Y, "classes": labels.classes, "split": split, "config": config}
+    shared["links"] = None if links is None else links[split.labeled]
+    made = SplitFits(teachers=teachers, heads=weak, baseline=heads["baseline"], fits=fits, **shared)
+    problem, X_test = made.problem(copies=chosen_strategies(config.strategies) != (VANILLA,)), student.X[split.test]
+    oracle = _oracle(labels, groups, split)
+    X_teachers = [row_view(features.X, split.test) for features in teachers]
+    learned = Students(problem, split.seed, oracle, X_test, coverage=coverage, variants=variants, X_teachers=X_teachers)
+    learned.learn_all(config, progress)
+    committee = committee_of(problem, weak) if more_teachers and variants else None
     return SeedOutcome(
         split=split,
         heads=heads,
-        students=students,
+        students=learned.fitted,
         test_scores={
-            "teacher": heads["teacher"].scores(teacher.X[T]),
-            **{name: heads[name].scores(student.X[T]) for name in ("baseline", "ceiling")},
-            **{name: trained.head.scores(student.X[T]) for name, trained in students.items()},
+            "teacher": heads["teacher"].scores(teacher.X[split.test]),
+            **(committee.scores([features.X[split.test] for features in teachers]) if committee else {}),
+            **{name: head.scores(X_test) for name, head in (heads | learned.heads).items() if name != "teacher"},
         },
         pseudolabels=problem.pseudolabels[0],
-        coverage=curves,
+        coverage=learned.curves,
+        skipped=learned.skipped,
+        committee=committee,
+        stages=learned.stages,
     )
+
+
+def _pairs(spaces: Sequence[FeatureSet], links: Rows | None, split: Split) -> LinkedRows | None:
+    """Return which items the pairs of a split have; None for other rows."""
+    if links is None:
+        return None
+    used, n = np.concatenate([split.labeled, split.unlabeled]), len(split.labeled)
+    parts = (np.arange(n), np.arange(n, len(used)), np.arange(len(used)))
+    return LinkedRows(links[used], [row_view(features.X, used) for features in spaces], parts=parts)
+
+
+def _oracle(labels: Labels, groups: Groups | None, split: Split) -> Oracle:
+    """Return the ground truth of the pool."""
+    U = split.unlabeled
+    return Oracle(targets=frozen(labels.targets(U)), groups=None if groups is None else frozen(groups.codes[U]))
 
 
 def _fit_system(
@@ -214,60 +251,9 @@ def _fit_system(
     return head
 
 
-def _problem(
-    teacher: FeatureSet,
-    student: FeatureSet,
-    labels: Labels,
-    *,
-    head: LinearHead,
-    split: Split,
-    config: W2SConfig,
-    fits: PoolFits,
-) -> W2SProblem:
-    """Return the problem that all strategies receive; `head` is the teacher's."""
-    pool = fits.hold(student.X, split.unlabeled)
-    hard, student_options = config.pseudolabels == "hard", config.fit_options("student")
-    X_teacher, Y = frozen(teacher.X[split.labeled]), frozen(labels.targets(split.labeled))
-    pool_teacher = row_view(teacher.X, split.unlabeled)
-    raw = frozen(head.scores(pool_teacher))
-
-    def student_of(scores: Float) -> Scorer:
-        return fits.fit(pool, pseudolabels_of(head, scores, hard=hard), student_options)
-
-    def fit(
-        X: Features, targets: ArrayLike, *, sample_weight: ArrayLike | None = None, options: FitOptions | None = None
-    ) -> Scorer:
-        return fits.fit(X, targets, options or student_options, sample_weight=sample_weight)
-
-    def retaught(rows: Rows) -> list[Float]:
-        smaller = fits.fit(X_teacher[rows], Y[rows], config.fit_options("teacher"))
-        return [smaller.scores(pool_teacher)]
-
-    return W2SProblem(
-        X_labeled=frozen(student.X[split.labeled]),
-        Y_labeled=Y,
-        X_unlabeled=pool if config.strategies == ("vanilla",) else fits.array(),  # vanilla reads it by blocks
-        teacher_scores=[raw],
-        pseudolabels=[frozen(pseudolabels_of(head, raw, hard=hard))],
-        options=student_options,
-        fit=fit,
-        vanilla=cache(partial(student_of, raw)),
-        student_of=student_of,
-        retaught=retaught,
-        classes=labels.classes,
-        rng=np.random.default_rng([split.seed, 1]),
-    )
-
-
-def _own(problem: W2SProblem, seed: int, oracle: Oracle | None) -> W2SProblem:
-    """Return the problem of one strategy: with its own lists and random numbers, and ground truth for oracles only."""
-    return replace(
-        problem,
-        teacher_scores=list(problem.teacher_scores),
-        pseudolabels=list(problem.pseudolabels),
-        rng=np.random.default_rng([seed, 1]),
-        oracle=oracle,
-    )
+def _check_targets(Y: Float, seed: int, config: W2SConfig) -> None:
+    if config.task != "preference":  # one side of a pair is as good as the other
+        check_labeled(Y, seed)
 
 
 def check_labeled(Y: Float, seed: int) -> None:
@@ -278,21 +264,25 @@ def check_labeled(Y: Float, seed: int) -> None:
 
 
 def _fingerprint(
-    teacher: FeatureSet,
+    teachers: Sequence[FeatureSet],
     student: FeatureSet,
     labels: Labels,
     splits: Sequence[Split],
     config: W2SConfig,
     groups: Groups | None,
+    links: Rows | None,
 ) -> str:
     chosen = {"n_labeled": None, "n_unlabeled": None, "n_test": None, "cue": None}  # the rows below tell them apart
-    question = {
+    question: dict[str, Any] = {
         "config": {**config.to_dict(), **chosen},
-        "teacher": teacher.spec.to_dict(),
+        "teacher": teachers[0].spec.to_dict(),
         "student": student.spec.to_dict(),
+        **({"more_teachers": [teacher.spec.to_dict() for teacher in teachers[1:]]} if len(teachers) > 1 else {}),
     }
     digest = hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode())
     digest.update(labels.values.tobytes())
+    if links is not None:
+        digest.update(links.astype(np.int64).tobytes())
     if groups is not None:
         digest.update(repr((groups.names, dict(groups.cue))).encode() + groups.codes.astype(np.int64).tobytes())
     for split in splits:

@@ -16,10 +16,18 @@ from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import PARTS
 from w2s_probe.core.types import Rows
-from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
+from w2s_probe.experiments.run.outcome import SYSTEMS, TEACHERS, TOGETHER, SeedOutcome, Together
+from w2s_probe.experiments.run.stages import stage_accuracies, stage_results, stage_scores
 from w2s_probe.metrics import Draws, GroupRows, RowScore
 from w2s_probe.results.estimate import Estimate, PriorMean
-from w2s_probe.results.run import CoveragePoint, Selection, Strength, StudentResult
+from w2s_probe.results.student import (
+    CoveragePoint,
+    PoolPart,
+    Selection,
+    Spread,
+    Strength,
+    StudentResult,
+)
 from w2s_probe.strategies.base import Scorer
 from w2s_probe.strategies.control import CONTROL, CoverageScores
 
@@ -115,20 +123,44 @@ class RunScores:
             "groups": by_group.estimates(self.draws),
         }
 
+    @cached_property
+    def best_teacher(self) -> RowScore:
+        """Main score of each split's teacher with the highest held-out score on the labeled rows."""
+        first = self.rows[SYSTEMS[0]][self.main]
+        ends = np.cumsum([len(outcome.split.test) for outcome in self.outcomes])[:-1]
+        names = [outcome.committee.best for outcome in self.outcomes if outcome.committee is not None]
+        numerators = [
+            np.split(self.rows[TEACHERS + name][self.main].numerator, ends)[k] for k, name in enumerate(names)
+        ]
+        return replace(first, numerator=np.concatenate(numerators))
+
+    @cached_property
+    def untrained(self) -> RowScore:
+        """Accuracy of the majority class of each split's labeled rows; the lower class wins a tie."""
+        values = self.labels.values
+        majority = [np.bincount(values[outcome.split.labeled]).argmax() for outcome in self.outcomes]
+        return self.accuracy([np.full(len(o.split.test), k) for k, o in zip(majority, self.outcomes, strict=True)])
+
     def accuracy(self, decisions: Sequence[NDArray[Any]]) -> RowScore:
         """Return the accuracy of one array of decisions, shape (m,), for each split."""
         right = [d == self.labels.values[o.split.test] for d, o in zip(decisions, self.outcomes, strict=True)]
         numerator = np.concatenate(right).astype(np.float64)
         return RowScore(numerator=numerator, denominator=np.ones(len(numerator)), bounds=(0.0, 1.0))
 
+    def stage_scores(self, name: str) -> dict[str, RowScore]:
+        """Return the accuracy by row of each stage of a student."""
+        return stage_scores([outcome.stages.get(name, {}) for outcome in self.outcomes], self.accuracy)
+
     def of_pools(self, values: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the values of each split's pool, from values of all rows."""
         return [values[outcome.split.unlabeled] for outcome in self.outcomes]
 
 
-def _strength(heads: Sequence[Scorer]) -> Strength:
-    """Return the strength of a system's heads, one head a seed."""
+def _strength(heads: Sequence[Scorer | Together]) -> Strength | None:
+    """Return the strength of a system's heads, one head a seed; None if they have none."""
     alphas = np.array([head.alpha for head in heads])
+    if np.isnan(alphas).any():
+        return None
     return Strength(
         geometric_mean=float(np.exp(np.log(alphas).mean())) if alphas.min() > 0 else 0.0,
         low=float(alphas.min()),
@@ -139,16 +171,18 @@ def _strength(heads: Sequence[Scorer]) -> Strength:
 
 
 def student_results(run: RunScores, strategies: Sequence[str]) -> dict[str, StudentResult]:
-    """Return the result of each strategy's student, with differences to the vanilla student and the random control."""
+    """Return the result of each strategy's student, with differences to the vanilla student and the random control.
+
+    Strategies, and variants, that do not apply on some split are left out.
+    """
     results = {}
     for name in strategies:
-        student = _student(run, name)
-        if VANILLA in strategies and name != VANILLA:
-            student = replace(student, versus_vanilla=_versus(run, name, VANILLA))
-        if name + CONTROL in run.rows:
-            control = _student(run, name + CONTROL)
-            student = replace(student, control=control, versus_control=_versus(run, name, name + CONTROL))
-        results[name] = replace(student, coverage=_coverage(run, name))
+        if name not in run.rows:
+            continue
+        result = replace(judged(run, name), coverage=_coverage(run, name))
+        variants = run.outcomes[0].students[name].variants
+        others = {key: judged(run, f"{name}/{key}") for key in variants if f"{name}/{key}" in run.rows}
+        results[name] = replace(result, variants=others or None)
     return results
 
 
@@ -164,33 +198,63 @@ def absent_groups(run: RunScores) -> Iterator[str]:
             yield f"group {name} has no {part} row in {absent} of {seeds} seeds{score if part == 'test' else ''}."
 
 
-def _student(run: RunScores, name: str) -> StudentResult:
+def judged(run: RunScores, name: str, *, systems: Sequence[str] = SYSTEMS, vanilla: str = VANILLA) -> StudentResult:
+    """Return the result of a student or variant beside the vanilla student, its control, the teachers and rivals.
+
+    `systems` are the names of the teacher, baseline and ceiling, and `vanilla` that of the plain student.
+    """
+    student = _student(run, name, systems)
+    own = run.rows[name][run.main]
+    rivals = [rival for rival in run.outcomes[0].students[name].rivals if rival in run.rows and rival != name]
+    more: dict[str, Any] = {}
+    if vanilla in run.rows and name != vanilla:
+        more["versus_vanilla"] = _versus(run, name, vanilla)
+    if name + CONTROL in run.rows:
+        more["control"] = _student(run, name + CONTROL, systems)
+        more["versus_control"] = _versus(run, name, name + CONTROL)
+    if rivals:
+        more["versus_rivals"] = {r: metrics.difference(own, run.rows[r][run.main], run.draws) for r in rivals}
+    if run.outcomes[0].committee is not None:
+        others = {"best": run.best_teacher, "together": run.rows[TEACHERS + TOGETHER][run.main]}
+        more["versus_teachers"] = {key: metrics.difference(own, row, run.draws) for key, row in others.items()}
+    if stages := run.stage_scores(name):
+        more["stages"] = stage_results(stages, run.outcomes[0].students[name], run.draws)
+    return replace(student, **more)
+
+
+def _student(run: RunScores, name: str, systems: Sequence[str]) -> StudentResult:
     rows, draws = run.rows, run.draws
-    student, teacher, baseline, ceiling = (rows[system][run.main] for system in (name, *SYSTEMS))
-    error = {system: _error(rows[system]) for system in (name, "baseline")}
+    student, teacher, baseline, ceiling = (rows[system][run.main] for system in (name, *systems))
+    error, baseline_error = _error(rows[name]), _error(rows[systems[1]])
     agreement, imitation = _agreement(run, name, teacher)
     return StudentResult(
         **run.system_fields(name),
         gain=metrics.difference(student, teacher, draws),
         pgr=metrics.performance_gap_recovered(teacher=teacher, student=student, ceiling=ceiling, draws=draws),
-        opr=metrics.outperforming_ratio(baseline_error=error["baseline"], student_error=error[name], draws=draws),
+        opr=metrics.outperforming_ratio(baseline_error=baseline_error, student_error=error, draws=draws),
         versus_baseline=metrics.difference(student, baseline, draws),
         agreement=agreement,
         error_imitation=imitation,
         selection=_selection(run, name),
-        **_gaps_by_group(run, name),
+        uses_labels=run.outcomes[0].students[name].uses_labels,
+        parts=_parts(run, name) or None,
+        fitted=_fitted(run, name) or None,
+        rgr=metrics.reasoning_gap_recovered(untrained=run.untrained, student=student, ceiling=ceiling, draws=draws)
+        if run.labels.classes
+        else None,
+        **_gaps_by_group(run, name, ceiling=systems[2]),
     )
 
 
-def _gaps_by_group(run: RunScores, name: str) -> dict[str, Any]:
+def _gaps_by_group(run: RunScores, name: str, *, ceiling: str) -> dict[str, Any]:
     """Return PGR between the worst groups and PGR of each group; empty without groups or classes."""
     if run.groups is None or not run.labels.classes:
         return {}
-    student, teacher, ceiling = (run.in_groups(run.rows[system]["accuracy"]) for system in (name, "teacher", "ceiling"))
-    groups = zip(student.names, teacher.rows, student.rows, ceiling.rows, strict=True)
+    student, teacher, highest = (run.in_groups(run.rows[system]["accuracy"]) for system in (name, "teacher", ceiling))
+    groups = zip(student.names, teacher.rows, student.rows, highest.rows, strict=True)
     return {
         "pgr_worst_group": metrics.worst_gap_recovered(
-            teacher=teacher, student=student, ceiling=ceiling, draws=run.draws
+            teacher=teacher, student=student, ceiling=highest, draws=run.draws
         ),
         "pgr_groups": {
             group: metrics.performance_gap_recovered(teacher=t, student=s, ceiling=c, draws=run.draws)
@@ -234,33 +298,67 @@ def _agreement(run: RunScores, name: str, teacher: RowScore) -> tuple[Estimate, 
 
 def _selection(run: RunScores, name: str) -> Selection:
     kept = [outcome.students[name].kept for outcome in run.outcomes]
-    pseudolabels = [outcome.pseudolabels.argmax(axis=1) for outcome in run.outcomes]
+    codes = [outcome.targets(name).argmax(axis=1) for outcome in run.outcomes]
     groups = run.groups
     return Selection(
         kept=float(np.mean([mask.sum() for mask in kept])),
         fraction=float(np.mean([mask.mean() for mask in kept])),
         rule=run.outcomes[0].students[name].rule,
-        label_precision=_precision(run, kept),
-        class_mix=_mix(run.labels.classes or (), pseudolabels, kept),
+        label_precision=_precision(run, name, kept),
+        class_mix=_mix(run.labels.classes or (), codes, kept),
         group_mix=None if groups is None else _mix(groups.names, run.of_pools(groups.codes), kept),
         conflicting=_conflicting(run, kept),
     )
 
 
-def _precision(run: RunScores, kept: Sequence[NDArray[np.bool_]]) -> float:
-    """Return the fraction of true pseudolabels among the kept rows, averaged over splits; NaN for regression."""
+def _parts(run: RunScores, name: str) -> dict[str, PoolPart]:
+    """Return the named parts of the pool of a student; splits without a part count as 0 rows."""
+    keys = dict.fromkeys(key for outcome in run.outcomes for key in outcome.students[name].parts)
+    codes = [outcome.targets(name).argmax(axis=1) for outcome in run.outcomes]
+    parts = {}
+    for key in keys:
+        masks = [o.students[name].parts.get(key, np.zeros(len(o.pseudolabels), dtype=np.bool_)) for o in run.outcomes]
+        parts[key] = PoolPart(
+            rows=float(np.mean([mask.sum() for mask in masks])),
+            fraction=float(np.mean([mask.mean() for mask in masks])),
+            label_precision=_precision(run, name, masks),
+            class_mix=_mix(run.labels.classes or (), codes, masks),
+        )
+    return parts
+
+
+def _fitted(run: RunScores, name: str) -> dict[str, Spread]:
+    """Return the mean and range over splits of each number about the fit and of the accuracy of each stage.
+
+    Splits without a number do not count.
+    """
+    by_seed = [outcome.students[name].fitted for outcome in run.outcomes]
+    keys = dict.fromkeys(key for fitted in by_seed for key in fitted)
+    values = {key: np.array([fitted[key] for fitted in by_seed if key in fitted], dtype=np.float64) for key in keys}
+    values |= stage_accuracies(run.stage_scores(name), [len(outcome.split.test) for outcome in run.outcomes])
+    return {key: Spread(mean=float(v.mean()), low=float(v.min()), high=float(v.max())) for key, v in values.items()}
+
+
+def _precision(run: RunScores, name: str, rows: Sequence[NDArray[np.bool_]]) -> float:
+    """Return the fraction of true labels among some rows, averaged over splits that have such rows.
+
+    The labels are those that the student was trained on. NaN for regression.
+    """
     if not run.labels.classes:
         return np.nan
-    pools = zip(run.outcomes, run.of_pools(run.labels.values), kept, strict=True)
-    right = [(outcome.pseudolabels.argmax(axis=1) == truth)[mask].mean() for outcome, truth, mask in pools]
-    return float(np.mean(right))
+    pools = zip(run.outcomes, run.of_pools(run.labels.values), rows, strict=True)
+    right = [(o.targets(name).argmax(axis=1) == truth)[mask].mean() for o, truth, mask in pools if mask.any()]
+    return float(np.mean(right)) if right else np.nan
 
 
 def _mix(names: Sequence[str], codes: Sequence[Rows], kept: Sequence[NDArray[np.bool_]]) -> dict[str, float]:
     """Return the share of each class or group among the kept rows, averaged over splits."""
     if not names:
         return {}
-    shares = [np.bincount(c[mask], minlength=len(names)) / mask.sum() for c, mask in zip(codes, kept, strict=True)]
+    pools = [(c, mask) for c, mask in zip(codes, kept, strict=True) if mask.any()]
+    if not pools:
+        return dict.fromkeys(names, np.nan)
+    shares = [np.bincount(c[mask], minlength=len(names)) / mask.sum() for c, mask in pools]
     return dict(zip(names, np.mean(shares, axis=0).tolist(), strict=True))
 
 
@@ -277,10 +375,10 @@ def _coverage(run: RunScores, name: str) -> tuple[CoveragePoint, ...] | None:
     by_seed = [outcome.coverage.get(name, ()) for outcome in run.outcomes]
     if not all(by_seed):
         return None
-    return tuple(_coverage_point(run, points) for points in zip(*by_seed, strict=True))
+    return tuple(_coverage_point(run, name, points) for points in zip(*by_seed, strict=True))
 
 
-def _coverage_point(run: RunScores, points: Sequence[CoverageScores]) -> CoveragePoint:
+def _coverage_point(run: RunScores, name: str, points: Sequence[CoverageScores]) -> CoveragePoint:
     student = run.accuracy([point.scores.argmax(axis=1) for point in points])
     control = run.accuracy([point.control_scores.argmax(axis=1) for point in points])
     kept = [point.kept for point in points]
@@ -294,7 +392,7 @@ def _coverage_point(run: RunScores, points: Sequence[CoverageScores]) -> Coverag
         keep=points[0].keep,
         accuracy=_mean(student, run.draws),
         control=_mean(control, run.draws),
-        label_precision=_precision(run, kept),
+        label_precision=_precision(run, name, kept),
         conflicting=_conflicting(run, kept),
         **worst,
     )

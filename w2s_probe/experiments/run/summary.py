@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
 
 import numpy as np
 
@@ -12,15 +13,31 @@ from w2s_probe.core.fit_options import coarse_grid_notes
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
+from w2s_probe.core.types import Rows
 from w2s_probe.experiments.run.advice import copy_notes, run_verdict, settled_strengths
-from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
+from w2s_probe.experiments.run.comparison import (
+    comparison_notes,
+    ranking,
+    signed,
+    skipped,
+    teacher_results,
+    with_ranking,
+)
+from w2s_probe.experiments.run.outcome import SYSTEMS, TEACHERS, SeedOutcome
 from w2s_probe.experiments.run.scores import RunScores, absent_groups, concatenated, row_scores, student_results
 from w2s_probe.experiments.run.tidy import tidy_rows
 from w2s_probe.experiments.strengths import edge_note
 from w2s_probe.metrics import Draws, RowScore
-from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.run import ClassCounts, ReliabilityBin, StudentResult, SystemResult, W2SResult
-from w2s_probe.strategies.control import CONTROL
+from w2s_probe.results.run import ClassCounts, ReliabilityBin, W2SResult
+from w2s_probe.results.student import StudentResult, SystemResult
+from w2s_probe.strategies import chosen_strategies
+
+MOST_REMEDIES = 3  # selections with a note of their own
+MANY_REMEDIES = {
+    "helps": "Better than the vanilla student and than a random control of as many rows",
+    "does not help": "Not better than both the vanilla student and a random control of as many rows",
+    "may help, unresolved": "Perhaps better than the vanilla student and than a random control of as many rows",
+}
 
 
 def summarize(
@@ -29,36 +46,34 @@ def summarize(
     *,
     config: W2SConfig,
     groups: Groups | None = None,
+    links: Rows | None = None,
     fingerprint: str = "",
     same_features: bool = False,
 ) -> W2SResult:
     """Return the result of a run: scores with intervals, verdict and notes from the outcome of each split.
 
-    `labels` and `groups` cover all rows of the table; `fingerprint` is the hash of the run's settings and data;
-    `same_features` says that teacher and student have the same features.
+    `labels`, `groups` and `links`, see `run_w2s`, cover all rows of the table; `fingerprint` is the hash of the run's
+    settings and data; `same_features` says that teacher and student have the same features.
     """
     splits = [outcome.split for outcome in outcomes]
-    draws = Draws(rows=[split.test for split in splits], level=config.level, seed=config.seed)
+    draws = test_draws(splits, config, links)
     by_seed = [row_scores(outcome, labels) for outcome in outcomes]
-    rows = {system: concatenated([scores[system] for scores in by_seed]) for system in by_seed[0]}
-    score = "accuracy" if labels.classes else "r2"
+    everywhere = [system for system in by_seed[0] if all(system in scores for scores in by_seed)]
+    rows = {system: concatenated([scores[system] for scores in by_seed]) for system in everywhere}
     run = RunScores(outcomes=outcomes, labels=labels, groups=groups, draws=draws, rows=rows)
-    students = student_results(run, config.strategies)
+    students = student_results(run, chosen_strategies(config.strategies))
     systems: dict[str, SystemResult] = {system: SystemResult(**run.system_fields(system)) for system in SYSTEMS}
-    verdict = run_verdict(run, students, systems, config=config, same_features=same_features)
+    ranked = ranking(run, students)
+    verdict = with_ranking(run_verdict(run, students, systems, config=config, same_features=same_features), ranked)
     settled = settled_strengths(run, students, config=config, same_features=same_features)
-    sizes = {
-        "n_labeled": len(splits[0].labeled),
-        "n_unlabeled": len(splits[0].unlabeled),
-        "n_test": len(splits[0].test),
-    }
-    cue = {} if groups is None else {"cue": dict(groups.cue)}
-    names = [name for name in rows if not name.endswith(CONTROL)]
+    sizes: dict[str, Any] = {f"n_{part}": len(rows) for part, rows in splits[0].parts().items()}
+    sizes |= {} if groups is None else {"cue": dict(groups.cue)}
+    names = [*SYSTEMS, *students]
     return W2SResult(
-        config={**config.to_dict(classes=len(labels.classes or ())), **sizes, **cue, "seeds": len(splits)},
+        config={**config.to_dict(classes=len(labels.classes or ())), **sizes, "seeds": len(splits)},
         class_counts=_class_counts(labels, splits[0]),
         fingerprint=fingerprint,
-        score=score,
+        score=run.main,
         level=config.level,
         n_test=sizes["n_test"],
         seeds=tuple(split.seed for split in splits),
@@ -67,21 +82,25 @@ def summarize(
         systems=systems,
         students=students,
         verdict=verdict,
+        teachers=teacher_results(run),
+        ranking=ranked,
+        skipped=skipped(outcomes) or None,
         notes=(
-            *coarse_grid_notes(config.head, len(labels.classes or ()), config.alphas),
-            *_notes(outcomes, len(labels), settled=settled),
+            *_notes(outcomes, names, labels, config, settled=settled),
             *([] if same_features else copy_notes(run, students, config)),
             *absent_groups(run),
-            *_remedies(students, score),
+            *_remedies(students, run.main),
+            *comparison_notes(run, students),
         ),
-        reliability={name: _reliability(name, outcomes, rows) for name in names} if labels.classes else {},
-        cells=tuple(tidy_rows(outcomes, by_seed, labels, groups)),
+        reliability={name: reliability_of(name, outcomes, rows) for name in names} if labels.classes else {},
+        cells=tuple(tidy_rows(outcomes, by_seed, everywhere, labels, groups)),
     )
 
 
-def _reliability(
+def reliability_of(
     name: str, outcomes: Sequence[SeedOutcome], rows: Mapping[str, Mapping[str, RowScore]]
 ) -> tuple[ReliabilityBin, ...]:
+    """Return the calibration of a system or student on all test rows: bins of its top probability."""
     probabilities = [outcome.head(name).probabilities(outcome.test_scores[name]) for outcome in outcomes]
     return metrics.reliability_bins(np.concatenate(probabilities).max(axis=1), rows[name]["accuracy"].numerator)
 
@@ -102,35 +121,56 @@ def _majority_rate(labels: Labels, splits: Sequence[Split]) -> float:
     return float(np.bincount(codes).max() / len(codes))
 
 
-def _notes(outcomes: Sequence[SeedOutcome], n_rows: int, *, settled: Set[str]) -> Iterator[str]:
+def test_draws(splits: Sequence[Split], config: W2SConfig, links: Rows | None) -> Draws:
+    """Return the test rows of each seed; pairs have the two items of each of them."""
+    tests = [split.test for split in splits]
+    items = None if links is None else [links[rows] for rows in tests]
+    return Draws(rows=tests, level=config.level, seed=config.seed, items=items)
+
+
+def _notes(
+    outcomes: Sequence[SeedOutcome], names: Sequence[str], labels: Labels, config: W2SConfig, *, settled: Set[str]
+) -> Iterator[str]:
     """Yield notes on strengths at the end of their grid, on fits without a minimum, and on the intervals.
 
     The strength of `settled` systems needs no note.
     """
-    for name in outcomes[0].test_scores:
-        if name.endswith(CONTROL):
-            continue
-        heads = [outcome.head(name) for outcome in outcomes]
-        at_edge = sum(head.at_edge for head in heads)
-        note = edge_note(name, heads, where=f" in {at_edge} of {len(heads)} seeds")
-        if note and name not in settled:
-            yield note
-        failed = sum(not head.converged for head in heads)
-        if failed:
-            yield f"{name}: the fit did not reach its minimum in {failed} of {len(heads)} seeds. Its scores may be off."
+    yield from coarse_grid_notes(config.kind, len(labels.classes or ()), config.alphas)
+    yield from _head_notes(outcomes, names, settled=settled)
     if len(outcomes) == 1:
         yield "One split: the intervals cover the choice of test rows only, not the choice of training rows."
         return
     used = sum(len(rows) for rows in outcomes[0].split.parts().values())
-    if used > 0.9 * n_rows:
+    if used > 0.9 * len(labels):
         yield (
-            f"Each split uses {used / n_rows:.0%} of the rows, so that all seeds have nearly the same pool. Intervals "
-            "of a single system's score are too narrow; intervals of gain and PGR are not affected."
+            f"Each split uses {used / len(labels):.0%} of the rows, so that all seeds have nearly the same pool. "
+            "Intervals of a single system's score are too narrow; intervals of gain and PGR are not affected."
         )
 
 
+def _head_notes(outcomes: Sequence[SeedOutcome], names: Sequence[str], *, settled: Set[str]) -> Iterator[str]:
+    """Yield notes on the heads of these systems and students, and of further teachers."""
+    fitted = [outcome.all_heads() for outcome in outcomes]
+    more = [name for name in fitted[0] if name.startswith(TEACHERS)][1:]  # the first one is `teacher`
+    for name in (*names, *more):
+        heads = [of_seed[name] for of_seed in fitted]
+        at_edge = sum(head.at_edge for head in heads)
+        shown = name.replace(TEACHERS, "teacher ")
+        note = edge_note(shown, heads, where=f" in {at_edge} of {len(heads)} seeds")
+        if note and name not in settled:
+            yield note
+        failed = sum(not head.converged for head in heads)
+        if failed:
+            where = f"in {failed} of {len(heads)} seeds"
+            yield f"{shown}: the fit did not reach its minimum {where}. Its scores may be off."
+
+
 def _remedies(students: Mapping[str, StudentResult], score: str) -> Iterator[str]:
-    """Yield a note on every selection: whether it is better than the vanilla student and than its random control."""
+    """Yield a note on every selection: whether it is better than the vanilla student and than its random control.
+
+    Of many selections, one note for each answer names those that have it.
+    """
+    calls: dict[str, dict[str, str]] = {}
     for name, student in students.items():
         vanilla, control = student.versus_vanilla, student.versus_control
         if not vanilla or not control:
@@ -144,11 +184,10 @@ def _remedies(students: Mapping[str, StudentResult], score: str) -> Iterator[str
             call = "does not help"
         else:
             call = "may help, unresolved"
-        yield (
-            f"{name} {call}: {label} {_signed(both[0])} against the vanilla student, {_signed(both[1])} against its "
+        calls.setdefault(call, {})[name] = (
+            f"{name} {call}: {label} {signed(both[0])} against the vanilla student, {signed(both[1])} against its "
             "random control."
         )
-
-
-def _signed(estimate: Estimate) -> str:
-    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
+    many = sum(map(len, calls.values())) > MOST_REMEDIES
+    for call, notes in calls.items():
+        yield from [f"{MANY_REMEDIES[call]}: {', '.join(notes)}."] if many else notes.values()

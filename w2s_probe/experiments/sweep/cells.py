@@ -16,11 +16,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.files import is_folder, is_regular_file, read_member, reason
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Float
 from w2s_probe.core.writing import replacing
+from w2s_probe.strategies import chosen_strategies
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -71,7 +72,7 @@ def slots(config: SweepConfig) -> list[Slot]:
     return [
         *(Slot("teacher", None, w, None) for w in weak),
         *(Slot(system, None, None, s) for system in ("baseline", "ceiling") for s in strong),
-        *(Slot("student", name, w, s) for name in config.strategies for w in weak for s in strong),
+        *(Slot("student", name, w, s) for name in chosen_strategies(config.strategies) for w in weak for s in strong),
     ]
 
 
@@ -92,6 +93,9 @@ class CellScores:
         numerator of R², row by row.
     sizes : array of int, shape (2,)
         Labeled rows, and rows of the pool.
+    skipped : array of uint8
+        Return value of `text_bytes` for the reasons of strategies that do not apply here, by name. Their scores and
+        strengths are NaN.
     """
 
     values: Float
@@ -99,10 +103,20 @@ class CellScores:
     at_edge: NDArray[np.bool_]
     rows: NDArray[np.uint8] | Float
     sizes: NDArray[np.int64]
+    skipped: NDArray[np.uint8]
+
+    def reasons(self) -> dict[str, str]:
+        """Return why strategies do not apply, by name."""
+        return cast("dict[str, str]", json.loads(self.skipped.tobytes()))
 
 
-FIELDS = ("values", "alpha", "at_edge", "rows", "sizes")
+FIELDS = ("values", "alpha", "at_edge", "rows", "sizes", "skipped")
 State = tuple[int, int, int]  # inode, size and time of change of a file
+
+
+def text_bytes(value: object) -> NDArray[np.uint8]:
+    """Return a plain value as the bytes of its JSON text, with sorted keys."""
+    return np.frombuffer(json.dumps(value, sort_keys=True).encode(), dtype=np.uint8)
 
 
 class ForeignCellError(DataError):
@@ -210,19 +224,19 @@ class CellStore:
             with zipfile.ZipFile(path) as archive:
                 read = partial(read_member, path, archive, label=path.name)
                 key = read("key").tobytes() if "key.npy" in archive.namelist() else b""
-                cell = CellScores(**{name: read(name) for name in FIELDS})
+                own = key == self._key(place).tobytes()
+                cell = CellScores(**{name: read(name) for name in FIELDS}) if own else None
         except Exception as error:  # readers raise many kinds of errors on damaged bytes
             msg = f"{path} must be an undamaged cell of a sweep: {reason(error)}. Sweep again, which fits it again."
             raise DataError(msg) from error
-        if key != self._key(place).tobytes():
+        if cell is None:
             msg = f"{path} must be a cell of this sweep: got one with another key. Sweep again, which fits it again."
             raise ForeignCellError(msg)
         return cell
 
     def _key(self, place: Place) -> NDArray[np.uint8]:
         """Return the bytes that a file must hold to be used for a cell."""
-        text = json.dumps({"cell": self.names[place], "origin": self.origins[place]}, sort_keys=True)
-        return np.frombuffer(text.encode(), dtype=np.uint8)
+        return text_bytes({"cell": self.names[place], "origin": self.origins[place]})
 
     def _present(self) -> dict[str, State]:
         """Return the states of all cell files, by name without suffix."""
@@ -256,10 +270,11 @@ def places(config: SweepConfig, pairs: list[tuple[int, int]], *, sizes: tuple[in
             yield Place(pair=pair, head=head, eta=(weak, strong), n=n, N=N, seed=seed)
 
 
-def cell_name(place: Place, config: SweepConfig, *, question: str, features: tuple[str, str]) -> str:
+def cell_name(place: Place, config: SweepConfig, *, question: str, features: tuple[str, ...]) -> str:
     """Return the text whose hash names a cell's file: all settings and data that its scores depend on.
 
-    `question` is the fingerprint of labels, blocks and fixed parts; `features` are the fingerprints of both backbones.
+    `question` is the fingerprint of labels, blocks and fixed parts; `features` are the fingerprints of all teachers, in
+    their order, and of the student.
     """
     own: dict[str, object] = {
         "n_labeled": config.n_labeled[place.n],

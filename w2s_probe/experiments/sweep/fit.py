@@ -7,6 +7,7 @@ eigendecomposition for each pool, which all n and strengths share. Other strateg
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -15,16 +16,19 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.core.config import SweepConfig, System, W2SConfig
+from w2s_probe.core.config import System, W2SConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.fit_options import Head
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.linked_rows import LinkedRows
 from w2s_probe.core.row_view import row_view
 from w2s_probe.core.splits import SplitGrid
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Float, Rows
+from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import check_labeled, fit_seed
-from w2s_probe.experiments.sweep.cells import CellScores
+from w2s_probe.experiments.sweep.cells import CellScores, text_bytes
 from w2s_probe.experiments.sweep.pools import blocks_of, pool_moments, with_rows
 from w2s_probe.heads import LinearHead, PoolFits
 from w2s_probe.heads.ridge import Rule, chosen_head, head_of_path
@@ -34,7 +38,8 @@ from w2s_probe.linalg.ridge import RidgePath, path_of_gram
 from w2s_probe.linalg.spectra import Spectrum, spectrum_of_gram
 from w2s_probe.linalg.teacher_student import student_path
 from w2s_probe.metrics import RowScore, classification_rows, regression_rows
-from w2s_probe.strategies import Scorer
+from w2s_probe.strategies import Scorer, chosen_strategies
+from w2s_probe.strategies.registry import ALL
 
 HeadScores = tuple[float, bool, Float, Float]  # strength, whether at an edge, scores, rows of the main score
 
@@ -44,14 +49,19 @@ def fit_cells(
     student: FeatureSet,
     labels: Labels,
     *,
+    more_teachers: Sequence[FeatureSet] = (),
     groups: Groups | None,
+    links: Rows | None = None,
     grid: SplitGrid,
     config: SweepConfig,
     head: Head,
     sizes: Collection[tuple[int, int]],
 ) -> Iterator[tuple[tuple[int, int], CellScores]]:
-    """Yield each cell of one seed's splits once it is fitted; `sizes` are the positions of the cells among n and N."""
-    shared = _SharedHeads(teacher, student, labels, groups, grid, config, head)
+    """Yield each cell of one seed's splits once it is fitted; `sizes` are the positions of the cells among n and N.
+
+    Strategies see `more_teachers` too; the vanilla student and the cell's teacher are those of `teacher`.
+    """
+    shared = _SharedHeads(teacher, student, labels, more_teachers, groups, links, grid, config, head)
     for at, moments in shared.pools():
         cells = [(i, j) for i, j in sorted(sizes) if grid.pool_of[i][j] == at]
         if cells:
@@ -68,23 +78,47 @@ class _SharedHeads:
         teacher: FeatureSet,
         student: FeatureSet,
         labels: Labels,
+        more_teachers: Sequence[FeatureSet],
         groups: Groups | None,
+        links: Rows | None,
         grid: SplitGrid,
         config: SweepConfig,
         head: Head,
     ) -> None:
         self.teacher, self.student, self.labels, self.groups, self.grid = teacher, student, labels, groups, grid
+        self.more_teachers, self.links = more_teachers, links
         self.configs = [
             [config.run_config(head, weak, strong) for strong in config.student_alpha] for weak in config.teacher_alpha
         ]
         self.base = self.configs[0][0]
         self.from_moments = head == "ridge" and self.base.scale == "none"
         vanilla_from_moments = self.from_moments and self.base.pseudolabels == "soft"
-        self.by_protocol = tuple(n for n in config.strategies if not (vanilla_from_moments and n == "vanilla"))
+        self.strategies = chosen_strategies(config.strategies)
+        self.by_protocol = tuple(n for n in self.strategies if not (vanilla_from_moments and n == "vanilla"))
+        named = tuple(name for name in config.strategies if name in self.by_protocol)
+        self.to_fit = (
+            (*named, ALL) if ALL in config.strategies else named
+        )  # those that only ``all`` names may be skipped
         self.fits = PoolFits()
         self.truth = labels.values[grid.test]
         self._heads: dict[tuple[System, int], list[LinearHead]] = {}
         self._scores: dict[tuple[System, int], list[HeadScores]] = {}
+
+    @cached_property
+    def pairs(self) -> LinkedRows | None:
+        """Return which items the pairs of all sizes have; None for other rows."""
+        if self.links is None:
+            return None
+        grid, spaces = self.grid, (self.teacher, *self.more_teachers, self.student)
+        both = [
+            np.concatenate([rows, grid.pools[pool]])
+            for rows, pools in zip(grid.labeled, grid.pool_of, strict=True)
+            for pool in pools
+        ]
+        own = [*grid.labeled, *grid.pools, *both]
+        used = np.unique(np.concatenate(own))
+        parts = [np.searchsorted(used, rows) for rows in own]
+        return LinkedRows(self.links[used], [row_view(features.X, used) for features in spaces], parts=parts)
 
     @cached_property
     def arrays(self) -> dict[str, NDArray[np.floating]]:
@@ -114,7 +148,8 @@ class _SharedHeads:
             features = self.teacher if system == "teacher" else self.student
             rows = self.grid.labeled[i]
             Y = self.labels.targets(rows)
-            check_labeled(Y, self.grid.seed)
+            if self.links is None:
+                check_labeled(Y, self.grid.seed)
             self._heads[system, i] = self.fit(system, features.X[rows], Y)
         return self._heads[system, i]
 
@@ -128,6 +163,7 @@ class _SharedHeads:
     def fit(self, system: System, X: NDArray[np.floating], Y: Float) -> list[LinearHead]:
         """Return the heads of a system on features and targets; ridge heads share a spectrum."""
         options = [config.fit_options(system) for config in self.configs_of(system)]
+        self.fits.pairs = self.pairs  # `fit_seed` leaves those of its own split
         spectrum = self.fits.spectrum(X, options[0].scale) if options[0].kind == "ridge" else None
         return [self.fits.fit(X, Y, option, spectrum=spectrum) for option in options]
 
@@ -161,11 +197,11 @@ class _PoolCells:
         """Return the scores of all heads at the i-th n and the j-th N."""
         shared = self.shared
         heads, ceilings = self.ceilings(i)
-        students = self.by_protocol(i, j, heads) if shared.by_protocol else {}
-        if len(shared.by_protocol) < len(shared.base.strategies):
+        students, skipped = self.by_protocol(i, j, heads) if shared.by_protocol else ({}, {})
+        if len(shared.by_protocol) < len(shared.strategies):
             students["vanilla"] = self.vanilla(i)
         scores = [*shared.labeled_scores("teacher", i), *shared.labeled_scores("baseline", i), *ceilings]
-        for name in shared.base.strategies:
+        for name in shared.strategies:
             scores += students[name]
         alpha, at_edge, values, numerators = zip(*scores, strict=True)
         rows = np.array(numerators)
@@ -175,6 +211,7 @@ class _PoolCells:
             at_edge=np.array(at_edge),
             rows=rows if shared.labels.classes is None else np.packbits(rows.astype(np.bool_), axis=1),
             sizes=np.array([len(shared.grid.labeled[i]), len(self.rows)]),
+            skipped=text_bytes(skipped),
         )
 
     @cached_property
@@ -224,9 +261,15 @@ class _PoolCells:
 
         return _heads(make, shared.configs_of("ceiling"), error, "loo")
 
-    def by_protocol(self, i: int, j: int, ceilings: Sequence[LinearHead]) -> dict[str, list[HeadScores]]:
-        """Return the test scores of strategies that do not come from moments, each teacher with each strength."""
+    def by_protocol(
+        self, i: int, j: int, ceilings: Sequence[LinearHead]
+    ) -> tuple[dict[str, list[HeadScores]], dict[str, str]]:
+        """Return the test scores of strategies that do not come from moments, each teacher with each strength.
+
+        A strategy that does not apply has scores of NaN; its reason is in the second mapping.
+        """
         shared = self.shared
+        skipped: dict[str, str] = {}
         scores: dict[str, list[HeadScores]] = {name: [] for name in shared.by_protocol}
         baselines = shared.labeled_heads("baseline", i)
         for teacher, row in zip(shared.labeled_heads("teacher", i), shared.configs, strict=True):
@@ -236,14 +279,23 @@ class _PoolCells:
                     shared.student,
                     shared.labels,
                     split=shared.grid.split(i, j),
-                    config=replace(config, strategies=shared.by_protocol),
+                    config=replace(config, strategies=shared.to_fit),
                     groups=shared.groups,
+                    more_teachers=shared.more_teachers,
+                    links=shared.links,
                     fitted={"teacher": teacher, "baseline": baseline, "ceiling": ceiling},
                     fits=shared.fits,
                 )
-                for name in shared.by_protocol:
-                    scores[name].append(shared.head_scores(outcome.students[name].head, outcome.test_scores[name]))
-        return scores
+                skipped |= outcome.skipped
+                for name, of_strategy in scores.items():
+                    of_strategy.append(self._own(outcome, name, i))
+        return scores, skipped
+
+    def _own(self, outcome: SeedOutcome, name: str, i: int) -> HeadScores:
+        """Return the test scores of a strategy's student; NaN if it was skipped."""
+        if name not in outcome.students:
+            return _nothing(self.shared.labeled_scores("baseline", i)[0])
+        return self.shared.head_scores(outcome.students[name].head, outcome.test_scores[name])
 
 
 def _heads(
@@ -264,6 +316,11 @@ def _heads(
             path = make(points=config.alphas)
             heads.append(chosen_head(path, score, rule=rule))
     return heads
+
+
+def _nothing(like: HeadScores) -> HeadScores:
+    """Return the scores of a head that does not exist: NaN, with the shapes of those of another head."""
+    return math.nan, False, np.full_like(like[2], np.nan), np.zeros_like(like[3])
 
 
 def _mean(row: RowScore) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from threading import Event, Thread
 
@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from w2s_probe.core.arrays import check_same_rows
 from w2s_probe.core.children import deaf_children
-from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Progress
 from w2s_probe.core.writing import remove_leftovers
 from w2s_probe.experiments.sweep.cells import CellScores, CellStore, Place, cell_name, places
@@ -23,14 +23,14 @@ from w2s_probe.experiments.sweep.splits import SplitSource
 from w2s_probe.experiments.sweep.summary import summarize_sweep
 from w2s_probe.experiments.sweep.theory import expected_risks
 from w2s_probe.results.sweep import SweepResult
-from w2s_probe.strategies import check_strategies
+from w2s_probe.strategies import check_strategies, chosen_strategies
 from w2s_probe.strategies.revision import code_revisions
 
 INTERVAL = 1.0  # seconds between two counts of the cells that other processes have finished
 
 
 def run_sweep(
-    teachers: Mapping[str, FeatureSet],
+    teachers: Mapping[str, FeatureSet | Sequence[FeatureSet]],
     students: Mapping[str, FeatureSet],
     source: SplitSource,
     *,
@@ -44,8 +44,10 @@ def run_sweep(
 
     Parameters
     ----------
-    teachers, students : mapping of name to FeatureSet
-        Features of the same n rows in the same order; every teacher is paired with every student.
+    teachers : mapping of name to FeatureSet, or to several of them
+        Features of n rows. Several are a committee: teacher, gain and theory speak of the first one.
+    students : mapping of name to FeatureSet
+        Features of the same n rows in the same order. Every teacher or committee is paired with every student.
     source : SplitSource
         Labels, groups and fixed parts, from which splits are drawn.
     config : SweepConfig
@@ -67,17 +69,18 @@ def run_sweep(
     ShapeError
         If the features do not have one row for each label.
     """
-    for features in (*teachers.values(), *students.values()):
+    weak = [(side,) if isinstance(side, FeatureSet) else tuple(side) for side in teachers.values()]
+    strong = list(students.values())
+    for features in (*chain.from_iterable(weak), *strong):
         check_same_rows(features.name, len(features), "the data", len(source.labels))
     check_strategies(config.strategies, config.settings)
     test = source.check(config)
     pairs = list(product(range(len(teachers)), range(len(students))))
     sizes = (len(config.n_labeled), len(config.n_unlabeled))
     cells = list(places(config, pairs, sizes=sizes))
-    weak, strong = list(teachers.values()), list(students.values())
     question = source.fingerprint()
     names = {
-        place: cell_name(place, config, question=question, features=_specs(weak[place.pair[0]], strong[place.pair[1]]))
+        place: cell_name(place, config, question=question, features=_specs(*weak[place.pair[0]], strong[place.pair[1]]))
         for place in cells
     }
     if folder is not None:
@@ -103,14 +106,15 @@ def run_sweep(
         pairs=[(list(teachers)[t], list(students)[s]) for t, s in pairs],
     )
     with threadpool_limits(1, user_api="blas"):
-        return replace(result, theory=expected_risks(teachers, students, source, config=config))
+        first = dict(zip(teachers, (members[0] for members in weak), strict=True))
+        return replace(result, theory=expected_risks(first, students, source, config=config))
 
 
 @dataclass(frozen=True, eq=False)
 class _Task:
     """The missing cells of one pair, one kind of head, one pair of etas and one seed."""
 
-    teacher: FeatureSet
+    teachers: tuple[FeatureSet, ...]
     student: FeatureSet
     source: SplitSource
     config: SweepConfig
@@ -123,10 +127,12 @@ class _Task:
         by_size = {(place.n, place.N): place for place in self.places}
         with threadpool_limits(1, user_api="blas"):  # one thread: sums do not depend on the number of threads
             cells = fit_cells(
-                self.teacher,
+                self.teachers[0],
                 self.student,
                 self.source.labels,
+                more_teachers=self.teachers[1:],
                 groups=self.source.groups,
+                links=self.source.links,
                 grid=self.source.grid(self.config.seeds[first.seed], self.config, first.eta),
                 config=self.config,
                 head=self.config.head[first.head],
@@ -188,15 +194,19 @@ def _counting(store: CellStore, total: int, show: Progress) -> Iterator[None]:
 
 
 def _origins(
-    cells: Sequence[Place], weak: Sequence[FeatureSet], strong: Sequence[FeatureSet], config: SweepConfig
+    cells: Sequence[Place], weak: Sequence[Sequence[FeatureSet]], strong: Sequence[FeatureSet], config: SweepConfig
 ) -> dict[Place, object]:
-    """Return all that decides the numbers of each cell beside its name: the code, and hashes of both features."""
-    code = code_revisions(config.strategies)
-    weak_hashes, strong_hashes = ([features.content_hash() for features in side] for side in (weak, strong))
-    return {
-        place: {"code": code, "features": [weak_hashes[place.pair[0]], strong_hashes[place.pair[1]]]} for place in cells
-    }
+    """Return all that decides the numbers of each cell beside its name: the code, and hashes of all features."""
+    code = code_revisions(chosen_strategies(config.strategies))
+    distinct = {id(features): features for features in (*chain.from_iterable(weak), *strong)}
+    hashes = {key: features.content_hash() for key, features in distinct.items()}
+
+    def own(place: Place) -> list[str]:
+        return [hashes[id(features)] for features in (*weak[place.pair[0]], strong[place.pair[1]])]
+
+    return {place: {"code": code, "features": own(place)} for place in cells}
 
 
-def _specs(teacher: FeatureSet, student: FeatureSet) -> tuple[str, str]:
-    return teacher.spec.fingerprint(), student.spec.fingerprint()
+def _specs(*features: FeatureSet) -> tuple[str, ...]:
+    """Return the fingerprints of the teachers, in their order, and of the student."""
+    return tuple(one.spec.fingerprint() for one in features)

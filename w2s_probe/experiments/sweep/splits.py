@@ -10,11 +10,11 @@ from itertools import product
 import numpy as np
 
 from w2s_probe.core.composition import composition_of
-from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Part, Split, SplitGrid, draw_grid
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Rows
 
 
@@ -34,6 +34,10 @@ class SplitSource:
         Parts that the user fixed.
     splits : tuple of Split
         The user's own splits, one for each seed; they replace drawn ones.
+    links : array of int, shape (n, 2), optional
+        Two numbers for each row, where rows are preference pairs: pairs with a common number depend on each other.
+    drawn : tuple of Split
+        Pairs that were drawn for the largest sizes, one split for each seed: smaller parts are their first pairs.
     """
 
     labels: Labels
@@ -41,6 +45,8 @@ class SplitSource:
     blocks: Rows | None = None
     fixed: Mapping[Part, Rows] = field(default_factory=dict)
     splits: tuple[Split, ...] = ()
+    links: Rows | None = None
+    drawn: tuple[Split, ...] = ()
 
     def grid(self, seed: int, config: SweepConfig, eta: tuple[int, int] = (0, 0)) -> SplitGrid:
         """Return the splits of one seed at all sizes.
@@ -59,6 +65,9 @@ class SplitSource:
                 return SplitGrid(
                     labeled=(split.labeled,), pools=(split.unlabeled,), pool_of=((0,),), test=split.test, seed=seed
                 )
+        for split in self.drawn:
+            if split.seed == seed:
+                return _first_pairs(split, config)
         return self._draw(seed, config, config.n_labeled, config.n_unlabeled, eta)
 
     def check(self, config: SweepConfig) -> list[Rows]:
@@ -90,6 +99,9 @@ class SplitSource:
         digest.update(self.labels.values.tobytes())
         for array in (self.blocks, *self.fixed.values(), *(part for split in self.splits for part in _parts(split))):
             digest.update(b"none" if array is None else array.astype(np.int64).tobytes())
+        for array in (self.links, *(part for split in self.drawn for part in _parts(split))):
+            if array is not None:
+                digest.update(array.astype(np.int64).tobytes())
         if self.groups is not None:
             digest.update(repr((self.groups.names, dict(self.groups.cue))).encode() + self.groups.codes.tobytes())
         digest.update(repr((list(self.fixed), [split.seed for split in self.splits])).encode())
@@ -169,3 +181,11 @@ def _parts(split: Split) -> Sequence[Rows]:
 
 def _with(name: str, size: int | None) -> str:
     return "" if size is None else f" with `{name}` {size}"
+
+
+def _first_pairs(split: Split, config: SweepConfig) -> SplitGrid:
+    """Return the parts of all sizes: the first pairs of the largest ones."""
+    labeled = tuple(split.labeled[:n] for n in config.n_labeled)
+    pools = tuple(split.unlabeled[:N] for N in config.n_unlabeled)
+    every = tuple(range(len(pools)))
+    return SplitGrid(labeled=labeled, pools=pools, pool_of=(every,) * len(labeled), test=split.test, seed=split.seed)

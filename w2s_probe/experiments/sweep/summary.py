@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import groupby
@@ -12,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe import metrics
-from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.fit_options import coarse_grid_notes
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.experiments.sweep.cells import CellScores, Place, Slot, slots
 from w2s_probe.experiments.sweep.splits import SplitSource
@@ -21,7 +22,8 @@ from w2s_probe.metrics import Draws, GroupRows, RowScore
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.sweep import COLUMNS, EtaContrast, SweepPoint, SweepResult
 
-METRICS = {"classification": ("accuracy", "brier", "log_loss", "ece"), "regression": ("r2", "squared_error")}
+CLASS_METRICS = ("accuracy", "brier", "log_loss", "ece")
+METRICS = {"classification": CLASS_METRICS, "preference": CLASS_METRICS, "regression": ("r2", "squared_error")}
 
 
 def summarize_sweep(
@@ -43,6 +45,7 @@ def summarize_sweep(
     scorer = _Scorer(config, source, test)
     names = iter(pairs)
     count = 0
+    skipped = _Skipped()
     for _, of_pair in groupby(cells, key=lambda cell: cell[0].pair):
         pair = next(names)
         ends = _Ends(scorer)
@@ -59,7 +62,8 @@ def summarize_sweep(
             contrasts += ends.add(seeds, where)
             for place, cell in enumerate(seeds):
                 scorer.add_rows(table, cell, place, {**where, "seed": config.seeds[place]})
-                edges += [int(cell.at_edge.sum()), len(cell.at_edge)]
+                edges += [int(cell.at_edge.sum()), int(np.isfinite(cell.alpha).sum())]
+            skipped.add(seeds)
             count += len(seeds)
     return SweepResult(
         config=config.to_dict(),
@@ -71,6 +75,7 @@ def summarize_sweep(
         rows=len(table["value"]),
         points=tuple(points),
         contrasts=tuple(contrasts),
+        skipped=skipped.reasons(count) or None,
         notes=tuple(_notes(edges, config, len(source.labels.classes or ()))),
         table=table,
     )
@@ -88,7 +93,8 @@ class _Scorer:
         self.config = config
         self.metrics = METRICS[config.task]
         self.score = self.metrics[0]
-        self.draws = Draws(rows=list(test), level=config.level, seed=min(config.seeds))
+        items = None if source.links is None else [source.links[rows] for rows in test]
+        self.draws = Draws(rows=list(test), level=config.level, seed=min(config.seeds), items=items)
         self.sizes = [len(rows) for rows in test]
         self.groups = source.groups
         codes = np.zeros(len(source.labels), dtype=np.intp) if self.groups is None else self.groups.codes
@@ -110,7 +116,7 @@ class _Scorer:
             row = self._rows(seeds, slot)
             return row, metrics.ratio_of_means(row.numerator, row.denominator, self.draws, bounds=row.bounds)
 
-        for slot, settings in self._students():
+        for slot, settings in self._students(seeds):
             systems = {name: score_of(of_system) for name, of_system in _systems(slot).items()}
             rows = {name: row for name, (row, _) in systems.items()}
             estimates: dict[str, Any] = {name: estimate for name, (_, estimate) in systems.items()}
@@ -125,6 +131,7 @@ class _Scorer:
                     teacher=rows["teacher"], student=rows["student"], ceiling=rows["ceiling"], draws=self.draws
                 ),
                 versus_baseline=metrics.difference(rows["student"], rows["baseline"], self.draws),
+                **self._versus_vanilla(seeds, slot, rows["student"], lambda other: score_of(other)[0]),
                 **self.worst(rows),
             )
 
@@ -133,7 +140,7 @@ class _Scorer:
     ) -> Iterator[EtaContrast]:
         """Yield the change between two cells of each seed, for each strategy and pair of strengths."""
         n, N = after[0].sizes.tolist()
-        for slot, settings in self._students():
+        for slot, settings in self._students([*before, *after]):
             systems = {name: of_system for name, of_system in _systems(slot).items() if name != "ceiling"}
             old, new = (
                 {name: self._rows(seeds, of_system) for name, of_system in systems.items()} for seeds in (before, after)
@@ -158,9 +165,23 @@ class _Scorer:
                 or None,
             )
 
-    def _students(self) -> Iterator[tuple[Slot, dict[str, Any]]]:
-        """Yield the slot of each student, with the fields of strategy and strengths of its point."""
+    def _versus_vanilla(
+        self, seeds: Sequence[CellScores], slot: Slot, own: RowScore, row_of: Callable[[Slot], RowScore]
+    ) -> dict[str, Any]:
+        """Return a student minus the vanilla student, also at the level at which all such intervals hold together."""
+        plain = replace(slot, strategy="vanilla")
+        others = {other.strategy for other, _ in self._students(seeds)} - {"vanilla"}
+        if slot == plain or plain not in self.at:
+            return {}
+        joint = replace(self.draws, level=1 - (1 - self.draws.level) / len(others))
+        by_level = {"versus_vanilla": self.draws, "versus_vanilla_adjusted": joint}
+        return {name: metrics.difference(own, row_of(plain), draws) for name, draws in by_level.items()}
+
+    def _students(self, seeds: Sequence[CellScores]) -> Iterator[tuple[Slot, dict[str, Any]]]:
+        """Yield the slot of each student that all these cells have, with strategy and strengths of its point."""
         for slot in self.slots:
+            if any(np.isnan(cell.alpha[self.at[slot]]) for cell in seeds):
+                continue
             if slot.strategy is not None and slot.weak is not None and slot.strong is not None:
                 teacher_alpha = self.config.teacher_alpha[slot.weak]
                 student_alpha = self.config.student_alpha[slot.strong]
@@ -205,9 +226,10 @@ class _Scorer:
         of_groups, by_group = self._group_accuracy(cell, seed)
         columns = [(metric, None, self.sizes[seed]) for metric in self.metrics] + of_groups
         values, alpha = np.hstack([cell.values, by_group]).tolist(), cell.alpha.tolist()
+        fitted = [slot for slot in self.slots if not math.isnan(alpha[self.at[slot]])]
         for weak, teacher_alpha in enumerate(self.config.teacher_alpha):
             for strong, student_alpha in enumerate(self.config.student_alpha):
-                own = [s for s in self.slots if s.weak in (None, weak) and s.strong in (None, strong)]
+                own = [s for s in fitted if s.weak in (None, weak) and s.strong in (None, strong)]
                 lines = [(slot, self.at[slot], k) for slot in own for k in range(len(columns))]
                 table["n"] += [n] * len(lines)
                 table["N"] += [N] * len(lines)
@@ -269,6 +291,25 @@ class _Ends:
             low, high = self.ends
             fields = {**shared, "from_eta_labeled": low, "to_eta_labeled": high}
             yield from self.scorer.contrasts(cells[low], cells[high], fields)
+
+
+class _Skipped:
+    """Collects why strategies do not apply."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[str, list[str]] = {}
+
+    def add(self, cells: Iterable[CellScores]) -> None:
+        """Add the reasons of some cells."""
+        for name, reason in (item for cell in cells for item in cell.reasons().items()):
+            self._reasons.setdefault(name, []).append(reason)
+
+    def reasons(self, cells: int) -> dict[str, str]:
+        """Return a reason for each strategy, with the number of cells unless it applies in none of all `cells`."""
+        return {
+            name: own[0] if len(own) == cells else f"in {len(own):,} of {cells:,} cells: {own[0]}"
+            for name, own in self._reasons.items()
+        }
 
 
 def _notes(edges: NDArray[np.int64], config: SweepConfig, classes: int) -> Iterator[str]:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from w2s_probe.core.composition import Composition, composition_of
-from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Float
 from w2s_probe.experiments.sweep.splits import SplitSource
 from w2s_probe.results.sweep import PairTheory, TheoryPoint

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.files import is_regular_file, native_reader
-from w2s_probe.core.result_files import FILES, RESULT
+from w2s_probe.core.result_files import FILES, RESULT, WEIGHTS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,23 +23,36 @@ IN_MARKDOWN = re.compile(rb"<!-- w2s_probe fingerprint: ([0-9a-f]{64}) -->\n\Z")
 HEAD = 2000  # bytes of a page within which its fingerprint stands
 
 
-def files_of_others(folder: Path, fingerprint: str | None) -> Iterator[tuple[Path, str]]:
-    """Yield the files of a folder that carry the fingerprint of another result, and that fingerprint."""
-    for name in FILES[1:]:
+def files_of_others(
+    folder: Path, fingerprint: str | None, weights: Mapping[str, str] | None = None
+) -> Iterator[tuple[Path, str]]:
+    """Yield the files of a folder that carry the fingerprint of another result, and that fingerprint.
+
+    `weights` are the fingerprints of the result's own files of weights, by name: what decides weights is not all that
+    decides a result.
+    """
+    own = {**dict.fromkeys(FILES[1:], fingerprint), **dict.fromkeys(_weights_in(folder), ""), **(weights or {})}
+    for name, expected in own.items():
         other = fingerprint_in(folder / name)
-        if other is not None and other != fingerprint:
+        if other is not None and other != expected:
             yield folder / name, other
 
 
-def check_one_result(folder: Path, fingerprint: str | None, *, verb: str) -> None:
+def check_one_result(
+    folder: Path, fingerprint: str | None, *, verb: str, weights: Mapping[str, str] | None = None
+) -> None:
     """Raise `DataError` if a file of the folder belongs to another result than its ``result.json``."""
-    for path, other in files_of_others(folder, fingerprint):
+    for path, other in files_of_others(folder, fingerprint, weights):
         msg = (
             f"DIR must hold the files of one result: in {folder}, {RESULT} has the fingerprint "
             f"{(fingerprint or 'none')[:12]} and {path.name} has {other[:12]}. Write them again with {verb} --out, or "
             "delete the files of the other result."
         )
         raise DataError(msg)
+
+
+def _weights_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob(WEIGHTS))
 
 
 def parquet_bytes(frame: pl.DataFrame, fingerprint: str | None) -> bytes:

@@ -18,9 +18,10 @@ def heads_file(run: Run) -> bytes:
     """Return ``heads.safetensors``: weights and intercept of every linear head of every seed.
 
     Tensors are ``SEED/SYSTEM/coef`` of shape (d, K) and ``SEED/SYSTEM/intercept`` of shape (K,), for features
-    as the backbone gives them; a student's SYSTEM is its strategy. The metadata holds the classes, and the kind and
-    strength of each head. Scores are ``X @ coef + intercept``; the softmax of a softmax head's scores are its
-    probabilities. The metadata also holds the run's fingerprint.
+    as the backbone gives them. A student's SYSTEM is its strategy, a variant's is ``STRATEGY/FIELD=VALUE``, and that of
+    each of several teachers is ``teachers/NAME``. The metadata holds the classes, and the kind and strength of each
+    head. Scores are ``X @ coef + intercept``; the softmax of a softmax head's scores are its probabilities. The
+    metadata also holds the run's fingerprint.
 
     Parameters
     ----------
@@ -31,8 +32,7 @@ def heads_file(run: Run) -> bytes:
 
     tensors, kinds = {}, {}
     for outcome in run.outcomes:
-        heads = {**outcome.heads, **{name: student.head for name, student in outcome.students.items()}}
-        for name, head in heads.items():
+        for name, head in outcome.all_heads().items():
             if isinstance(head, LinearHead):  # a third party's head may be anything
                 key = f"{outcome.split.seed}/{name}"
                 tensors[f"{key}/coef"] = np.ascontiguousarray(head.coef)

@@ -15,7 +15,7 @@ from w2s_probe.core.errors import DataError, W2SProbeError
 from w2s_probe.core.input_files import check_no_pipe
 from w2s_probe.core.result_files import FILES, HTML, MARKDOWN, RESULT, TABLE
 from w2s_probe.core.serialize import SCHEMA, from_plain, plain
-from w2s_probe.core.writing import check_folder, folder_errors, write_together
+from w2s_probe.core.writing import Content, check_folder, folder_errors, write_together
 from w2s_probe.report.files.fingerprints import (
     KEY,
     check_one_result,
@@ -26,6 +26,7 @@ from w2s_probe.report.files.fingerprints import (
 from w2s_probe.report.kinds import kind_in, kind_of
 from w2s_probe.report.render.html import page_html
 from w2s_probe.report.render.markdown import page_markdown
+from w2s_probe.results.finetune import FinetuneResult
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-transformers", "open_clip_torch", "timm")
 
@@ -48,7 +49,7 @@ class SavedResult(NamedTuple):
     fingerprint: str | None
 
 
-def save(result: Any, folder: Path, *, more_files: Mapping[str, bytes] | None = None) -> None:
+def save(result: Any, folder: Path, *, more_files: Mapping[str, Content] | None = None) -> None:
     """Write ``result.json``, ``results.parquet``, ``report.html`` and ``report.md``: all files or none.
 
     The old ``result.json`` is deleted before any file is replaced, and the new one comes last: a folder without it
@@ -61,8 +62,8 @@ def save(result: Any, folder: Path, *, more_files: Mapping[str, bytes] | None = 
         A finished result.
     folder : Path
         Made if it does not exist.
-    more_files : mapping of name to bytes, optional
-        Further files of the result, with its fingerprint: predictions and heads.
+    more_files : mapping of name to bytes or to a function that writes them, optional
+        Further files of the result, with its fingerprint: predictions, heads, weights.
 
     Raises
     ------
@@ -137,8 +138,12 @@ def load_results(folder: Path) -> SavedResult:
         msg = f"{path} must be JSON as --out wrote it: got {error}. Write it again with --out."
         raise DataError(msg) from error
     fingerprint = checked(content.get(KEY))
-    check_one_result(folder, fingerprint, verb=verb)
+    check_one_result(folder, fingerprint, verb=verb, weights=_weights_of(result))
     return SavedResult(result, versions, fingerprint)
+
+
+def _weights_of(result: Any) -> Mapping[str, str] | None:
+    return result.finetuning.weights if isinstance(result, FinetuneResult) else None
 
 
 def installed_versions() -> dict[str, str]:
@@ -175,7 +180,7 @@ def _pages(saved: SavedResult) -> dict[str, bytes]:
     }
 
 
-def _stale(folder: Path, files: Mapping[str, bytes], fingerprint: str) -> list[Path]:
+def _stale(folder: Path, files: Mapping[str, Content], fingerprint: str) -> list[Path]:
     """Return the files of an earlier result that would stay beside the new files."""
     return [path for path, _ in files_of_others(folder, fingerprint) if path.name not in files]
 

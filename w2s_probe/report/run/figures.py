@@ -10,6 +10,7 @@ from w2s_probe.report.charts.lines import Row, frame, interval_chart, size_chart
 from w2s_probe.report.charts.svg import Axis, group, line, panel, words
 from w2s_probe.report.numbers import METRIC_NAMES, estimate_text, score_text
 from w2s_probe.report.run.grids import system_rows
+from w2s_probe.report.run.strategies import featured, ranked_rows
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.run import ReliabilityBin, W2SResult
 
@@ -18,21 +19,53 @@ SYSTEMS = ("teacher", "student", "baseline", "ceiling")
 
 
 def systems_figure(result: W2SResult) -> str:
-    """Return the systems with their intervals on the main score."""
+    """Return the systems that are shown in full, with their intervals on the main score."""
     rows = [
         Row(system=row.system, name=row.name, estimate=estimate, text=score_text(result.score, estimate))
-        for row in system_rows(result)
+        for row in system_rows(result, featured(result))
         for estimate in [row.scores[result.score]]
     ]
-    bounds = [limit for row in rows for limit in (row.estimate.low, row.estimate.high) if not math.isnan(limit)]
-    bounds = bounds or [0.0, 1.0]
-    margin = 0.08 * (max(bounds) - min(bounds)) or 0.01
+    low, high = _limits([row.estimate for row in rows])
     title = f"{METRIC_NAMES[result.score]} on {result.n_test:,} test rows"
-    return interval_chart("systems", rows, title=title, low=min(bounds) - margin, high=max(bounds) + margin)
+    return interval_chart("systems", rows, title=title, low=low, high=high)
+
+
+def ranking_figures(result: W2SResult) -> list[str]:
+    """Return the differences of all strategies to the vanilla student, and to the baseline."""
+    charts = []
+    for name, other in (("vanilla", "the vanilla student"), ("baseline", "the baseline")):
+        rows = [
+            Row(
+                system="student" if row.student else "baseline" if row.name == "(baseline)" else "teacher",
+                name=row.title,
+                estimate=change,
+                text=estimate_text(change, signed=True),
+                wider=(row.adjusted.low, row.adjusted.high) if row.adjusted and name == "vanilla" else None,
+                chance=0.0,
+            )
+            for row in ranked_rows(result)
+            if (change := row.versus_vanilla if name == "vanilla" else row.versus_baseline)
+        ]
+        if rows:
+            wide = [Estimate(value=0.0, low=row.wider[0], high=row.wider[1]) for row in rows if row.wider]
+            low, high = _limits([*(row.estimate for row in rows), *wide])
+            title = f"{METRIC_NAMES[result.score]} minus that of {other}"
+            charts.append(interval_chart(f"ranking{name}", rows, title=title, low=low, high=high))
+    return charts
+
+
+def _limits(estimates: Sequence[Estimate]) -> tuple[float, float]:
+    """Return the ends of an axis on which all intervals fit."""
+    bounds = [limit for one in estimates for limit in (one.low, one.high) if not math.isnan(limit)] or [0.0, 1.0]
+    margin = 0.08 * (max(bounds) - min(bounds)) or 0.01
+    return min(bounds) - margin, max(bounds) + margin
 
 
 def agreement_figure(result: W2SResult) -> str:
-    """Return the share of rows where student and teacher decide alike, by whether the teacher is right; for classes."""
+    """Return the share of rows where student and teacher decide alike, by whether the teacher is right; for classes.
+
+    The students are those that the page shows in full.
+    """
     several = len(result.students) > 1
     rows = [
         Row(
@@ -41,7 +74,7 @@ def agreement_figure(result: W2SResult) -> str:
             estimate=estimate,
             text=estimate_text(estimate),
         )
-        for name, student in result.students.items()
+        for name, student in featured(result).items()
         for where in ("right", "wrong")
         for estimate in [student.error_imitation[f"teacher_{where}"]]
     ]
@@ -64,9 +97,9 @@ def curve_figures(result: W2SResult) -> list[str]:
 
 
 def reliability_figures(result: W2SResult) -> list[str]:
-    """Return accuracy over confidence for each system; an empty list for regression."""
+    """Return accuracy over confidence of each system that is shown in full; an empty list for regression."""
     names = {"teacher": ("teacher", "teacher")}
-    names |= {key: ("student", "student" if len(result.students) == 1 else visible(key)) for key in result.students}
+    names |= {key: ("student", "student" if len(result.students) == 1 else visible(key)) for key in featured(result)}
     names |= {"baseline": ("baseline", "baseline"), "ceiling": ("ceiling", "ceiling")}
     systems = {**result.systems, **result.students}
     return [

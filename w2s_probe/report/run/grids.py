@@ -9,19 +9,27 @@ from typing import Literal
 from w2s_probe.core.text import visible
 from w2s_probe.report.numbers import METRIC_NAMES, estimate_text, score_text
 from w2s_probe.report.page import Grid
+from w2s_probe.report.run.strategies import featured, is_ranked
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.run import CurvePoint, StudentResult, W2SResult
+from w2s_probe.results.run import CurvePoint, W2SResult
+from w2s_probe.results.student import StudentResult
 
 IMITATION = {
     "teacher_right": ("agreement", "where the teacher is right"),
     "teacher_wrong": ("agreement", "where the teacher is wrong"),
     "teacher_error": ("repeated error", "share of the teacher's error"),
 }
+TEACHERS = {
+    "best": ("student - best", "teacher by held-out score"),
+    "together": ("student - together", "all teachers without a student"),
+}
+MOST_COLUMNS = 6
 RULES = {
     "loo": "leave-one-out on its labels",
     "gcv": "generalized cross-validation on its targets",
     "cv": "cross-validation on its targets",
     "given": "set by the user",
+    "mean": "geometric mean of two heads",
 }
 
 
@@ -35,8 +43,8 @@ class SystemRow:
     scores: Mapping[str, Estimate]
 
 
-def system_rows(result: W2SResult) -> list[SystemRow]:
-    """Return teacher, students, baseline and ceiling, in this order."""
+def system_rows(result: W2SResult, students: Mapping[str, StudentResult]) -> list[SystemRow]:
+    """Return teacher, these students, baseline and ceiling, in this order."""
     n, N = result.config["n_labeled"], result.config["n_unlabeled"]
     labels = {
         "teacher": f"{n:,} labels",
@@ -47,27 +55,30 @@ def system_rows(result: W2SResult) -> list[SystemRow]:
         SystemRow(system=name, name=name, trained_on=labels[name], scores=system.scores)
         for name, system in result.systems.items()
     )
-    students = [
+    rows = [
         SystemRow(
             system="student",
             name="student" if len(result.students) == 1 else visible(name),
-            trained_on=f"{student.selection.kept:,.0f} pseudolabels",
+            trained_on="labels, pseudolabels" if student.uses_labels else f"{student.selection.kept:,.0f} pseudolabels",
             scores=student.scores,
         )
-        for name, student in result.students.items()
+        for name, student in students.items()
     ]
-    return [teacher, *students, baseline, ceiling]
+    return [teacher, *rows, baseline, ceiling]
 
 
-def systems_grid(result: W2SResult) -> Grid:
-    """Return every score of every system."""
+def systems_grid(result: W2SResult, students: Mapping[str, StudentResult]) -> Grid:
+    """Return every score of teacher, these students, baseline and ceiling."""
+    every = is_ranked(result) and len(students) == len(result.students)
     metrics = list(result.systems["teacher"].scores)
     return Grid(
         header=["system", "trained on", *(METRIC_NAMES.get(metric, metric) for metric in metrics)],
         rows=[
             [row.name, row.trained_on, *(score_text(metric, row.scores[metric]) for metric in metrics)]
-            for row in system_rows(result)
+            for row in system_rows(result, students)
         ],
+        title="All scores of every strategy" if every else "",
+        folded="always" if every else "never",
     )
 
 
@@ -103,15 +114,50 @@ def count_grid(result: W2SResult) -> Grid:
 
 
 def comparison_grids(result: W2SResult) -> list[Grid]:
-    """Return the comparisons of each student, titled by strategy where there are several."""
+    """Return the comparisons of each student that is shown in full, titled by strategy where there are several."""
     return [
         Grid(
             header=["measure", "definition", f"in {METRIC_NAMES[result.score]}"],
             rows=list(_comparisons(student)),
             title=visible(name) if len(result.students) > 1 else "",
         )
-        for name, student in result.students.items()
+        for name, student in featured(result).items()
     ]
+
+
+def beside_teachers_grid(result: W2SResult) -> Grid:
+    """Return each student's differences to its teacher or teachers, PGR and OPR."""
+    several = [key for key in TEACHERS if result.teachers]
+    return Grid(
+        header=["strategy", "gain", *(f"- {key}" for key in several), "PGR", "OPR"],
+        rows=[
+            [
+                visible(name),
+                estimate_text(student.gain, signed=True),
+                *(estimate_text((student.versus_teachers or {})[key], signed=True) for key in several),
+                *map(estimate_text, (student.pgr, student.opr)),
+            ]
+            for name, student in result.students.items()
+        ],
+        title="Every strategy beside its teachers" if several else "Every strategy beside its teacher",
+        folded="in Markdown",
+        user=(0,),
+    )
+
+
+def agreement_grid(result: W2SResult) -> Grid:
+    """Return how far each student agrees with its teacher."""
+    keys = next(iter(result.students.values())).error_imitation
+    return Grid(
+        header=["strategy", "agreement", *(" ".join(IMITATION[key]) for key in keys)],
+        rows=[
+            [visible(name), *map(estimate_text, (student.agreement, *student.error_imitation.values()))]
+            for name, student in result.students.items()
+        ],
+        title="Agreement of every strategy with its teacher",
+        folded="always",
+        user=(0,),
+    )
 
 
 def _comparisons(student: StudentResult) -> Iterator[list[str]]:
@@ -121,6 +167,8 @@ def _comparisons(student: StudentResult) -> Iterator[list[str]]:
         "against using the labels directly",
         estimate_text(student.versus_baseline, signed=True),
     ]
+    for key, estimate in (student.versus_teachers or {}).items():
+        yield [*TEACHERS[key], estimate_text(estimate, signed=True)]
     yield ["PGR", "share of the gap to the ceiling", estimate_text(student.pgr)]
     yield ["OPR", "baseline's error / student's error", estimate_text(student.opr)]
     yield ["agreement", "of student and teacher", estimate_text(student.agreement)]
@@ -165,6 +213,16 @@ def class_grid(result: W2SResult) -> Grid:
     """Return each class's share among the pseudolabels that each strategy kept."""
     classes = result.classes or ()
     mixes = {visible(name): student.selection.class_mix for name, student in result.students.items()}
+    if is_ranked(result) and len(classes) <= MOST_COLUMNS:
+        return Grid(
+            header=["strategy", *map(visible, classes)],
+            rows=[[name, *(f"{mix.get(one, 0.0):.3f}" for one in classes)] for name, mix in mixes.items()],
+            title="Classes of the kept pseudolabels",
+            folded="in Markdown",
+            user=(0,),
+        )
+    if is_ranked(result):
+        mixes = {visible(name): student.selection.class_mix for name, student in featured(result).items()}
     return Grid(
         header=["class", *mixes],
         rows=[[visible(name), *(f"{mix.get(name, 0.0):.3f}" for mix in mixes.values())] for name in classes],

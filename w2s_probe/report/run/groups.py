@@ -8,8 +8,10 @@ from w2s_probe.core.text import shorten, visible
 from w2s_probe.report.charts.lines import Mark, Series, frame, line_chart
 from w2s_probe.report.numbers import METRIC_NAMES, Interval, estimate_of, estimate_text
 from w2s_probe.report.page import Grid, Section
+from w2s_probe.report.run.strategies import featured, is_ranked
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.run import CoveragePoint, SystemResult, W2SResult
+from w2s_probe.results.run import W2SResult
+from w2s_probe.results.student import CoveragePoint, SystemResult
 
 NAME = 24  # cells of a group's or a strategy's name
 CONTROL = (
@@ -24,7 +26,8 @@ def group_sections(result: W2SResult) -> Iterator[Section]:
     """Yield the sections on groups and selections; nothing where there are neither."""
     if result.systems["teacher"].groups:
         cue = [cue_text(result)] if result.config.get("cue") else []
-        yield Section(name="Groups", grids=[group_grid(result)], text=[*cue, WORST])
+        every = [worst_grid(result)] if is_ranked(result) else []
+        yield Section(name="Groups", grids=[group_grid(result), *every], text=[*cue, WORST])
     changes = change_grid(result)
     if changes.rows:
         yield Section(name="Effect of each strategy", grids=[changes], text=[CONTROL])
@@ -34,10 +37,10 @@ def group_sections(result: W2SResult) -> Iterator[Section]:
 
 
 def group_grid(result: W2SResult) -> Grid:
-    """Return the score of each group, the worst, and the means over groups, for every system."""
+    """Return the score of each group, the worst, and the means over groups, for systems that are shown in full."""
     systems: dict[str, SystemResult] = {
         "teacher": result.systems["teacher"],
-        **{visible(name): student for name, student in result.students.items()},
+        **{visible(name): student for name, student in featured(result).items()},
         "baseline": result.systems["baseline"],
         "ceiling": result.systems["ceiling"],
     }
@@ -56,6 +59,23 @@ def group_grid(result: W2SResult) -> Grid:
     return Grid(header=["group", *systems], rows=rows, user=(0,))
 
 
+def worst_grid(result: W2SResult) -> Grid:
+    """Return the worst group's score of every system, its name, and the means over groups."""
+    rows = []
+    for name, system in {**result.systems, **result.students}.items():
+        worst = system.worst_group_accuracy or system.worst_group_squared_error
+        means = (system.mean_over_groups, system.prior_mean_over_groups)
+        group = shorten(visible(worst.group), NAME) if worst else "–"
+        rows.append([visible(name), _score(worst), group, *map(_score, means)])
+    return Grid(
+        header=["system", "worst group", "its name", "mean over groups", "weighted by the data's shares"],
+        rows=rows,
+        title="Every strategy",
+        folded="in Markdown",
+        user=(0, 2),
+    )
+
+
 def _score(interval: Interval | None) -> str:
     return "–" if interval is None else estimate_text(estimate_of(interval))
 
@@ -71,6 +91,22 @@ def change_grid(result: W2SResult) -> Grid:
                 rows.append([visible(name), other, main, estimate_text(worst, signed=True) if worst else "–"])
     header = ["strategy", "against", f"in {METRIC_NAMES[result.score]}", "in the worst group"]
     return Grid(header=header, rows=rows, user=(0,))
+
+
+def worst_change_grid(result: W2SResult) -> Grid:
+    """Return the worst group's score of each strategy with its changes; without groups, the change to its control."""
+    if not result.systems["teacher"].groups or not result.classes:
+        rows = [row for row in change_grid(result).rows if row[1] == "random control"]
+        return Grid(header=["strategy", "against", f"in {METRIC_NAMES[result.score]}"], rows=[row[:3] for row in rows])
+    rows = []
+    for name, student in result.students.items():
+        worst = student.worst_group_accuracy
+        changes = [
+            (change or {}).get("worst_group_accuracy") for change in (student.versus_vanilla, student.versus_control)
+        ]
+        shown = ["–" if change is None else estimate_text(change, signed=True) for change in changes]
+        rows.append([visible(name), f"{worst.value:.3f}" if worst else "–", *shown])
+    return Grid(header=["strategy", "worst group", "versus vanilla", "versus control"], rows=rows)
 
 
 def cue_text(result: W2SResult) -> str:

@@ -10,7 +10,19 @@ from w2s_probe.report.page import Page, Section
 from w2s_probe.report.read import read_sections
 from w2s_probe.report.run import figures, grids
 from w2s_probe.report.run.groups import group_sections
-from w2s_probe.report.run.text import run_headline, run_pair, run_verdict_headline
+from w2s_probe.report.run.stages import stage_sections
+from w2s_probe.report.run.strategies import (
+    featured,
+    fitted_grid,
+    is_ranked,
+    part_grid,
+    ranking_grid,
+    ranking_text,
+    strategy_sections,
+)
+from w2s_probe.report.run.teachers import teacher_section
+from w2s_probe.report.run.text import run_headline, run_pair, run_verdict_headline, teacher_name
+from w2s_probe.report.run.traces import trace_grid
 from w2s_probe.report.suspects import suspect_sections
 from w2s_probe.results.run import W2SResult
 
@@ -21,7 +33,7 @@ def run_page(result: W2SResult) -> Page:
     names = "teacher" in config
     return Page(
         kind="Weak-to-strong",
-        title=pair_title(str(config["teacher"]), str(config["student"])) if names else "Weak-to-strong",
+        title=pair_title(teacher_name(result), str(config["student"])) if names else "Weak-to-strong",
         headline=run_headline(result),
         data=str(config["data"]) if names else None,
         pair_line=run_pair(result),
@@ -35,7 +47,24 @@ def run_page(result: W2SResult) -> Page:
 
 def _sections(result: W2SResult) -> Iterator[Section]:
     yield _systems(result)
+    if result.teachers:
+        yield teacher_section(result)
+    if is_ranked(result):
+        yield Section(
+            name="Ranking",
+            figures=figures.ranking_figures(result),
+            grids=[ranking_grid(result)],
+            text=[ranking_text(result)],
+            lead=True,
+        )
     yield _comparisons(result)
+    if is_ranked(result):
+        yield _every_strategy(result)
+    yield from strategy_sections(result)
+    yield from stage_sections(result)
+    traces = trace_grid(result)
+    if traces.rows:
+        yield Section(name="Traces", grids=[traces])
     yield from group_sections(result)
     yield from suspect_sections(result.suspects)
     if result.curve:
@@ -50,12 +79,14 @@ def _sections(result: W2SResult) -> Iterator[Section]:
             "sizes of the dots show the number of rows in a bin.",
         )
     strengths, counts = grids.strength_grid(result), grids.count_grid(result)
-    if strengths.rows:  # results of older versions have none
-        yield Section(name="Strengths", grids=[strengths])
+    fits = [grid for grid in (strengths, fitted_grid(result)) if grid.rows]
+    if fits:  # results of older versions have none
+        yield Section(name="Strengths", grids=fits)
     if counts.rows:
         yield Section(name="Rows of each class", grids=[counts])
+    parts = part_grid(result)
     classes = [grids.class_grid(result)] if result.classes else []
-    yield Section(name="Pseudolabels", grids=[grids.selection_grid(result), *classes])
+    yield Section(name="Pseudolabels", grids=[grids.selection_grid(result), *([parts] if parts.rows else []), *classes])
     yield from read_sections(result.read)
 
 
@@ -69,7 +100,7 @@ def _systems(result: W2SResult) -> Section:
         name="Systems",
         figures=[figures.systems_figure(result), *agreement],
         caption=caption,
-        grids=[grids.systems_grid(result)],
+        grids=[grids.systems_grid(result, featured(result))],
         lead=True,
     )
 
@@ -85,6 +116,13 @@ def _comparisons(result: W2SResult) -> Section:
     caption = f"{coverage} PGR is unresolved unless the interval of ceiling minus teacher lies above 0."
     *first, last = grids.comparison_grids(result)
     return Section(name="Comparisons", grids=[*first, replace(last, caption=caption)], lead=True)
+
+
+def _every_strategy(result: W2SResult) -> Section:
+    every = grids.systems_grid(result, result.students)
+    return Section(
+        name="Every strategy", grids=[grids.beside_teachers_grid(result), grids.agreement_grid(result), every]
+    )
 
 
 def _curve(result: W2SResult) -> Section:

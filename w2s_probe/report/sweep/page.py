@@ -11,8 +11,10 @@ from w2s_probe.core.text import shorten, visible
 from w2s_probe.report.numbers import METRIC_NAMES, config_rows, estimate_text, pair_title
 from w2s_probe.report.page import Grid, Page, Section
 from w2s_probe.report.read import read_sections
+from w2s_probe.report.run.strategies import skipped_grid
 from w2s_probe.report.sweep import figures
 from w2s_probe.report.sweep.slices import AXES, Slice, eta_text, point_text, slices_of
+from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.sweep import EtaContrast, PairTheory, SweepPoint, SweepResult
 
 MOST_SLICES = 6  # slices with figures
@@ -71,6 +73,8 @@ def _sections(result: SweepResult) -> Iterator[Section]:
         yield from _size_lines(part, f"size{i}", suffix, result.score)
     yield from _theory(slices)
     yield _points(slices)
+    if result.skipped:
+        yield Section(name="Did not apply", grids=[skipped_grid(result.skipped)])
 
 
 def _maps(part: Slice, name: str, suffix: str) -> Iterator[Section]:
@@ -195,8 +199,14 @@ def _points(slices: Sequence[Slice]) -> Section:
     several = len(slices) > 1
     axes = ["n", "N", *(axis for axis in AXES if len({getattr(point, axis) for _, point in points}) > 1)]
     worst = ["worst groups"] if points[0][1].worst_groups is not None else []
+    vanilla = ["- vanilla", "- vanilla, adjusted"] if any(point.versus_vanilla for _, point in points) else []
     rows = [
-        [*([part.title] if several else []), point_text(point, axes), *_scores(point)]
+        [
+            *([part.title] if several else []),
+            point_text(point, axes),
+            *_scores(point),
+            *([_signed(point.versus_vanilla), _signed(point.versus_vanilla_adjusted)] if vanilla else []),
+        ]
         for part, point in points[:MOST_ROWS]
     ]
     text = []
@@ -204,7 +214,7 @@ def _points(slices: Sequence[Slice]) -> Section:
         text.append(f"Figures show the first {MOST_SLICES} of {len(slices)} combinations.")
     if len(points) > MOST_ROWS:
         text.append(f"{len(points) - MOST_ROWS:,} more points are in results.parquet.")
-    header = ["point", "teacher", "student", "baseline", "ceiling", "gain", "PGR", *worst]
+    header = ["point", "teacher", "student", "baseline", "ceiling", "gain", "PGR", *worst, *vanilla]
     grid = Grid(
         header=[*(["combination"] if several else []), *header],
         rows=rows,
@@ -212,6 +222,10 @@ def _points(slices: Sequence[Slice]) -> Section:
         user=(0,) if several else (),
     )
     return Section(name="Every point", grids=[grid], text=text)
+
+
+def _signed(change: Estimate | None) -> str:
+    return "–" if change is None else estimate_text(change, signed=True)
 
 
 def _scores(point: SweepPoint) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from w2s_probe.report.numbers import METRIC_NAMES, estimate_text
 from w2s_probe.report.render.terminal import columns, size_table, wrapped
+from w2s_probe.report.run.strategies_text import skipped_lines
 from w2s_probe.report.sweep.slices import AXES, eta_text, slices_of
 from w2s_probe.results.sweep import EtaContrast, SweepPoint, SweepResult
 
@@ -20,6 +21,8 @@ def sweep_text(result: SweepResult) -> str:
     ]
     if any(len(part.etas(axis)) > 1 for part in slices for axis in AXES):
         lines.append("eta L, eta U: share of conflicting rows among the labeled rows, and in the pool.")
+    if any(point.versus_vanilla_adjusted for point in result.points):
+        lines.append("* the interval adjusted for the number of strategies excludes 0, too.")
     count = 0
     for part in slices:
         if count + len(part.points) > max(MOST, len(result.points) // len(slices)):
@@ -29,6 +32,7 @@ def sweep_text(result: SweepResult) -> str:
         lines += ["", wrapped(part.title), _points(part.points)]
         if part.contrasts:
             lines.append(_contrasts(part.contrasts))
+    lines += ["", *reasons] if (reasons := list(skipped_lines(result.skipped))) else []
     return "\n".join([*lines, *(wrapped(f"Note: {note}") for note in result.notes)])
 
 
@@ -49,7 +53,26 @@ def _contrasts(contrasts: Sequence[EtaContrast]) -> str:
 def _points(points: Sequence[SweepPoint]) -> str:
     if any(eta is not None for point in points for eta in (point.eta_labeled, point.eta_unlabeled)):
         return _points_with_etas(points)
+    if any(point.versus_vanilla for point in points):
+        return _points_of_strategy(points)
     return size_table(points, ("teacher", "student", "baseline", "ceiling"))
+
+
+def _points_of_strategy(points: Sequence[SweepPoint]) -> str:
+    """Return the student beside baseline and vanilla student; a star marks adjusted intervals that exclude 0."""
+    rows = []
+    for point in points:
+        change, adjusted = point.versus_vanilla, point.versus_vanilla_adjusted
+        differs = adjusted is not None and not adjusted.low <= 0 <= adjusted.high
+        rows.append(
+            (
+                f"{point.n:,}",
+                f"{point.N:,}",
+                *(f"{system.value:.3f}" for system in (point.student, point.baseline)),
+                "–" if change is None else estimate_text(change, signed=True) + (" *" if differs else ""),
+            )
+        )
+    return columns(("n", "N", "student", "baseline", "versus vanilla"), rows, right=range(4))
 
 
 def _points_with_etas(points: Sequence[SweepPoint]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from scipy.stats import norm, t
 from w2s_probe.experiments.forecast import evidence
 from w2s_probe.experiments.forecast.evidence import DF, SMALL, CombinedEstimate, MeanEstimate, combine, weighted_sum
 from w2s_probe.experiments.forecast.pool_sums import Smooth
+from w2s_probe.metrics.dyadic import Dyads
 
 Array = NDArray[np.float64]
 
@@ -101,6 +104,21 @@ def test_sums_keep_what_rows_share() -> None:
     assert found.value == pytest.approx(0.7)
     np.testing.assert_allclose(found.influence, [0.2, -0.5, 0.3])
     assert found.bias == pytest.approx(np.hypot(0.03, 0.0))
+
+
+def test_errors_of_pairs_count_what_pairs_with_a_common_item_share() -> None:
+    influence = np.array([0.1, 0.2, -0.3, 0.05])
+    given: dict[str, Any] = {"value": 0.5, "influence": influence, "bias": 0.0, "row_variance": 0.2}
+    alone = Dyads.of(np.array([[0, 1], [2, 3], [4, 5], [6, 7]]))
+    assert MeanEstimate(**given, dyads=alone).error == pytest.approx(MeanEstimate(**given).error)
+    chain = Dyads.of(np.array([[0, 1], [1, 2], [4, 5], [6, 7]]))  # the first two pairs share item 1
+    found = MeanEstimate(**given, dyads=chain).error ** 2 / (1 + SMALL / 4)
+    assert found == pytest.approx(float((influence**2).sum()) + 2 * 0.1 * 0.2)
+    counted = np.array([1.0, 1.0, -1.0, 0.0])  # the first two pairs err alike
+    smooth = Smooth(mean=0.1, influence=np.array([0.02, 0.01, -0.02, 0.0]), sampled=0.01, squares=1.0)
+    both = combine(counted, smooth, row_variance=0.5, dyads=chain)
+    assert float(both.errors.error(np.array(4))) == pytest.approx(both.error)
+    assert weighted_sum([both, both], np.array([1.0, 0.0])).error == pytest.approx(both.error)
 
 
 @pytest.mark.parametrize("n", [20, 50, 400])

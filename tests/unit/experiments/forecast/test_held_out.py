@@ -13,11 +13,10 @@ from sklearn.linear_model import Ridge
 
 from tests.conftest import pair_of_views
 from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.folds import stratified_folds, stratified_part
 from w2s_probe.experiments.forecast.held_out import (
     _Refitted,
     pipeline_scores,
-    stratified_folds,
-    stratified_part,
     train_pipeline,
 )
 from w2s_probe.experiments.forecast.pipeline import PipelineScores, score_pool
@@ -83,7 +82,7 @@ def test_the_route_without_refits_equals_the_one_with(K: int, n: int, N: int, pa
     rows = np.arange(n)[:: 2 if part else 1]
     others = np.setdiff1d(np.arange(n), rows)
     found = read(data, rows=rows)
-    fitted = _Refitted.fit(T[rows], S[rows], Y[rows], P, Q, GIVEN)
+    fitted = _Refitted.fit([T[rows]], S[rows], Y[rows], [P], Q, GIVEN)
     held = found.held_out[0]
     again = fitted.held_out(stratified_folds(Y[rows], min(10, len(rows)), np.random.default_rng(0)))
     np.testing.assert_allclose([F[rows] for F in systems(held)], systems(again), atol=1e-8)
@@ -118,10 +117,10 @@ def test_other_heads_are_fitted_again_without_each_fold(settings: dict[str, str]
     found = read(data, config)
     assert len(found.held_out) == 1
     assert found.leave_one_out is found.held_out[0]
-    fitted = _Refitted.fit(T, S, Y, P, Q, config)
+    fitted = _Refitted.fit([T], S, Y, [P], Q, config)
     assert fitted.alphas == found.alphas
     blocks = stratified_folds(Y, 5, np.random.default_rng(0))
-    heads = fitted.refit(np.setdiff1d(np.arange(50), blocks[0]), fitted.alphas)
+    heads = fitted.refit(np.setdiff1d(np.arange(50), blocks[0]))
     for F, head, X in zip(systems(found.held_out[0]), heads, (T, S, S), strict=True):
         np.testing.assert_allclose(F[blocks[0]], head.scores(X[blocks[0]]), atol=1e-12)
 

@@ -17,6 +17,7 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.errors import ShapeError
 from w2s_probe.core.serialize import to_json
 from w2s_probe.experiments.forecast import pair as forecast
+from w2s_probe.experiments.forecast.data import ForecastData
 from w2s_probe.experiments.forecast.evidence import SMALL, MeanEstimate
 from w2s_probe.experiments.forecast.held_out import pipeline_scores
 from w2s_probe.experiments.forecast.pair import forecast_pair
@@ -74,7 +75,7 @@ def test_the_pools_labels_are_no_argument() -> None:
     names = set(inspect.signature(forecast_pair).parameters)
     assert names == {
         "X_teacher", "X_student", "Y", "pool_teacher", "pool_student", "config", "n_test", "names",
-            "on_progress",
+            "on_progress", "more_teachers", "links",
     }  # fmt: skip
 
 
@@ -219,12 +220,13 @@ def test_a_student_of_its_teachers_own_features_gains_nothing() -> None:
 
 def test_a_copy_is_no_reason_for_a_note() -> None:
     none = np.zeros((4, 1))
-    data = forecast._Data(
+    data = ForecastData(
         X_teacher=none,
         X_student=none,
         Y=np.array([[-1.0], [1.0], [-1.0], [1.0]]),  # of variance 1
         pool_teacher=none,
         pool_student=none,
+        more_teachers=(),
         task="classification",
         count=lambda _: None,
     )

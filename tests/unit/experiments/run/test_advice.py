@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import feature_set, pair_of_views
 from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups, read_groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import draw_splits
@@ -149,3 +150,40 @@ def test_the_plain_student_is_judged_whatever_was_run_first() -> None:
     both, _ = run_w2s(teacher, student, labels, splits=splits, config=config)
     plain, _ = run_w2s(teacher, student, labels, splits=splits, config=CONFIG)
     assert both.verdict == plain.verdict
+
+
+def complementary_views() -> tuple[FeatureSet, FeatureSet, Labels]:
+    """Return two views of one truth, of little and of much noise, whose students err on different rows."""
+    rng = np.random.default_rng(0)
+    core = rng.standard_normal((4000, 20))
+    positive = core @ rng.standard_normal(20) + rng.standard_normal(4000) > 0
+    weak = core + rng.standard_normal((4000, 20))
+    strong = core @ rng.standard_normal((20, 100)) + 5 * rng.standard_normal((4000, 100))
+    labels = Labels(values=positive.astype(int), classes=("no", "yes"))
+    return feature_set(weak, "teacher features"), feature_set(strong, "student features"), labels
+
+
+@pytest.mark.parametrize("strategies", [("vanilla", "average"), ("anchored", "vanilla", "average")])
+def test_labels_and_pseudolabels_together_are_recommended_where_they_beat_both(strategies: tuple[str, ...]) -> None:
+    teacher, student, labels = complementary_views()
+    splits = draw_splits(labels, seeds=range(8), n_labeled=80, n_unlabeled=1000, n_test=2000)
+    config = W2SConfig(seeds=8, strategies=strategies)
+    result, _ = run_w2s(teacher, student, labels, splits=splits, config=config)
+    average = result.students["average"]
+    assert average.versus_vanilla is not None
+    assert average.versus_vanilla["accuracy"].low > 0
+    assert average.versus_baseline.low > 0
+    assert result.verdict.recommend == "combine"
+    assert "(`strategies` average)" in result.verdict.advice
+    assert f"({average.versus_baseline.value:+.3f} [" in result.verdict.advice
+    alone, _ = run_w2s(teacher, student, labels, splits=splits, config=replace(config, strategies=("vanilla",)))
+    assert alone.verdict.recommend != "combine"
+    assert alone.verdict.call == result.verdict.call
+
+
+def test_without_the_plain_student_both_together_are_not_compared() -> None:
+    teacher, student, labels = complementary_views()
+    splits = draw_splits(labels, seeds=range(2), n_labeled=80, n_unlabeled=1000, n_test=2000)
+    config = W2SConfig(seeds=2, strategies=("average", "anchored"))
+    result, _ = run_w2s(teacher, student, labels, splits=splits, config=config)
+    assert result.verdict.recommend != "combine"

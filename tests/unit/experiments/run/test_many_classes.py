@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tests.conftest import feature_set
-from w2s_probe.core.config import SweepConfig, W2SConfig
+from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Split
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.experiments.forecast.pair import forecast_pair
 from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.sweep import SplitSource, run_sweep

@@ -261,6 +261,8 @@ def test_a_fingerprint_tells_questions_apart() -> None:
     one_row_less = [replace(splits[0], test=splits[0].test[1:]), splits[1]]
     colors = read_groups(["v0"] * 100 + ["v1"] * 100, labels, name="color")
     shapes = read_groups(["w0"] * 100 + ["w1"] * 100, labels, name="color")
+    rows = np.random.default_rng(2).standard_normal((200, 4))
+    seconds = [feature_set(rows, "second"), feature_set(rows + 1, "other")]
     prints = [
         fingerprint(),
         fingerprint(groups=None),
@@ -271,6 +273,9 @@ def test_a_fingerprint_tells_questions_apart() -> None:
         fingerprint(splits=splits[::-1]),
         fingerprint(splits=one_row_less),
         fingerprint(config=replace(CONFIG, teacher_alpha=3.0)),
+        fingerprint(links=np.stack([np.arange(200), np.arange(200)], axis=1)),
+        fingerprint(links=np.stack([np.arange(200), np.arange(200) // 2], axis=1)),
+        *(fingerprint(more_teachers=[second]) for second in seconds),
     ]
     assert len(set(prints)) == len(prints)
 
@@ -339,3 +344,19 @@ def test_seeds_at_once_fit_the_copies_of_their_pools_into_256_mebibytes() -> Non
     for columns, at_once in ((2**12, 64), (2**12 + 1, 63), (2**20, 1), (1, 2**18)):
         wide: Any = SimpleNamespace(X=np.broadcast_to(np.zeros(1), (200, columns)))  # 8 bytes a column, none in memory
         assert seeds_at_once(wide, splits) == at_once
+
+
+def test_notes_on_heads_and_rows_cover_all_teachers() -> None:
+    teacher, student, labels = pair_of_views(500)
+    splits = draw_splits(labels, seeds=range(4), n_labeled=60, n_unlabeled=200, n_test=100)
+    noise = np.random.default_rng(8).standard_normal((500, 30))  # best when it is hardly used
+    large = teacher.X.copy()
+    large[splits[0].unlabeled[0]] *= 1e6
+    more = [feature_set(noise, "noise"), feature_set(large, "large")]
+    config = W2SConfig(strategies=("mean_teacher",))
+    result, outcomes = run_w2s(teacher, student, labels, splits=splits, config=config, more_teachers=more)
+    assert any(outcome.all_heads()["teachers/noise"].at_edge for outcome in outcomes)
+    assert any(note.startswith("teacher noise: the chosen strength is the largest one") for note in result.notes)
+    assert [note.partition(" that")[0] for note in result.notes if "median row" in note] == [
+        "Rows of the teacher large's features"
+    ]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tests.conftest import feature_set
-from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups, read_groups
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
 
 CONFIG = SweepConfig(

@@ -12,9 +12,9 @@ import pytest
 
 import w2s_probe
 from tests.conftest import pair_of_views
-from w2s_probe.core.config import SweepConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
 
 Views = tuple[FeatureSet, FeatureSet, Labels]

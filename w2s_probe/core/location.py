@@ -1,4 +1,4 @@
-"""The default folder of the cache."""
+"""The default folder of the cache, which feature stores and copies of models share."""
 
 from __future__ import annotations
 

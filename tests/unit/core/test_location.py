@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from w2s_probe.cache import default_cache, location
+from w2s_probe.cache import default_cache
+from w2s_probe.core import location
 
 
 def test_the_variable_then_the_checkout_then_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = tmp_path / "checkout" / "w2s_probe" / "cache" / "location.py"
+    module = tmp_path / "checkout" / "w2s_probe" / "core" / "location.py"
     module.parent.mkdir(parents=True)
     monkeypatch.setattr(location, "__file__", str(module))
     monkeypatch.setenv("W2S_PROBE_CACHE", str(tmp_path / "mine"))

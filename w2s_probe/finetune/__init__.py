@@ -1,0 +1,1 @@
+"""Training of a model's weights, behind the protocol of a run: the only package besides backbones that needs torch."""

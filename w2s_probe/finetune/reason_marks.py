@@ -1,0 +1,83 @@
+"""Marks of all decoders of one seed, of further teachers, and of the rounds of ``mutual``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from w2s_probe.datasets.arithmetic import Chain
+from w2s_probe.finetune.chains import Marks
+from w2s_probe.finetune.pretraining import Pretrained
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Point:
+    """One teacher of the curve: the value on its axis, its marks and its student's marks.
+
+    Parameters
+    ----------
+    axis : str
+        Setting that differs from the first teacher's.
+    value : float
+        Value of the setting.
+    facts : float
+        Accuracy on facts after pre-training.
+    pool, teacher, traces : Marks
+        The teacher on the pool and on test problems, and the student of its traces on test problems.
+    """
+
+    axis: str
+    value: float
+    facts: float
+    pool: Marks
+    teacher: Marks
+    traces: Marks
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Round:
+    """Both sides after one round of ``mutual``.
+
+    Parameters
+    ----------
+    pairs : dict of side to int
+        Pairs on which each side was trained.
+    right : dict of side to float
+        Share of these pairs in which the answer of the preferred trace is right and that of the other one is wrong.
+    marks : dict of side to Marks
+        Each side on test problems.
+    """
+
+    pairs: dict[str, int]
+    right: dict[str, float]
+    marks: dict[str, Marks]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SeedMarks:
+    """Marks of all decoders of one seed.
+
+    Parameters
+    ----------
+    test : list of Chain
+        Test problems.
+    marks : dict of system or student to Marks
+        Marks on the test problems.
+    pool : Marks
+        Marks of the teacher's traces of the pool.
+    rows : dict of student to int
+        Traces on which each student was trained.
+    pretraining : dict of side to Pretrained
+        Student and teachers after pre-training.
+    curve : list of Point
+        Further teachers.
+    rounds : list of Round
+        Rounds of ``mutual``.
+    """
+
+    test: list[Chain]
+    marks: dict[str, Marks]
+    pool: Marks
+    rows: dict[str, int]
+    pretraining: dict[str, Pretrained]
+    curve: list[Point] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
