@@ -28,7 +28,6 @@ from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore, default_cache
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.finetune_config import FinetuneConfig
-from w2s_probe.finetune.fitting import REVISION
 from w2s_probe.linalg.threads import shared_threads
 
 Float = NDArray[np.float64]
@@ -205,6 +204,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fidelity.finetune")
     parser.add_argument("--jobs", type=int, default=2, help="cells at the same time")
     asked = parser.parse_args()
+    from w2s_probe.finetune.fitting import REVISION  # needs torch, which the tests of the page do without
+
     sizes, cells = registered(CELLS.read_text(encoding="utf-8"))
     shared = {"sizes": sizes, "revision": REVISION}
     found = known(shared, cells)
