@@ -222,3 +222,21 @@ def test_a_flipped_name_is_told_by_every_verb_that_needs_it(cli: Cli, old: Path)
         assert "a cache name must keep its bytes" in done.stderr
     assert cli(*IMPORT).returncode == 0
     assert cli(*LOOK["info"]).returncode == 0
+
+
+@pytest.mark.parametrize("backbone", ["sentence-transformers", "packaged:minilm-l6"])
+def test_texts_of_before_are_kept_under_their_fingerprint_with_unknown_pooling(
+    cli: Cli, old: Path, backbone: str
+) -> None:
+    from w2s_probe.cache import item_digests
+    from w2s_probe.core.features import EmbeddingSpec
+
+    before = EmbeddingSpec(backbone=backbone, revision="sha256:00")
+    X = np.arange(4, dtype=np.float32).reshape(2, 2)
+    positions = np.arange(2)
+    list(FeatureStore(old).add([before], item_digests(["a", "b"]), lambda _: [(X, {})], positions=positions))
+    (line,) = (line for line in cli("cache", "ls").stdout.splitlines() if before.fingerprint()[:12] in line)
+    assert " unknown " in line
+    assert "pooling        unknown\n" in cli("cache", "info", before.fingerprint()[:12]).stdout
+    assert cli("cache", "export", before.fingerprint(), "back.npz").returncode == 0
+    assert " unknown " not in cli("cache", "ls").stdout.replace(line, "")

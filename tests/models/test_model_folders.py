@@ -93,7 +93,7 @@ def with_a_dense_module(folder: Path) -> None:
 
     (folder / "2_Dense").mkdir()
     Dense(in_features=384, out_features=16).save(str(folder / "2_Dense"))
-    dense = {"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"}
+    dense = {"idx": 2, "name": "dense", "path": "2_Dense", "type": "sentence_transformers.models.Dense"}
     edit(folder / "modules.json", lambda modules: modules.insert(2, dense))
 
 
@@ -135,8 +135,16 @@ def test_a_changed_byte_of_any_file_that_loading_opens_changes_the_fingerprint(
     fingerprint = backbone.spec.fingerprint()
     for path in loaded:
         with one_byte_changed(path):
-            assert model(folder).spec.fingerprint() != fingerprint, path
+            assert fingerprint_of(folder) != fingerprint, path
     assert model(folder).spec.fingerprint() == fingerprint
+
+
+def fingerprint_of(folder: Path) -> str | None:
+    """Return the fingerprint, or None for a folder that is refused: the byte made a file unreadable."""
+    try:
+        return model(folder).spec.fingerprint()
+    except BackboneError:
+        return None
 
 
 def every_file(folder: Path) -> list[str]:
@@ -326,7 +334,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "prompts list": (setting("config_sentence_transformers.json", prompts=[1]), f"{LOADS}: 'list' object has no"),
     "length text": (
         setting("sentence_bert_config.json", max_seq_length="x"),
-        "must compute features on device 'cpu': '>'",
+        "must compute features on device 'cpu': '>",
     ),
     "length below 0": (
         setting("sentence_bert_config.json", max_seq_length=-5),

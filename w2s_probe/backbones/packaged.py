@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, install_l
 from w2s_probe.backbones.identity import HashedFiles, checked_hash, hash_files
 from w2s_probe.backbones.packaged_decoder import DECODER_NAMES, smollm2
 from w2s_probe.backbones.packaged_images import IMAGE_NAMES, EfficientNetLite, efficientnet_package
+from w2s_probe.backbones.resolved import Resolved
 from w2s_probe.backbones.text import SentenceTransformerBackbone
 from w2s_probe.core.errors import BackboneError, did_you_mean
 from w2s_probe.core.features import EmbeddingSpec
@@ -51,13 +53,8 @@ class MiniLMExit(SentenceTransformerBackbone):
     @cached_property
     def spec(self) -> EmbeddingSpec:
         """Spec of the full model, with the layer as pooling."""
-        whole = super().spec
-        return EmbeddingSpec(
-            backbone=whole.backbone,
-            revision=whole.revision,
-            pooling=f"masked mean of hidden layer {self.exit_layer}",
-            normalization="none",
-        )
+        pooling = f"masked mean of hidden layer {self.exit_layer}"
+        return replace(super().spec, pooling=pooling, normalization="none")
 
     def encode(self, items: Items) -> NDArray[np.float32]:
         """Return pooled hidden states of shape (n, 384)."""
@@ -108,9 +105,18 @@ class WordLlama(SentenceTransformerBackbone):
         """Spec with the hashes of table and tokenizer."""
         table, tokenizer = (self.files.sha256(path.name) for path in (self.table, self.tokenizer))
         revision = f"sha256:{table} tokenizer {tokenizer}"
-        return EmbeddingSpec(
-            backbone=self.identity, revision=revision, pooling="mean of token vectors", normalization="none"
+        return EmbeddingSpec(backbone=self.identity, revision=revision, **self.resolved.fields())
+
+    @cached_property
+    def resolved(self) -> Resolved:
+        """Mean of the vectors of all tokens."""
+        return Resolved(
+            pooling="mean of token vectors", normalization="none", preprocessing="tokens of any number", prompt=""
         )
+
+    def checked(self, model: SentenceTransformer) -> SentenceTransformer:
+        """Return the model: it was made here."""
+        return model
 
     def load(self, folder: Path) -> SentenceTransformer:
         """Read table and tokenizer into a sentence-transformers static embedding."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from w2s_probe.backbones.identity import HashedFiles
 from w2s_probe.backbones.loading import loading, one_line
 from w2s_probe.backbones.missing_weights import load_whole
 from w2s_probe.backbones.model_files import check_readable, hash_folder, links_to, local_path
+from w2s_probe.backbones.resolved import Resolved, resolved_from_folder, resolved_from_model
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_folder, is_regular_file
@@ -43,8 +45,22 @@ class SentenceTransformerBackbone(Backbone):
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
-        """Spec with the hash of all files of the model that can change a number."""
-        return EmbeddingSpec(backbone=self.identity, revision=self.files.revision)
+        """Spec with the hash of all files of the model that can change a number, and with what they leave open."""
+        return EmbeddingSpec(backbone=self.identity, revision=self.files.revision, **self.resolved.fields())
+
+    @cached_property
+    def resolved(self) -> Resolved:
+        """Pooling, normalization, longest text and prompt; only a folder that leaves one open is loaded to know."""
+        written = resolved_from_folder(self.folder)
+        if written is not None:
+            return written
+        resolved = resolved_from_model(self.model)
+        if self.options.on_note:
+            self.options.on_note(
+                f"{self.name} leaves its pooling or its longest text open; sentence-transformers "
+                f"{version('sentence-transformers')} decides: {resolved.summary}"
+            )
+        return resolved
 
     @cached_property
     def model(self) -> SentenceTransformer:
@@ -55,7 +71,19 @@ class SentenceTransformerBackbone(Backbone):
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
         with self.one_line("load with sentence-transformers"), links_to(self.files) as view, loading(self.files):
-            return load_whole(lambda: self.load(view), name=self.name)
+            model = load_whole(lambda: self.load(view), name=self.name)
+        return self.checked(model)
+
+    def checked(self, model: SentenceTransformer) -> SentenceTransformer:
+        """Return a loaded model; raise if the library resolved it otherwise than its files, which decided the spec."""
+        written, loaded = resolved_from_folder(self.folder), resolved_from_model(model)
+        if written is not None and written != loaded:
+            msg = (
+                f"{self.name} must load as its files describe it ({written.summary}): sentence-transformers loaded "
+                f"{loaded.summary}. Load it with SentenceTransformer, save it to a new folder and name that folder."
+            )
+            raise BackboneError(msg)
+        return model
 
     def load(self, folder: Path) -> SentenceTransformer:
         """Return the model in `folder` on its device; `model` turns errors into messages."""

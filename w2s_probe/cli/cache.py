@@ -68,7 +68,7 @@ def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:
             entry.fingerprint[:12],
             names.get(entry.fingerprint, ""),
             entry.spec.backbone,
-            entry.spec.pooling,
+            entry.spec.shown_pooling,
             entry.spec.dtype,
             f"{entry.rows:,}",
             str(entry.dim),
@@ -101,7 +101,8 @@ def info(*, fingerprint: str, cache: str | None, as_json: bool) -> None:
         say_json(to_json(contents))
         return
     entry = plain(contents)
-    for key, value in {**entry.pop("spec"), **entry}.items():
+    spec = {**entry.pop("spec"), "pooling": contents.spec.shown_pooling}
+    for key, value in {**spec, **entry}.items():
         if value != "":  # empty: the model's own files decide it, and the revision covers them
             say(f"{key:14} {visible(str(value))}")
 

@@ -32,7 +32,7 @@ class EmbeddingSpec:
     revision : str
         Hash of the weights and of the files that configure the model.
     pooling, normalization, preprocessing, prompt : str
-        How tokens or pixels become one vector, in words; empty if `revision` determines it.
+        How tokens or pixels become one vector, in words and as resolved; empty if `revision` determines it.
     dtype : str
         Type in which features are stored.
     """
@@ -48,6 +48,12 @@ class EmbeddingSpec:
     def to_dict(self) -> dict[str, str]:
         """Return the fields in readable form."""
         return asdict(self)
+
+    @property
+    def shown_pooling(self) -> str:
+        """The pooling; ``unknown`` for texts whose features were stored before it was part of the spec."""
+        is_text_model = self.backbone == "sentence-transformers" or self.backbone.startswith("packaged:")
+        return "unknown" if is_text_model and not self.pooling else self.pooling
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the fields, in hexadecimal."""
