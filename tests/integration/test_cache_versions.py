@@ -176,7 +176,7 @@ def test_doctor_says_that_a_folder_is_no_cache(cli: Cli, tmp_path: Path) -> None
 
 def test_a_cache_that_does_not_exist_yet_holds_nothing(cli: Cli, tmp_path: Path) -> None:
     assert cli("cache", "ls").stdout.startswith("nothing is cached")
-    assert cli("cache", "verify").stdout == "0 shards intact, 0 damaged\n"
+    assert cli("cache", "verify").stdout.startswith("0 shards intact, 0 damaged\n")
     assert cli("cache", "gc").stdout == "freed 0.0 MB\n"
     assert list(tmp_path.iterdir()) == []
 

@@ -47,6 +47,21 @@ def test_the_second_time_nothing_is_encoded(demo: tuple[Path, str, str]) -> None
     assert first.splitlines()[2:] == second.splitlines()[2:]
 
 
+def test_shipped_features_are_those_that_are_computed_and_give_the_same_table(demo: tuple[Path, str, str]) -> None:
+    folder, _, second = demo
+    differences = re.findall(r"shipped rows differ from computed ones by at most (\S+) of their norm", second)
+    assert [float(text) <= 2e-3 for text in differences] == [True, True]
+    shipped = json.loads(w2s_probe(folder, "demo", "--json", "--out", "out/shipped"))
+    computed = json.loads((folder / "out/demo/result.json").read_text())
+    assert shipped["read"]["features"]["teacher"]["dtype"] == "float16"
+    pairs = [(shipped["systems"][name], computed["systems"][name]) for name in computed["systems"]]
+    pairs.append((shipped["students"]["vanilla"], computed["students"]["vanilla"]))
+    for ours, theirs in pairs:
+        for score in ("accuracy", "brier"):
+            for end in ("value", "low", "high"):
+                assert ours[score][end] == pytest.approx(theirs[score][end], abs=0.003)
+
+
 def test_its_json_is_what_its_schema_says(demo: tuple[Path, str, str]) -> None:
     from jsonschema import Draft202012Validator  # not there where the wheel is tested alone
 
@@ -59,9 +74,10 @@ def test_its_json_is_what_its_schema_says(demo: tuple[Path, str, str]) -> None:
 def test_readme_and_docs_show_what_the_demo_prints(demo: tuple[Path, str, str]) -> None:
     from docs.demo_output import PAGES, block_of  # absent where the wheel is tested alone
 
-    _, _, second = demo
+    folder, _, _ = demo
+    output = w2s_probe(folder, "demo")
     for path, version in PAGES.items():
-        shown, printed = block_of(path.read_text(encoding="utf-8")), version(second)
+        shown, printed = block_of(path.read_text(encoding="utf-8")), version(output)
         assert len(shown.splitlines()) > 15
         assert NUMBER.sub("#", shown) == NUMBER.sub("#", printed), f"{path.name} shows other lines. Run: make docs"
         for ours, theirs in zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True):

@@ -5,6 +5,7 @@ from w2s_probe.cache.faults import FaultyFileError
 from w2s_probe.cache.keys import Digests, item_digests, label_digests, shard_name
 from w2s_probe.cache.names import check_name, fingerprints_by_name, names_in, point
 from w2s_probe.cache.quarantine import quarantined
+from w2s_probe.cache.shipped import SHIPPED, shipped_spec
 from w2s_probe.cache.store import SHARD_ROWS, Contents, FeatureStore
 from w2s_probe.cache.stored_types import storable
 from w2s_probe.cache.verifying import Verification, verify
@@ -13,6 +14,7 @@ from w2s_probe.core.location import default_cache
 __all__ = [
     "REASONS",
     "SHARD_ROWS",
+    "SHIPPED",
     "Contents",
     "Digests",
     "FaultyFileError",
@@ -29,6 +31,7 @@ __all__ = [
     "point",
     "quarantined",
     "shard_name",
+    "shipped_spec",
     "storable",
     "verify",
 ]

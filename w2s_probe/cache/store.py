@@ -51,6 +51,8 @@ class Contents:
         Items that were too long for the backbone and were cut.
     recorded : mapping
         Facts recorded with the first shard: device, threads, versions.
+    shipped : bool
+        Whether all shards came with the package.
     """
 
     also_shown: ClassVar = ("fingerprint",)
@@ -61,6 +63,7 @@ class Contents:
     bytes: int
     truncated: int
     recorded: Annotated[Mapping[str, Any], Mark.HIDDEN]
+    shipped: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -86,6 +89,8 @@ class FeatureStore:
         Folder of the cache, created by the first write.
     shard_rows : int
         Rows per shard: an interruption loses at most so many rows.
+    below : Path, optional
+        Folder of a second cache that is only read, such as `SHIPPED`.
 
     Raises
     ------
@@ -93,9 +98,10 @@ class FeatureStore:
         If the folder is neither empty nor a cache, or belongs to a newer version.
     """
 
-    def __init__(self, root: Path, *, shard_rows: int = SHARD_ROWS) -> None:
+    def __init__(self, root: Path, *, shard_rows: int = SHARD_ROWS, below: Path | None = None) -> None:
         self.root = root
         self.shard_rows = shard_rows
+        self._below = below
         self._listing = Listing(root)
         state_of(root)
 
@@ -189,8 +195,8 @@ class FeatureStore:
             Digests of the items.
         """
         mask = np.zeros(len(digests), dtype=np.bool_)
-        for folder in self._listing.folders():
-            computed = [s.digests for s in self._listing.sidecars(folder) if "matched_by" not in s.recorded]
+        for fingerprint in self._fingerprints():
+            computed = [s.digests for s in self._sidecars(fingerprint) if "matched_by" not in s.recorded]
             if computed:
                 mask |= find(digests, np.concatenate(computed)) >= 0
         return mask
@@ -232,9 +238,9 @@ class FeatureStore:
         prefix : str
             Beginning of a fingerprint; empty for all.
         """
-        folders = [folder for folder in self._listing.folders() if folder.name.startswith(prefix)]
-        shards = [list(self._listing.sidecars(folder)) for folder in folders]
-        return [_contents(sidecars) for sidecars in shards if sidecars]
+        names = [name for name in self._fingerprints() if name.startswith(prefix)]
+        shards = [list(self._sidecars(name)) for name in names]
+        return [_contents(sidecars, below=self._below) for sidecars in shards if sidecars]
 
     def items(self, spec: EmbeddingSpec) -> tuple[Digests, list[Mapping[str, Any]]]:
         """Return the sorted digests of the distinct items of a spec, and the facts recorded with each shard.
@@ -244,7 +250,7 @@ class FeatureStore:
         spec : EmbeddingSpec
             The embedding.
         """
-        sidecars = list(self._listing.sidecars(self._folder(spec)))
+        sidecars = list(self._sidecars(spec.fingerprint()))
         digests = [sidecar.digests for sidecar in sidecars] or [np.empty(0, dtype=f"S{DIGEST_BYTES}")]
         return np.unique(np.concatenate(digests)), [sidecar.recorded for sidecar in sidecars]
 
@@ -291,7 +297,7 @@ class FeatureStore:
 
     def _locate(self, spec: EmbeddingSpec, digests: Digests) -> _Places:
         """Return the place of each item, in shards whose bytes have all been checked."""
-        sidecars = list(self._listing.sidecars(self._folder(spec)))
+        sidecars = list(self._sidecars(spec.fingerprint()))
         while sidecars:
             table = np.concatenate([sidecar.digests for sidecar in sidecars])
             starts = np.cumsum([0, *(len(sidecar.digests) for sidecar in sidecars)])
@@ -315,7 +321,18 @@ class FeatureStore:
             yield rows
 
     def _widths(self, spec: EmbeddingSpec) -> set[int]:
-        return {sidecar.dim for sidecar in self._listing.sidecars(self._folder(spec))}
+        return {sidecar.dim for sidecar in self._sidecars(spec.fingerprint())}
+
+    def _fingerprints(self) -> list[str]:
+        """Return the names of the folders of all specs, also of the cache below."""
+        below = Listing(self._below).folders() if self._below else []
+        return sorted({folder.name for folder in (*self._listing.folders(), *below)})
+
+    def _sidecars(self, fingerprint: str) -> Iterator[Sidecar]:
+        """Yield the sidecars of a spec that can be trusted; those of the cache below come last."""
+        for root in (self.root, self._below):
+            if root is not None:
+                yield from self._listing.sidecars(root / "features" / fingerprint)
 
 
 def _fitting(features: NDArray[Any], spec: EmbeddingSpec, *, rows: int, widths: set[int]) -> Features:
@@ -335,8 +352,9 @@ def _listed(widths: set[int]) -> str:
     return " and ".join(map(str, sorted(widths)))
 
 
-def _contents(sidecars: Sequence[Sidecar]) -> Contents:
+def _contents(sidecars: Sequence[Sidecar], *, below: Path | None) -> Contents:
     return Contents(
+        shipped=below is not None and all(sidecar.path.is_relative_to(below) for sidecar in sidecars),
         spec=sidecars[0].spec,
         shards=len(sidecars),
         rows=sum(len(sidecar.digests) for sidecar in sidecars),

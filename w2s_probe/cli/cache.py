@@ -36,6 +36,8 @@ def cache() -> None:
 def ls(*, cache: str | None, as_json: bool) -> None:
     """List the cached features, one line for each backbone.
 
+    Features called (shipped) are those of the demo: they are part of the package, and nothing changes them.
+
     \b
     Example:
       w2s-probe cache ls
@@ -52,10 +54,14 @@ def ls(*, cache: str | None, as_json: bool) -> None:
         say(f"note: names that cannot be used: {listed(unusable)}. See: w2s-probe cache verify", err=True)
     aside = sum(size for _, size in quarantined(store.root))
     if as_json:
-        entries = (Listed(contents=entry, name=names.get(entry.fingerprint)) for entry in contents)
-        say_json(to_json(CacheListing(features=tuple(entries), quarantine_bytes=aside)))
+        entries = [Listed(contents=entry, name=names.get(entry.fingerprint)) for entry in contents]
+        own, shipped = (tuple(e for e in entries if e.contents.shipped is kind) for kind in (False, True))
+        say_json(to_json(CacheListing(features=own, quarantine_bytes=aside, shipped=shipped)))
         return
-    say(_table(contents, names) if contents else f"nothing is cached in {store.root}")
+    if all(entry.shipped for entry in contents):
+        say(f"nothing is cached in {store.root}")
+    if contents:
+        say(_table(contents, names))
     if aside:
         say(f"quarantine: {aside / 1e6:.3g} MB, which w2s-probe cache gc --force deletes")
 
@@ -66,7 +72,7 @@ def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:
     rows = [
         (
             entry.fingerprint[:12],
-            names.get(entry.fingerprint, ""),
+            "(shipped)" if entry.shipped else names.get(entry.fingerprint, ""),
             entry.spec.backbone,
             entry.spec.shown_pooling,
             entry.spec.dtype,
@@ -120,23 +126,34 @@ def verify(*, cache: str | None, as_json: bool) -> None:
     Example:
       w2s-probe cache verify
     """
+    from w2s_probe.cache import SHIPPED
     from w2s_probe.cache import verify as verify_cache
     from w2s_probe.cli.outputs import Verified
     from w2s_probe.cli.runtime import open_existing
 
-    outcome = verify_cache(open_existing(cache).root)
+    outcome, shipped = verify_cache(open_existing(cache).root), verify_cache(SHIPPED)
     counts = outcome.counts()
     if as_json:
         numbers = {fault: counts[fault] for fault in ("damaged", "unreadable", "newer")}
-        say_json(to_json(Verified(intact=outcome.intact, **numbers, unsealed=outcome.unsealed)))
+        verified = Verified(
+            intact=outcome.intact,
+            **numbers,
+            unsealed=outcome.unsealed,
+            shipped=shipped.intact,
+            shipped_damaged=len(shipped.faults),
+        )
+        say_json(to_json(verified))
     else:
         unreadable = f", {counts['unreadable']} unreadable" if counts["unreadable"] else ""
         newer = f", {counts['newer']} of a newer version" if counts["newer"] else ""
         unsealed = f", {outcome.unsealed} names unsealed" if outcome.unsealed else ""
         say(f"{outcome.intact} shards intact, {counts['damaged']} damaged{unreadable}{newer}{unsealed}")
-    for error in outcome.faults:
+        say(f"shipped with the package: {shipped.intact} shards intact, {len(shipped.faults)} damaged")
+    for error in (*outcome.faults, *shipped.faults):
         say(str(error), err=True)
-    sys.exit(1 if outcome.faults else 0)
+    if shipped.faults:
+        say("what came with the package is repaired by installing w2s-probe again", err=True)
+    sys.exit(1 if outcome.faults or shipped.faults else 0)
 
 
 for verb in (import_, export_, gc):

@@ -101,4 +101,5 @@ def export_(
     if as_json:
         say_json(to_json(done))
         return
-    say(f"wrote {done.rows:,} rows, {done.dim} dimensions to {file}")
+    origin = ", shipped with the package," if done.shipped else ""
+    say(f"wrote {done.rows:,} rows, {done.dim} dimensions{origin} to {file}")

@@ -6,6 +6,7 @@ import click
 
 from w2s_probe.cli.options import cache_option, json_option
 from w2s_probe.cli.streams import say, say_json
+from w2s_probe.core.errors import CacheError
 from w2s_probe.core.serialize import to_json
 
 WORDS = {
@@ -63,7 +64,13 @@ def gc(
     from w2s_probe.pipeline.exchange import resolve
 
     store = open_existing(cache)
-    removed, spared = ([resolve(store, name).spec.fingerprint() for name in names] for names in (remove, keep))
+    entries = [resolve(store, name) for name in remove]
+    for name, entry in zip(remove, entries, strict=True):
+        if entry.shipped:
+            msg = f"--remove must name features of the cache: {name} came with the package and stays. Leave it out."
+            raise CacheError(msg)
+    removed = [entry.spec.fingerprint() for entry in entries]
+    spared = [resolve(store, name).spec.fingerprint() for name in keep]
     left: list[FaultyFileError] = []
     files = clean(
         store.root,

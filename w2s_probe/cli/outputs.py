@@ -56,10 +56,13 @@ class CacheListing:
         One entry for each backbone.
     quarantine_bytes : int
         Size of the files that `cache gc` moved to `quarantine/`, from which nothing is read.
+    shipped : tuple of Listed
+        Features that came with the package and are only read.
     """
 
     features: tuple[Listed, ...]
     quarantine_bytes: int
+    shipped: tuple[Listed, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,8 @@ class Verified:
         Files whose format or fields this version does not know.
     unsealed : int
         Names of an earlier version, which have no seal: import the features again to seal the name.
+    shipped, shipped_damaged : int
+        Shards that came with the package, intact and not.
     """
 
     intact: int
@@ -107,6 +112,8 @@ class Verified:
     unreadable: int
     newer: int
     unsealed: int
+    shipped: int
+    shipped_damaged: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

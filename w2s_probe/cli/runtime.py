@@ -67,9 +67,10 @@ class Runtime:
 
 def open_store(cache: str | None, *, shard_rows: int | None = None) -> FeatureStore:
     """Return the feature cache in a folder, or in the default folder; if a verb succeeds, its notes are printed."""
-    from w2s_probe.cache import SHARD_ROWS, FeatureStore, default_cache
+    from w2s_probe.cache import SHARD_ROWS, SHIPPED, FeatureStore, default_cache
 
-    store = FeatureStore(Path(cache) if cache else default_cache(), shard_rows=shard_rows or SHARD_ROWS)
+    root = Path(cache) if cache else default_cache()
+    store = FeatureStore(root, shard_rows=shard_rows or SHARD_ROWS, below=SHIPPED)
     context = click.get_current_context(silent=True)
     if context is not None:
         context.call_on_close(partial(_say_notes, store))

@@ -57,6 +57,8 @@ class Exchanged:
         Fingerprint that the name pointed at before, or empty.
     notes : tuple of str
         Sentences on the columns that were read.
+    shipped : bool
+        Whether all features came with the package.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Exchanged:
     dtype: str
     replaced: str = ""
     notes: tuple[str, ...] = ()
+    shipped: bool = False
 
 
 def import_features(
@@ -195,6 +198,7 @@ def export_features(
         matched_by=matched_by(entry),
         dtype=entry.spec.dtype,
         notes=notes,
+        shipped=entry.shipped,
     )
 
 

@@ -15,13 +15,14 @@ from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.config import DataConfig
-from w2s_probe.core.errors import BackboneError, DataError
+from w2s_probe.core.errors import BackboneError, DataError, MissingExtraError
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
 from w2s_probe.datasets import Table
 from w2s_probe.pipeline.exchange import from_cache, matched_by, resolve
 from w2s_probe.pipeline.feature_columns import parse_address
 from w2s_probe.pipeline.feature_files import FeatureFile, read_features
 from w2s_probe.pipeline.feature_rows import for_rows_of
+from w2s_probe.pipeline.shipped import shipped_backbone
 from w2s_probe.results.read import FeaturesRead
 
 
@@ -242,7 +243,10 @@ def open_source(table: Table, name: str, options: BackboneOptions, store: Featur
         return FileSource(file, for_rows_of(table, file), parse_address(rest)[1])
     if kind == "cached":
         return ImportedSource(from_cache(table, rest, store), matched_by(resolve(store, rest)))
-    backbone = get_backbone(name, options)
+    try:
+        backbone = get_backbone(name, options)
+    except MissingExtraError as missing:
+        backbone = shipped_backbone(name, options, missing)
     if table.modality is None or table.items is None:
         msg = (
             f"{name} needs items to embed: {table.name} was read without any. Name their column with --text or --image."
