@@ -74,12 +74,15 @@ def process(tmp_path: Path) -> Cli:
     def run(
         *arguments: str, env: dict[str, str] | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
+        variables = {**os.environ, **(env or {})}
         return subprocess.run(
             [sys.executable, "-m", "w2s_probe", *arguments],
             cwd=tmp_path,
-            env={**os.environ, **(env or {})},
+            env=variables,
             capture_output=True,
             text=True,
+            encoding=variables.get("PYTHONIOENCODING", "").partition(":")[0] or None,
+            errors="replace",
             timeout=timeout,
             check=False,
         )

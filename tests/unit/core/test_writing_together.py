@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.killed import die_before, exit_code_of, forks
 from w2s_probe.core.errors import ConfigError
-from w2s_probe.core.writing import check_file, check_folder, new_file, write_together
+from w2s_probe.core.writing import CLOSED, check_file, check_folder, new_file, write_together
 
 NAMES = ("last", "one", "two")
 OLD = {name: b"old " + name.encode() for name in NAMES}
@@ -152,6 +153,7 @@ def test_a_place_that_can_be_written_is_left_as_it_is_but_for_leftovers(tmp_path
     with new_file(tmp_path) as (_, name):
         dead = name.with_name(f"{name.name}.md")  # nobody holds its lock
         dead.touch()
+        os.utime(dead, (0, time.time() - 2 * CLOSED))
         check_folder(tmp_path, NAMES, flag="--out")
         check_folder(tmp_path / "a" / "b", NAMES, flag="--out")
         assert set(tmp_path.iterdir()) == {name}
@@ -168,6 +170,7 @@ def test_a_file_that_could_not_be_deleted_where_a_folder_was_to_be_goes_once_the
         check_folder(tmp_path / "out", NAMES, flag="--out")
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".w2s-")
+    os.utime(left, (0, time.time() - 2 * CLOSED))  # this process lives, and could be about to rename it
     write(tmp_path / "out")
     check_folder(tmp_path / "out", NAMES, flag="--out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
