@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from functools import reduce
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.in_process import run_here
 from tests.real_texts import demo
 from w2s_probe.cli import progress
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
+from w2s_probe.core.install import install_line
 from w2s_probe.core.labels import Labels
 from w2s_probe.metrics import intervals
 
@@ -88,6 +90,17 @@ def process(tmp_path: Path) -> Cli:
         )
 
     return run
+
+
+@pytest.fixture
+def install_here(tmp_path: Path) -> Callable[[str], str]:
+    """Return the install command of an extra as verbs print it that run in the folder of `cli` and `process`."""
+
+    def line(extra: str) -> str:
+        with chdir(tmp_path):
+            return install_line(extra)
+
+    return line
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ class _Absent:
 
 def files_in_use() -> Iterator[tuple[int, int]]:
     """Yield device and inode of all files that this process has open or mapped."""
-    for number in os.listdir("/proc/self/fd"):
+    for number in os.listdir("/proc/self/fd"):  # noqa: PTH208  # the numbers, not paths
         try:
             state = os.fstat(int(number))
         except OSError:

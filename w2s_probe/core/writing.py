@@ -300,7 +300,7 @@ def _is_dead(descriptor: int, owner: Mapping[str, str | None]) -> bool:
     here = owner.get("host", _token(socket.gethostname())) == _token(socket.gethostname())
     if age > DAY or not here:  # locks of another host may not reach this one
         return age > DAY
-    if lock == "taken" and age > CLOSED:
+    if lock == "taken" and (age > CLOSED or "pid" not in owner):  # older versions renamed open files
         return True
     return owner.get("space") == _token(_space()) and not _is_alive(int(owner["pid"] or 0))
 

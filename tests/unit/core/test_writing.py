@@ -166,7 +166,6 @@ def test_a_file_that_a_living_process_has_closed_stays_for_a_minute_or_without_l
 def test_a_name_of_an_older_version_is_a_leftover_where_it_is_asked_for(tmp_path: Path, *, locks: bool) -> None:
     path = tmp_path / "1-0123456789abcdef"
     path.write_bytes(b"half")
-    os.utime(path, (0, time.time() - 2 * CLOSED))
     remove_abandoned(tmp_path)
     assert path.exists() is not locks  # its name does not tell the host
     remove_leftovers(tmp_path)
