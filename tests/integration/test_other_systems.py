@@ -59,6 +59,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="imitates other systems on Linux")
 def test_verbs_write_the_same_bytes_without_what_only_posix_has_and_in_cp1252(tmp_path: Path, table: Path) -> None:
     import numpy as np
