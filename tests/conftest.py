@@ -52,7 +52,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[object]:
 
 
 def _is_lacking(error: AttributeError | OSError) -> bool:
-    """Return whether a test asked for a function of another system, or for a link that few users of Windows may make."""
+    """Return whether a test asked for a function of another system, or for a link that few users may make."""
     last = traceback.extract_tb(error.__traceback__)[-1].filename
     if isinstance(error, AttributeError):
         return error.obj in (os, signal) and Path(last).is_relative_to(Path(__file__).parent)
