@@ -55,13 +55,13 @@ def files_in_use() -> Iterator[tuple[int, int]]:
         yield state.st_dev, state.st_ino
 
 
-def refuse_open(path: object) -> None:
+def refuse_open(path: Any) -> None:
     try:
-        state = os.lstat(path)  # type: ignore[call-overload]
+        state = os.lstat(path)
     except (OSError, ValueError):
         return
     if stat.S_ISREG(state.st_mode) and (state.st_dev, state.st_ino) in set(files_in_use()):
-        raise PermissionError(13, "The process cannot access the file because it is being used", os.fspath(path))  # type: ignore[call-overload]
+        raise PermissionError(13, "The process cannot access the file because it is being used", os.fspath(path))
 
 
 def guarded_call(call: Callable[..., Any], paths: int) -> Callable[..., Any]:
@@ -93,7 +93,7 @@ def _refuse_folders() -> None:
 
 
 def _imitate(without: set[str]) -> None:
-    sys.meta_path.insert(0, _Absent(without))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _Absent(without))
     for name in without & sys.modules.keys():
         del sys.modules[name]
     if "open-renames" in without:

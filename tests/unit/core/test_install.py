@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,8 +62,8 @@ def test_windows_quotes_with_double_quotes_and_gets_no_sign_between_commands(
 
 
 def test_only_linux_has_a_pytorch_with_and_one_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(install.sys, "platform", "linux")
+    monkeypatch.setattr(sys, "platform", "linux")
     assert install.CPU_TORCH in install.cpu_torch_advice()
     for other in ("darwin", "win32"):
-        monkeypatch.setattr(install.sys, "platform", other)
+        monkeypatch.setattr(sys, "platform", other)
         assert install.cpu_torch_advice() == ""
