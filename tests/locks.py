@@ -9,7 +9,7 @@ import pytest
 
 from w2s_probe.core.writing import sole_writer
 
-__all__ = ["FOLDER_LOCKS", "needs_folder_locks"]
+__all__ = ["FOLDER_LOCKS", "needs_folder_locks", "needs_locks"]
 
 
 def _can_lock() -> bool:
@@ -21,3 +21,4 @@ FOLDER_LOCKS = _can_lock()
 needs_folder_locks = pytest.mark.skipif(
     not FOLDER_LOCKS, reason="without locks gc leaves for a day what another process may be writing"
 )
+needs_locks = pytest.mark.skipif(not FOLDER_LOCKS, reason="without locks the files of a living process stay for a day")
