@@ -15,6 +15,7 @@ import pytest
 from safetensors import safe_open
 
 from tests.conftest import Cli
+from tests.locks import needs_locks
 from tests.stderr import without_read
 from w2s_probe.core.writing import CLOSED, new_file
 
@@ -154,6 +155,7 @@ def test_a_file_in_the_place_of_the_cells_is_refused_before_anything_is_read(cli
     assert "--out must be a folder to write to: got out/cells, where cells is no folder" in done.stderr
 
 
+@needs_locks
 def test_cells_are_on_the_disk_and_leftovers_of_dead_sweeps_go(
     cli: Cli, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
