@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: demo demo-embed test test-slow check lint types contracts check-bare fix docs strategies traces bench reliability fidelity fidelity-finetune mutants shipped clean help
+.PHONY: demo demo-embed test test-other-systems test-slow check lint types contracts check-bare fix docs strategies traces bench reliability fidelity fidelity-finetune mutants shipped clean help
 
 help:
 	@echo "make demo    install the core (0.6 GB), then run weak-to-strong on real data (about a minute the first time)"
 	@echo "make demo-embed  the same with features that two real backbones compute (6 GB, about 5 minutes)"
 	@echo "make test    install for development, then run the fast tests"
 	@echo "make check   everything continuous integration runs: lint, types, contracts, all tests"
+	@echo "make test-other-systems  the fast tests without fcntl and with stdout in cp1252"
 	@echo "make fix     format and repair what can be repaired"
 	@echo "make docs    write the command-line reference, the JSON Schemas, the figure and the output of the demo"
 	@echo "make reliability  kills, failing calls, flipped bytes, power cuts: prints tried and failed"
@@ -37,6 +38,13 @@ test: .venv/.dev
 # Tests that share an embedding of real texts run on one worker, and first: they are the largest group.
 test-slow: .venv/.dev .venv/.decoder
 	$(PYTEST) --dist loadgroup --durations=15 -m "(slow or statistical or models or browser) and not bare"
+
+# What other systems lack is imitated on Linux (tests/other_systems): no locks, stdout in cp1252. LACKS=fcntl,open-renames
+# adds that open files cannot be renamed; FOLDERS="tests/unit/cache" runs a part.
+LACKS ?= fcntl
+test-other-systems: .venv/.dev
+	PYTHONPATH=tests/other_systems W2S_PROBE_TEST_WITHOUT=$(LACKS) PYTHONIOENCODING=cp1252 PYTHONUTF8=0 \
+		$(PYTEST) $(FOLDERS) -m "not slow and not statistical and not models and not browser and not bare"
 
 check: lint types contracts test test-slow
 

@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Generator, Iterator
+from contextlib import chdir
 from functools import reduce
 from pathlib import Path
 
@@ -19,11 +21,13 @@ from tests.in_process import run_here
 from tests.real_texts import demo
 from w2s_probe.cli import progress
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
+from w2s_probe.core.install import install_line
 from w2s_probe.core.labels import Labels
 from w2s_probe.metrics import intervals
 
 __all__ = ["demo"]
 
+NO_LINKS = 1314  # Windows' number of this error
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 settings.register_profile("busy machines", deadline=None)  # no test asserts a time
@@ -33,6 +37,26 @@ settings.load_profile("busy machines")
 def pytest_configure() -> None:
     """Processes of tests end on Ctrl-C, also if the tests run as a job in the background, where shells ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Skip a test that itself needs what the system lacks, such as pipes with names or links on Windows."""
+    try:
+        result = yield
+    except (AttributeError, OSError) as error:
+        if not _is_lacking(error):
+            raise
+        pytest.skip(f"this system lacks what the test needs: {error}")
+    return result
+
+
+def _is_lacking(error: AttributeError | OSError) -> bool:
+    """Return whether a test asked for a function of another system, or for a link that few users may make."""
+    last = traceback.extract_tb(error.__traceback__)[-1].filename
+    if isinstance(error, AttributeError):
+        return error.obj in (os, signal) and Path(last).is_relative_to(Path(__file__).parent)
+    return NO_LINKS in (error.errno, getattr(error, "winerror", None))
 
 
 @pytest.fixture(autouse=True)
@@ -74,17 +98,31 @@ def process(tmp_path: Path) -> Cli:
     def run(
         *arguments: str, env: dict[str, str] | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
+        variables = {**os.environ, **(env or {})}
         return subprocess.run(
             [sys.executable, "-m", "w2s_probe", *arguments],
             cwd=tmp_path,
-            env={**os.environ, **(env or {})},
+            env=variables,
             capture_output=True,
             text=True,
+            encoding=variables.get("PYTHONIOENCODING", "").partition(":")[0] or None,
+            errors="replace",
             timeout=timeout,
             check=False,
         )
 
     return run
+
+
+@pytest.fixture
+def install_here(tmp_path: Path) -> Callable[[str], str]:
+    """Return the install command of an extra as verbs print it that run in the folder of `cli` and `process`."""
+
+    def line(extra: str) -> str:
+        with chdir(tmp_path):
+            return install_line(extra)
+
+    return line
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import signal
 import subprocess
@@ -10,7 +11,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from tempfile import TemporaryFile
+from typing import IO, TextIO
 
 import pytest
 
@@ -22,18 +24,24 @@ def run_here(
 ) -> subprocess.CompletedProcess[str]:
     """Do what ``python -m w2s_probe`` does in `folder`; an exception that it would print is raised."""
     captured.readouterr()  # what the test has said so far
-    with pytest.MonkeyPatch.context() as patch, _stream(1) as out, _stream(2) as err:
+    with pytest.MonkeyPatch.context() as patch, TemporaryFile() as said, TemporaryFile() as told:
+        code = _code_of(arguments, folder, patch, said, told)
+        output, messages = _text_of(said, 1), _text_of(told, 2)
+    return subprocess.CompletedProcess(["w2s_probe", *arguments], code, output, messages)
+
+
+def _code_of(
+    arguments: tuple[str, ...], folder: Path, patch: pytest.MonkeyPatch, said: IO[bytes], told: IO[bytes]
+) -> int:
+    """Run the command line with stdout and stderr in files, and return its exit code."""
+    with _descriptor_to(1, said), _descriptor_to(2, told), _stream(1) as out, _stream(2) as err:
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["w2s_probe", *arguments])
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
         patch.setattr(sys, "unraisablehook", sys.unraisablehook)
         with _warnings_of_a_new_process(patch), _signals():
-            code = _exit_code()
-    said = captured.readouterr()
-    return subprocess.CompletedProcess(
-        ["w2s_probe", *arguments], code, _universal_newlines(said.out), _universal_newlines(said.err)
-    )
+            return _exit_code()
 
 
 def _exit_code() -> int:
@@ -46,10 +54,32 @@ def _exit_code() -> int:
 
 
 @contextmanager
-def _stream(descriptor: int) -> Iterator[TextIO]:
-    """Open a descriptor, where libraries write too, as the interpreter has opened it when it started."""
+def _descriptor_to(descriptor: int, file: IO[bytes]) -> Iterator[None]:
+    before = os.dup(descriptor)
+    os.dup2(file.fileno(), descriptor)
+    try:
+        yield
+    finally:
+        os.dup2(before, descriptor)
+        os.close(before)
+
+
+def _text_of(file: IO[bytes], descriptor: int) -> str:
+    """Return what was written to a descriptor, in the encoding of its stream."""
+    file.seek(0)
+    return _universal_newlines(file.read().decode(_own(descriptor).encoding, "replace"))
+
+
+def _own(descriptor: int) -> TextIO:
     own = {1: sys.__stdout__, 2: sys.__stderr__}[descriptor]
     assert own is not None
+    return own
+
+
+@contextmanager
+def _stream(descriptor: int) -> Iterator[TextIO]:
+    """Open a descriptor, where libraries write too, as the interpreter has opened it when it started."""
+    own = _own(descriptor)
     with open(descriptor, "w", encoding=own.encoding, errors=own.errors, closefd=False) as stream:
         yield stream
 

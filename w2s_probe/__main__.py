@@ -30,7 +30,7 @@ def _told(error: BaseException) -> int:
         cause = " ".join(f"{type(error).__name__}: {error}".split())[:600]
         line = (
             f"error: w2s_probe must be able to load its modules: got {ascii(cause)[1:-1]}. Check memory (ulimit -v) "
-            "and installation: pip install --force-reinstall w2s-probe"
+            f"and installation: {_install_line()}"
         )
         if os.environ.get("W2S_PROBE_TRACEBACK"):
             import traceback
@@ -39,6 +39,15 @@ def _told(error: BaseException) -> int:
     with contextlib.suppress(OSError):  # there may be no stderr
         os.write(2, f"{line}\n".encode())
     return 130 if interrupted else 1
+
+
+def _install_line() -> str:
+    try:
+        from w2s_probe.core.install import install_line
+
+        return install_line("")
+    except BaseException:  # no module can be loaded
+        return "pip install --force-reinstall w2s-probe"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import resource
 import signal
 import subprocess
 import sys
@@ -184,6 +183,8 @@ def rows_encoded_again(root: Path, whole: dict[str, bytes], die: Callable[[], ob
 def die_after(written: int) -> None:
     """Let this process be killed when it has written so many bytes of a file and goes on."""
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    import resource  # in the child that gets the limits
+
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (written, written))
 

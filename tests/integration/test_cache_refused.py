@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import resource
 import shlex
 import subprocess
 import sys
@@ -67,6 +66,7 @@ def tree(root: Path) -> dict[str, bytes]:
 
 def with_small_files(folder: Path, command: list[str]) -> Outcome:
     """Run a command that cannot write more than 500 bytes into a file."""
+    resource = pytest.importorskip("resource")
     return run_limited(folder, command, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)))
 
 

@@ -121,7 +121,12 @@ def test_one_line_says_what_to_do(w2s_probe: Main, tmp_path: Path, mistake: str)
     ],
 )
 def test_a_missing_extra_is_one_line_with_its_install_command(
-    w2s_probe: Main, monkeypatch: pytest.MonkeyPatch, name: str, hidden: str, install: str
+    w2s_probe: Main,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    hidden: str,
+    install: str,
+    install_here: Callable[[str], str],
 ) -> None:
     from importlib import machinery, util
 
@@ -132,7 +137,7 @@ def test_a_missing_extra_is_one_line_with_its_install_command(
     )
     code, out, err = w2s_probe("embed", "photographs", "--backbone", name)
     assert (code, out) == (1, "")
-    assert err.endswith(f"{hidden}: it is not installed. Run: pip install 'w2s-probe[{install}]'\n")
+    assert err.endswith(f"{hidden}: it is not installed. Run: {install_here(install)}\n")
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("uint16", "png"), ("uint16", "tiff"), ("int32", "tiff")])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -137,7 +136,7 @@ def test_a_terminal_shows_a_bar(many: list[str]) -> None:
         "import sys; from w2s_probe.cli import progress; progress.FIRST = .02; progress.TICK = .01\n"
         "from w2s_probe.cli.main import cli; cli(sys.argv[1:])"
     )
-    ours, theirs = pty.openpty()
+    ours, theirs = pytest.importorskip("pty").openpty()
     child = subprocess.Popen(
         [sys.executable, "-c", code, "run", *many, "--seeds", "1"], stdout=subprocess.DEVNULL, stderr=theirs
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -88,10 +89,12 @@ def test_a_mistake_is_one_line(cli: Cli, flags: tuple[str, ...], message: str) -
     assert message in done.stderr
 
 
-def test_without_torch_one_line_says_what_to_install(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torch_one_line_says_what_to_install(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, install_here: Callable[[str], str]
+) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find(name))
     done = cli("reason")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
-    assert "pip install 'w2s-probe[finetune]'" in done.stderr
+    assert done.stderr.endswith(f"Run: {install_here('finetune')}\n")

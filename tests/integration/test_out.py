@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import polars as pl
@@ -14,8 +15,9 @@ import pytest
 from safetensors import safe_open
 
 from tests.conftest import Cli
+from tests.locks import needs_locks
 from tests.stderr import without_read
-from w2s_probe.core.writing import new_file
+from w2s_probe.core.writing import CLOSED, new_file
 
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")
 RUN = ("run", "table.csv", *PAIR, "-n", "50", "-N", "100", "--seeds", "2", "--n-test", "200", "--out", "out")
@@ -153,6 +155,7 @@ def test_a_file_in_the_place_of_the_cells_is_refused_before_anything_is_read(cli
     assert "--out must be a folder to write to: got out/cells, where cells is no folder" in done.stderr
 
 
+@needs_locks
 def test_cells_are_on_the_disk_and_leftovers_of_dead_sweeps_go(
     cli: Cli, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,7 +163,8 @@ def test_cells_are_on_the_disk_and_leftovers_of_dead_sweeps_go(
     cells = sorted((tmp_path / "out" / "cells").iterdir())
     assert len(cells) == 2
     with new_file(tmp_path / "out" / "cells") as (_, living):
-        cells[0].rename(living.with_name(f"{living.name}.npz"))  # the name of a writer that holds no lock
+        abandoned = cells[0].rename(living.with_name(f"{living.name}.npz"))  # the name of a writer that holds no lock
+        os.utime(abandoned, (0, time.time() - 2 * CLOSED))
         synced = []
         fsync = os.fsync
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import BackboneError, MissingExtraError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.install import install_line
 from w2s_probe.core.types import Rows
 
 Items = Sequence[str] | NDArray[Any] | ImageFiles
@@ -156,11 +157,6 @@ def require_package(package: str, *, install: str, backbone: str) -> None:
     if importlib.util.find_spec(package) is None:
         msg = f"{backbone} needs the Python package {package}: it is not installed. Run: {install}"
         raise MissingExtraError(msg)
-
-
-def install_line(extra: str) -> str:
-    """Return the command that installs an extra of w2s-probe."""
-    return f"pip install 'w2s-probe[{extra}]'"
 
 
 def torch_record(options: BackboneOptions, packages: Sequence[str]) -> dict[str, Any]:

@@ -48,6 +48,7 @@ class HashedFiles:
 
     def __init__(self, files: Mapping[str, Path], *, name: str) -> None:
         self.files, self.name = dict(files), name
+        self.copies: set[Path] = set()  # made where the system allows no links
         self.hashes = {inner: self._read(inner) for inner in self.files}
 
     @property

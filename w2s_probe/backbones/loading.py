@@ -49,7 +49,7 @@ def loading(*parts: HashedFiles, also: Iterable[Path] = ()) -> Iterator[None]:
         _opened.paths = before
     for part in parts:
         part.check("loaded")
-    hashed = {path for part in parts for path in part.files.values()}
+    hashed = {path for part in parts for path in (*part.files.values(), *part.copies)}
     for path in sorted({Path(os.path.realpath(path)) for path in paths} - hashed):
         if _is_of_a_model(path) and not any(path.is_relative_to(place) for place in also):
             msg = (

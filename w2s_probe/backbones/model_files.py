@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from shutil import copyfile
 from stat import S_ISDIR, S_ISREG
 from tempfile import TemporaryDirectory, gettempdir
 
@@ -21,7 +22,7 @@ OTHER_FORMATS = ("*.md", ".*", "*.onnx", "*.h5", "*.msgpack", "*.ot")
 NOT_WEIGHTS = (*OTHER_FORMATS, *OTHER_RUNTIMES)
 MOST_FILES = 100_000  # links to large trees, or to each other, would be followed for hours
 _PREFIX = "w2s_probe_model_"
-VIEW = re.compile(rf"{re.escape(gettempdir())}/{_PREFIX}\w+/model")  # the folders of `links_to` in messages
+VIEW = re.compile(rf"{re.escape(gettempdir())}[/\\]{_PREFIX}\w+[/\\]model")  # the folders of `links_to` in messages
 ROUTES = ("router_config.json", "config.json")  # of the module Router, which has modules below its folder
 
 
@@ -62,15 +63,20 @@ def hash_matching(folder: Path, patterns: Sequence[str], *, name: str) -> Hashed
 
 @contextmanager
 def links_to(files: HashedFiles) -> Iterator[Path]:
-    """Yield a temporary folder with a link to each file, so that a loader finds nothing that was not hashed."""
+    """Yield a temporary folder with a link to each file, so that a loader finds nothing that was not hashed.
+
+    Where the user may not make links, as on Windows, it holds copies.
+    """
     with ExitStack() as stack:
         try:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix=_PREFIX))) / "model"
+            # Windows cannot delete a copy whose weights are mapped: it stays
+            place = stack.enter_context(TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True))
+            folder = Path(place) / "model"
             folder.mkdir()
             for inner, path in files.files.items():
                 link = folder / inner
                 link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(path)
+                _link(link, path, files)
         except OSError as error:
             msg = (
                 f"{files.name} needs a temporary folder for links to its files: got {error.strerror or reason(error)}. "
@@ -78,6 +84,14 @@ def links_to(files: HashedFiles) -> Iterator[Path]:
             )
             raise BackboneError(msg) from error
         yield folder
+
+
+def _link(link: Path, path: Path, files: HashedFiles) -> None:
+    try:
+        link.symlink_to(path)
+    except OSError:  # on Windows it needs a right that few users have
+        copyfile(path, link)
+        files.copies.add(link.resolve())
 
 
 def _files(folder: Path, name: str) -> Iterator[tuple[PurePosixPath, Path]]:

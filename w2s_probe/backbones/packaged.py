@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, install_line, require, texts
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, require, texts
 from w2s_probe.backbones.identity import HashedFiles, checked_hash, hash_files
 from w2s_probe.backbones.packaged_decoder import DECODER_NAMES, smollm2
 from w2s_probe.backbones.packaged_images import IMAGE_NAMES, EfficientNetLite, efficientnet_package
@@ -21,6 +21,7 @@ from w2s_probe.backbones.resolved import Resolved
 from w2s_probe.backbones.text import SentenceTransformerBackbone
 from w2s_probe.core.errors import BackboneError, did_you_mean
 from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.install import install_line
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

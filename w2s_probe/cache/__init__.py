@@ -3,7 +3,7 @@
 from w2s_probe.cache.cleaning import REASONS, Freed, clean
 from w2s_probe.cache.faults import FaultyFileError
 from w2s_probe.cache.keys import Digests, item_digests, label_digests, shard_name
-from w2s_probe.cache.names import check_name, fingerprints_by_name, names_in, point
+from w2s_probe.cache.names import check_case, check_name, fingerprints_by_name, names_in, point
 from w2s_probe.cache.quarantine import quarantined
 from w2s_probe.cache.shipped import SHIPPED, shipped_spec
 from w2s_probe.cache.store import SHARD_ROWS, Contents, FeatureStore
@@ -21,6 +21,7 @@ __all__ = [
     "FeatureStore",
     "Freed",
     "Verification",
+    "check_case",
     "check_name",
     "clean",
     "default_cache",

@@ -98,6 +98,8 @@ def read_file(path: Path, kind: str) -> bytes:
     except (FileNotFoundError, FaultyFileError):
         raise
     except OSError as error:
+        if isinstance(error, PermissionError) and path.is_dir():  # Windows opens no folder
+            raise damaged(path, kind) from error
         raise unreadable(path, kind, error) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from w2s_probe.core.errors import CacheError
 from w2s_probe.core.writing import sync_folder, write_file
 
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", flags=re.IGNORECASE)  # no file name on Windows
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 ADVICE = "Import the features again with --name, or use their fingerprint: w2s-probe cache ls"
 FIELDS = frozenset({"format", "name", "fingerprint"})
@@ -55,7 +56,29 @@ def check_name(name: str) -> str:
             f"got {name[:120]!r}. Choose a name such as movies-large."
         )
         raise CacheError(msg)
+    if DEVICE.fullmatch(name):
+        msg = f"a name in the cache must be no device of Windows: got {name}. Choose a name such as movies-large."
+        raise CacheError(msg)
     return name
+
+
+def check_case(name: str, others: Collection[str]) -> None:
+    """Raise `CacheError` if one of the other names is this one in other letters: some systems have one file for both.
+
+    Parameters
+    ----------
+    name : str
+        Name of features in the cache.
+    others : collection of str
+        Names in the cache; `name` itself may be one of them.
+    """
+    alike = [other for other in others if other != name and other.lower() == name.lower()]
+    if alike:
+        msg = (
+            f"a name in the cache must differ from the others not only in upper and lower case: got {name}, and there "
+            f"is {alike[0]}. Choose another name."
+        )
+        raise CacheError(msg)
 
 
 def fingerprints_by_name(root: Path, *, needed: str = "") -> dict[str, str]:
@@ -122,7 +145,7 @@ def point(root: Path, name: str, fingerprint: str) -> None:
         If the file cannot be written, or the one that is there is unreadable or of a newer version; the name keeps
         its earlier fingerprint.
     """
-    path = _path(root, name)
+    path = _path(root, check_name(name))
     mark(root)
     with suppress(FileNotFoundError, DamagedFileError):
         _read(path)
@@ -168,4 +191,4 @@ def _bytes_without_seal(entry: Name) -> bytes:
 
 
 def _path(root: Path, name: str) -> Path:
-    return root / "names" / f"{check_name(name)}.json"
+    return root / "names" / f"{name}.json"

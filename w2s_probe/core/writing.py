@@ -1,8 +1,10 @@
-"""The one way to write a file: under a locked hidden name, fsynced, then renamed.
+"""The one way to write a file: under a locked hidden name, fsynced, closed, then renamed.
 
 A writer locks its new file while it writes, and the system drops the lock when the process ends. A process that gets
-the lock of such a file therefore knows that its writer is gone, and may delete it. Locks are a courtesy: where a file
-system has none, files are written without, and the name says whose they are (host, PID namespace and PID).
+the lock of such a file therefore knows that its writer is gone, or has closed the file to rename it: Windows neither
+renames nor deletes an open file. So it deletes the file only if the process in its name has ended, or a minute later.
+Locks are a courtesy: where a file system has none, files are written without, and the name says whose they are (host,
+PID namespace and PID).
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ import secrets
 import socket
 import stat
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import IO, Literal
 
@@ -29,6 +33,7 @@ NAME = re.compile(
     r"\.w2s-(?P<host>[0-9a-f]{8})-(?P<space>[0-9a-f]{8})-(?P<pid>[1-9][0-9]{0,9})-[0-9a-f]{16}(\.[A-Za-z0-9]{1,20})?"
 )
 DAY = 24 * 60 * 60  # seconds after which a writer of which nothing is known counts as dead
+CLOSED = 60  # seconds after which a writer without its lock counts as dead: it renames a file right after closing it
 POLL = 0.01  # seconds between two attempts to get a lock
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.EBADF}
 NO_SYNC = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.EBADF}  # for folders
@@ -45,7 +50,7 @@ def replacing(path: Path, temporary: Path | None = None) -> Iterator[IO[bytes]]:
     with new_file(temporary or path.parent, suffix=path.suffix) as (handle, name):
         yield handle
         _sync(handle)
-        name.replace(path)
+        _rename(handle, name, path)
     sync_folder(path.parent)
 
 
@@ -75,7 +80,7 @@ def write_together(
     with sole_writer(folder), ExitStack() as stack:
         hidden = {}
         for name, content in files.items():
-            handle, hidden[name] = stack.enter_context(new_file(folder, suffix=Path(name).suffix))
+            hidden[name] = handle, _ = stack.enter_context(new_file(folder, suffix=Path(name).suffix))
             _fill(handle, content)
             _sync(handle)
         if last is not None:
@@ -83,10 +88,10 @@ def write_together(
                 path.unlink(missing_ok=True)
             sync_folder(folder)
         for name in [name for name in files if name != last]:
-            hidden[name].replace(folder / name)
+            _rename(*hidden[name], folder / name)
         sync_folder(folder)
         if last is not None:
-            hidden[last].replace(folder / last)
+            _rename(*hidden[last], folder / last)
             sync_folder(folder)
 
 
@@ -138,19 +143,13 @@ def new_file(folder: Path, *, suffix: str = "") -> Iterator[tuple[IO[bytes], Pat
 
 
 def leftovers(folder: Path, *, older: re.Pattern[str] | None = None) -> Iterator[Path]:
-    """Yield the files of `new_file` whose writers are gone; each is locked until the next.
-
-    `older` are names that earlier versions gave to locked files.
-    """
+    """Yield the files of `new_file` whose writers are gone; `older` are names that earlier versions gave to them."""
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir()):
         match = NAME.fullmatch(path.name) or (older and older.fullmatch(path.name))
-        if not match:
-            continue
-        with suppress(OSError), _opened(path) as descriptor:
-            if _is_dead(descriptor, match.groupdict()):
-                yield path
+        if match and _is_leftover(path, match.groupdict()):
+            yield path
 
 
 def remove_leftovers(folder: Path, *, older: re.Pattern[str] | None = None) -> None:
@@ -184,14 +183,22 @@ def sole_writer(folder: Path) -> Iterator[bool]:
 
 def take_lock(descriptor: int, *, wait: bool = True) -> Lock:
     """Lock an open file or folder until it is closed; "unsupported" if the file system or platform has no locks."""
-    from filelock import lock_descriptor  # the primitive of FileLock: it opens, truncates and deletes nothing
-
+    lock = _lock_descriptor()
     try:
-        return "taken" if lock_descriptor(descriptor, blocking=wait, poll_interval=POLL) else "busy"
+        return "taken" if lock(descriptor, blocking=wait, poll_interval=POLL) else "busy"
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
         return "unsupported"
+
+
+@cache
+def _lock_descriptor() -> Callable[..., bool]:
+    """Return the primitive of FileLock, which opens, truncates and deletes nothing."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="only soft file lock", category=UserWarning)  # we use no soft locks
+        from filelock import lock_descriptor
+    return lock_descriptor
 
 
 def make_folder(folder: Path) -> None:
@@ -231,6 +238,12 @@ def _sync(handle: IO[bytes]) -> None:
     os.fsync(handle.fileno())
 
 
+def _rename(handle: IO[bytes], name: Path, path: Path) -> None:
+    """Close a new file, which ends its lock, and let it take the place of `path`."""
+    handle.close()
+    name.replace(path)
+
+
 def _locked(folder: Path, suffix: str) -> tuple[IO[bytes], Path]:
     while True:
         owner = f"{_token(socket.gethostname())}-{_token(_space())}-{os.getpid()}"
@@ -254,9 +267,20 @@ def _remove(path: Path) -> None:
             raise
 
 
+def _is_leftover(path: Path, owner: Mapping[str, str | None]) -> bool:
+    """Return whether a file can be opened and its writer is gone; it is closed again, since it may be deleted."""
+    try:
+        with _opened(path) as descriptor:
+            return _is_dead(descriptor, owner)
+    except OSError:
+        return False
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
     """Yield the descriptor of a file that is a plain file and no link; `OSError` for anything else."""
+    if not stat.S_ISREG(os.lstat(path).st_mode):  # Windows has neither of the flags below
+        raise OSError(errno.EINVAL, "not a plain file")
     flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # some file systems lock no reader
     descriptor = os.open(path, flags)
     try:
@@ -272,11 +296,11 @@ def _is_dead(descriptor: int, owner: Mapping[str, str | None]) -> bool:
     lock = take_lock(descriptor, wait=False)
     if lock == "busy":
         return False
-    is_old = time.time() - os.fstat(descriptor).st_mtime > DAY
+    age = time.time() - os.fstat(descriptor).st_mtime
     here = owner.get("host", _token(socket.gethostname())) == _token(socket.gethostname())
-    if is_old or not here:  # locks of another host may not reach this one
-        return is_old
-    if lock == "taken":
+    if age > DAY or not here:  # locks of another host may not reach this one
+        return age > DAY
+    if lock == "taken" and (age > CLOSED or "pid" not in owner):  # older versions renamed open files
         return True
     return owner.get("space") == _token(_space()) and not _is_alive(int(owner["pid"] or 0))
 

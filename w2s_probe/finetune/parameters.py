@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from w2s_probe.core.errors import ConfigError, MissingExtraError
+from w2s_probe.core.install import install_line
 
 BYTES = 18  # of memory for a trained number: its start, gradient and two averages in float32, and activations
 RANK = 8  # of adapters; their output is doubled, the usual factor
@@ -88,7 +89,7 @@ def _from(model: torch.nn.Module, block: list[torch.nn.Parameter]) -> set[int]:
 
 def _add_adapters(model: torch.nn.Module, name: str) -> None:
     if find_spec("peft") is None:
-        msg = "`lora` needs the Python package peft: it is not installed. Run: pip install 'w2s-probe[lora]'"
+        msg = f"`lora` needs the Python package peft: it is not installed. Run: {install_line('lora')}"
         raise MissingExtraError(msg)
     from peft import LoraConfig, inject_adapter_in_model
 

@@ -17,6 +17,7 @@ from w2s_probe.cache import (
     Contents,
     Digests,
     FeatureStore,
+    check_case,
     check_name,
     fingerprints_by_name,
     item_digests,
@@ -116,7 +117,9 @@ def import_features(
     first = _first_of_each(X, digests, path.name)
     spec = EmbeddingSpec(backbone=f"cached:{name}", revision="", **({"dtype": dtype} if dtype else {}))
     spec = _with_content(spec, X, digests, first)
-    taken = fingerprints_by_name(store.root).get(name, "")
+    names = fingerprints_by_name(store.root)
+    check_case(name, names)
+    taken = names.get(name, "")
     if taken not in ("", spec.fingerprint()) and not replace:
         msg = (
             f"cached:{name} must keep its content: it names other features already, fingerprint {taken[:12]}. "

@@ -11,6 +11,7 @@ import numpy as np
 
 from w2s_probe.core.errors import ConfigError, NotApplicableError
 from w2s_probe.core.folds import stratified_folds
+from w2s_probe.core.install import install_line
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.diagnostics.neighbors import nearest_neighbors
 from w2s_probe.heads import fit_ridge
@@ -98,7 +99,7 @@ def _cleanlab(problem: W2SProblem, targets: Float) -> Float:
     if importlib.util.find_spec("cleanlab") is None:
         msg = (
             "label_filter.rule cleanlab needs the Python package cleanlab: it is not installed. "
-            "Use label_filter.rule knn, or run: pip install 'w2s-probe[filters]'."
+            f"Use label_filter.rule knn, or run: {install_line('filters')}"
         )
         raise NotApplicableError(msg)
     from cleanlab.rank import get_label_quality_scores

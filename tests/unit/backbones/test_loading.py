@@ -30,6 +30,24 @@ def test_hashed_files_may_be_opened_through_links(files: HashedFiles) -> None:
         assert json.loads((view / "config.json").read_text()) == {}
 
 
+def test_where_nobody_may_make_links_hashed_files_are_copied_and_other_files_refused(
+    files: HashedFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(link: Path, target: Path) -> None:
+        raise OSError(22, "A required privilege is not held by the client")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    with links_to(files) as view, loading(files):
+        assert json.loads((view / "config.json").read_text()) == {}
+        assert not (view / "config.json").is_symlink()
+    (tmp_path / "base.json").write_text("weights")
+    with pytest.raises(BackboneError, match="own files: loading opened"), links_to(files), loading(files):
+        (tmp_path / "base.json").read_text()
+    (tmp_path / "model" / "config.json").write_text("[]")
+    with pytest.raises(BackboneError, match=r"config\.json"), links_to(files), loading(files):
+        pass
+
+
 @pytest.mark.parametrize("suffix", [".json", ".bin", ".safetensors", ".model"])
 @pytest.mark.parametrize("as_bytes", [False, True])
 def test_a_file_of_another_model_is_refused(

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.locks import needs_folder_locks
 from w2s_probe.cache import FeatureStore, Freed, clean, fingerprints_by_name, item_digests, point
 from w2s_probe.cache.shards import remove_shard
 from w2s_probe.core.features import EmbeddingSpec
@@ -61,6 +62,7 @@ def test_a_cache_with_nothing_to_clean_stays_as_it_is(tmp_path: Path) -> None:
     assert tree(tmp_path) == before
 
 
+@needs_folder_locks
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_all_that_is_of_no_use_goes_and_is_counted_to_the_byte(tmp_path: Path, dry_run: bool) -> None:
     for numbers in ([0, 1, 2, 3], [1, 2], [4], [5], [6]):
@@ -90,6 +92,7 @@ def test_all_that_is_of_no_use_goes_and_is_counted_to_the_byte(tmp_path: Path, d
     assert clean(tmp_path) == []
 
 
+@needs_folder_locks
 @settings(max_examples=30, deadline=None)  # files are synced to a disk that others use
 @given(parts=st.lists(st.lists(st.integers(0, 8), min_size=1, max_size=6, unique=True), min_size=1, max_size=6))
 def test_no_row_is_lost_with_a_duplicate(tmp_path_factory: pytest.TempPathFactory, parts: list[list[int]]) -> None:
@@ -172,6 +175,7 @@ def test_rows_that_a_cleaner_takes_from_under_a_reader_are_read_from_the_other_s
     assert len(shards(tmp_path, ".json")) == 1
 
 
+@needs_folder_locks
 def test_without_locks_what_another_process_may_be_writing_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.locks import needs_folder_locks
 from w2s_probe.cache import FaultyFileError, FeatureStore, clean, item_digests, point, quarantined, verify
 from w2s_probe.cache.names import names_in
 from w2s_probe.cache.shards import SEAL_BYTES, _sidecar_bytes, remove_shard
@@ -175,6 +176,7 @@ ODD: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+@needs_folder_locks
 @pytest.mark.parametrize("name", ODD)
 def test_a_sealed_sidecar_with_odd_fields_is_damage(tmp_path: Path, name: str) -> None:
     embed(tmp_path)
@@ -208,6 +210,7 @@ def test_a_header_that_promises_too_much_is_damage_and_takes_no_memory(tmp_path:
     assert embed(tmp_path) == 2
 
 
+@needs_folder_locks
 @pytest.mark.parametrize("suffix", [".json", ".npy"])
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
 @pytest.mark.parametrize("clean_first", [True, False])
@@ -247,6 +250,7 @@ def test_pipes_and_folders_elsewhere_do_not_stop_the_cache(tmp_path: Path) -> No
     assert counts(tmp_path) == {"damaged": 1}
 
 
+@needs_folder_locks
 @pytest.mark.parametrize("suffix", [".json", ".npy"])
 def test_a_damaged_import_is_set_aside_and_one_that_can_be_computed_goes(tmp_path: Path, suffix: str) -> None:
     embed(tmp_path)
@@ -274,6 +278,7 @@ def test_a_damaged_import_is_set_aside_and_one_that_can_be_computed_goes(tmp_pat
     assert tree(tmp_path / "quarantine") == {}
 
 
+@needs_folder_locks
 @pytest.mark.parametrize("spec", [COMPUTED, IMPORT], ids=["computed", "import"])
 @pytest.mark.parametrize("is_missing", [True, False])
 def test_what_nothing_tells_about_is_set_aside(tmp_path: Path, spec: EmbeddingSpec, is_missing: bool) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.locks import needs_folder_locks
 from w2s_probe.cache import FeatureStore, clean, item_digests
 from w2s_probe.core.features import EmbeddingSpec
 
@@ -64,6 +65,7 @@ def damaged(content: bytes, kind: str, where: int, byte: int) -> bytes:
     return content[:at] if kind == "cut" else b""
 
 
+@needs_folder_locks
 @settings(max_examples=150, deadline=None)  # files are synced to a disk that others use
 @given(hits=st.dictionaries(st.integers(0, 5), damage, min_size=1, max_size=4))
 def test_damaged_shards_are_reported_never_served_and_mended(

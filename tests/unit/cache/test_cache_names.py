@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from w2s_probe.cache import FeatureStore, check_name, fingerprints_by_name, item_digests, point, verify
-from w2s_probe.cache.names import forget_name
+from w2s_probe.cache import FeatureStore, check_case, check_name, fingerprints_by_name, item_digests, point, verify
+from w2s_probe.cache.names import DEVICE, forget_name
 from w2s_probe.core.errors import CacheError
 from w2s_probe.core.features import EmbeddingSpec
 
@@ -51,7 +51,21 @@ def test_a_name_that_could_be_a_path_is_refused(tmp_path: Path, name: str) -> No
 
 @given(name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True))
 def test_plain_names_are_accepted(name: str) -> None:
+    assume(not DEVICE.fullmatch(name))
     assert check_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "aux.x", "Com1", "lpt9.a.b"])
+def test_a_name_of_a_device_of_windows_is_refused_but_not_one_that_begins_so(name: str) -> None:
+    with pytest.raises(CacheError, match=rf"no device of Windows: got {name}. Choose a name"):
+        check_name(name)
+    assert check_name(f"{name[:3]}x") == f"{name[:3]}x"
+
+
+def test_a_name_in_other_letters_is_refused_since_some_systems_have_one_file_for_both() -> None:
+    check_case("movies", {"movies", "movies-2"})
+    with pytest.raises(CacheError, match=r"only in upper and lower case: got movies, and there is Movies\. Choose"):
+        check_case("movies", {"Movies": ONE})
 
 
 def test_a_damaged_or_moved_name_names_nothing(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import signal
@@ -18,7 +17,7 @@ from typing import IO
 import pytest
 
 from w2s_probe.cache.temporary import remove_abandoned
-from w2s_probe.core.writing import DAY, Content, new_file, remove_leftovers, write_file
+from w2s_probe.core.writing import CLOSED, DAY, Content, new_file, remove_leftovers, write_file
 
 WRITER = """
 import sys
@@ -58,6 +57,7 @@ def test_a_writer_of_the_same_process_is_alive_too(tmp_path: Path) -> None:
         remove_leftovers(tmp_path)
         assert name.exists()
         handle.write(b"whole")
+        handle.close()
         name.replace(tmp_path / "shard")
     assert (tmp_path / "shard").read_bytes() == b"whole"
     assert list(tmp_path.iterdir()) == [tmp_path / "shard"]
@@ -83,6 +83,7 @@ def test_writers_never_share_a_name(tmp_path: Path) -> None:
 def test_a_file_taken_for_abandoned_before_it_was_locked_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    fcntl = pytest.importorskip("fcntl")
     flock = fcntl.flock
     removed: list[Path] = []
 
@@ -97,6 +98,7 @@ def test_a_file_taken_for_abandoned_before_it_was_locked_is_replaced(
         assert len(removed) == 1
         assert name not in removed
         handle.write(b"whole")
+        handle.close()
         name.replace(tmp_path / "shard")
     assert (tmp_path / "shard").read_bytes() == b"whole"
 
@@ -118,6 +120,7 @@ def locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bo
     def refuse(handle: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
+    fcntl = pytest.importorskip("fcntl")
     if request.param == "lacks_flock":
         monkeypatch.setattr(fcntl, "flock", refuse)
     return request.param == "has_flock"
@@ -133,6 +136,7 @@ def test_only_what_a_dead_writer_named_is_a_leftover(tmp_path: Path, *, locks: b
     for path in (dead, elsewhere, old, other_space, *others):
         path.write_bytes(b"half")
     os.utime(old, (0, time.time() - 2 * DAY))
+    os.utime(other_space, (0, time.time() - 2 * CLOSED))
     link, pipe = (dead.with_name(f"{dead.name}.{end}") for end in ("link", "pipe"))
     link.symlink_to(others[0])
     os.mkfifo(pipe)
@@ -141,10 +145,15 @@ def test_only_what_a_dead_writer_named_is_a_leftover(tmp_path: Path, *, locks: b
     assert set(tmp_path.iterdir()) == {elsewhere, link, pipe, *others, *unknown}
 
 
-def test_without_locks_the_file_of_a_living_process_stays_for_a_day(tmp_path: Path, *, locks: bool) -> None:
+def test_a_file_that_a_living_process_has_closed_stays_for_a_minute_or_without_locks_a_day(
+    tmp_path: Path, *, locks: bool
+) -> None:
     with new_file(tmp_path) as (_, name):
         mine = name.with_name(f"{name.name}.npy")  # no lock, but this process is alive
         mine.write_bytes(b"half")
+        remove_leftovers(tmp_path)
+        assert mine.exists()
+        os.utime(mine, (0, time.time() - 2 * CLOSED))
         remove_leftovers(tmp_path)
         assert mine.exists() is not locks
         mine.write_bytes(b"half")
@@ -169,7 +178,7 @@ def test_an_error_that_is_not_a_lack_of_locks_is_raised_and_leaves_no_file(
     def fail(handle: int, operation: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(fcntl, "flock", fail)
+    monkeypatch.setattr(pytest.importorskip("fcntl"), "flock", fail)
     with pytest.raises(OSError, match="Input/output"), new_file(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []

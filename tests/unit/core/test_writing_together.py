@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.killed import die_before, exit_code_of, forks
+from tests.locks import FOLDER_LOCKS, needs_locks
 from w2s_probe.core.errors import ConfigError
-from w2s_probe.core.writing import check_file, check_folder, new_file, write_together
+from w2s_probe.core.writing import CLOSED, check_file, check_folder, new_file, write_together
 
 NAMES = ("last", "one", "two")
 OLD = {name: b"old " + name.encode() for name in NAMES}
@@ -59,7 +61,7 @@ def test_a_writer_killed_before_any_step_leaves_one_set_and_its_leftovers_go_at_
         write(folder)
         assert content(folder) == NEW
     assert list(dict.fromkeys(states)) == ["old", "none", "new"]
-    assert len(states) > 15  # opening, locking and renaming of three files, three deletions, folders
+    assert len(states) > (15 if FOLDER_LOCKS else 11)  # opening, locking, renaming of three files, deletions, folders
 
 
 @pytest.mark.parametrize("call", ["open", "fsync", "replace", "unlink"])
@@ -148,15 +150,18 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, place: str, r
     assert {path.name for path in tmp_path.rglob("*")} == {"file", "folder", "report.html"}
 
 
+@needs_locks
 def test_a_place_that_can_be_written_is_left_as_it_is_but_for_leftovers(tmp_path: Path) -> None:
     with new_file(tmp_path) as (_, name):
         dead = name.with_name(f"{name.name}.md")  # nobody holds its lock
         dead.touch()
+        os.utime(dead, (0, time.time() - 2 * CLOSED))
         check_folder(tmp_path, NAMES, flag="--out")
         check_folder(tmp_path / "a" / "b", NAMES, flag="--out")
         assert set(tmp_path.iterdir()) == {name}
 
 
+@needs_locks
 def test_a_file_that_could_not_be_deleted_where_a_folder_was_to_be_goes_once_the_folder_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +173,7 @@ def test_a_file_that_could_not_be_deleted_where_a_folder_was_to_be_goes_once_the
         check_folder(tmp_path / "out", NAMES, flag="--out")
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".w2s-")
+    os.utime(left, (0, time.time() - 2 * CLOSED))  # this process lives, and could be about to rename it
     write(tmp_path / "out")
     check_folder(tmp_path / "out", NAMES, flag="--out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -12,6 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from tests.unit.strategies.problems import SEED, U, rows_of, with_scores
 from w2s_probe.core.errors import ConfigError, NotApplicableError
+from w2s_probe.core.install import install_line
 from w2s_probe.heads import ridge_probabilities
 from w2s_probe.strategies import W2SProblem
 from w2s_probe.strategies import label_filter as rules
@@ -104,7 +106,7 @@ def test_without_cleanlab_its_rule_says_how_to_install_it(monkeypatch: pytest.Mo
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cleanlab" else find(name))
     problem = rows_of(SEED).problem
     student = label_filter(problem, LabelFilterConfig())
-    with pytest.raises(NotApplicableError, match=r"run: pip install 'w2s-probe\[filters\]'"):
+    with pytest.raises(NotApplicableError, match=rf"run: {re.escape(install_line('filters'))}"):
         student.variants["rule=cleanlab"]()  # type: ignore[operator]
 
 
