@@ -143,7 +143,7 @@ def _shards(files: Sequence[Path], path: Path, name: str) -> FeatureFiles:
     kinds = {file.suffix: file for file in reversed(files)}
     if len(kinds) > 1:
         typed = path if is_pattern(path) else path / "*"
-        got = " and ".join(file.name for file in kinds.values())
+        got = " and ".join(sorted(file.name for file in kinds.values()))
         msg = (
             f"{name} must mean files of one kind: it has {got}. Name one kind, as in "
             f"features:{typed.with_suffix(files[0].suffix)}."

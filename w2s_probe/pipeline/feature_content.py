@@ -22,7 +22,7 @@ from w2s_probe.results.read import FeaturesRead
 if TYPE_CHECKING:
     import polars as pl
 
-MOST_IN_MEMORY = 2**26  # bytes of features above which a temporary file holds them
+MOST_IN_MEMORY = 2**24  # bytes of features above which a temporary file holds them
 TemporaryFile = Callable[[], AbstractContextManager[tuple[IO[bytes], Path]]]
 
 
