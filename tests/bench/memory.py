@@ -35,7 +35,7 @@ class Usage:
 
 
 def memory() -> None:
-    """Anonymous memory of run, run on shards and forecast at 1,000,000 x 64 above that at 10,000 x 64, and CPU times."""
+    """Anonymous memory of run, run on shards and forecast at 1,000,000 x 64 above that at 10,000 x 64, and CPU time."""
     for shuffled in (False, True):
         with tempfile.TemporaryDirectory() as name:
             small, large = Path(name, "small"), Path(name, "large")

@@ -51,7 +51,7 @@ def test_bfloat16_is_widened_exactly_and_stays_in_its_file(tmp_path: Path) -> No
     assert np.abs(np.asarray(file.X) - X).max() < 2**-6
     assert is_view(file.X)
     assert isinstance(file.X.source.parts[0], np.memmap)  # type: ignore[attr-defined]
-    assert (file.facts.dtype, file.X.dtype, file.ids) == ("bfloat16", np.float32, list("012345"))
+    assert (file.facts.dtype, file.X.dtype.name, file.ids) == ("bfloat16", "float32", list("012345"))
     np.save(tmp_path / "whole.npy", expected)
     write_tensors(tmp_path / "s_0.safetensors", {"X": ("BF16", brains(X[:2]))})
     write_tensors(tmp_path / "s_1.safetensors", {"X": ("BF16", brains(X[2:]))})

@@ -35,7 +35,7 @@ def test_lists_of_any_type_and_name_are_read(tmp_path: Path, dtype: str, fixed: 
     assert group_rows(path) == [4, 4, 2]
     file = read_features(path)
     np.testing.assert_array_equal(file.X, values)
-    assert (file.X.dtype, file.facts.dtype, file.facts.columns) == (np.float32, dtype, ("vector",))
+    assert (file.X.dtype.name, file.facts.dtype, file.facts.columns) == ("float32", dtype, ("vector",))
     assert (
         "column vector, 3 dimensions, float32, rows in the file's order; 1 other column left out: text."
         in (file.notes[0])

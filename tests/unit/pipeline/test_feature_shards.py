@@ -143,15 +143,25 @@ def changed(number: int, values: np.ndarray) -> Make:
     return lambda folder: np.save(folder / f"shard_{number}.npy", values)
 
 
+def without(*numbers: int) -> Make:
+    """Return what deletes shards."""
+
+    def delete(folder: Path) -> None:
+        for number in numbers:
+            (folder / f"shard_{number}.npy").unlink()
+
+    return delete
+
+
 NAN = X[8:12].copy()
 NAN[1, 2] = np.nan
 REFUSED: dict[str, tuple[Make, str]] = {
     "a gap": (
-        lambda folder: (folder / "shard_2.npy").unlink(),
+        without(2),
         "must have every shard of shard_*.npy, once: there is no number 2 between shard_1.npy and shard_3.npy.",
     ),
     "no first shards": (
-        lambda folder: [(folder / f"shard_{number}.npy").unlink() for number in (0, 1)],
+        without(0, 1),
         "the first is shard_2.npy. Write what is missing again",
     ),
     "a number twice": (
