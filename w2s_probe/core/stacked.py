@@ -44,12 +44,12 @@ class Stacked:
         order = np.argsort(part, kind="stable")
         groups = np.split(order, np.flatnonzero(np.diff(part[order])) + 1)
         if len(groups) == 1 and len(at):
-            found = self._rows_of(int(part[0]), at)
+            result = self._rows_of(int(part[0]), at)
         else:
-            found = np.empty((len(at), self.shape[1]), dtype=self.dtype)
+            result = np.empty((len(at), self.shape[1]), dtype=self.dtype)
             for chosen in groups:
-                found[chosen] = self._rows_of(int(part[chosen[0]]), at[chosen]) if len(chosen) else 0
-        return found.reshape((*wanted.shape, self.shape[1]))
+                result[chosen] = self._rows_of(int(part[chosen[0]]), at[chosen]) if len(chosen) else 0
+        return result.reshape((*wanted.shape, self.shape[1]))
 
     def _rows_of(self, part: int, at: NDArray[np.int64]) -> NDArray[Any]:
         """Return rows of one part, whose positions among all rows are given."""

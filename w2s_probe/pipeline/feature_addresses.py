@@ -127,13 +127,13 @@ def _in_folder(folder: Path, name: str) -> list[Path]:
 
 def _matching(pattern: Path, name: str) -> list[Path]:
     """Return the files that a pattern means."""
-    found = [Path(path) for path in sorted(glob.glob(str(pattern), recursive=True))]  # noqa: PTH207  # any kind of path
-    files = [path for path in found if not is_folder(path)]
+    matches = [Path(path) for path in sorted(glob.glob(str(pattern), recursive=True))]  # noqa: PTH207  # any kind of path
+    files = [path for path in matches if not is_folder(path)]
     if files:
         for path in files:
             check_suffix(path, f"features:{path.name}")
         return files
-    what = f"only folders, such as {found[0].name}" if found else "none"
+    what = f"only folders, such as {matches[0].name}" if matches else "none"
     msg = f"{name} must match files: there is {what} at {pattern}. Check the pattern, and put it in quotes."
     raise DataError(msg)
 

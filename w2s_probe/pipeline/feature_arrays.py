@@ -241,12 +241,14 @@ def _usual(problems: Mapping[str, str], ids: str | None) -> list[str]:
 def _no_single_array(file: str, problems: Mapping[str, str], usual: Sequence[str], example: str) -> DataError:
     near = did_you_mean("X", list(problems))
     if usual:
-        held = listed(usual)
+        content = listed(usual)
         advice = f"Name one, as in features:{example}#{usual[0]:.60}."
     else:
-        held = listed([f"{name} ({problem})" if problem else name for name, problem in problems.items()]) or "nothing"
+        content = (
+            listed([f"{name} ({problem})" if problem else name for name, problem in problems.items()]) or "nothing"
+        )
         advice = "Save one vector for each row, such as the mean over the tokens: X.mean(axis=1)."
-    return DataError(f"features:{file} must hold one array named X, or one matrix: it holds {held}.{near} {advice}")
+    return DataError(f"features:{file} must hold one array named X, or one matrix: it holds {content}.{near} {advice}")
 
 
 def _ids(column: NDArray[Any]) -> list[str]:

@@ -122,19 +122,19 @@ def gathered(blocks: Iterable[NDArray[Any]], temporary: TemporaryFile | None) ->
         Opens a temporary file. None keeps all rows in memory, and so does an error of the disk on opening it.
     """
     rest = iter(blocks)
-    held: list[NDArray[Any]] = []
+    in_memory: list[NDArray[Any]] = []
     with ExitStack() as stack:
         for block in rest:
-            held.append(block)
-            if temporary is None or sum(one.nbytes for one in held) <= MOST_IN_MEMORY:
+            in_memory.append(block)
+            if temporary is None or sum(one.nbytes for one in in_memory) <= MOST_IN_MEMORY:
                 continue
             try:
                 handle, path = stack.enter_context(temporary())
             except CacheError:  # it may be read-only
                 temporary = None
                 continue
-            return _mapped(chain(_emptied(held), rest), handle, path)
-    return np.concatenate(held)
+            return _mapped(chain(_emptied(in_memory), rest), handle, path)
+    return np.concatenate(in_memory)
 
 
 def _emptied(blocks: list[NDArray[Any]]) -> Iterator[NDArray[Any]]:
@@ -193,12 +193,18 @@ def joined_ids(files: FeatureFiles, ids: Sequence[list[str] | None]) -> list[str
         return parts[0] if parts else None
     joined = [name for part in parts for name in part]
     if len(set(joined)) < len(joined):
-        place: dict[str, Path] = {}
-        for path, part in zip(files.paths, parts, strict=True):
-            for name in part:
-                if name in place:
-                    where = f"twice in {path.name}" if place[name] == path else f"in {place[name].name} and {path.name}"
-                    msg = f"{files.name} must have distinct ids: got {name!r:.60} {where}. Give every row its own id."
-                    raise DataError(msg)
-                place[name] = path
+        raise _repeated_id(
+            files, [(name, path) for path, part in zip(files.paths, parts, strict=True) for name in part]
+        )
     return joined
+
+
+def _repeated_id(files: FeatureFiles, places: Iterable[tuple[str, Path]]) -> DataError:
+    """Return the error for ids of which one occurs twice, with the files of the first such id."""
+    first: dict[str, Path] = {}
+    for name, path in places:
+        if name in first:
+            break
+        first[name] = path
+    where = f"twice in {path.name}" if first[name] == path else f"in {first[name].name} and {path.name}"
+    return DataError(f"{files.name} must have distinct ids: got {name!r:.60} {where}. Give every row its own id.")

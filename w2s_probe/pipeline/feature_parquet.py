@@ -55,7 +55,7 @@ def read_parquets(
             check_order(files, facts[0].id_column)
             check_alike(files, number, facts[0], facts[-1])
             _check_lists(schemas[-1], facts[-1], path)
-    X = gathered(_blocks(files, facts[0], schemas, groups), temporary)
+    X = gathered(_blocks(files, facts[0], groups), temporary)
     return FeatureFile(
         X=X,
         ids=joined_ids(files, [_ids(path, files, facts[0].id_column) for path in files.paths]),
@@ -128,27 +128,32 @@ def _check_lists(schema: Schema, facts: Facts, path: Path) -> None:
         raise DataError(msg)
 
 
-def _blocks(files: FeatureFiles, facts: Facts, schemas: Sequence[Schema], groups: Groups) -> Iterator[NDArray[Any]]:
+def _blocks(files: FeatureFiles, facts: Facts, groups: Groups) -> Iterator[NDArray[Any]]:
     """Yield the checked features of each row group of each file."""
     dim = facts.dim
     for number, path in enumerate(files.paths):
-        name, row = files.name_of(path), 0
-        own = facts.dim
-        frames = frames_of(path, facts.columns, groups=[count for count in groups[path] if count] or [0])
-        while True:
-            with readable(path, name):
-                frame = next(frames, None)
-                if frame is None:
-                    break
-                block = _of_numbers(frame) if facts.dim else _of_lists(frame.to_series(), path.name, row, own)
-                check_shape(block, name)
-                with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite, and refused below
-                    block = block.astype(computed_type(block.dtype), copy=False)
-                own, dim = block.shape[1], dim or block.shape[1]
-                check_alike(files, number, replace(facts, dim=dim), replace(facts, dim=own))
-                check_finite(block, name, first_row=row)
-                row += len(block)
+        for block in _blocks_of(path, files.name_of(path), facts, groups[path]):
+            dim = dim or block.shape[1]
+            check_alike(files, number, replace(facts, dim=dim), replace(facts, dim=block.shape[1]))
             yield block
+
+
+def _blocks_of(path: Path, name: str, facts: Facts, groups: Sequence[int]) -> Iterator[NDArray[Any]]:
+    """Yield the checked features of each row group of one file."""
+    row, width = 0, facts.dim
+    frames = frames_of(path, facts.columns, groups=[count for count in groups if count] or [0])
+    while True:
+        with readable(path, name):
+            frame = next(frames, None)
+            if frame is None:
+                return
+            block = _of_numbers(frame) if facts.dim else _of_lists(frame.to_series(), path.name, row, width)
+            check_shape(block, name)
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite, and refused below
+                block = block.astype(computed_type(block.dtype), copy=False)
+            check_finite(block, name, first_row=row)
+            row, width = row + len(block), block.shape[1]
+        yield block
 
 
 def _of_numbers(frame: pl.DataFrame) -> NDArray[Any]:
