@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["COMMANDS", "Usage", "memory", "usage_of", "write_rows"]
 
@@ -19,6 +20,8 @@ DIM = 64
 BLOCK = 100_000
 COLUMNS = ("T.parquet", "--id", "id", "--teacher", "features:t.npy", "--student", "features:s.npy", "-n", "400")
 COMMANDS = {"run": ("run", *COLUMNS, "--seeds", "1", "--json"), "forecast": ("forecast", *COLUMNS, "--json")}
+SHARDS = ("T.parquet", "--id", "id", "--teacher", "features:t", "--student", "features:lists", "-n", "400")
+COMMANDS["run on shards"] = ("run", *SHARDS, "--seeds", "1", "--json")
 PAUSE = 0.02  # seconds between two looks at a process
 MOST_MB, MOST_RATIO = 300, 4  # bounds: memory above that of 10,000 rows, and CPU time of forecast / run
 
@@ -32,7 +35,7 @@ class Usage:
 
 
 def memory() -> None:
-    """Anonymous memory of run and forecast at 1,000,000 x 64 above that at 10,000 x 64, and their CPU times."""
+    """Anonymous memory of run, run on shards and forecast at 1,000,000 x 64 above that at 10,000 x 64, and CPU time."""
     for shuffled in (False, True):
         with tempfile.TemporaryDirectory() as name:
             small, large = Path(name, "small"), Path(name, "large")
@@ -50,7 +53,7 @@ def memory() -> None:
 def write_rows(folder: Path, rows: int, *, shuffled: bool) -> None:
     """Write a table of ids and labels, and float32 features of 64 dimensions for a teacher and a student.
 
-    Ids ascend as numbers; `shuffled` ones are texts in random order.
+    Ids ascend as numbers; `shuffled` ones are texts in random order. The features are one file, and also shards.
     """
     import polars as pl
 
@@ -65,8 +68,23 @@ def write_rows(folder: Path, rows: int, *, shuffled: bool) -> None:
             noise = rng.standard_normal((len(signs), DIM)) * np.arange(1, DIM + 1) ** -0.5
             X[start : start + BLOCK] = noise + strength * signs[:, None] * direction
         X.flush()
+        _write_shards(folder, name, X)
     ids = [f"row-{row:08d}" for row in rng.permutation(rows).tolist()] if shuffled else np.arange(rows)
     pl.DataFrame({"id": ids, "label": np.array(["no", "yes"])[y]}).write_parquet(folder / "T.parquet")
+
+
+def _write_shards(folder: Path, name: str, X: NDArray[np.float32]) -> None:
+    """Write features again: the teacher's as ten .npy files, the student's as ten Parquet files with lists."""
+    import polars as pl
+
+    shards = folder / {"t": "t", "s": "lists"}[name]
+    shards.mkdir()
+    for number, rows in enumerate(np.array_split(np.arange(len(X)), 10)):
+        if name == "t":
+            np.save(shards / f"{number}.npy", X[rows[0] : rows[-1] + 1])
+        else:
+            frame = pl.DataFrame({"emb": np.asarray(X[rows[0] : rows[-1] + 1])})
+            frame.write_parquet(shards / f"{number}.parquet", row_group_size=BLOCK // 4)
 
 
 def usage_of(command: tuple[str, ...], folder: Path) -> Usage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from glob import has_magic
 from pathlib import Path
 
 FEATURES = (".npy", ".npz", ".safetensors", ".parquet")
@@ -24,7 +25,7 @@ def bare_name_advice(name: str) -> str:
     meant = ""
     if folder:
         meant = _of_folder(path, name)
-    elif suffix in FEATURES and file:
+    elif suffix in FEATURES and (file or has_magic(name)):
         meant = f"features:{name}"
     elif suffix in FEATURES or name.startswith(("./", "../", "/", "~")):
         return f" There is no {'file' if suffix in FEATURES else 'folder'} {name}. {EXAMPLES}"
@@ -38,7 +39,7 @@ def bare_name_advice(name: str) -> str:
 
 
 def _of_folder(folder: Path, name: str) -> str:
-    """Return the backbone of a folder by its configuration: open_clip, timm, or else sentence-transformers."""
+    """Return the backbone of a folder by its content: open_clip, timm, features, or else sentence-transformers."""
     if any((folder / file).exists() for file in ("open_clip_config.json", "open_clip_model.safetensors")):
         return f"open_clip:{name}"
     try:
@@ -49,4 +50,5 @@ def _of_folder(folder: Path, name: str) -> str:
     weights = [file.name for file in sorted(folder.iterdir()) if file.suffix in (*WEIGHTS, ".safetensors")]
     if isinstance(model, str) and weights:
         return f"timm:{model}@{name.rstrip('/')}/{weights[0]}"
-    return f"sentence-transformers:{name}"
+    suffixes = {file.suffix for file in folder.iterdir()}
+    return f"{'features' if suffixes & set(FEATURES) and '.json' not in suffixes else 'sentence-transformers'}:{name}"

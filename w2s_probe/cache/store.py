@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import IO, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,14 @@ from w2s_probe.cache.marks import mark, state_of
 from w2s_probe.cache.quarantine import size_of
 from w2s_probe.cache.shards import Sidecar, discard_damaged, is_taken, load_rows, write_shard
 from w2s_probe.cache.stored_types import storable
-from w2s_probe.cache.temporary import remove_abandoned
+from w2s_probe.cache.temporary import disk_errors, remove_abandoned
 from w2s_probe.cache.verifying import verify
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.errors import CacheError, ShapeError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Features, Rows
+from w2s_probe.core.writing import new_file
 
 SHARD_ROWS = 512
 Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]  # features and recorded facts, for each spec
@@ -161,6 +162,18 @@ class FeatureStore:
                     folder = self._folder(spec)
                     write_shard(folder, self._temporary, spec=spec, digests=digests[rows], X=X, recorded=recorded)
                 yield len(rows)
+
+    @contextmanager
+    def temporary_file(self) -> Iterator[tuple[IO[bytes], Path]]:
+        """Yield an open file and its hidden name in the cache; it is deleted afterwards.
+
+        Raises `CacheError` if the disk cannot be written.
+        """
+        with disk_errors(self.root):
+            mark(self.root)
+            remove_abandoned(self._temporary)
+            with new_file(self._temporary) as file:
+                yield file
 
     def read(self, spec: EmbeddingSpec, digests: Digests) -> Features:
         """Return the features of these items, shape (n, d), in the items' order and the spec's type.

@@ -35,8 +35,9 @@ def import_(
 ) -> None:
     """Import features as the backbone cached:NAME.
 
-    FILE is .npy, .npz, .safetensors or .parquet, as features:FILE takes it; FILE#COLUMN or FILE#a,b,c names
-    the columns of a Parquet file. With --data its rows belong to the items of DATA, in DATA's order or by
+    FILE is .npy, .npz, .safetensors or .parquet, as features:FILE takes it, or a folder or a quoted pattern of
+    numbered shards; FILE#COLUMN or FILE#a,b,c names the columns of a Parquet file, FILE#NAME an array of the
+    other files. With --data its rows belong to the items of DATA, in DATA's order or by
     ids, and serve every table of these items. Without --data, rows are matched by the ids in FILE, or by
     their order if FILE has no ids.
 

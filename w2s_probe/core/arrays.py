@@ -27,6 +27,16 @@ def as_matrix(X: ArrayLike, name: str) -> Features:
     if isinstance(X, RowView) and len(X):
         return cast("Features", X)
     array = np.asanyarray(X)
+    check_shape(array, name)
+    if array.dtype != computed_type(array.dtype):  # halves, extended and foreign byte orders, integers
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
+            array = array.astype(computed_type(array.dtype))
+    check_finite(array, name)
+    return array
+
+
+def check_shape(array: NDArray[Any], name: str) -> None:
+    """Raise `ShapeError` unless an array is a matrix of numbers with at least one row and one column."""
     if array.dtype.kind not in "fiub":
         kind = "bytes, as numpy saves bfloat16" if array.dtype.str.endswith("V2") else f"type {array.dtype!s:.60}"
         msg = f"{name} must be numbers: got an array of {kind}. Save them as float32 or float64."
@@ -39,20 +49,33 @@ def as_matrix(X: ArrayLike, name: str) -> Features:
     if 0 in array.shape:
         msg = f"{name} must not be empty: got shape {array.shape}. Save at least one row and one feature."
         raise ShapeError(msg)
-    if array.dtype not in (np.float32, np.float64):  # halves, extended and foreign byte orders, integers
-        single = array.dtype.kind == "f" and array.dtype.itemsize <= 4
-        with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
-            array = array.astype(np.float32 if single else np.float64)
-    for rows in row_blocks(len(array)):
-        finite = np.isfinite(array[rows])
+
+
+def computed_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that numbers of a type are computed in: float32 for halves, float64 for all but float32.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [computed_type(np.dtype(name)).name for name in ("float16", ">f4", "float64", "int8")]
+    ['float32', 'float32', 'float64', 'float64']
+    """
+    single = dtype.kind == "f" and dtype.itemsize <= 4
+    return np.dtype(np.float32 if single else np.float64)
+
+
+def check_finite(X: Features, name: str, *, first_row: int = 0) -> None:
+    """Raise `ShapeError` with the place of the first number that is not finite; `first_row` is the number of row 0."""
+    for rows in row_blocks(len(X)):
+        block = X[rows]
+        finite = np.isfinite(block)
         if not finite.all():
             i, j = np.argwhere(~finite)[0]
             msg = (
-                f"{name} must be finite: got {array[rows.start + i, j]} in row {rows.start + i}, column {j}. "
+                f"{name} must be finite: got {block[i, j]} in row {first_row + rows.start + i}, column {j}. "
                 "Remove or correct such rows."
             )
             raise ShapeError(msg)
-    return array
 
 
 def check_magnitude(X: Features, name: str) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +47,32 @@ def promised_bytes(path: Path) -> int:
 
     Raises `ValueError` if there is no readable footer.
     """
+    with _damaged_footer():
+        return sum(_chunk_bytes(chunk, group) for group in _groups(path) for chunk in group[GROUP_COLUMNS])
+
+
+def group_rows(path: Path) -> list[int]:
+    """Return the number of rows of each row group, from the footer. Raises `ValueError` if there is no readable one."""
+    with _damaged_footer():
+        rows = [int(group[GROUP_ROWS]) for group in _groups(path)]
+    if min(rows, default=0) < 0:
+        msg = "its Parquet footer is damaged"
+        raise ValueError(msg)
+    return rows
+
+
+@contextmanager
+def _damaged_footer() -> Iterator[None]:
+    """Turn the errors of a footer's fields into `ValueError`."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError) as error:
+        msg = "its Parquet footer is damaged"
+        raise ValueError(msg) from error
+
+
+def _groups(path: Path) -> list[dict[int, Any]]:
+    """Return the row groups of a footer, each as its fields by number."""
     with path.open("rb") as handle:
         end = handle.seek(0, 2)
         handle.seek(max(end - 8, 0))
@@ -55,12 +83,8 @@ def promised_bytes(path: Path) -> int:
             raise ValueError(msg)
         handle.seek(end - 8 - length)
         footer = handle.read(length)
-    try:
-        groups = _Compact(footer).value(STRUCT).get(FILE_ROW_GROUPS, [])
-        return sum(_chunk_bytes(chunk, group) for group in groups for chunk in group[GROUP_COLUMNS])
-    except (LookupError, TypeError, AttributeError) as error:
-        msg = "its Parquet footer is damaged"
-        raise ValueError(msg) from error
+    groups: list[dict[int, Any]] = _Compact(footer).value(STRUCT).get(FILE_ROW_GROUPS, [])
+    return groups
 
 
 def _chunk_bytes(chunk: dict[int, Any], group: dict[int, Any]) -> int:

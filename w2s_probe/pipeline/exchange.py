@@ -31,8 +31,9 @@ from w2s_probe.core.errors import CacheError, DataError, ShapeError, did_you_mea
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet, missing_id_advice
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, open_data
-from w2s_probe.pipeline.feature_files import holds_ids, read_features, write_features
+from w2s_probe.pipeline.feature_files import read_features
 from w2s_probe.pipeline.feature_rows import for_rows_of
+from w2s_probe.pipeline.feature_writing import holds_ids, write_features
 from w2s_probe.pipeline.reading import OnRead, reading_of, reading_of_files
 
 ROUNDING = 1e-2  # of a row's largest feature: half precision and another batch size differ by less
@@ -91,7 +92,7 @@ def import_features(
     Parameters
     ----------
     path : Path
-        A file, or ``FILE#COLUMN``, as `read_features` takes it.
+        A file, ``FILE#NAME``, a folder or a pattern of shards, as `read_features` takes it.
     name : str
         Letters, digits and ``. _ -``.
     store : FeatureStore
@@ -113,7 +114,7 @@ def import_features(
         If file and data do not fit, or the features do not fit into `dtype`.
     """
     check_name(name)
-    X, digests, by, ids, notes = _identified(path, data, on_read)
+    X, digests, by, ids, notes = _identified(path, store, data, on_read)
     first = _first_of_each(X, digests, path.name)
     spec = EmbeddingSpec(backbone=f"cached:{name}", revision="", **({"dtype": dtype} if dtype else {}))
     spec = _with_content(spec, X, digests, first)
@@ -251,13 +252,13 @@ def resolve(store: FeatureStore, name: str) -> Contents:
 
 
 def _identified(
-    path: Path, data: DataConfig | None, on_read: OnRead | None
+    path: Path, store: FeatureStore, data: DataConfig | None, on_read: OnRead | None
 ) -> tuple[NDArray[Any], Digests, str, list[str] | None, tuple[str, ...]]:
     """Return features, digests of their rows, what rows are matched by, ids if matched by id, and notes."""
     if data is not None:
         table = open_data(data)
         digests = _digests(table, path.name, "item")
-        file = read_features(path, data)
+        file = read_features(path, data, temporary=store.temporary_file)
         features = for_rows_of(table, file)
         if on_read:
             on_read(
@@ -266,7 +267,7 @@ def _identified(
                 )
             )
         return features.X, digests, "item", None, (*table.notes, *file.notes)
-    file = read_features(path)
+    file = read_features(path, temporary=store.temporary_file)
     if on_read:
         on_read(reading_of_files({"features": file}))
     X, ids = file.X, file.ids

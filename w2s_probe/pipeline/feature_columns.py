@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from w2s_probe.core.config import DataConfig
@@ -13,7 +12,8 @@ from w2s_probe.core.errors import DataError, did_you_mean, listed
 if TYPE_CHECKING:
     import polars as pl
 
-SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
+    Schema = Mapping[str, pl.DataType]
+
 NOT_FEATURES = re.compile(
     r"|__index_level_\d+__|unnamed: ?\d+|level_\d+|index|idx|row|row_?(nr|number|num|index)|(.*_)?ids?|(.*_)?labels?|y"
     r"|targets?|class(es)?|category|split|part|fold|(.*_)?groups?|source|n_(tokens|words|chars)|tokens?(_count)?|length",
@@ -21,35 +21,25 @@ NOT_FEATURES = re.compile(
 )  # names that indices, ids, labels and counts usually have
 
 
-def parse_address(text: str) -> tuple[Path, str | None]:
-    """Return the file and the columns of FILE#COLUMN or FILE#a,b,c; an existing file with # in its name comes first."""
-    ends = [place for place, character in enumerate(text) if character == "#"]
-    if not ends or Path(text).exists():
-        return Path(text), None
-    files = [end for end in reversed(ends) if Path(text[:end]).is_file()]
-    files += [end for end in ends if Path(text[:end]).suffix in SUFFIXES]
-    return (Path(text[: files[0]]), text[files[0] + 1 :]) if files else (Path(text), None)
-
-
-def id_column(columns: Sequence[str], data: DataConfig | None) -> str | None:
+def id_column(columns: Collection[str], data: DataConfig | None) -> str | None:
     """Return the column that holds the ids: the one that --id names, else one called id."""
     names = [data.id] if data is not None and data.id else []
     return next((name for name in [*names, "id", "ids"] if name in columns), None)
 
 
 def choose_columns(
-    frame: pl.DataFrame, chosen: str | None, *, ids: str | None, data: DataConfig | None, file: str
+    schema: Schema, chosen: str | None, *, ids: str | None, data: DataConfig | None, file: str
 ) -> list[str]:
     """Return the columns of the features: one list column, or numeric columns.
 
-    `chosen` is what follows ``#``. Without it: a list column ``features``, else the only list column, else all
-    numeric columns, if every other column is the ids and none has a name or type that suggests another meaning.
-    Raises `DataError` if a file can be read in two ways.
+    `chosen` is what follows ``#``, and `file` what messages write before it. Without `chosen`: a list column
+    ``features``, else the only list column, else all numeric columns, if every other column is the ids and none has a
+    name or type that suggests another meaning. Raises `DataError` if a file can be read in two ways.
     """
     if chosen is not None:
-        return _explicit(frame, chosen, file)
-    lists = [name for name in frame.columns if name != ids and holds_lists(frame[name].dtype)]
-    if "features" in frame.columns and ("features" in lists or not lists):
+        return _explicit(schema, chosen, file)
+    lists = [name for name in schema if name != ids and holds_lists(schema[name])]
+    if "features" in schema and ("features" in lists or not lists):
         return ["features"]
     if len(lists) > 1:
         msg = (
@@ -57,7 +47,7 @@ def choose_columns(
             f"Name one, as in features:{file}#{lists[0]}."
         )
         raise DataError(msg)
-    return lists or _numeric(frame, ids=ids, data=data, file=file)
+    return lists or _numeric(schema, ids=ids, data=data, file=file)
 
 
 def holds_lists(dtype: pl.DataType) -> bool:
@@ -75,23 +65,25 @@ def is_number(dtype: pl.DataType) -> bool:
     return dtype.is_numeric() or str(dtype) == "Boolean"
 
 
-def described(columns: Sequence[str]) -> str:
-    """Return ``column a`` or ``columns a … z``."""
-    return f"column {columns[0]}" if len(columns) == 1 else f"columns {columns[0]} … {columns[-1]}"
+def described(columns: Sequence[str], kind: str = "column") -> str:
+    """Return ``column a`` or ``columns a … z``; `kind` may also be ``array``, and X is always one."""
+    if tuple(columns) == ("X",):
+        return "array X"
+    return f"{kind} {columns[0]}" if len(columns) == 1 else f"{kind}s {columns[0]} … {columns[-1]}"
 
 
-def _explicit(frame: pl.DataFrame, chosen: str, file: str) -> list[str]:
-    names = [chosen] if chosen in frame.columns else [name.strip() for name in chosen.split(",") if name.strip()]
-    unknown = [name for name in names if name not in frame.columns]
+def _explicit(schema: Schema, chosen: str, file: str) -> list[str]:
+    names = [chosen] if chosen in schema else [name.strip() for name in chosen.split(",") if name.strip()]
+    unknown = [name for name in names if name not in schema]
     if unknown or not names:
         msg = (
             f"features:{file}#COLUMN must name columns of the file: got {(unknown or [''])[0]!r:.60}, not one of "
-            f"{listed(frame.columns)}.{did_you_mean((unknown or [''])[0], frame.columns) or ' Use these names.'}"
+            f"{listed(list(schema))}.{did_you_mean((unknown or [''])[0], schema) or ' Use these names.'}"
         )
         raise DataError(msg)
-    others = [name for name in names if not is_number(frame[name].dtype)]
+    others = [name for name in names if not is_number(schema[name])]
     if len(set(names)) < len(names) or (others and len(names) > 1):
-        problem = f"{others[0]!r:.60} holds {frame[others[0]].dtype!s:.60}" if others else "a name occurs twice"
+        problem = f"{others[0]!r:.60} holds {schema[others[0]]!s:.60}" if others else "a name occurs twice"
         msg = (
             f"features:{file}#COLUMN must name one list column, or distinct numeric columns: {problem}. "
             f"Write features:{file}#COLUMN or features:{file}#a,b,c."
@@ -100,24 +92,24 @@ def _explicit(frame: pl.DataFrame, chosen: str, file: str) -> list[str]:
     return names
 
 
-def _numeric(frame: pl.DataFrame, *, ids: str | None, data: DataConfig | None, file: str) -> list[str]:
+def _numeric(schema: Schema, *, ids: str | None, data: DataConfig | None, file: str) -> list[str]:
     """Return all numeric columns, or raise `DataError` if any column suggests that some are no features."""
-    rest = [name for name in frame.columns if name != ids]
-    numeric = [name for name in rest if frame[name].dtype.is_numeric()]
+    rest = [name for name in schema if name != ids]
+    numeric = [name for name in rest if schema[name].is_numeric()]
     if not numeric:
         msg = (
-            f"features:{file} must have a list column, or numeric columns: it has {listed(frame.columns) or 'none'}. "
+            f"features:{file} must have a list column, or numeric columns: it has {listed(list(schema)) or 'none'}. "
             "Save the features as numbers."
         )
         raise DataError(msg)
-    decimals = [name for name in numeric if not frame[name].dtype.is_integer()]
+    decimals = [name for name in numeric if not schema[name].is_integer()]
     features = [name for name in decimals or numeric if not _means_something_else(name, data)]
     doubtful = [name for name in rest if name not in features]
     if doubtful:
         example = ",".join([*features[:3], "…"] if len(features) > 3 else features or ["COLUMN"])
         msg = (
             f"features:{file} must have features as its only columns beside id: {listed(doubtful)} may be something "
-            f"else ({_why(frame, doubtful[0], data)}). Name the columns to use, as in features:{file}#{example}, or "
+            f"else ({_why(schema, doubtful[0], data)}). Name the columns to use, as in features:{file}#{example}, or "
             "remove the others from the file."
         )
         raise DataError(msg)
@@ -136,8 +128,8 @@ def _roles(data: DataConfig | None) -> dict[str, str]:
     return {str(getattr(data, flag)): f"--{flag.replace('_', '-')}" for flag in flags if getattr(data, flag)}
 
 
-def _why(frame: pl.DataFrame, name: str, data: DataConfig | None) -> str:
-    dtype = frame[name].dtype
+def _why(schema: Schema, name: str, data: DataConfig | None) -> str:
+    dtype = schema[name]
     if not dtype.is_numeric():
         return f"{name!r:.60} holds {dtype!s:.60}"
     if name in _roles(data):

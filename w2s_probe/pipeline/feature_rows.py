@@ -11,7 +11,7 @@ from w2s_probe.core.errors import DataError
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
 from w2s_probe.core.types import Features
 from w2s_probe.datasets import Table
-from w2s_probe.pipeline.feature_files import FeatureFile
+from w2s_probe.pipeline.feature_content import FeatureFile
 
 
 def for_rows_of(table: Table, file: FeatureFile) -> FeatureSet:
@@ -47,9 +47,9 @@ def _content_hash(X: Features) -> str:
 
 def _check_order(file: FeatureFile, X: Features, table: Table) -> None:
     """Raise an error if the rows of a file without ids cannot be the rows of the table in its order."""
-    ids = set(table.ids.tolist()) if table.has_ids and file.possible_ids else set()
-    for column in file.possible_ids:
-        if ids and column.n_unique() >= len(ids) and ids.issubset(map(str, column.to_list())):
+    ids = set(table.ids.tolist()) if table.has_ids else set()
+    for column in file.possible_ids() if ids else ():
+        if column.n_unique() >= len(ids) and ids.issubset(column.to_list()):
             msg = (
                 f"{file.name} must have its ids in a column called id, or called what --id names: got the ids of "
                 f"{table.name} in {column.name!r:.60}. Rename this column to id."

@@ -12,7 +12,7 @@ from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import Part, Split
 from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.datasets import Table
-from w2s_probe.pipeline.feature_files import FeatureFile
+from w2s_probe.pipeline.feature_content import FeatureFile
 from w2s_probe.results.read import FeaturesRead, PoolRead, Read
 
 Roles = Mapping[str, Sequence[str]]  # backbone names of each side, as the user typed them

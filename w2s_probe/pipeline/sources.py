@@ -19,8 +19,9 @@ from w2s_probe.core.errors import BackboneError, DataError, MissingExtraError
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
 from w2s_probe.datasets import Table
 from w2s_probe.pipeline.exchange import from_cache, matched_by, resolve
-from w2s_probe.pipeline.feature_columns import parse_address
-from w2s_probe.pipeline.feature_files import FeatureFile, read_features
+from w2s_probe.pipeline.feature_addresses import ending, parse_address
+from w2s_probe.pipeline.feature_content import FeatureFile
+from w2s_probe.pipeline.feature_files import read_features
 from w2s_probe.pipeline.feature_rows import for_rows_of
 from w2s_probe.pipeline.shipped import shipped_backbone
 from w2s_probe.results.read import FeaturesRead
@@ -30,17 +31,17 @@ def without_folders(name: str, *, keep: int = 0) -> str:
     """Return a data or backbone name with the folders of a path left out, but for the last `keep` folders."""
     kind, colon, rest = name.partition(":")
     if not colon:
-        return _ending(name, keep)
+        return ending(Path(name), keep)
     if kind in ("features", "sentence-transformers"):
         path, columns = parse_address(rest) if kind == "features" else (Path(rest), None)
-        return f"{kind}:{_ending(path, keep)}" + ("" if columns is None else f"#{columns}")
+        return f"{kind}:{ending(path, keep)}" + ("" if columns is None else f"#{columns}")
     if kind == "timm":
         model, at, weights = rest.partition("@")
-        return f"{kind}:{model}{at}{_ending(weights, keep)}"
+        return f"{kind}:{model}{at}{ending(Path(weights), keep)}"
     if kind == "open_clip" and not rest.startswith("hf-hub:"):
         model, slash, weights = rest.partition("/")
         folder = rest.startswith(("local-dir:", "/", ".", "~"))
-        return f"{kind}:{'' if folder else model + slash}{_ending(weights or rest, keep)}"
+        return f"{kind}:{'' if folder else model + slash}{ending(Path(weights or rest), keep)}"
     return name
 
 
@@ -59,10 +60,6 @@ def names_without_folders(names: Sequence[str]) -> dict[str, str]:
             name,
         )
     return short
-
-
-def _ending(path: str | Path, keep: int) -> str:
-    return "/".join(Path(path).parts[-1 - keep :])
 
 
 class Source(Protocol):
@@ -239,7 +236,7 @@ def open_source(table: Table, name: str, options: BackboneOptions, store: Featur
     """Return the source that a name means: a file, an import, or a backbone that takes the table's items."""
     kind, _, rest = name.partition(":")
     if kind == "features":
-        file = read_features(rest, data)
+        file = read_features(rest, data, temporary=store.temporary_file)
         return FileSource(file, for_rows_of(table, file), parse_address(rest)[1])
     if kind == "cached":
         return ImportedSource(from_cache(table, rest, store), matched_by(resolve(store, rest)))

@@ -146,26 +146,33 @@ def _pool(reading: Reading) -> str:
 
 
 def _features(key: str, entry: FeaturesRead, *, guess: bool) -> str:
-    option = _guess([f"features:{entry.file}#COLUMN"]) if guess else ""
+    name = "COLUMN" if _is_parquet(entry) else "NAME"
+    option = _guess([f"features:{entry.file}#{name}"]) if guess else ""
     return f"{key} {_name(entry.backbone)}: {_content(entry)}{option}"
 
 
 def _content(entry: FeaturesRead) -> str:
-    """Return columns, dimension, type and order of features."""
+    """Return files, columns, dimension, type and order of features."""
     parts = [
-        *([_column_text(entry.columns)] if entry.columns is not None else []),
+        *([f"{entry.files:,} file{'s' * (entry.files > 1)} {_name(entry.file)}"] if entry.files is not None else []),
+        *([_column_text(entry)] if entry.columns is not None else []),
         f"{entry.dim:,} dimensions" if entry.dim else "not computed yet",
-        entry.dtype,
+        f"{entry.dtype} widened to float32" if entry.dtype == "bfloat16" else entry.dtype,
         "by row" if entry.matched_by == "row" else f"by {entry.matched_by}",
     ]
     return ", ".join(parts)
 
 
-def _column_text(columns: Sequence[str]) -> str:
+def _is_parquet(entry: FeaturesRead) -> bool:
+    return (entry.file or "").endswith(".parquet")
+
+
+def _column_text(entry: FeaturesRead) -> str:
+    columns = entry.columns or ()
     if tuple(columns) == ("X",):
         return "array X"
     if len(columns) == 1:
-        return f"column {_name(columns[0])}"
+        return f"{'column' if _is_parquet(entry) else 'array'} {_name(columns[0])}"
     return f"{len(columns):,} columns {_name(columns[0])} … {_name(columns[-1])}"
 
 

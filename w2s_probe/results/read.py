@@ -18,13 +18,17 @@ class FeaturesRead:
     backbone : str
         Name of the backbone, without folders.
     columns : tuple of str, or None
-        Columns of a Parquet file, in their order, or the array ``X`` of another file; None for features of the cache.
+        Columns of a Parquet file, in their order, or the array of another file, ``X`` if it has no other name; None
+        for features of the cache.
     dim : int
         Number of features.
     dtype : str
         Type in which the file or the cache holds the features.
     file : str or None
-        Name of the file, without folders; None for features of the cache.
+        Name of the file, without folders, or of a series of shards with their folder, as in ``emb/shard_*.npy``; None
+        for features of the cache.
+    files : int or None
+        Number of shards; None where a single file was named, and for features of the cache.
     matched_by : {"row", "id", "item"}
         By what rows of the data find their features.
     """
@@ -35,6 +39,7 @@ class FeaturesRead:
     dtype: str
     file: str | None
     matched_by: Literal["row", "id", "item"]
+    files: Annotated[int | None, Mark.UNLESS_NONE] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ FILES = {
 }
 ABSENT = {
     "missing.npy": "There is no file missing.npy",
+    "emb/*.npy": "Did you mean features:emb/*.npy?",
     "./missing": "There is no folder ./missing",
     "/missing/model": "sentence-transformers:FOLDER",
     "BAAI/bge-small-en": "Did you mean sentence-transformers:BAAI/bge-small-en?",
@@ -61,6 +62,8 @@ def test_a_bare_name_leads_to_its_kind(name: str) -> None:
         ({"modules.json": "[]", "config.json": json.dumps({"model_type": "bert"})}, "sentence-transformers:folder"),
         ({"config.json": "[" * 10_000}, "sentence-transformers:folder"),
         ({"open_clip_config.json": "{}"}, "open_clip:folder"),
+        ({"shard_0.npy": "", "shard_1.npy": ""}, "features:folder"),
+        ({"model.safetensors": "", "config.json": "{}"}, "sentence-transformers:folder"),
         (
             {"config.json": json.dumps({"architecture": "vit_tiny"}), "model.safetensors": ""},
             "timm:vit_tiny@folder/model.safetensors",

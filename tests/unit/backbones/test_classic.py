@@ -118,7 +118,7 @@ def test_a_feature_file_that_is_none_is_named(tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", np.ones(5))
     np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     np.save(tmp_path / "empty.npy", np.ones((0, 3)))
-    np.savez(tmp_path / "other.npz", Y=np.ones((2, 2)))
+    np.savez(tmp_path / "other.npz", Y=np.ones((2, 2)), Z=np.ones((2, 2)))
     (tmp_path / "cut.npy").write_bytes((tmp_path / "flat.npy").read_bytes()[:40])
     for suffix in ("npy", "npz", "safetensors", "parquet"):
         (tmp_path / f"text.{suffix}").write_text("hello")

@@ -14,7 +14,7 @@ from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError
 from w2s_probe.datasets.load import open_data
 from w2s_probe.pipeline.exchange import from_file
-from w2s_probe.pipeline.feature_columns import parse_address
+from w2s_probe.pipeline.feature_addresses import parse_address
 from w2s_probe.pipeline.feature_files import read_features
 from w2s_probe.pipeline.sources import without_folders
 
@@ -119,8 +119,8 @@ def test_the_option_names_columns_that_a_guess_refuses(tmp_path: Path) -> None:
 
 def test_a_file_whose_name_has_a_number_sign_comes_first(tmp_path: Path) -> None:
     path = written(tmp_path, {"a": X[:, 0], "b#c": X[:, 1], "d/e": X[:, 2]}, "x#1.parquet")
-    assert read_features(path).columns == ("a", "b#c", "d/e")
-    assert read_features(f"{path}#b#c").columns == ("b#c",)
+    assert read_features(path).facts.columns == ("a", "b#c", "d/e")
+    assert read_features(f"{path}#b#c").facts.columns == ("b#c",)
     assert without_folders(f"features:{path}#d/e") == "features:x#1.parquet#d/e"
     assert parse_address("no/such.parquet#a,b") == (Path("no/such.parquet"), "a,b")
     np.save(tmp_path / "x.parquet#a.npy", X)

@@ -64,14 +64,10 @@ def test_a_transposed_array_is_called_so(tmp_path: Path, name: str) -> None:
         from_file(open_data(data), path, data)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "width", "kind"), [("BF16", 2, "bfloat16"), ("F8_E4M3", 1, "float8_E4M3"), ("F8_E5M2", 1, "float8_E5M2")]
-)
-def test_types_that_numpy_lacks_are_named_with_the_call_that_helps(
-    tmp_path: Path, dtype: str, width: int, kind: str
-) -> None:
-    header = json.dumps({"X": {"dtype": dtype, "shape": [6, 3], "data_offsets": [0, 18 * width]}}).encode()
-    (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(18 * width))
+@pytest.mark.parametrize(("dtype", "kind"), [("F8_E4M3", "float8_E4M3"), ("F8_E5M2", "float8_E5M2")])
+def test_types_that_numpy_lacks_are_named_with_the_call_that_helps(tmp_path: Path, dtype: str, kind: str) -> None:
+    header = json.dumps({"X": {"dtype": dtype, "shape": [6, 3], "data_offsets": [0, 18]}}).encode()
+    (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(18))
     with pytest.raises(DataError) as refusal:
         read_features(tmp_path / "x.safetensors")
     assert f"got {dtype} ({kind}). Save it as float32, with X.float() in PyTorch." in str(refusal.value)

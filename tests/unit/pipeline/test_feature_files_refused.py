@@ -65,6 +65,11 @@ def tensor(dtype: str = "F32", shape: tuple[int, ...] = (3, 4), start: int = 0) 
     return {"dtype": dtype, "shape": shape, "data_offsets": [start, 48]}
 
 
+def half(start: int) -> dict[str, object]:
+    """Return one of two tensors that share a file."""
+    return {"dtype": "F32", "shape": (3, 2), "data_offsets": [start, start + 24]}
+
+
 def pickled() -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, np.array([[Payload()]], dtype=object), allow_pickle=True)
@@ -106,7 +111,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "ids.npz": (npz({"X.npy": npy(), "ids.npy": pickled()}), "never loaded"),
     "climbing.npz": (npz({"X.npy": npy(), "../../up.npy": npy()}), "not paths: it holds ../../up."),
     "absolute.npz": (npz({"X.npy": npy(), "/up/up.npy": npy()}), "not paths"),
-    "elsewhere.npz": (npz({"../X.npy": npy()}), "one array named X"),
+    "elsewhere.npz": (npz({"../X.npy": npy()}), "not paths: it holds ../X."),
     "raw.npz": (npz({"X": b"hello"}), "no item named"),
     "huge.npz": (npz({"X.npy": npy("(1000000000, 4)")}), "EOF"),
     "more.npz": (npz({"X.npy": npy() + b"\0"}), "more bytes than its header"),
@@ -127,13 +132,13 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "beyond.safetensors": (tensors({"X": tensor()}, length=10**15), "header too large"),
     "overlap.safetensors": (tensors({"X": tensor(), "Y": tensor()}), "invalid offset"),
-    "bfloat.safetensors": (tensors({"X": tensor("BF16", (3, 8))}), "bfloat16"),
+    "bfloat.safetensors": (tensors({"X": tensor("BF16", (3, 9))}), "invalid shape"),
     "float8.safetensors": (tensors({"X": tensor("F8_E4M3", (6, 8))}), "float8"),
     "odd.safetensors": (tensors({"X": tensor("Q9")}), "unknown variant"),
     "huge.safetensors": (tensors({"X": tensor(shape=(2**40, 2**40))}), "overflow"),
     "deep.safetensors": (tensors(b"[" * 100_000), "invalid JSON"),
-    "path.safetensors": (tensors({"../../X": tensor()}), "one array named X"),
-    "names.safetensors": (tensors({"\x1b[31m" + "a" * 9999: tensor()}), "…"),
+    "path.safetensors": (tensors({"../../X": tensor()}), "not paths: it holds ../../X."),
+    "names.safetensors": (tensors({"\x1b[31m" + "a" * 9999: half(0), "b" * 9999: half(24)}), "…"),
     "cut.parquet": (LISTS[:-50], "no Parquet footer"),
     "hole.parquet": (LISTS[:4] + LISTS[60:], "cannot be read"),
     "ragged.parquet": (parquet(features=[[1.0, 2.0], [3.0]]), "differ in length"),
