@@ -3,69 +3,33 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.cache.contents import Contents, contents_of
 from w2s_probe.cache.faults import FaultyFileError
 from w2s_probe.cache.keys import DIGEST_BYTES, Digests, find
 from w2s_probe.cache.listing import Listing
 from w2s_probe.cache.marks import mark, state_of
-from w2s_probe.cache.quarantine import size_of
+from w2s_probe.cache.open_shards import Clock, Encoded, Encoder, OpenShard, Slice, Step, WholeShards
+from w2s_probe.cache.partials import remove_finished
 from w2s_probe.cache.shards import Sidecar, discard_damaged, is_taken, load_rows, write_shard
-from w2s_probe.cache.stored_types import storable
+from w2s_probe.cache.stored_types import listed_widths, of_one_width, storable
 from w2s_probe.cache.temporary import remove_abandoned
 from w2s_probe.cache.verifying import verify
 from w2s_probe.core.arrays import row_blocks
-from w2s_probe.core.errors import CacheError, ShapeError
+from w2s_probe.core.errors import CacheError
 from w2s_probe.core.features import EmbeddingSpec
-from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Features, Rows
 
 SHARD_ROWS = 512
-Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]  # features and recorded facts, for each spec
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contents:
-    """Features of one spec in the cache.
-
-    Parameters
-    ----------
-    spec : EmbeddingSpec
-        Embedding that computed the features.
-    rows : int
-        Rows in all shards.
-    dim : int
-        Features in each row.
-    shards : int
-        Number of shards.
-    bytes : int
-        Size of the shards and their sidecars.
-    truncated : int
-        Items that were too long for the backbone and were cut.
-    recorded : mapping
-        Facts recorded with the first shard: device, threads, versions.
-    """
-
-    also_shown: ClassVar = ("fingerprint",)
-    spec: EmbeddingSpec
-    rows: int
-    dim: int
-    shards: int
-    bytes: int
-    truncated: int
-    recorded: Annotated[Mapping[str, Any], Mark.HIDDEN]
-
-    @property
-    def fingerprint(self) -> str:
-        """The spec's fingerprint, which is the name of the folder of the shards."""
-        return self.spec.fingerprint()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -85,7 +49,9 @@ class FeatureStore:
     root : Path
         Folder of the cache, created by the first write.
     shard_rows : int
-        Rows per shard: an interruption loses at most so many rows.
+        Rows per shard.
+    clock : callable
+        Seconds since any moment: decides when finished slices of an open shard are kept.
 
     Raises
     ------
@@ -93,9 +59,11 @@ class FeatureStore:
         If the folder is neither empty nor a cache, or belongs to a newer version.
     """
 
-    def __init__(self, root: Path, *, shard_rows: int = SHARD_ROWS) -> None:
+    def __init__(self, root: Path, *, shard_rows: int = SHARD_ROWS, clock: Clock = time.monotonic) -> None:
         self.root = root
         self.shard_rows = shard_rows
+        self._clock = clock
+        self._kept_notes: list[str] = []
         self._listing = Listing(root)
         state_of(root)
 
@@ -141,20 +109,78 @@ class FeatureStore:
         CacheError
             If the disk cannot be written; earlier shards stay valid.
         """
+        for rows, steps in self._shards(specs, digests, WholeShards(encode), positions):
+            for _ in steps:
+                pass
+            yield len(rows)
+
+    def add_slices(
+        self, specs: Sequence[EmbeddingSpec], digests: Digests, encoder: Encoder, *, positions: Rows
+    ) -> Iterator[Step]:
+        """Encode and store items as `add` does, slice by slice; yield the rows of each slice.
+
+        Finished slices of an open shard are kept in a partial file every 30 seconds, and when a signal ends the call.
+        The next call of the same shard takes them up. An error of the encoder keeps nothing of its shard.
+
+        Parameters
+        ----------
+        specs, digests, positions
+            As in `add`.
+        encoder : Encoder
+            Encodes the slices of a shard.
+
+        Raises
+        ------
+        ShapeError, CacheError
+            As in `add`.
+        """
+        for _, steps in self._shards(specs, digests, encoder, positions):
+            yield from steps
+
+    def _shards(
+        self, specs: Sequence[EmbeddingSpec], digests: Digests, encoder: Encoder, positions: Rows
+    ) -> Iterator[tuple[Rows, Iterator[Step]]]:
+        """Yield the rows of each new shard, and the steps that encode and write it."""
         mark(self.root)
         remove_abandoned(self._temporary)
+        remove_finished(self.root)
         discard_damaged(self._listing.damaged_in([self._folder(spec) for spec in specs]))
         widths = [self._widths(spec) for spec in specs]
         for block in row_blocks(len(positions), self.shard_rows):
             for rows in self._free(specs, digests, positions[block]):
-                encoded = [
-                    (spec, _fitting(features, spec, rows=len(rows), widths=width), recorded)
-                    for spec, width, (features, recorded) in zip(specs, widths, encode(rows), strict=True)
-                ]
-                for spec, X, recorded in encoded:
-                    folder = self._folder(spec)
-                    write_shard(folder, self._temporary, spec=spec, digests=digests[rows], X=X, recorded=recorded)
-                yield len(rows)
+                yield rows, self._add_shard(specs, digests[rows], encoder, rows, widths)
+
+    def _add_shard(
+        self,
+        specs: Sequence[EmbeddingSpec],
+        digests: Digests,
+        encoder: Encoder,
+        rows: Rows,
+        widths: Sequence[set[int]],
+    ) -> Iterator[Step]:
+        """Encode one shard, yield its slices, then write it."""
+        shard = OpenShard(self.root, specs, digests, encoder.slices(rows), clock=self._clock)
+
+        def check(features: Slice, count: int) -> Slice:
+            triples = zip(specs, widths, features, strict=True)
+            return [of_one_width(X, spec, rows=count, widths=width) for spec, width, X in triples]
+
+        try:
+            yield from shard.encode(encoder, rows, check)
+            features = [storable(X, spec, rows=len(rows)) for X, spec in zip(shard.features(), specs, strict=True)]
+            for spec, X, recorded in zip(specs, features, encoder.recorded(rows), strict=True):
+                write_shard(self._folder(spec), self._temporary, spec=spec, digests=digests, X=X, recorded=recorded)
+        except CacheError:  # of the disk
+            shard.keep()
+            raise
+        except Exception:  # the code that computed the other slices may be wrong, too
+            shard.forget()
+            raise
+        except BaseException:  # a signal, also while the caller shows the progress
+            shard.keep()
+            raise
+        shard.forget()
+        self._kept_notes += shard.notes
 
     def read(self, spec: EmbeddingSpec, digests: Digests) -> Features:
         """Return the features of these items, shape (n, d), in the items' order and the spec's type.
@@ -234,7 +260,7 @@ class FeatureStore:
         """
         folders = [folder for folder in self._listing.folders() if folder.name.startswith(prefix)]
         shards = [list(self._listing.sidecars(folder)) for folder in folders]
-        return [_contents(sidecars) for sidecars in shards if sidecars]
+        return [contents_of(sidecars) for sidecars in shards if sidecars]
 
     def items(self, spec: EmbeddingSpec) -> tuple[Digests, list[Mapping[str, Any]]]:
         """Return the sorted digests of the distinct items of a spec, and the facts recorded with each shard.
@@ -258,8 +284,9 @@ class FeatureStore:
         """A sentence on files of the cache that were met and not used, if there were any."""
         counts = self._listing.counts()
         if not counts:
-            return ()
+            return tuple(self._kept_notes)
         return (
+            *self._kept_notes,
             f"not all files of the cache are used: {counts['damaged']:,} damaged, {counts['unreadable']:,} unreadable, "
             f"{counts['newer']:,} of a newer version; they stay as they are. See: w2s-probe cache verify",
         )
@@ -279,8 +306,8 @@ class FeatureStore:
         widths = {places.sidecars[shard].dim for shard in np.unique(places.shard)}
         if len(widths) > 1:
             msg = (
-                f"cached features of {spec.backbone} must have one width: got {_listed(widths)} columns. Remove them "
-                f"and embed the data again: w2s-probe cache gc --remove {spec.fingerprint()[:12]}"
+                f"cached features of {spec.backbone} must have one width: got {listed_widths(widths)} columns. Remove "
+                f"them and embed the data again: w2s-probe cache gc --remove {spec.fingerprint()[:12]}"
             )
             raise CacheError(msg)
         X = np.empty((len(digests), widths.pop()), dtype=spec.dtype)
@@ -316,32 +343,3 @@ class FeatureStore:
 
     def _widths(self, spec: EmbeddingSpec) -> set[int]:
         return {sidecar.dim for sidecar in self._listing.sidecars(self._folder(spec))}
-
-
-def _fitting(features: NDArray[Any], spec: EmbeddingSpec, *, rows: int, widths: set[int]) -> Features:
-    """Return features as they are stored; they must have the one of `widths`, to which a first width is added."""
-    X = storable(features, spec, rows=rows)
-    widths.add(X.shape[1])
-    if len(widths) > 1:
-        msg = (
-            f"features of {spec.backbone} must have one width: got {_listed(widths)} columns, counting those in the "
-            f"cache. Repair the backbone, then remove the others: w2s-probe cache gc --remove {spec.fingerprint()[:12]}"
-        )
-        raise ShapeError(msg)
-    return X
-
-
-def _listed(widths: set[int]) -> str:
-    return " and ".join(map(str, sorted(widths)))
-
-
-def _contents(sidecars: Sequence[Sidecar]) -> Contents:
-    return Contents(
-        spec=sidecars[0].spec,
-        shards=len(sidecars),
-        rows=sum(len(sidecar.digests) for sidecar in sidecars),
-        dim=sidecars[0].dim,
-        bytes=size_of([file for sidecar in sidecars for file in (sidecar.path, sidecar.path.with_suffix(".npy"))]),
-        truncated=sum(len(sidecar.recorded.get("truncated", [])) for sidecar in sidecars),
-        recorded=sidecars[0].recorded,
-    )
