@@ -69,11 +69,11 @@ def clean(
     """Delete useless files of the cache, and return them.
 
     Always deleted: temporary files of dead writers, partial files that nobody goes on with, damaged
-    shards, arrays without a sidecar, and shards whose rows are all in other shards. Damaged is what was read and has other bytes than were
-    written; if it is an import, or nothing tells what it is, it is moved to `quarantine/`. What cannot
-    be read, or is of a newer version, stays. The lock of a folder is held meanwhile, so that no
-    shard is half written and no two cleaners delete each other's duplicate. Empty folders stay: a
-    writer may be about to fill them.
+    shards, arrays without a sidecar, and shards whose rows are all in other shards. Damaged is what was
+    read and has other bytes than were written; if it is an import, or nothing tells what it is, it is
+    moved to `quarantine/`. What cannot be read, or is of a newer version, stays. The lock of a folder is
+    held meanwhile, so that no shard is half written and no two cleaners delete each other's duplicate.
+    Empty folders stay: a writer may be about to fill them.
 
     Parameters
     ----------

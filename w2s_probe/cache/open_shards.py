@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 from w2s_probe.cache.faults import DamagedFileError, FaultyFileError
 from w2s_probe.cache.keys import Digests, fingerprint, shard_name
 from w2s_probe.cache.partials import Partial, partial_path, plan_of, read_partial, write_partial
+from w2s_probe.cache.shards import write_shard
+from w2s_probe.cache.stored_types import of_one_width, storable
+from w2s_probe.core.errors import CacheError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.types import Rows
 
-OTHER = "an interrupted call computed them with other settings or versions, so that they are computed again"
 BETWEEN = 30.0  # seconds of work that a killed process may lose
 Clock = Callable[[], float]
 Slice = Sequence[NDArray[Any]]  # the features of one slice, for each spec
 Facts = Sequence[Mapping[str, Any]]  # recorded facts, for each spec
-
 Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]  # features and recorded facts, for each spec
 
 
@@ -114,11 +115,43 @@ class OpenShard:
         clock: Clock = time.monotonic,
     ) -> None:
         self.slices, self.notes = slices, list[str]()
-        self._root, self._plan, self._clock = root, plan_of(slices), clock
+        self._root, self._specs, self._digests, self._clock = root, specs, digests, clock
+        self._plan = plan_of(slices)
         self._names = [(fingerprint(spec), shard_name(spec, digests)) for spec in specs]
         self._done: dict[int, Slice] = {}
         self._facts: Facts = ()
         self._written, self._time = 0, clock()  # slices in the partial files, and when they were written
+
+    def steps(self, encoder: Encoder, rows: Rows, widths: Sequence[set[int]]) -> Iterator[Step]:
+        """Encode the shard, yield its slices, then write it; a call that is ended keeps what is finished.
+
+        Parameters
+        ----------
+        encoder : Encoder
+            Computes the features.
+        rows : array of int
+            Positions of the shard's items in the data.
+        widths : sequence of set of int
+            For each spec the widths of its features, to which the first width is added.
+        """
+
+        def check(features: Slice, count: int) -> Slice:
+            triples = zip(self._specs, widths, features, strict=True)
+            return [of_one_width(X, spec, rows=count, widths=width) for spec, width, X in triples]
+
+        try:
+            yield from self.encode(encoder, rows, check)
+            self._write(encoder.recorded(rows))
+        except CacheError:  # of the disk
+            self.keep()
+            raise
+        except Exception:  # the code that computed the other slices may be wrong, too
+            self.forget()
+            raise
+        except BaseException:  # a signal, also while the caller shows the progress
+            self.keep()
+            raise
+        self.forget()
 
     def encode(self, encoder: Encoder, rows: Rows, check: Callable[[Slice, int], Slice]) -> Iterator[Step]:
         """Encode all slices but those that an earlier call has kept; yield the rows of each.
@@ -146,20 +179,14 @@ class OpenShard:
                         self._take_up(kept, check)
                         yield Step(rows=self._rows(kept), taken_up=True)
                     elif kept:
-                        self.notes.append(f"{self._rows(kept):,} rows: {OTHER}")
+                        self._refuse(self._rows(kept))
                     kept = {}
                 yield Step(rows=len(self.slices[number]))
                 began = self._keep_in_time(began)
 
-    def features(self) -> list[NDArray[Any]]:
-        """Return the features of all slices for each spec, in the order of the items."""
-        places = np.argsort(np.concatenate(self.slices))
-        slices = [self._done[number] for number in range(len(self.slices))]
-        return [np.concatenate(parts)[places] for parts in zip(*slices, strict=True)]
-
     def keep(self) -> None:
         """Write the finished slices if they are more than were written; what the disk refuses is not kept."""
-        if len(self._done) <= self._written or len(self.slices) == 1:
+        if len(self._done) <= self._written or len(self.slices) == 1 or not self._facts:
             return
         numbers = sorted(self._done)
         parts = zip(*(self._done[number] for number in numbers), strict=True)
@@ -182,6 +209,16 @@ class OpenShard:
         for _, shard in self._names:
             with suppress(OSError):
                 self._path(shard).unlink(missing_ok=True)
+
+    def _write(self, recorded: Facts) -> None:
+        """Write the shard of each spec, its rows in the order of the items."""
+        places = np.argsort(np.concatenate(self.slices))
+        slices = [self._done[number] for number in range(len(self.slices))]
+        whole = [np.concatenate(parts)[places] for parts in zip(*slices, strict=True)]
+        stored = [storable(X, spec, rows=len(places)) for X, spec in zip(whole, self._specs, strict=True)]
+        for spec, X, facts in zip(self._specs, stored, recorded, strict=True):
+            folder = self._root / "features" / fingerprint(spec)
+            write_shard(folder, self._root / "tmp", spec=spec, digests=self._digests, X=X, recorded=facts)
 
     def _path(self, shard: str) -> Path:
         return partial_path(self._root / "tmp", shard)
@@ -223,10 +260,17 @@ class OpenShard:
         except FaultyFileError as error:
             self.notes.append(str(error))
             return None
-        if partial.plan != self._plan:
-            self.notes.append(f"{len(partial.X):,} rows: {OTHER}")
-            return None
-        return partial if len(partial.X) == self._rows(partial.slices) else None
+        fits = partial.plan == self._plan and {*partial.slices} <= {*range(len(self.slices))}
+        if fits and len(partial.X) == self._rows(partial.slices):
+            return partial
+        self._refuse(len(partial.X))
+        return None
+
+    def _refuse(self, rows: int) -> None:
+        self.notes.append(
+            f"{rows:,} rows of an interrupted call are computed again: its --batch-size, --device, --threads or "
+            "versions were others."
+        )
 
     def _may_write(self, partial: Partial) -> bool:
         """Return whether no file is there that is of more use, or that must stay."""

@@ -8,28 +8,66 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.cache.contents import Contents, contents_of
 from w2s_probe.cache.faults import FaultyFileError
 from w2s_probe.cache.keys import DIGEST_BYTES, Digests, find
 from w2s_probe.cache.listing import Listing
 from w2s_probe.cache.marks import mark, state_of
-from w2s_probe.cache.open_shards import Clock, Encoded, Encoder, OpenShard, Slice, Step, WholeShards
+from w2s_probe.cache.open_shards import Clock, Encoded, Encoder, OpenShard, Step, WholeShards
 from w2s_probe.cache.partials import remove_finished
-from w2s_probe.cache.shards import Sidecar, discard_damaged, is_taken, load_rows, write_shard
-from w2s_probe.cache.stored_types import listed_widths, of_one_width, storable
+from w2s_probe.cache.quarantine import size_of
+from w2s_probe.cache.shards import Sidecar, discard_damaged, is_taken, load_rows
+from w2s_probe.cache.stored_types import listed_widths
 from w2s_probe.cache.temporary import remove_abandoned
 from w2s_probe.cache.verifying import verify
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.errors import CacheError
 from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Features, Rows
 
 SHARD_ROWS = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """Features of one spec in the cache.
+
+    Parameters
+    ----------
+    spec : EmbeddingSpec
+        Embedding that computed the features.
+    rows : int
+        Rows in all shards.
+    dim : int
+        Features in each row.
+    shards : int
+        Number of shards.
+    bytes : int
+        Size of the shards and their sidecars.
+    truncated : int
+        Items that were too long for the backbone and were cut.
+    recorded : mapping
+        Facts recorded with the first shard: device, threads, versions.
+    """
+
+    also_shown: ClassVar = ("fingerprint",)
+    spec: EmbeddingSpec
+    rows: int
+    dim: int
+    shards: int
+    bytes: int
+    truncated: int
+    recorded: Annotated[Mapping[str, Any], Mark.HIDDEN]
+
+    @property
+    def fingerprint(self) -> str:
+        """The spec's fingerprint, which is the name of the folder of the shards."""
+        return self.spec.fingerprint()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -148,39 +186,9 @@ class FeatureStore:
         widths = [self._widths(spec) for spec in specs]
         for block in row_blocks(len(positions), self.shard_rows):
             for rows in self._free(specs, digests, positions[block]):
-                yield rows, self._add_shard(specs, digests[rows], encoder, rows, widths)
-
-    def _add_shard(
-        self,
-        specs: Sequence[EmbeddingSpec],
-        digests: Digests,
-        encoder: Encoder,
-        rows: Rows,
-        widths: Sequence[set[int]],
-    ) -> Iterator[Step]:
-        """Encode one shard, yield its slices, then write it."""
-        shard = OpenShard(self.root, specs, digests, encoder.slices(rows), clock=self._clock)
-
-        def check(features: Slice, count: int) -> Slice:
-            triples = zip(specs, widths, features, strict=True)
-            return [of_one_width(X, spec, rows=count, widths=width) for spec, width, X in triples]
-
-        try:
-            yield from shard.encode(encoder, rows, check)
-            features = [storable(X, spec, rows=len(rows)) for X, spec in zip(shard.features(), specs, strict=True)]
-            for spec, X, recorded in zip(specs, features, encoder.recorded(rows), strict=True):
-                write_shard(self._folder(spec), self._temporary, spec=spec, digests=digests, X=X, recorded=recorded)
-        except CacheError:  # of the disk
-            shard.keep()
-            raise
-        except Exception:  # the code that computed the other slices may be wrong, too
-            shard.forget()
-            raise
-        except BaseException:  # a signal, also while the caller shows the progress
-            shard.keep()
-            raise
-        shard.forget()
-        self._kept_notes += shard.notes
+                shard = OpenShard(self.root, specs, digests[rows], encoder.slices(rows), clock=self._clock)
+                yield rows, shard.steps(encoder, rows, widths)
+                self._kept_notes += shard.notes
 
     def read(self, spec: EmbeddingSpec, digests: Digests) -> Features:
         """Return the features of these items, shape (n, d), in the items' order and the spec's type.
@@ -260,7 +268,7 @@ class FeatureStore:
         """
         folders = [folder for folder in self._listing.folders() if folder.name.startswith(prefix)]
         shards = [list(self._listing.sidecars(folder)) for folder in folders]
-        return [contents_of(sidecars) for sidecars in shards if sidecars]
+        return [_contents(sidecars) for sidecars in shards if sidecars]
 
     def items(self, spec: EmbeddingSpec) -> tuple[Digests, list[Mapping[str, Any]]]:
         """Return the sorted digests of the distinct items of a spec, and the facts recorded with each shard.
@@ -343,3 +351,15 @@ class FeatureStore:
 
     def _widths(self, spec: EmbeddingSpec) -> set[int]:
         return {sidecar.dim for sidecar in self._listing.sidecars(self._folder(spec))}
+
+
+def _contents(sidecars: Sequence[Sidecar]) -> Contents:
+    return Contents(
+        spec=sidecars[0].spec,
+        shards=len(sidecars),
+        rows=sum(len(sidecar.digests) for sidecar in sidecars),
+        dim=sidecars[0].dim,
+        bytes=size_of([file for sidecar in sidecars for file in (sidecar.path, sidecar.path.with_suffix(".npy"))]),
+        truncated=sum(len(sidecar.recorded.get("truncated", [])) for sidecar in sidecars),
+        recorded=sidecars[0].recorded,
+    )
