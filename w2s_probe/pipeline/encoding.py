@@ -14,8 +14,6 @@ from w2s_probe.backbones.base import Backbone, Items, take
 from w2s_probe.cache import Step
 from w2s_probe.core.types import Progress, Rows
 
-MINUTE, HOUR = 60, 3600
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ItemEncoder:
@@ -105,11 +103,8 @@ def rate_text(rate: float, rows: int) -> str:
     >>> rate_text(2.04, 500)
     '2.0 items/s, 4 min left'
     """
-    seconds = rows / rate
-    if seconds < MINUTE:
-        left = f"{seconds:.0f} s"
-    elif seconds < HOUR:
-        left = f"{seconds / MINUTE:.0f} min"
-    else:
-        left = f"{seconds // HOUR:,.0f} h {seconds % HOUR / MINUTE:.0f} min"
-    return f"{rate:,.{0 if rate >= 10 else 1}f} items/s, {left} left"
+    seconds = round(rows / rate)
+    hours, minutes = divmod(round(seconds / 60), 60)
+    left = f"{seconds} s" if seconds < 60 else f"{hours:,} h {minutes} min" if hours else f"{minutes} min"
+    speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}" if rate >= 0.1 else f"{rate:.1g}"
+    return f"{speed} items/s, {left} left"
