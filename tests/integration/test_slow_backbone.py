@@ -65,22 +65,18 @@ def tree(root: Path) -> dict[str, bytes]:
 def stopped_after(folder: Path, lines: int, number: signal.Signals) -> tuple[int, str]:
     """Embed with two items per second, send a signal after some lines of progress; return exit code and stderr."""
     command = [sys.executable, "-m", "w2s_probe", *arguments("stopped")]
-    started = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment(folder, 0.5),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert started.stderr is not None
-    said = ""
-    while len(LINE.findall(said)) < lines:
-        line = started.stderr.readline()
-        assert line, said
-        said += line
-    started.send_signal(number)
-    return started.wait(timeout=60), said + started.stderr.read()
+    quiet, said = subprocess.DEVNULL, ""
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(folder, 0.5), stdout=quiet, stderr=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stderr is not None
+        while len(LINE.findall(said)) < lines:
+            line = started.stderr.readline()
+            assert line, said
+            said += line
+        started.send_signal(number)
+        said += started.stderr.read()
+    return started.returncode, said
 
 
 @pytest.mark.slow
