@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +18,9 @@ from w2s_probe.core.text import visible
 
 if TYPE_CHECKING:
     from w2s_probe.cache import Contents
+
+
+SHOWN = 12  # characters of a fingerprint, unless more are needed
 
 
 @click.group()
@@ -63,9 +66,10 @@ def ls(*, cache: str | None, as_json: bool) -> None:
 def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:
     from w2s_probe.report.render.terminal import columns
 
+    short = shortest([entry.fingerprint for entry in contents], taken=names.values())
     rows = [
         (
-            entry.fingerprint[:12],
+            short[entry.fingerprint],
             names.get(entry.fingerprint, ""),
             entry.spec.backbone,
             entry.spec.pooling,
@@ -76,7 +80,18 @@ def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:
         )
         for entry in contents
     ]
-    return columns(("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB"), rows, right=(5, 6, 7))
+    header = ("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB")
+    return columns(header, rows, right=(5, 6, 7), whole=True)
+
+
+def shortest(fingerprints: Sequence[str], *, taken: Collection[str] = ()) -> dict[str, str]:
+    """Return a beginning of each fingerprint that `info` accepts: no other one begins so, and no name is the same."""
+
+    def unique(text: str) -> bool:
+        return text not in taken and sum(other.startswith(text) for other in fingerprints) == 1
+
+    lengths = range(SHOWN, 64)
+    return {one: next((one[:n] for n in lengths if unique(one[:n])), one) for one in fingerprints}
 
 
 @cache.command()
