@@ -53,7 +53,7 @@ def completed(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
         if kind in ("DATA", "data"):
             values: Iterable[str] = _data(incomplete)
         elif kind == "COLUMN":
-            values = _columns(Path(str(ctx.params.get("data") or "")))
+            values = _columns(_table(ctx))
         elif kind == "BACKBONE":
             start, last = LAST_NAME.findall(incomplete)[0]
             values = (start + name for name in _backbones(last, _cache(ctx)))
@@ -96,6 +96,12 @@ def _backbones(incomplete: str, cache: Path) -> Iterator[str]:
         yield from (f"{kind}:{path}" for path in _files(rest, None))
 
 
+def _table(ctx: click.Context) -> str:
+    """Return the DATA of a line; click leaves arguments before a flag without a value among the rest."""
+    takes = any(isinstance(parameter, click.Argument) and parameter.name == "data" for parameter in ctx.command.params)
+    return str(ctx.params.get("data") or (ctx.args[0] if takes and ctx.args else ""))
+
+
 def _cached(cache: Path) -> Iterator[str]:
     from w2s_probe.cli.cache import shortest
 
@@ -125,9 +131,10 @@ def _files(incomplete: str, suffixes: tuple[str, ...] | None) -> Iterator[str]:
                 return
 
 
-def _columns(path: Path) -> list[str]:
+def _columns(data: str) -> list[str]:
     """Return the columns of a table, or of the first table in a folder."""
-    if path.is_dir():
+    path = Path(data)
+    if data and path.is_dir():
         path = next(file for file in sorted(path.iterdir()) if file.name.removesuffix(".gz").endswith(TABLES))
     if not path.is_file():  # a pipe would be waited for
         return []
