@@ -45,7 +45,7 @@ def embed(
       w2s-probe embed table.csv --text text --backbone packaged:minilm-l6
 
     It can be interrupted at any moment: the next call goes on where this one stopped. Ctrl-C loses at most
-    the batch in work, kill -9 at most 30 seconds. Built-in DATA:
+    the batch in work, kill -9 at most 30 seconds or one batch. Built-in DATA:
     builtin:vader, builtin:vader-DOMAIN (movie, product, news or tweets; several with + between),
     builtin:spam, builtin:digits, builtin:digits-tinted@STRENGTH and builtin:arithmetic@ROWS.
     """
