@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import Cli
 from w2s_probe.cache import FeatureStore, item_digests
-from w2s_probe.cli.cache import SHOWN, shortest
 from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.text import SHOWN, shortest_beginnings
 
 NAMES = ("packaged:minilm-l6", "a-package-with-a-long-name:and-a-model-with-a-name-that-is-longer", "ü" * 70)
 
@@ -44,7 +44,7 @@ def test_every_printed_fingerprint_is_accepted(
 @given(st.lists(st.text("ab", min_size=64, max_size=64), min_size=1, max_size=6, unique=True), st.integers(0, 64))
 def test_shortened_fingerprints_are_unique(fingerprints: list[str], common: int) -> None:
     fingerprints = list(dict.fromkeys("a" * common + one[common:] for one in fingerprints))
-    short = shortest(fingerprints)
+    short = shortest_beginnings(fingerprints)
     for one, beginning in short.items():
         assert [other for other in fingerprints if other.startswith(beginning)] == [one]
         assert len(beginning) >= SHOWN
@@ -52,4 +52,4 @@ def test_shortened_fingerprints_are_unique(fingerprints: list[str], common: int)
 
 def test_a_fingerprint_that_begins_like_a_name_is_longer() -> None:
     one = "ab" * 32
-    assert shortest([one], taken=[one[:SHOWN], one[: SHOWN + 1]]) == {one: one[: SHOWN + 2]}
+    assert shortest_beginnings([one], taken=[one[:SHOWN], one[: SHOWN + 1]]) == {one: one[: SHOWN + 2]}

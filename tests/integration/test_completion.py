@@ -17,7 +17,9 @@ import pytest
 from click.shell_completion import FishComplete, ShellComplete, ZshComplete
 
 from tests.conftest import Cli
-from w2s_probe.backbones.packaged import DECODER_NAMES, IMAGE_NAMES, TEXT_NAMES
+from w2s_probe.backbones.packaged import TEXT_NAMES
+from w2s_probe.backbones.packaged_decoder import DECODER_NAMES
+from w2s_probe.backbones.packaged_images import IMAGE_NAMES
 from w2s_probe.backbones.registry import kinds_of_backbones
 from w2s_probe.cli.completion import Bash
 from w2s_probe.cli.main import cli as group

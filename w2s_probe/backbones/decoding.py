@@ -8,7 +8,7 @@ levels are scaled to 8 bits, where Pillow would clip them at 255.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -58,7 +58,7 @@ def mapped_batches(
     forward: Callable[[list[T]], R],
     *,
     threads: int | None = None,
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Yield what `map_batches` returns, for batches of items and rows of them; the next one is decoded meanwhile."""
     with _quiet_pillow(), ThreadPoolExecutor(threads or MOST_THREADS) as pool:
 

@@ -168,21 +168,17 @@ class OpenShard:
             From the features of a slice and its number of rows to the features as they are kept.
         """
         kept, facts = self._read()
-        began = self._clock()
-        while missing := [number for number in range(len(self.slices)) if number not in {**self._done, **kept}]:
+        missing, began = self._missing(kept), self._clock()
+        while missing:
             encoded = encoder.encode([rows[self.slices[number]] for number in missing])
             for number, features in zip(missing, encoded, strict=True):
                 self._done[number] = check(features, len(self.slices[number]))
                 if not self._facts:
                     self._facts = _as_json(encoder.facts())
-                    if kept and facts == self._facts:
-                        self._take_up(kept, check)
-                        yield Step(rows=self._rows(kept), taken_up=True)
-                    elif kept:
-                        self._refuse(self._rows(kept))
-                    kept = {}
+                    yield from self._taken_up(kept if facts == self._facts else {}, kept, check)
                 yield Step(rows=len(self.slices[number]))
                 began = self._keep_in_time(began)
+            missing = self._missing()
 
     def keep(self) -> None:
         """Write the finished slices if they are more than were written; what the disk refuses is not kept."""
@@ -233,10 +229,21 @@ class OpenShard:
             self.keep()
         return self._clock()
 
-    def _take_up(self, kept: Mapping[int, Slice], check: Callable[[Slice, int], Slice]) -> None:
+    def _missing(self, kept: Iterable[int] = ()) -> list[int]:
+        """Return the numbers of the slices that are neither done nor kept."""
+        return sorted({*range(len(self.slices))} - {*self._done, *kept})
+
+    def _taken_up(
+        self, kept: Mapping[int, Slice], read: Mapping[int, Slice], check: Callable[[Slice, int], Slice]
+    ) -> Iterator[Step]:
+        """Use the kept slices of all that were read."""
         for number, features in kept.items():
             self._done[number] = check(features, len(self.slices[number]))
         self._written = len(kept)
+        if kept:
+            yield Step(rows=self._rows(kept), taken_up=True)
+        elif read:
+            self._refuse(self._rows(read))
 
     def _read(self) -> tuple[dict[int, Slice], Facts]:
         """Return the slices that the partial files of all specs have, and their facts; never all slices."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,7 +154,7 @@ class FeatureStore:
 
     def add_slices(
         self, specs: Sequence[EmbeddingSpec], digests: Digests, encoder: Encoder, *, positions: Rows
-    ) -> Iterator[Step]:
+    ) -> Generator[Step, None, None]:
         """Encode and store items as `add` does, slice by slice; yield the rows of each slice.
 
         Finished slices of an open shard are kept in a partial file every 30 seconds, and when a signal ends the call.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,13 +14,10 @@ from w2s_probe.cli.options import cache_option, json_option
 from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.errors import listed
 from w2s_probe.core.serialize import plain, to_json
-from w2s_probe.core.text import visible
+from w2s_probe.core.text import shortest_beginnings, visible
 
 if TYPE_CHECKING:
     from w2s_probe.cache import Contents
-
-
-SHOWN = 12  # characters of a fingerprint, unless more are needed
 
 
 @click.group()
@@ -66,7 +63,7 @@ def ls(*, cache: str | None, as_json: bool) -> None:
 def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:
     from w2s_probe.report.render.terminal import columns
 
-    short = shortest([entry.fingerprint for entry in contents], taken=names.values())
+    short = shortest_beginnings([entry.fingerprint for entry in contents], taken=names.values())
     rows = [
         (
             short[entry.fingerprint],
@@ -82,16 +79,6 @@ def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:
     ]
     header = ("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB")
     return columns(header, rows, right=(5, 6, 7), whole=True)
-
-
-def shortest(fingerprints: Sequence[str], *, taken: Collection[str] = ()) -> dict[str, str]:
-    """Return a beginning of each fingerprint that `info` accepts: no other one begins so, and no name is the same."""
-
-    def unique(text: str) -> bool:
-        return text not in taken and sum(other.startswith(text) for other in fingerprints) == 1
-
-    lengths = range(SHOWN, 64)
-    return {one: next((one[:n] for n in lengths if unique(one[:n])), one) for one in fingerprints}
 
 
 @cache.command()

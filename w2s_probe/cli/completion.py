@@ -83,7 +83,9 @@ def _backbones(incomplete: str, cache: Path) -> Iterator[str]:
 
         yield from (f"{name}:" for name in kinds_of_backbones())
     elif kind == "packaged":
-        from w2s_probe.backbones.packaged import DECODER_NAMES, IMAGE_NAMES, TEXT_NAMES
+        from w2s_probe.backbones.packaged import TEXT_NAMES
+        from w2s_probe.backbones.packaged_decoder import DECODER_NAMES
+        from w2s_probe.backbones.packaged_images import IMAGE_NAMES
 
         yield from (f"packaged:{name}" for name in (*TEXT_NAMES, *DECODER_NAMES, *IMAGE_NAMES))
     elif kind == "classic":
@@ -103,10 +105,10 @@ def _table(ctx: click.Context) -> str:
 
 
 def _cached(cache: Path) -> Iterator[str]:
-    from w2s_probe.cli.cache import shortest
+    from w2s_probe.core.text import shortest_beginnings
 
     yield from (path.stem for path in sorted((cache / "names").glob("*.json")))
-    yield from shortest(sorted(path.name for path in (cache / "features").iterdir())).values()
+    yield from shortest_beginnings(sorted(path.name for path in (cache / "features").iterdir())).values()
 
 
 def _cache(ctx: click.Context) -> Path:

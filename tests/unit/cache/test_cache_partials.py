@@ -162,7 +162,12 @@ def test_killed_before_a_slice_the_next_call_loses_little_and_ends_in_the_same_b
 
     def work() -> None:
         encoder = Slow()
-        embed(tmp_path, encoder, on_step=lambda: len(encoder.encoded) > at and os.kill(os.getpid(), signal.SIGKILL))
+
+        def die() -> None:
+            if len(encoder.encoded) > at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        embed(tmp_path, encoder, on_step=die)
 
     assert exit_code_of(work) == -signal.SIGKILL
     assert verify(tmp_path).faults == ()

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from w2s_probe.backbones import get_backbone
-from w2s_probe.backbones.base import Backbone, Items, longest_first, texts
+from w2s_probe.backbones.base import Backbone, Items, longest_first, take, texts
 from w2s_probe.cache import FeatureStore, Step
 from w2s_probe.core.features import EmbeddingSpec
-from w2s_probe.pipeline import embed, encoding
+from w2s_probe.pipeline import embed
 from w2s_probe.pipeline.embed import embed_items
 from w2s_probe.pipeline.encoding import rate_text, shown
 
@@ -162,6 +162,6 @@ def test_slices_one_by_one_have_the_bits_of_one_call(name: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, size=(700, 8, 8, 3), dtype=np.uint8)
     items = images if backbone.modality == "image" else [text * 3 for text in TEXTS] * 12
     whole, slices = backbone.encode(items), backbone.slices(items)
-    parts = backbone.encode_slices([], [encoding.take(items, rows) for rows in slices])
+    parts = backbone.encode_slices([], [take(items, rows) for rows in slices])
     for rows, (X,) in zip(slices, parts, strict=True):
         assert X.tobytes() == whole[rows].tobytes()

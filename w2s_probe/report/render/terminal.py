@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -48,8 +48,10 @@ def columns(
     first = names_given if whole else shorten_names(names_given, room)
     names, *lines = [[name, *row[1:]] for name, row in zip(first, cells, strict=True)]
     for i, name in enumerate(names):
-        kept = {"no_wrap": True, "min_width": max(map(width, first))} if whole and i == 0 else {}
-        table.add_column(Text(name), justify="right" if i in right else "left", overflow="fold", **kept)
+        kept = whole and i == 0
+        least = max(map(width, first)) if kept else None
+        justify: JustifyMethod = "right" if i in right else "left"
+        table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=kept, min_width=least)
     for line in lines:
         table.add_row(*(Text(cell) for cell in line))
     out = io.StringIO()
