@@ -52,12 +52,13 @@ class Slow:
     first: int = 0
     rows: int = SLICE
     batch: int = SLICE
+    turn: int = 7
     at: int = -1
     fail: BaseException | None = None
     encoded: list[int] = field(default_factory=list)
 
     def slices(self, rows: Rows) -> list[Rows]:
-        order = np.argsort(rows * 7 % 10, kind="stable")
+        order = np.argsort(rows * self.turn % 10, kind="stable")
         return [order[start : start + self.rows] for start in range(0, len(order), self.rows)]
 
     def encode(self, slices: Sequence[Rows]) -> Iterator[list[NDArray[np.float32]]]:
@@ -234,7 +235,7 @@ def test_a_file_of_another_shard_or_a_newer_version_is_not_used(
         assert tree(tmp_path / name) == whole[1]
 
 
-@pytest.mark.parametrize("other", [{"batch": 1}, {"rows": 2}])
+@pytest.mark.parametrize("other", [{"batch": 1}, {"rows": 2}, {"turn": 3}])
 def test_slices_of_other_settings_are_computed_again_and_said(tmp_path: Path, other: dict[str, int]) -> None:
     stop(tmp_path / "stopped", at=3)
     rest = Slow(**other)  # type: ignore[arg-type]
@@ -252,9 +253,12 @@ def test_two_calls_at_one_shard_do_not_disturb_each_other(tmp_path: Path, whole:
     steps = store.add_slices(SPECS[:1], DIGESTS, first, positions=np.arange(ROWS))
     for _ in range(3):
         next(steps)
+    slower = FeatureStore(tmp_path, shard_rows=SHARD).add_slices(SPECS[:1], DIGESTS, Slow(), positions=np.arange(ROWS))
+    next(slower)
     with pytest.raises(KeyboardInterrupt):
         embed(tmp_path, replace(second, at=2, fail=KeyboardInterrupt()))
     steps.close()  # three slices are more than two
+    slower.close()  # one is not
     assert len(partials.read_partial(kept(tmp_path)[0]).slices) == 3
     stop(tmp_path, at=0)
     third = FeatureStore(tmp_path, shard_rows=SHARD).add_slices(SPECS[:1], DIGESTS, Slow(), positions=np.arange(ROWS))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.backbones import get_backbone
 from w2s_probe.backbones.base import Backbone, Items, longest_first, take, texts
-from w2s_probe.cache import FeatureStore, Step
+from w2s_probe.cache import FeatureStore, Step, item_digests
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.pipeline import embed
 from w2s_probe.pipeline.embed import embed_items
@@ -98,6 +98,8 @@ def test_after_ctrl_c_the_next_call_encodes_the_rest_and_shows_only_that(tmp_pat
     assert seen[-1] == (36, 36)
     embed_items([Slow(clock)], TEXTS, store=FeatureStore(tmp_path / "whole", clock=clock))
     assert tree(tmp_path / "stopped") == tree(tmp_path / "whole")
+    X = FeatureStore(tmp_path / "stopped").read(Slow.spec, item_digests(TEXTS))
+    assert X.tolist() == [[len(text), text.count("o")] for text in TEXTS]
 
 
 def test_half_precision_is_judged_over_the_whole_shard(tmp_path: Path, clock: Clock) -> None:
