@@ -162,10 +162,14 @@ class FeatureStore:
 
         Parameters
         ----------
-        specs, digests, positions
+        specs : sequence of EmbeddingSpec
             As in `add`.
+        digests : array of shape (n,)
+            Digests of all items.
         encoder : Encoder
             Encodes the slices of a shard.
+        positions : array of int
+            Positions that `missing` returned.
 
         Raises
         ------
