@@ -17,6 +17,10 @@ HEAD = """# Command line
 
 Written by `make docs` from the program's own help; change it there. `w2s-probe VERB --help` prints the same.
 Where a verb has `--json`, its output is described by a [JSON Schema](schemas).
+
+TAB completes verbs, flags, backbones, `builtin:` names, columns of DATA and fingerprints after
+`eval "$(_W2S_PROBE_COMPLETE=bash_source w2s-probe)"` in `~/.bashrc` (in zsh `zsh_source`; in fish
+`_W2S_PROBE_COMPLETE=fish_source w2s-probe | source`).
 """
 
 

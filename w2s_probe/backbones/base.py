@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -67,10 +67,14 @@ class Backbone(ABC):
         Type of its items.
     dtype : {"float32", "float16"} or None
         Type of stored features; None means the type in `spec`.
+    slice_rows : int
+        Items in one slice, see `slices`: after each, progress moves, and an interruption loses no earlier one. Where
+        a larger batch is faster, as on a GPU, use a larger number.
     """
 
     name: str
     modality: Modality
+    slice_rows: int = 8
     dtype: Literal["float32", "float16"] | None = None
 
     @property
@@ -120,6 +124,32 @@ class Backbone(ABC):
         """
         return [self.encode(items), *(other.encode(items) for other in others)]
 
+    def slices(self, items: Items) -> list[Rows]:
+        """Return the positions of all items in slices, each of which is one call of `encode`.
+
+        Texts of similar length share a slice. The slices depend on the items only: a stopped embedding goes on with the
+        same ones, so that its features have the bits of one that was not stopped.
+
+        Parameters
+        ----------
+        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
+            Items of one shard of the cache.
+        """
+        return sliced(longest_first(items), self.slice_rows)
+
+    def encode_slices(self, others: Sequence[Backbone], parts: Sequence[Items]) -> Iterator[list[NDArray[np.float32]]]:
+        """Yield what `encode_together` returns for each slice, in order.
+
+        Parameters
+        ----------
+        others : sequence of Backbone
+            Backbones of the same `family`.
+        parts : sequence of items
+            The items of each slice.
+        """
+        for part in parts:
+            yield self.encode_together(others, part)
+
     def truncated(self, items: Items) -> list[int]:
         """Return the positions of items that are too long and are cut; none unless overridden.
 
@@ -140,6 +170,18 @@ def take(items: Items, rows: Sequence[int] | Rows) -> Items:
     if isinstance(items, np.ndarray):
         return items[np.asarray(rows)]
     return items.take(rows) if isinstance(items, ImageFiles) else [items[row] for row in rows]
+
+
+def longest_first(items: Items) -> Rows:
+    """Return the positions of texts from the longest to the shortest, those of equal length in order; of images all."""
+    if isinstance(items, (np.ndarray, ImageFiles)):
+        return np.arange(len(items))
+    return np.argsort([-len(text) for text in items], kind="stable")
+
+
+def sliced(order: Rows, rows: int) -> list[Rows]:
+    """Return consecutive slices of an order, each of so many rows."""
+    return [order[start : start + rows] for start in range(0, len(order), rows)]
 
 
 def texts(items: Items) -> list[str]:

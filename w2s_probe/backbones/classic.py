@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, sliced
 from w2s_probe.backbones.decoding import map_batches
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.images import ImageFiles
-from w2s_probe.core.types import Float
+from w2s_probe.core.types import Float, Rows
 
 HASHES = 2**18
 MOST_AREAS = 2**16  # 64 images of three channels take 100 MB while they are averaged
@@ -31,6 +31,7 @@ class Hashing(Backbone):
     """
 
     modality: Modality = "text"
+    slice_rows = 128
 
     def __init__(self, dim: int) -> None:
         self.name, self.dim = f"classic:hashing-{dim}", dim
@@ -73,6 +74,7 @@ class Pixels(Backbone):
     """Pixels averaged over a grid of equal areas, divided by 255; files of any size are decoded to RGB."""
 
     modality: Modality = "image"
+    slice_rows = 64
 
     def __init__(self, height: int, width: int, *, channels: str = "") -> None:
         self.name, self.height, self.width, self.channels = f"classic:pixels-{height}x{width}", height, width, channels
@@ -95,6 +97,10 @@ class Pixels(Backbone):
             normalization="divided by 255",
             preprocessing=self.channels,
         )
+
+    def slices(self, items: Items) -> list[Rows]:
+        """Return slices of files, and one slice of pixels: products of other sizes may round differently."""
+        return sliced(np.arange(len(items)), self.slice_rows if isinstance(items, ImageFiles) else max(len(items), 1))
 
     def encode(self, items: Items) -> NDArray[np.float32]:
         """Return features of shape (n, height * width * channels)."""

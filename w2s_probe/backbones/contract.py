@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.text import visible
+from w2s_probe.core.types import Rows
 
 MODALITIES = ("text", "image")
 LONGEST_RECORD = 10_000  # characters of JSON, which each shard repeats
@@ -80,6 +81,17 @@ def checked_positions(returned: Any, *, items: int, title: str) -> list[int]:
         advice = "Return the positions of the items that are cut, or an empty list."
         refuse(title, f"return whole numbers from 0 to {items - 1:,} from truncated", got, advice)
     return sorted({int(at) for at in returned})
+
+
+def checked_slices(returned: list[Any], *, items: int, title: str) -> list[Rows]:
+    """Return the positions that `slices` returned, in arrays: each item is in one slice."""
+    parts = [part if isinstance(part, list) else [part] for part in returned]
+    positions = [at for part in parts for at in part]
+    right = all(type(at) is int for at in positions) and sorted(positions) == list(range(items))
+    if not right or not all(parts):
+        got = f"{len(parts):,} slices of {len(positions):,} positions"
+        refuse(title, f"return each of {items:,} positions once from slices", got, "Leave slices out.")
+    return [np.array(part, dtype=np.intp) for part in parts]
 
 
 def checked_record(returned: Any, *, title: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ levels are scaled to 8 bits, where Pillow would clip them at 255.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,20 +48,29 @@ def map_batches(
     `DataError`, with the name of the file, if an image cannot be decoded.
     """
     starts = range(0, len(items), batch_size)
+    batches = [(items, range(start, min(start + batch_size, len(items)))) for start in starts]
+    return list(mapped_batches(batches, prepare, forward, threads=threads))
+
+
+def mapped_batches(
+    batches: Iterable[tuple[Items, Sequence[int]]],
+    prepare: Callable[[Image], T],
+    forward: Callable[[list[T]], R],
+    *,
+    threads: int | None = None,
+) -> Generator[R, None, None]:
+    """Yield what `map_batches` returns, for batches of items and rows of them; the next one is decoded meanwhile."""
     with _quiet_pillow(), ThreadPoolExecutor(threads or MOST_THREADS) as pool:
 
-        def submit(start: int) -> Iterator[T]:
-            rows = range(start, min(start + batch_size, len(items)))
+        def prepared(items: Items, rows: Sequence[int]) -> Iterator[T]:
             return pool.map(lambda row: prepare(_image(items, row)), rows)
 
-        coming = submit(0)
-        results = []
-        for start in starts:
+        submitted = (prepared(items, rows) for items, rows in batches)
+        coming = next(submitted, None)
+        while coming is not None:
             batch = list(coming)
-            if start + batch_size < len(items):
-                coming = submit(start + batch_size)
-            results.append(forward(batch))
-    return results
+            coming = next(submitted, None)
+            yield forward(batch)
 
 
 def undecodable(items: ImageFiles, rows: Rows) -> dict[int, str]:

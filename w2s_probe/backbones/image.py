@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, torch_record
-from w2s_probe.backbones.decoding import map_batches
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, sliced, take, torch_record
+from w2s_probe.backbones.decoding import mapped_batches
 from w2s_probe.backbones.identity import HashedFiles
 from w2s_probe.backbones.loading import loading, one_line
+from w2s_probe.core.types import Rows
 
 if TYPE_CHECKING:
     import torch
@@ -75,25 +76,40 @@ class ImageModel(Backbone):
         """Return the features (m, d) of preprocessed images (m, 3, height, width)."""
         return self.loaded[0](batch)
 
+    def forward(self, others: Sequence[Backbone], batch: torch.Tensor) -> list[NDArray[np.float32]]:
+        """Return the features of this backbone and of `others` of its family for one batch."""
+        return [_rows(member.features(batch)) for member in (self, *others) if isinstance(member, ImageModel)]
+
     def encode(self, items: Items) -> NDArray[np.float32]:
         """Return features of shape (n, d)."""
-        return np.concatenate(self.batches(items, lambda batch: _rows(self.features(batch))))
+        return self.encode_together([], items)[0]
 
-    def batches(self, items: Items, forward: Callable[[torch.Tensor], Any]) -> list[Any]:
-        """Return the result of `forward` for each batch of preprocessed images."""
+    def encode_together(self, others: Sequence[Backbone], items: Items) -> list[NDArray[np.float32]]:
+        """Return the features of this backbone and of `others` of its family, from one forward pass."""
+        batches = self.encode_slices(others, [take(items, rows) for rows in self.slices(items)])
+        return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+
+    def slices(self, items: Items) -> list[Rows]:
+        """Return the batches of a forward pass, in order."""
+        return sliced(np.arange(len(items)), self.options.batch_size)
+
+    def encode_slices(self, others: Sequence[Backbone], parts: Sequence[Items]) -> Iterator[list[NDArray[np.float32]]]:
+        """Yield the features of each batch; threads decode the next one meanwhile."""
         import torch
 
         _, prepare = self.loaded
 
-        def infer(batch: list[torch.Tensor]) -> Any:
+        def infer(batch: list[torch.Tensor]) -> list[NDArray[np.float32]]:
             with torch.inference_mode():
-                return forward(torch.stack(batch).to(self.options.device))
+                return self.forward(others, torch.stack(batch).to(self.options.device))
 
-        options = self.options
-        with self.one_line("compute features"):
-            results = map_batches(items, prepare, infer, batch_size=options.batch_size, threads=options.threads)
-        self.files.check("used")  # weights may be read from the file as they are used
-        return results
+        batches = [(part, range(len(part))) for part in parts]
+        with closing(mapped_batches(batches, prepare, infer, threads=self.options.threads)) as computed:
+            for _ in parts:
+                with self.one_line("compute features"):
+                    features = next(computed)
+                self.files.check("used")  # weights may be read from the file as they are used
+                yield features
 
     def recorded(self) -> Mapping[str, Any]:
         """Return device, threads, batch size and library versions."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -174,18 +174,21 @@ class OpenClipModel(ImageModel):
 
     def encode(self, items: Items) -> NDArray[np.float32]:
         """Return embeddings of shape (n, d)."""
+        return self.encode_together([], items)[0]
+
+    def encode_slices(self, others: Sequence[Backbone], parts: Sequence[Items]) -> Iterator[list[NDArray[np.float32]]]:
+        """Yield the embeddings of each batch."""
         if self.modality == "image":
-            return super().encode(items)
+            yield from super().encode_slices(others, parts)
+            return
         import torch
 
-        sentences, size = texts(items), self.options.batch_size
-        batches = []
-        with self.one_line("compute features"), torch.inference_mode():
-            for start in range(0, len(sentences), size):
-                tokens = self.tokenizer(sentences[start : start + size]).to(self.options.device)
-                batches.append(self.loaded[0].encode_text(tokens).float().cpu().numpy())
-        self.files.check("used")
-        return np.concatenate(batches)
+        for part in parts:
+            with self.one_line("compute features"), torch.inference_mode():
+                tokens = self.tokenizer(texts(part)).to(self.options.device)
+                batch = self.loaded[0].encode_text(tokens).float().cpu().numpy()
+            self.files.check("used")
+            yield [batch]
 
     @cached_property
     def tokenizer(self) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, require, texts
+from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, longest_first, require, sliced, texts
 from w2s_probe.backbones.identity import HashedFiles, checked_hash, hash_files
 from w2s_probe.backbones.packaged_decoder import DECODER_NAMES, smollm2
 from w2s_probe.backbones.packaged_images import IMAGE_NAMES, EfficientNetLite, efficientnet_package
@@ -22,6 +22,7 @@ from w2s_probe.backbones.text import SentenceTransformerBackbone
 from w2s_probe.core.errors import BackboneError, did_you_mean
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.install import install_line
+from w2s_probe.core.types import Rows
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -67,14 +68,16 @@ class MiniLMExit(SentenceTransformerBackbone):
         with self.computing():
             return self._pooled(exits, texts(items))
 
+    def slices(self, items: Items) -> list[Rows]:
+        """Return the batches of a forward pass: texts of similar length."""
+        return sliced(longest_first(texts(items)), self.options.batch_size)
+
     def _pooled(self, exits: Sequence[int], sentences: Sequence[str]) -> list[NDArray[np.float32]]:
         import torch
 
-        order = np.argsort([-len(text) for text in sentences], kind="stable")
         width = int(self.model[0].auto_model.config.hidden_size)  # type: ignore[union-attr,arg-type]
         pooled = [np.empty((len(sentences), width), dtype=np.float32) for _ in exits]
-        for start in range(0, len(order), self.options.batch_size):
-            rows = order[start : start + self.options.batch_size]
+        for rows in self.slices(sentences):
             tokens = self.model.preprocess([sentences[i] for i in rows])
             inputs = {
                 name: tensor.to(self.options.device) for name, tensor in tokens.items() if torch.is_tensor(tensor)

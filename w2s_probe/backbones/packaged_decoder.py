@@ -19,6 +19,7 @@ from w2s_probe.backbones.base import (
     Modality,
     require,
     require_package,
+    sliced,
     texts,
     torch_record,
 )
@@ -32,6 +33,7 @@ from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_folder
 from w2s_probe.core.install import smollm2_line
 from w2s_probe.core.location import default_cache
+from w2s_probe.core.types import Rows
 
 if TYPE_CHECKING:
     import torch
@@ -100,6 +102,11 @@ class SmolLM2(Backbone):
             tokens = token_rows(tokenizer, texts(items))
             return pooled_states(model, tokens, exits, batch_size=self.options.batch_size)
 
+    def slices(self, items: Items) -> list[Rows]:
+        """Return the batches of a forward pass: texts of similar numbers of tokens."""
+        with self.computing():
+            return sliced(by_tokens(token_rows(self.loaded[1], texts(items))), self.options.batch_size)
+
     def truncated(self, items: Items) -> list[int]:
         """Return positions of texts with more than `MOST_TOKENS` tokens."""
         with self.computing():
@@ -158,16 +165,19 @@ def pooled_states(
     """
     import torch
 
-    order = np.argsort([-len(row) for row in tokens], kind="stable")
     pooled = [np.empty((len(tokens), model.config.hidden_size), dtype=np.float32) for _ in exits]
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
+    for rows in sliced(by_tokens(tokens), batch_size):
         ids, mask = padded([tokens[i] for i in rows])
         with torch.inference_mode():
             means = mean_states(model, torch.from_numpy(ids), torch.from_numpy(mask), exits)
         for X, layer in zip(pooled, exits, strict=True):
             X[rows] = means[layer].float().cpu().numpy()
     return pooled
+
+
+def by_tokens(tokens: Sequence[Sequence[int]]) -> Rows:
+    """Return the positions of rows of tokens from the longest to the shortest."""
+    return np.argsort([-len(row) for row in tokens], kind="stable")
 
 
 def padded(tokens: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

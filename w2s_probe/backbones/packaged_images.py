@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items
+from w2s_probe.backbones.base import Backbone, BackboneOptions
 from w2s_probe.backbones.identity import HashedFiles, checked_hash, hash_files
 from w2s_probe.backbones.image import ImageModel
 from w2s_probe.backbones.timm_models import data_config_text
@@ -88,15 +88,10 @@ class EfficientNetLite(ImageModel):
         model.load_state_dict(dict(zip(own, state.values(), strict=True)))
         return model, create_transform(**PREPROCESSING[self.network], is_training=False)
 
-    def encode(self, items: Items) -> NDArray[np.float32]:
-        """Return features of shape (n, d)."""
-        return self.encode_together([], items)[0]
-
-    def encode_together(self, others: Sequence[Backbone], items: Items) -> list[NDArray[np.float32]]:
+    def forward(self, others: Sequence[Backbone], batch: torch.Tensor) -> list[NDArray[np.float32]]:
         """Return the features of several exits from one forward pass up to the deepest exit."""
         exits = [member.exit_block for member in (self, *others) if isinstance(member, EfficientNetLite)]
-        pooled = self.batches(items, lambda batch: _exits(self.loaded[0], batch, exits))
-        return [np.concatenate([batch[i] for batch in pooled]) for i in range(len(exits))]
+        return _exits(self.loaded[0], batch, exits)
 
 
 def efficientnet_package(name: str) -> str:

@@ -15,11 +15,13 @@ from w2s_probe.backbones.contract import (
     checked_modality,
     checked_positions,
     checked_record,
+    checked_slices,
     checked_spec,
     refuse,
 )
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.plug_ins import calls_to
+from w2s_probe.core.types import Rows
 
 SHOWN = 8  # items by which a backbone chooses its variant
 OWN = "w2s_probe."
@@ -101,6 +103,14 @@ class PlugInBackbone(Backbone):
         suited = PlugInBackbone(inner, name=self.name, title=self.title, taken=self.taken)
         suited.dtype = self.dtype
         return suited
+
+    def slices(self, items: Items) -> list[Rows]:
+        """Return the positions of all items in slices."""
+        count = len(items)
+        with calls_to(self.title):
+            returned = self.inner.slices(items)
+            returned = [np.asarray(part).tolist() for part in returned]
+        return checked_slices(returned, items=count, title=self.title)
 
     def truncated(self, items: Items) -> list[int]:
         """Return the positions of items that are too long and are cut."""

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality, require, texts, torch_record
+from w2s_probe.backbones.base import (
+    Backbone,
+    BackboneOptions,
+    Items,
+    Modality,
+    require,
+    sliced,
+    texts,
+    torch_record,
+)
 from w2s_probe.backbones.hub import hub_folder
 from w2s_probe.backbones.identity import HashedFiles
 from w2s_probe.backbones.loading import loading, one_line
@@ -22,6 +31,7 @@ from w2s_probe.backbones.resolved import Resolved, resolved_from_folder, resolve
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_folder, is_regular_file
+from w2s_probe.core.types import Rows
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -96,6 +106,10 @@ class SentenceTransformerBackbone(Backbone):
         with self.computing():
             X = self.model.encode(texts(items), batch_size=self.options.batch_size, show_progress_bar=False)
             return np.asarray(X, dtype=np.float32)
+
+    def slices(self, items: Items) -> list[Rows]:
+        """Return the batches that `SentenceTransformer.encode` would make of all texts, in its own order."""
+        return sliced(np.argsort([-len(text) for text in texts(items)]), self.options.batch_size)
 
     def truncated(self, items: Items) -> list[int]:
         """Return positions of texts with more tokens than the model reads."""

@@ -15,6 +15,7 @@ from w2s_probe.cache.faults import DamagedFileError, FaultyFileError, is_plain, 
 from w2s_probe.cache.listing import Listing
 from w2s_probe.cache.marks import HASH, mark, state_of
 from w2s_probe.cache.names import Name, forget_name, names_in
+from w2s_probe.cache.partials import Partial, is_useless, partials_in
 from w2s_probe.cache.quarantine import empty_quarantine, quarantined, remove_shard, set_aside, size_of
 from w2s_probe.cache.shards import Sidecar, load_rows, read_sidecar
 from w2s_probe.cache.temporary import abandoned, disk_errors
@@ -67,12 +68,12 @@ def clean(
 ) -> list[Freed]:
     """Delete useless files of the cache, and return them.
 
-    Always deleted: temporary files of dead writers, damaged shards, arrays without a sidecar, and
-    shards whose rows are all in other shards. Damaged is what was read and has other bytes than were
-    written; if it is an import, or nothing tells what it is, it is moved to `quarantine/`. What cannot
-    be read, or is of a newer version, stays. The lock of a folder is held meanwhile, so that no
-    shard is half written and no two cleaners delete each other's duplicate. Empty folders stay: a
-    writer may be about to fill them.
+    Always deleted: temporary files of dead writers, partial files that nobody goes on with, damaged
+    shards, arrays without a sidecar, and shards whose rows are all in other shards. Damaged is what was
+    read and has other bytes than were written; if it is an import, or nothing tells what it is, it is
+    moved to `quarantine/`. What cannot be read, or is of a newer version, stays. The lock of a folder is
+    held meanwhile, so that no shard is half written and no two cleaners delete each other's duplicate.
+    Empty folders stay: a writer may be about to fill them.
 
     Parameters
     ----------
@@ -107,6 +108,7 @@ def clean(
     with disk_errors(root, advice="Check the permissions of the folder; what is cached stays valid."):
         freed = _cleaned_quarantine(root, dry_run=dry_run) if force else []
         freed += _cleaned_temporary(root, dry_run=dry_run)
+        freed += _cleaned_partials(root, remove=remove, dry_run=dry_run, on_left=on_left)
         freed += _cleaned_names(root, names, remove=remove, dry_run=dry_run, on_left=on_left)
         for folder in Listing(root).folders():
             if HASH.fullmatch(folder.name):
@@ -133,6 +135,20 @@ def _cleaned_temporary(root: Path, *, dry_run: bool) -> list[Freed]:
         freed.append(Freed(path=path, reason="temporary", bytes=size_of([path])))
         if not dry_run:
             path.unlink(missing_ok=True)
+    return freed
+
+
+def _cleaned_partials(root: Path, *, remove: Collection[str], dry_run: bool, on_left: OnLeft) -> list[Freed]:
+    freed = []
+    for path, partial in partials_in(root):
+        if isinstance(partial, FaultyFileError) and not isinstance(partial, DamagedFileError):
+            on_left(partial)
+            continue
+        requested = isinstance(partial, Partial) and partial.fingerprint in remove
+        if requested or is_useless(root, path, partial):
+            freed.append(Freed(path=path, reason="requested" if requested else "temporary", bytes=size_of([path])))
+            if not dry_run:
+                path.unlink(missing_ok=True)
     return freed
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +17,21 @@ from w2s_probe.cache.faults import FaultyFileError
 from w2s_probe.cache.keys import DIGEST_BYTES, Digests, find
 from w2s_probe.cache.listing import Listing
 from w2s_probe.cache.marks import mark, state_of
+from w2s_probe.cache.open_shards import Clock, Encoded, Encoder, OpenShard, Step, WholeShards
+from w2s_probe.cache.partials import remove_finished
 from w2s_probe.cache.quarantine import size_of
-from w2s_probe.cache.shards import Sidecar, discard_damaged, is_taken, load_rows, write_shard
-from w2s_probe.cache.stored_types import storable
+from w2s_probe.cache.shards import Sidecar, discard_damaged, is_taken, load_rows
+from w2s_probe.cache.stored_types import listed_widths
 from w2s_probe.cache.temporary import disk_errors, remove_abandoned
 from w2s_probe.cache.verifying import verify
 from w2s_probe.core.arrays import row_blocks
-from w2s_probe.core.errors import CacheError, ShapeError
+from w2s_probe.core.errors import CacheError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Features, Rows
 from w2s_probe.core.writing import new_file
 
 SHARD_ROWS = 512
-Encoded = Sequence[tuple[NDArray[Any], Mapping[str, Any]]]  # features and recorded facts, for each spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +91,11 @@ class FeatureStore:
     root : Path
         Folder of the cache, created by the first write.
     shard_rows : int
-        Rows per shard: an interruption loses at most so many rows.
+        Rows per shard.
     below : Path, optional
         Folder of a second cache that is only read, such as `SHIPPED`.
+    clock : callable
+        Seconds since any moment: decides when finished slices of an open shard are kept.
 
     Raises
     ------
@@ -99,10 +103,19 @@ class FeatureStore:
         If the folder is neither empty nor a cache, or belongs to a newer version.
     """
 
-    def __init__(self, root: Path, *, shard_rows: int = SHARD_ROWS, below: Path | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        shard_rows: int = SHARD_ROWS,
+        below: Path | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self.root = root
         self.shard_rows = shard_rows
         self._below = below
+        self._clock = clock
+        self._kept_notes: list[str] = []
         self._listing = Listing(root)
         state_of(root)
 
@@ -148,20 +161,52 @@ class FeatureStore:
         CacheError
             If the disk cannot be written; earlier shards stay valid.
         """
+        for rows, steps in self._shards(specs, digests, WholeShards(encode), positions):
+            for _ in steps:
+                pass
+            yield len(rows)
+
+    def add_slices(
+        self, specs: Sequence[EmbeddingSpec], digests: Digests, encoder: Encoder, *, positions: Rows
+    ) -> Generator[Step, None, None]:
+        """Encode and store items as `add` does, slice by slice; yield the rows of each slice.
+
+        Finished slices of an open shard are kept in a partial file every 30 seconds, and when a signal ends the call.
+        The next call of the same shard takes them up. An error of the encoder keeps nothing of its shard.
+
+        Parameters
+        ----------
+        specs : sequence of EmbeddingSpec
+            As in `add`.
+        digests : array of shape (n,)
+            Digests of all items.
+        encoder : Encoder
+            Encodes the slices of a shard.
+        positions : array of int
+            Positions that `missing` returned.
+
+        Raises
+        ------
+        ShapeError, CacheError
+            As in `add`.
+        """
+        for _, steps in self._shards(specs, digests, encoder, positions):
+            yield from steps
+
+    def _shards(
+        self, specs: Sequence[EmbeddingSpec], digests: Digests, encoder: Encoder, positions: Rows
+    ) -> Iterator[tuple[Rows, Iterator[Step]]]:
+        """Yield the rows of each new shard, and the steps that encode and write it."""
         mark(self.root)
         remove_abandoned(self._temporary)
+        remove_finished(self.root)
         discard_damaged(self._listing.damaged_in([self._folder(spec) for spec in specs]))
         widths = [self._widths(spec) for spec in specs]
         for block in row_blocks(len(positions), self.shard_rows):
             for rows in self._free(specs, digests, positions[block]):
-                encoded = [
-                    (spec, _fitting(features, spec, rows=len(rows), widths=width), recorded)
-                    for spec, width, (features, recorded) in zip(specs, widths, encode(rows), strict=True)
-                ]
-                for spec, X, recorded in encoded:
-                    folder = self._folder(spec)
-                    write_shard(folder, self._temporary, spec=spec, digests=digests[rows], X=X, recorded=recorded)
-                yield len(rows)
+                shard = OpenShard(self.root, specs, digests[rows], encoder.slices(rows), clock=self._clock)
+                yield rows, shard.steps(encoder, rows, widths)
+                self._kept_notes += shard.notes
 
     @contextmanager
     def temporary_file(self) -> Iterator[tuple[IO[bytes], Path]]:
@@ -277,8 +322,9 @@ class FeatureStore:
         """A sentence on files of the cache that were met and not used, if there were any."""
         counts = self._listing.counts()
         if not counts:
-            return ()
+            return tuple(self._kept_notes)
         return (
+            *self._kept_notes,
             f"not all files of the cache are used: {counts['damaged']:,} damaged, {counts['unreadable']:,} unreadable, "
             f"{counts['newer']:,} of a newer version; they stay as they are. See: w2s-probe cache verify",
         )
@@ -298,8 +344,8 @@ class FeatureStore:
         widths = {places.sidecars[shard].dim for shard in np.unique(places.shard)}
         if len(widths) > 1:
             msg = (
-                f"cached features of {spec.backbone} must have one width: got {_listed(widths)} columns. Remove them "
-                f"and embed the data again: w2s-probe cache gc --remove {spec.fingerprint()[:12]}"
+                f"cached features of {spec.backbone} must have one width: got {listed_widths(widths)} columns. Remove "
+                f"them and embed the data again: w2s-probe cache gc --remove {spec.fingerprint()[:12]}"
             )
             raise CacheError(msg)
         X = np.empty((len(digests), widths.pop()), dtype=spec.dtype)
@@ -346,23 +392,6 @@ class FeatureStore:
         for root in (self.root, self._below):
             if root is not None:
                 yield from self._listing.sidecars(root / "features" / fingerprint)
-
-
-def _fitting(features: NDArray[Any], spec: EmbeddingSpec, *, rows: int, widths: set[int]) -> Features:
-    """Return features as they are stored; they must have the one of `widths`, to which a first width is added."""
-    X = storable(features, spec, rows=rows)
-    widths.add(X.shape[1])
-    if len(widths) > 1:
-        msg = (
-            f"features of {spec.backbone} must have one width: got {_listed(widths)} columns, counting those in the "
-            f"cache. Repair the backbone, then remove the others: w2s-probe cache gc --remove {spec.fingerprint()[:12]}"
-        )
-        raise ShapeError(msg)
-    return X
-
-
-def _listed(widths: set[int]) -> str:
-    return " and ".join(map(str, sorted(widths)))
 
 
 def _contents(sidecars: Sequence[Sidecar], *, below: Path | None) -> Contents:

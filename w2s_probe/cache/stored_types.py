@@ -45,6 +45,27 @@ def storable(features: NDArray[Any], spec: EmbeddingSpec, *, rows: int) -> Featu
     return stored
 
 
+def of_one_width(features: NDArray[Any], spec: EmbeddingSpec, *, rows: int, widths: set[int]) -> Features:
+    """Return a matrix of features; it must have the one of `widths`, to which a first width is added."""
+    name = f"features of {spec.backbone}"
+    X = as_matrix(features, name)
+    check_same_rows(name, len(X), "their items", rows)
+    widths.add(X.shape[1])
+    if len(widths) > 1:
+        msg = (
+            f"features of {spec.backbone} must have one width: got {listed_widths(widths)} columns, counting those in "
+            f"the cache. Repair the backbone, then remove the others: w2s-probe cache gc --remove "
+            f"{spec.fingerprint()[:12]}"
+        )
+        raise ShapeError(msg)
+    return X
+
+
+def listed_widths(widths: set[int]) -> str:
+    """Return numbers of columns as text."""
+    return " and ".join(map(str, sorted(widths)))
+
+
 def _check_rounding(X: Features, stored: Features, name: str) -> None:
     """Raise `ShapeError` if rounding changes features by more than a tenth of their spread (root mean squares).
 

@@ -14,7 +14,7 @@ from w2s_probe.cli.options import cache_option, json_option
 from w2s_probe.cli.streams import say, say_json
 from w2s_probe.core.errors import listed
 from w2s_probe.core.serialize import plain, to_json
-from w2s_probe.core.text import visible
+from w2s_probe.core.text import shortest_beginnings, visible
 
 if TYPE_CHECKING:
     from w2s_probe.cache import Contents
@@ -69,9 +69,10 @@ def ls(*, cache: str | None, as_json: bool) -> None:
 def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:
     from w2s_probe.report.render.terminal import columns
 
+    short = shortest_beginnings([entry.fingerprint for entry in contents], taken=names.values())
     rows = [
         (
-            entry.fingerprint[:12],
+            short[entry.fingerprint],
             "(shipped)" if entry.shipped else names.get(entry.fingerprint, ""),
             entry.spec.backbone,
             entry.spec.shown_pooling,
@@ -82,7 +83,8 @@ def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:
         )
         for entry in contents
     ]
-    return columns(("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB"), rows, right=(5, 6, 7))
+    header = ("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB")
+    return columns(header, rows, right=(5, 6, 7), whole=True)
 
 
 @cache.command()

@@ -25,7 +25,7 @@ from w2s_probe.core.serialize import to_json
 @click.option(
     "--shard-rows",
     type=click.IntRange(1, MOST_SHARD_ROWS),
-    help="Rows per file of the cache, the most an interruption can lose [512].",
+    help="Rows per file of the cache [512].",
 )
 @runtime_options
 @config_option
@@ -44,7 +44,8 @@ def embed(
     Example:
       w2s-probe embed table.csv --text text --backbone packaged:minilm-l6
 
-    It can be interrupted at any moment: the next call goes on where this one stopped. Built-in DATA:
+    It can be interrupted at any moment: the next call goes on where this one stopped. Ctrl-C loses at most
+    the batch in work, kill -9 at most 30 seconds or one batch. Built-in DATA:
     builtin:vader, builtin:vader-DOMAIN (movie, product, news or tweets; several with + between),
     builtin:spam, builtin:digits, builtin:digits-tinted@STRENGTH and builtin:arithmetic@ROWS.
     """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from w2s_probe.core.errors import ConfigError, did_you_mean
 from w2s_probe.core.fit_options import Head
@@ -49,6 +50,12 @@ class Listed(click.ParamType[tuple[T, ...]]):
         return (
             value if isinstance(value, tuple) else tuple(self.single(part, flag) for part in self.parts([value], flag))
         )
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        """Return what a shell offers in place of an incomplete value."""
+        from w2s_probe.cli.completion import completed
+
+        return completed(ctx, param, incomplete)
 
     def single(self, text: str, flag: str) -> T:
         """Return one value."""

@@ -14,6 +14,7 @@ import click
 from w2s_probe import __version__
 from w2s_probe.cli.backbones import backbones
 from w2s_probe.cli.cache import cache
+from w2s_probe.cli.completion import complete_values
 from w2s_probe.cli.demo import demo
 from w2s_probe.cli.diagnose import diagnose
 from w2s_probe.cli.doctor import doctor
@@ -42,7 +43,7 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the verb and its arguments."""
         name, command, rest = super().resolve_command(ctx, args)
-        if command is not None:
+        if command is not None and not ctx.resilient_parsing:
             _refuse_repeated(command, ctx, rest)
         return name, command, rest
 
@@ -74,6 +75,7 @@ def cli() -> None:
 for verb in (demo, run, forecast, diagnose, sweep, finetune, reason, theory, report, embed, cache, backbones, doctor):
     cli.add_command(verb)
 add_traceback_flag(cli)
+complete_values(cli)
 
 
 def _refuse_repeated(command: click.Command, context: click.Context, arguments: list[str]) -> None:

@@ -1,6 +1,6 @@
-"""Progress of long tasks on stderr: bars on a terminal, else one line every ten seconds; nothing before two seconds.
+"""Progress of long tasks on stderr: bars on a terminal, else one line every five seconds; nothing before two seconds.
 
-Without a terminal, an embedding whose model is still being loaded has its first line after ten seconds.
+Without a terminal, an embedding whose model is still being loaded has its first line after five seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from w2s_probe.core.types import Progress
 
 FIRST = 2.0  # seconds before a task is shown
-BETWEEN = 10.0  # seconds between two lines
+BETWEEN = 5.0  # seconds between two lines
 TICK = 0.1  # seconds between two looks at the clock
 
 
@@ -134,7 +134,7 @@ def progress_line(name: str, done: int, total: int, detail: str, seconds: float)
 
 
 class _Bars:
-    """Bars with the rate of items, the step in work and the time left."""
+    """Bars with the rate of items, the step in work and the time left, unless the step tells it."""
 
     def __init__(self) -> None:
         self._bars: Any = None
@@ -160,13 +160,18 @@ class _Bars:
 
 def _rich_bars() -> Any:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class TimeLeft(TimeRemainingColumn):
+        def render(self, task: Task) -> Text:
+            return Text() if task.fields["detail"].endswith(" left") else super().render(task)
 
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[detail]}", markup=False),
-        TimeRemainingColumn(),
+        TimeLeft(),
         console=Console(stderr=True),
     )

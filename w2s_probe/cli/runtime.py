@@ -104,7 +104,7 @@ def _say_now(note: str) -> None:
 
 def check_out(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Return the folder of ``--out``, or raise `ConfigError` before anything is computed for it in vain."""
-    if value:
+    if value and not context.resilient_parsing:  # else the shell completes a line
         from w2s_probe.core.writing import check_folder
 
         check_folder(Path(value), ALWAYS, flag="--out")

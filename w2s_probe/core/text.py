@@ -9,9 +9,10 @@ import itertools
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+SHOWN = 12  # characters of a fingerprint, unless more are needed
 # characters that move the cursor, change the direction of writing or are invisible, and halves of surrogate pairs
 _HIDDEN = re.compile(
     "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
@@ -145,3 +146,13 @@ def markdown_text(text: str) -> str:
 
 def _entities(marks: re.Pattern[str], text: str) -> str:
     return marks.sub(lambda match: f"&#{ord(match[0])};", text)
+
+
+def shortest_beginnings(fingerprints: Sequence[str], *, taken: Collection[str] = ()) -> dict[str, str]:
+    """Return a beginning of each fingerprint with which no other one begins, and which is no name in `taken`."""
+
+    def unique(text: str) -> bool:
+        return text not in taken and sum(other.startswith(text) for other in fingerprints) == 1
+
+    lengths = range(SHOWN, 64)
+    return {one: next((one[:n] for n in lengths if unique(one[:n])), one) for one in fingerprints}

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from w2s_probe.backbones import Backbone, BackboneOptions
-from w2s_probe.backbones.base import Items, take
+from w2s_probe.backbones.base import Items
 from w2s_probe.backbones.plug_ins import PlugInBackbone
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.core.config import DataConfig
@@ -21,6 +20,7 @@ from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Progress, Rows
 from w2s_probe.pipeline.committees import one_backbone
 from w2s_probe.pipeline.data import Opened, open_sources, open_table
+from w2s_probe.pipeline.encoding import ItemEncoder, shown
 from w2s_probe.pipeline.reading import OnRead
 from w2s_probe.pipeline.sources import EmbeddedSource, without_folders
 
@@ -181,18 +181,13 @@ def embed_items(
         if len(positions):
             passes.setdefault((backbone.family, positions.tobytes()), (positions, {}))[1][backbone.name] = backbone
     for positions, members in passes.values():
-        first, *others = members.values()
         _set_widths(members.values(), store)
-        encode = partial(_encode, first, others, items)
-        start, done = time.perf_counter(), 0
-        if on_progress:
-            on_progress(first.name, 0, len(positions))
-        for rows in store.add([member.stored for member in members.values()], digests, encode, positions=positions):
-            done += rows
-            if on_progress:
-                on_progress(first.name, done, len(positions))
+        start = time.perf_counter()
+        specs, encoder = [member.stored for member in members.values()], ItemEncoder(tuple(members.values()), items)
+        with closing(store.add_slices(specs, digests, encoder, positions=positions)) as steps:
+            rows = shown(steps, len(positions), encoder.first.name, on_progress)
         for name in members:
-            encoded[name] = (len(positions), time.perf_counter() - start)
+            encoded[name] = (rows, time.perf_counter() - start)
     return encoded
 
 
@@ -202,12 +197,3 @@ def _set_widths(backbones: Iterable[Backbone], store: FeatureStore) -> None:
         if isinstance(backbone, PlugInBackbone):
             earlier = store.contents(backbone.stored.fingerprint())
             backbone.width = earlier[0].dim if earlier else 0
-
-
-def _encode(
-    first: Backbone, others: Sequence[Backbone], items: Items, positions: Rows
-) -> list[tuple[NDArray[np.float32], dict[str, Any]]]:
-    chosen = take(items, positions)
-    features = first.encode_together(others, chosen)
-    cut = first.truncated(chosen)
-    return [(X, {**member.recorded(), "truncated": cut}) for X, member in zip(features, (first, *others), strict=True)]

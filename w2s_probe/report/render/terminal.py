@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -32,20 +32,26 @@ def wrapped(text: str) -> str:
     return lines or text
 
 
-def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+def columns(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), whole: bool = False
+) -> str:
     """Return a table of at most 80 columns; text is shown as it is, never read as markup.
 
     The first column, which holds names, is shortened to the room that the others leave; a name that would then look
-    like another is folded.
+    like another is folded. If `whole`, the first column is never cut or folded: the others are.
     """
     cells = [[visible(cell) for cell in row] for row in (header, *rows)]
     widths = [max(width(cell) for cell in column) for column in zip(*cells, strict=True)][1:]
     room = max(WIDTH - sum(widths) - GAP * len(widths), LEAST)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    first = shorten_names([row[0] for row in cells], room)
+    names_given = [row[0] for row in cells]
+    first = names_given if whole else shorten_names(names_given, room)
     names, *lines = [[name, *row[1:]] for name, row in zip(first, cells, strict=True)]
     for i, name in enumerate(names):
-        table.add_column(Text(name), justify="right" if i in right else "left", overflow="fold")
+        kept = whole and i == 0
+        least = max(map(width, first)) if kept else None
+        justify: JustifyMethod = "right" if i in right else "left"
+        table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=kept, min_width=least)
     for line in lines:
         table.add_row(*(Text(cell) for cell in line))
     out = io.StringIO()
