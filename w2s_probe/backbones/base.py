@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.errors import BackboneError, MissingExtraError
 from w2s_probe.core.features import EmbeddingSpec
-from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.images import Images
 from w2s_probe.core.types import Rows
 
-Items = Sequence[str] | NDArray[Any] | ImageFiles
+Items = Sequence[str] | NDArray[Any] | Images
 Modality = Literal["text", "image"]
 
 
@@ -88,7 +88,7 @@ class Backbone(ABC):
 
         Parameters
         ----------
-        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
+        items : sequence of str, Images, or array of shape (m, height, width[, channels])
             Texts, image files, or images of uint8 pixels.
         """
 
@@ -97,7 +97,7 @@ class Backbone(ABC):
 
         Parameters
         ----------
-        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
+        items : sequence of str, Images, or array of shape (m, height, width[, channels])
             Items to embed; only their type matters.
         """
         return self
@@ -114,7 +114,7 @@ class Backbone(ABC):
         ----------
         others : sequence of Backbone
             Backbones of the same `family`.
-        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
+        items : sequence of str, Images, or array of shape (m, height, width[, channels])
             Texts or images.
         """
         return [self.encode(items), *(other.encode(items) for other in others)]
@@ -124,7 +124,7 @@ class Backbone(ABC):
 
         Parameters
         ----------
-        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
+        items : sequence of str, Images, or array of shape (m, height, width[, channels])
             Texts or images.
         """
         return []
@@ -138,7 +138,7 @@ def take(items: Items, rows: Sequence[int] | Rows) -> Items:
     """Return the items of these rows, in this order."""
     if isinstance(items, np.ndarray):
         return items[np.asarray(rows)]
-    return items.take(rows) if isinstance(items, ImageFiles) else [items[row] for row in rows]
+    return items.take(rows) if isinstance(items, Images) else [items[row] for row in rows]
 
 
 def texts(items: Items) -> list[str]:

@@ -14,7 +14,7 @@ from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality
 from w2s_probe.backbones.decoding import map_batches
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
-from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.images import Images
 from w2s_probe.core.types import Float
 
 HASHES = 2**18
@@ -79,8 +79,8 @@ class Pixels(Backbone):
 
     def suited_to(self, items: Items) -> Backbone:
         """Return the variant for files, which are decoded to RGB, or for arrays with the channels of these items."""
-        shape = () if isinstance(items, ImageFiles) else np.shape(items)
-        channels = "RGB" if isinstance(items, ImageFiles) else f"{shape[3]} channels" if len(shape) == 4 else ""
+        shape = () if isinstance(items, Images) else np.shape(items)
+        channels = "RGB" if isinstance(items, Images) else f"{shape[3]} channels" if len(shape) == 4 else ""
         suited = Pixels(self.height, self.width, channels=channels)
         suited.dtype = self.dtype
         return suited
@@ -98,7 +98,7 @@ class Pixels(Backbone):
 
     def encode(self, items: Items) -> NDArray[np.float32]:
         """Return features of shape (n, height * width * channels)."""
-        if isinstance(items, ImageFiles):
+        if isinstance(items, Images):
             return np.concatenate(
                 map_batches(items, lambda image: self._pooled(np.asarray(image)[None]), np.concatenate, batch_size=64)
             )
