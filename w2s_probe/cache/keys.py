@@ -94,8 +94,10 @@ def find(digests: Digests, table: Digests) -> Rows:
 
 
 def _digests(parts: Iterable[bytes]) -> Digests:
-    joined = b"".join(hashlib.sha256(part).digest()[:DIGEST_BYTES] for part in parts)
-    return np.frombuffer(joined, dtype=f"S{DIGEST_BYTES}")
+    joined = bytearray()  # a join would hold an object for each part
+    for part in parts:
+        joined += hashlib.sha256(part).digest()[:DIGEST_BYTES]
+    return np.frombuffer(bytes(joined), dtype=f"S{DIGEST_BYTES}")
 
 
 def _first_half(digests: Digests) -> NDArray[np.uint64]:

@@ -102,17 +102,16 @@ class _Collected:
         """Return the rows of all files; `DataError` if a column has two types that do not fit together."""
         import polars as pl
 
-        try:
-            return pl.concat(self.frames, how="vertical_relaxed", rechunk=False)
-        except pl.exceptions.PolarsError as error:
-            first = self.frames[0].schema
-            pairs = [(column, frame.schema[column]) for frame in self.frames for column in first]
-            column, kind = next(((column, kind) for column, kind in pairs if not _fit(first[column], kind)), pairs[0])
-            msg = (
-                f"column {column!r} of {self.data} must have one type in all files: got {first[column]} and {kind}. "
-                "Save all files with the same types."
-            )
-            raise DataError(msg) from error
+        for column, kind in self.frames[0].schema.items():
+            kinds = [kind, *(frame.schema[column] for frame in self.frames)]
+            other = next((other for other in kinds if not _fit(kind, other)), None)
+            if other is not None:
+                msg = (
+                    f"column {column!r} of {self.data} must have one type in all files: got {kind} and {other}. Save "
+                    "all files with the same types."
+                )
+                raise DataError(msg)
+        return pl.concat(self.frames, how="vertical_relaxed", rechunk=False)
 
 
 def read_files(files: DataFiles, config: DataConfig) -> Rows:
@@ -335,13 +334,9 @@ def _check_readable(files: DataFiles, columns: Sequence[str]) -> None:
 
 
 def _fit(first: pl.DataType, second: pl.DataType) -> bool:
+    """Return whether values of both types can be in one column without a change of what they say."""
     import polars as pl
 
-    try:
-        pl.concat(
-            [pl.Series([], dtype=first).to_frame("x"), pl.Series([], dtype=second).to_frame("x")],
-            how="vertical_relaxed",
-        )
-    except pl.exceptions.PolarsError:
-        return False
-    return True
+    texts = (pl.String(), pl.Categorical())
+    either_null = pl.Null() in (first, second)
+    return first == second or either_null or (first.is_numeric() and second.is_numeric()) or {first, second} <= {*texts}

@@ -92,7 +92,7 @@ def _one_line(data: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # of any type: loaders, the network and the hub raise their own
-        text = " ".join(str(error).split())
+        text = " ".join(str(error).split()).rstrip(".")
         raise DataError(_sentence(data, text, list(_causes(error)))) from error
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from w2s_probe.core.columns import Column
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, listed
-from w2s_probe.core.files import check_expansion, is_regular_file
+from w2s_probe.core.files import ALWAYS_READ, check_expansion, is_regular_file
 from w2s_probe.core.images import ImageFiles, Images
 from w2s_probe.core.input_files import check_no_pipe
 from w2s_probe.datasets.arrow import Texts, column_of, first_missing, ids_of, row_numbers
@@ -220,8 +220,9 @@ def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> pl
         raise missing_column(column, frame.columns, flag=flag, name=name)
     values = frame[column]
     if values.dtype == pl.String:  # Parquet may store each distinct text once, but Python once per row
-        stored = int(values.unique().str.len_bytes().sum() or 0)
-        check_expansion(name, on_disk=stored, in_memory=int(values.str.len_bytes().sum() or 0))
+        in_memory = int(values.str.len_bytes().sum() or 0)
+        if in_memory > ALWAYS_READ:
+            check_expansion(name, on_disk=int(values.unique().str.len_bytes().sum() or 0), in_memory=in_memory)
     return values
 
 

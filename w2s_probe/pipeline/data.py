@@ -297,7 +297,9 @@ def reading_of_splits(
 
 def check_split_file(opened: Opened, config: W2SConfig | SweepConfig, sizes: Iterable[int | None]) -> None:
     """Raise `ConfigError` if anything beside a split file asks for parts of its own."""
-    if opened.table.split or config.composed or any(sizes):
+    told_by_names = opened.table.origin is not None and bool(opened.table.origin.parts)
+    own = opened.table.split is not None and not told_by_names
+    if own or config.composed or any(sizes):
         msg = (
             "--split-file fixes all parts: got also --split, -n, -N, --n-test, --eta-labeled, --eta-unlabeled, "
             "--eta-test or --balance-classes. Remove --split-file, or the other flags."
