@@ -204,7 +204,7 @@ def _check_count(names: Sequence[str], data: str) -> None:
 
 def _one_kind(names: Sequence[str], data: str) -> str:
     """Return the format of all files; raise `DataError` if there are several, or another one."""
-    kinds = Counter(kind_of(PurePosixPath(name)) for name in names)
+    kinds = Counter(kind_of(PurePosixPath(name)) for name in sorted(names))
     kind, _ = kinds.most_common(1)[0]
     if not kind:
         msg = f"files of {data} must end in {SUFFIXES}: got {Path(names[0]).name!r:.60}. Convert or rename the files."

@@ -208,6 +208,9 @@ def read_text(path: Path, kind: str, config: DataConfig | None) -> tuple[pl.Data
         content = path.read_bytes()  # not by path: polars would expand brackets and stars in it
         if kind == "JSON":
             content = json_lines(content, name=path.name)
+        if not content:
+            msg = f"{path.name} must hold at least one row: it is an empty array. Add rows."
+            raise DataError(msg)
         schema = pl.scan_ndjson(content, infer_schema_length=None).collect_schema()
         check_expansion(path.name, on_disk=len(content), in_memory=8 * len(schema) * content.count(b"\n"))
         return pl.read_ndjson(content, schema=schema), 0
@@ -268,7 +271,7 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     except Exception as error:  # crafted bytes make readers raise errors of any type
         check_memory(error)
         suffix = path.name.removeprefix(bare_name(path).name)[1:]
-        msg = f"{path.name} must be a {suffix} table in UTF-8: it cannot be read ({reason(error)}). "
+        msg = f"{path.name} must be {'an' if suffix[:1] == 'a' else 'a'} {suffix} table in UTF-8: it cannot be read ({reason(error)}). "
         msg += "Export the table again in this format."
         raise DataError(msg) from error
 
