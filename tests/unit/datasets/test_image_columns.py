@@ -91,7 +91,7 @@ def test_only_one_column_of_structures_is_a_guess(tmp_path: Path, contents: list
     ("change", "said"),
     [
         ({5: (None, "a.png")}, "column 'picture' of t.parquet must hold an image in every row: row 5 has none."),
-        ({0: (None, "photos/daisy/000.png")}, "image of t.parquet must be a file: 11 of 12 are missing, the first is row 1"),
+        ({0: (None, "photos/daisy/000.png")}, "t.parquet must be a file: 11 of 12 are missing, the first is row 1"),
         ({0: (None, "a.png"), 3: (None, None)}, "must hold an image in every row: row 3 has none."),
     ],
 )  # fmt: skip
