@@ -34,6 +34,9 @@ class Images(ABC):
     def __getitem__(self, row: int) -> Path | io.BytesIO:
         """Return what Pillow opens: the file, or its bytes."""
 
+    def __iter__(self) -> Iterator[Path | io.BytesIO]:
+        return (self[row] for row in range(len(self)))
+
     @abstractmethod
     def name_of(self, row: int) -> str:
         """Return what messages call the image."""
@@ -96,7 +99,7 @@ class ImageFiles(Images):
             raise DataError(msg)
 
     @cached_property
-    def hashes(self) -> list[bytes]:  # type: ignore[override]  # a property that is computed once
+    def hashes(self) -> list[bytes]:
         """SHA-256 of each file's bytes; paths do not enter, so that two copies of an image are one item."""
         with ThreadPoolExecutor(MOST_THREADS) as pool:
             return list(pool.map(self._hash, range(len(self))))
@@ -148,7 +151,7 @@ class ImageRanges(Images):
         return subset
 
     @cached_property
-    def hashes(self) -> list[bytes]:  # type: ignore[override]  # a property that is computed once
+    def hashes(self) -> list[bytes]:
         """SHA-256 of each image's bytes."""
         with ThreadPoolExecutor(MOST_THREADS) as pool:
             return list(pool.map(lambda row: hashlib.sha256(self._content(row)).digest(), range(len(self))))

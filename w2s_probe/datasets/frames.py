@@ -130,7 +130,8 @@ def read_files(files: DataFiles, config: DataConfig) -> Rows:
         If a file is missing, empty, damaged or not what its name says, or files have different columns.
     """
     for path in files.paths:
-        check_file(path)
+        with reading(path, files.kind):
+            check_file(path)
     binary = files.kind in ("Parquet", "Arrow")
     rows, names = _read_binary(files, config) if binary else (_read_texts(files, config), files.class_names)
     columns = named_columns(rows.frame, names, (config.label, config.group, config.split))

@@ -62,9 +62,10 @@ def read_tars(files: DataFiles, config: DataConfig) -> Table:
     counts: list[int] = []
     others: Counter[str] = Counter()
     for shard, path in enumerate(files.paths):
-        check_file(path)
         prefix = f"{path.stem}/" if len(files.paths) > 1 else ""
         before = len(samples)
+        with _whole_archive(path):
+            check_file(path)
         with _whole_archive(path), tarfile.open(path, "r:") as archive:
             for key, suffix, place in _members(archive, path, shard):
                 sample = samples.setdefault(prefix + key, _Sample())

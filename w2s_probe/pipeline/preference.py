@@ -265,9 +265,12 @@ def _read(data: DataConfig) -> tuple[PairTable, Table]:
     rows = read_files(files, data)
     frame = rows.frame
     columns = {"prompt": data.prompt, "chosen": data.chosen, "rejected": data.rejected, "id": data.id}
-    content = read_pairs(frame, name=files.name, criterion=data.criterion, **columns)
+    content = read_pairs(frame, name=files.name, criterion=data.criterion, **columns, columns=rows.columns)
     whole = table_from_frame(
-        frame, replace(data, text=None, image=None, prompt=None, label="", group=None), name=files.name
+        frame,
+        replace(data, text=None, image=None, prompt=None, label="", group=None),
+        name=files.name,
+        columns=rows.columns,
     )
     whole = with_origin(whole, files, rows)
     of_pairs = replace(whole.take(content.positions), ids=content.ids, left_out=content.left_out, notes=content.notes)
