@@ -121,7 +121,8 @@ def _by_pattern(data: str, split: str | None) -> DataFiles:
     def asked(name: str) -> bool:
         return fnmatch(os.path.abspath(folder / name), pattern)  # noqa: PTH100  # links stay
 
-    return _ordered(folder, names, data=Path(data).name, split=split, expected=asked)
+    chosen = _ordered(folder, names, data=Path(data).name, split=split, expected=asked)
+    return replace(chosen, class_names=_names_above(folder))
 
 
 def _in_folder(folder: Path, split: str | None) -> DataFiles | None:
@@ -131,14 +132,10 @@ def _in_folder(folder: Path, split: str | None) -> DataFiles | None:
         return _saved_parts(folder, name, split)
     if is_regular_file(folder / STATE):
         return _saved(folder, name)
-    tables, others = _listing(folder, name)
-    images = sum(count for suffix, count in others.items() if suffix in IMAGES)
-    published = [
-        table
-        for table in tables
-        if table.startswith("data/") or shard_name(bare_name(PurePosixPath(table)).as_posix()).total >= 0
-    ]
-    if not tables or (images and not published):
+    tables, others, homes = _listing(folder, name)
+    numbered = any(shard_name(bare_name(PurePosixPath(table)).as_posix()).total >= 0 for table in tables)
+    below_data = "data" not in homes and any(table.startswith("data/") for table in tables)
+    if not tables or (homes and not numbered and not below_data):
         return None
     files = _ordered(folder, tables, data=name, split=split, expected=lambda _: True)
     left_out = [f"{count:,} {suffix}" for suffix, count in sorted(others.items()) if suffix not in SILENT]
@@ -146,8 +143,8 @@ def _in_folder(folder: Path, split: str | None) -> DataFiles | None:
     return replace(files, notes=notes, class_names=_names_above(folder))
 
 
-def _listing(folder: Path, name: str) -> tuple[list[str], Counter[str]]:
-    """Return the data files below a folder, and how many other files there are of each suffix."""
+def _listing(folder: Path, name: str) -> tuple[list[str], Counter[str], set[str]]:
+    """Return the data files below a folder, how many others there are of each suffix, and first folders of images."""
 
     def refuse(error: OSError) -> None:
         msg = f"all folders of {name} must be readable: got {error.strerror or error}. Check their permissions."
@@ -155,16 +152,18 @@ def _listing(folder: Path, name: str) -> tuple[list[str], Counter[str]]:
 
     tables: list[str] = []
     others: Counter[str] = Counter()
+    homes: set[str] = set()
     for place, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = sorted(inner for inner in folders if not inner.startswith((".", "_")))
-        for file in files:
-            if file.startswith((".", "_")) or file in METADATA:
-                continue
+        within = Path(place).relative_to(folder)
+        for file in (file for file in files if not file.startswith((".", "_")) and file not in METADATA):
+            suffix = Path(file).suffix.lower()[:20]
             if kind_of(Path(file)):
-                tables.append((Path(place) / file).relative_to(folder).as_posix())
+                tables.append((within / file).as_posix())
             else:
-                others[Path(file).suffix.lower()[:20]] += 1
-    return tables, others
+                others[suffix] += 1
+                homes |= {next(iter(within.parts), "")} if suffix in IMAGES else set()
+    return tables, others, homes
 
 
 def _ordered(

@@ -122,7 +122,7 @@ def table_from_frame(
         msg = f"{name} must hold at least one row: it has columns {listed(columns)} and no rows. Add rows."
         raise DataError(msg)
     _check_columns(config, columns, name)
-    modality, items = _items(frame, config, name, folder) if images is None else ("image", images)
+    modality, items = _items(frame, config, name, folder, images)
     ids = _column(frame, config.id, "--id", name)
     if ids is not None:
         _check_ids(ids, name)
@@ -145,9 +145,11 @@ def table_from_frame(
 
 
 def _items(
-    frame: pl.DataFrame, config: DataConfig, name: str, folder: Path
-) -> tuple[Literal["text", "image"] | None, Texts | ImageFiles | None]:
-    """Return the modality of the items, and the texts or image files."""
+    frame: pl.DataFrame, config: DataConfig, name: str, folder: Path, images: Images | None
+) -> tuple[Literal["text", "image"] | None, Texts | Images | None]:
+    """Return the modality of the items, and the texts or images."""
+    if images is not None:
+        return "image", images
     column = config.text or config.image
     values = _column(frame, column, "--text" if config.text else "--image", name)
     if values is None:

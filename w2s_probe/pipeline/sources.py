@@ -33,6 +33,8 @@ def without_folders(name: str, *, keep: int = 0) -> str:
     if kind in ("features", "sentence-transformers"):
         path, columns = parse_address(rest) if kind == "features" else (Path(rest), None)
         return f"{kind}:{_ending(path, keep)}" + ("" if columns is None else f"#{columns}")
+    if kind == "hf":
+        return f"{kind}:{_ending(rest, keep) if rest.startswith(('/', '.', '~')) else rest}"
     if kind == "timm":
         model, at, weights = rest.partition("@")
         return f"{kind}:{model}{at}{_ending(weights, keep)}"

@@ -53,6 +53,11 @@ def test_images_beside_a_table_are_data_and_images_beside_shards_are_not(tmp_pat
     (folder / "metadata.csv").write_text("text,label\na,0\n")
     assert find_files(str(folder)) is None
     assert table_of_images(folder) == 4
+    at(tmp_path, "plain/data/rows.csv")
+    (tmp_path / "plain" / "logo.png").touch()
+    assert files(tmp_path / "plain").kind == "CSV"
+    (tmp_path / "plain" / "data" / "a.png").touch()
+    assert find_files(str(tmp_path / "plain")) is None
     at(tmp_path, "hub/data/train-00000-of-00001.parquet")
     (tmp_path / "hub" / "logo.png").write_bytes((folder / "palace" / "000.png").read_bytes())
     assert files(tmp_path / "hub").kind == "Parquet"
