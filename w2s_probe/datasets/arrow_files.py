@@ -13,20 +13,29 @@ if TYPE_CHECKING:
     import polars as pl
 
 FILE = b"ARROW1"  # begins the form with a footer, which can be read anywhere
-STREAM = b"\xff\xff\xff\xff"
+STREAM = b"\xff\xff\xff\xff"  # begins each message of the form without
+END = STREAM + b"\0\0\0\0"  # ends it
 MARK = b'{"info": {"features"'  # begins the metadata of Hugging Face in the schema
 HEAD = 2**22  # bytes in which a schema ends
 ROWS = 1024
 
 
 def is_stream(path: Path) -> bool:
-    """Return whether an Arrow file has the form of a stream; `ValueError` if it has none of both forms."""
+    """Return whether an Arrow file has the form of a stream; `ValueError` if it has none of both forms, or no end.
+
+    A stream that is cut between two messages would otherwise be read without its last rows.
+    """
     with path.open("rb") as handle:
-        head = handle.read(8)
+        head = handle.read(len(END))
+        handle.seek(max(handle.seek(0, 2) - len(END), 0))
+        end = handle.read()
     if head.startswith(FILE):
         return False
-    if head.startswith(STREAM):
+    if head.startswith(STREAM) and end == END:
         return True
+    if head.startswith(STREAM):
+        msg = "it ends in the middle"
+        raise ValueError(msg)
     msg = "it is no Arrow file"
     raise ValueError(msg)
 

@@ -79,7 +79,6 @@ def read_tars(files: DataFiles, config: DataConfig) -> Table:
 
 def _members(archive: tarfile.TarFile, path: Path, shard: int) -> Iterator[tuple[str, str, tuple[int, int, int]]]:
     """Yield name, suffix and place of the files in an archive; hidden ones are left out."""
-    size = path.stat().st_size
     for member in archive:
         file = PurePosixPath(member.name)
         if member.isdir() or file.name.startswith("."):
@@ -89,11 +88,22 @@ def _members(archive: tarfile.TarFile, path: Path, shard: int) -> Iterator[tuple
                 f"members of {path.name} must be plain files: {member.name!r:.60} is a link or a device. Pack it again."
             )
             raise DataError(msg)
-        if member.offset_data + member.size > size:
-            msg = "it ends in the middle"
-            raise tarfile.ReadError(msg)
         stem, _, suffix = file.name.partition(".")
         yield (file.parent / stem).as_posix(), suffix.lower(), (shard, member.offset_data, member.size)
+    _check_end(archive)
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Raise `tarfile.ReadError` unless an archive ends with zeros: `tarfile` stops at a damaged header in silence."""
+    handle: Any = archive.fileobj
+    handle.seek(archive.offset)
+    if handle.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        msg = "its end is missing, or a header is damaged"
+        raise tarfile.ReadError(msg)
+    while block := handle.read(2**20):
+        if block.strip(b"\0"):
+            msg = "more stands after its end"
+            raise tarfile.ReadError(msg)
 
 
 def _add(

@@ -58,6 +58,8 @@ def test_other_bytes_and_cut_files_are_refused(tmp_path: Path) -> None:
         whole = content(form, text_table(200))
         with pytest.raises(DataError, match=r"t.arrow"):
             read(tmp_path / "t.arrow", whole[: len(whole) // 2])
+        with pytest.raises(DataError, match=r"t.arrow"):
+            read(tmp_path / "t.arrow", whole[:-8])
 
 
 @pytest.mark.slow

@@ -128,9 +128,12 @@ def test_links_copies_and_cut_archives_are_refused(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "t.tar", {"0.png": A * 5, "1.png": B})
     whole = path.read_bytes()
     config = DataConfig(data=str(path))
-    path.write_bytes(whole[:700])
-    with pytest.raises(DataError, match=r"t\.tar must be a whole tar archive: it cannot be read"):
-        open_data(config)
+    last = whole.rindex(B)
+    cut = [whole[:end] for end in (300, 700, last - 20, last - 512, last + len(B) // 2)]
+    for content in (*cut, whole.replace(b"1.png", b"1.pnG"), whole + whole):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"t\.tar must be a whole tar archive: it cannot be read"):
+            open_data(config)
     path.write_bytes(b"no archive" * 100)
     with pytest.raises(DataError, match="must be a whole tar archive"):
         open_data(config)
