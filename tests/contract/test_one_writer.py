@@ -20,6 +20,8 @@ EXEMPT = {
     "backbones/model_files.py",  # links to a model's files, in the system's folder of temporary files
     "cache/marks.py",  # a hidden file that a killed process leaves in a folder without marks would have it refused
     "cache/quarantine.py",  # moves whole files
+    "datasets/image_columns.py",  # images to decode, in a temporary file of the system
+    "datasets/unpacking.py",  # unpacked texts, in the system's folder of temporary files
 }
 GIVEN = {"handle", "buffer"}  # what the writer opened, and memory
 BY_NAME = {"write_text", "write_bytes", "touch", "mkdir", "makedirs", "rename", "renames", "symlink_to", "hardlink_to"}

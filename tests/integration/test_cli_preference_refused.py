@@ -102,7 +102,7 @@ OTHERS = {
         ("run", "items.csv", "--task", "preference", "--score", "grad", *FILES),
         "Did you mean grade?",
     ),
-    "folder": (("run", ".", "--task", "preference", *TEXTS), "preference pairs must be in a table file"),
+    "folder": (("run", ".", "--task", "preference", *TEXTS), "must be of one kind: got 1 CSV, 1 NDJSON."),
 }
 
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.errors import BackboneError, MissingExtraError
 from w2s_probe.core.features import EmbeddingSpec
-from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.images import Images
 from w2s_probe.core.install import install_line
 from w2s_probe.core.types import Rows
 
-Items = Sequence[str] | NDArray[Any] | ImageFiles
+Items = Sequence[str] | NDArray[Any] | Images
 Modality = Literal["text", "image"]
 
 
@@ -93,7 +93,7 @@ class Backbone(ABC):
 
         Parameters
         ----------
-        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
+        items : sequence of str, Images, or array of shape (m, height, width[, channels])
             Texts, image files, or images of uint8 pixels.
         """
 
@@ -102,7 +102,7 @@ class Backbone(ABC):
 
         Parameters
         ----------
-        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
+        items : sequence of str, Images, or array of shape (m, height, width[, channels])
             Items to embed; only their type matters.
         """
         return self
@@ -119,7 +119,7 @@ class Backbone(ABC):
         ----------
         others : sequence of Backbone
             Backbones of the same `family`.
-        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
+        items : sequence of str, Images, or array of shape (m, height, width[, channels])
             Texts or images.
         """
         return [self.encode(items), *(other.encode(items) for other in others)]
@@ -155,7 +155,7 @@ class Backbone(ABC):
 
         Parameters
         ----------
-        items : sequence of str, ImageFiles, or array of shape (m, height, width[, channels])
+        items : sequence of str, Images, or array of shape (m, height, width[, channels])
             Texts or images.
         """
         return []
@@ -169,12 +169,12 @@ def take(items: Items, rows: Sequence[int] | Rows) -> Items:
     """Return the items of these rows, in this order."""
     if isinstance(items, np.ndarray):
         return items[np.asarray(rows)]
-    return items.take(rows) if isinstance(items, ImageFiles) else [items[row] for row in rows]
+    return items.take(rows) if isinstance(items, Images) else [items[row] for row in rows]
 
 
 def longest_first(items: Items) -> Rows:
     """Return the positions of texts from the longest to the shortest, those of equal length in order; of images all."""
-    if isinstance(items, (np.ndarray, ImageFiles)):
+    if isinstance(items, (np.ndarray, Images)):
         return np.arange(len(items))
     return np.argsort([-len(text) for text in items], kind="stable")
 

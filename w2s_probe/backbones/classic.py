@@ -14,7 +14,7 @@ from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, Modality,
 from w2s_probe.backbones.decoding import map_batches
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
-from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.images import Images
 from w2s_probe.core.types import Float, Rows
 
 HASHES = 2**18
@@ -81,8 +81,8 @@ class Pixels(Backbone):
 
     def suited_to(self, items: Items) -> Backbone:
         """Return the variant for files, which are decoded to RGB, or for arrays with the channels of these items."""
-        shape = () if isinstance(items, ImageFiles) else np.shape(items)
-        channels = "RGB" if isinstance(items, ImageFiles) else f"{shape[3]} channels" if len(shape) == 4 else ""
+        shape = () if isinstance(items, Images) else np.shape(items)
+        channels = "RGB" if isinstance(items, Images) else f"{shape[3]} channels" if len(shape) == 4 else ""
         suited = Pixels(self.height, self.width, channels=channels)
         suited.dtype = self.dtype
         return suited
@@ -100,11 +100,11 @@ class Pixels(Backbone):
 
     def slices(self, items: Items) -> list[Rows]:
         """Return slices of files, and one slice of pixels: products of other sizes may round differently."""
-        return sliced(np.arange(len(items)), self.slice_rows if isinstance(items, ImageFiles) else max(len(items), 1))
+        return sliced(np.arange(len(items)), self.slice_rows if isinstance(items, Images) else max(len(items), 1))
 
     def encode(self, items: Items) -> NDArray[np.float32]:
         """Return features of shape (n, height * width * channels)."""
-        if isinstance(items, ImageFiles):
+        if isinstance(items, Images):
             return np.concatenate(
                 map_batches(items, lambda image: self._pooled(np.asarray(image)[None]), np.concatenate, batch_size=64)
             )

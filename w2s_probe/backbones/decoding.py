@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.errors import BackboneError, DataError
 from w2s_probe.core.files import reason
-from w2s_probe.core.images import MOST_THREADS, ImageFiles
+from w2s_probe.core.images import MOST_THREADS, Images
 from w2s_probe.core.types import Rows
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def mapped_batches(
             yield forward(batch)
 
 
-def undecodable(items: ImageFiles, rows: Rows) -> dict[int, str]:
+def undecodable(items: Images, rows: Rows) -> dict[int, str]:
     """Decode these rows; return, by row, the reasons why images cannot be decoded."""
 
     def attempt(row: int) -> str:
@@ -88,7 +89,7 @@ def undecodable(items: ImageFiles, rows: Rows) -> dict[int, str]:
         return {row: text for row, text in zip(rows.tolist(), reasons, strict=True) if text}
 
 
-def check_gray_levels(items: ImageFiles, rows: Rows) -> None:
+def check_gray_levels(items: Images, rows: Rows) -> None:
     """Raise `DataError` if gray images of more than 8 bits among these rows all become black when scaled to 8 bits."""
     from PIL import Image
 
@@ -108,8 +109,8 @@ def check_gray_levels(items: ImageFiles, rows: Rows) -> None:
         raise DataError(msg)
 
 
-def read_image(path: Path) -> Image:
-    """Return a file as an RGB image of 8 bits; raises `DataError` with the reason, without the name of the file."""
+def read_image(path: Path | BytesIO) -> Image:
+    """Return a file or its bytes as an RGB image of 8 bits; `DataError` has the reason, not the name of the file."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -159,11 +160,11 @@ def _as_rgb(image: Image) -> Image:
 def _image(items: Items, row: int) -> Image:
     from PIL import Image
 
-    if isinstance(items, ImageFiles):
+    if isinstance(items, Images):
         try:
             return read_image(items[row])
         except DataError as error:
-            msg = f"every image must be decodable: {items.names[row]} is not ({error}). Replace or remove this file."
+            msg = f"every image must be decodable: {items.name_of(row)} is not ({error}). Replace or remove this file."
             raise DataError(msg) from error
     pixels: NDArray[Any] = np.asarray(items[row])
     if pixels.ndim == 3 and pixels.shape[2] == 1:

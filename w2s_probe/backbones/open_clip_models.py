@@ -23,7 +23,7 @@ from w2s_probe.backbones.model_files import hash_folder, hash_matching, links_to
 from w2s_probe.core.errors import BackboneError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_folder, is_regular_file
-from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.images import Images
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +92,7 @@ class OpenClipModel(ImageModel):
 
     def suited_to(self, items: Items) -> Backbone:
         """Return the text tower for texts, the image tower for images."""
-        tower: Modality = "image" if isinstance(items, (ImageFiles, np.ndarray)) else "text"
+        tower: Modality = "image" if isinstance(items, (Images, np.ndarray)) else "text"
         if tower == self.modality:
             return self
         other = OpenClipModel(self.source, tower=tower, name=self.name, options=self.options)

@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.features import EmbeddingSpec
-from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.images import Images
 from w2s_probe.core.types import Rows
 
 DIGEST_BYTES = 16  # 128 bits: a clash among 1e9 items has probability 1e-21
 Digests = NDArray[np.bytes_]
 
 
-def item_digests(items: Sequence[str] | NDArray[Any] | ImageFiles) -> Digests:
+def item_digests(items: Sequence[str] | NDArray[Any] | Images) -> Digests:
     """Return the leading 128 bits of the SHA-256 of each text or image.
 
     Parameters
     ----------
-    items : sequence of str, ImageFiles, or array of shape (n, height, width) or (n, height, width, channels)
+    items : sequence of str, Images, or array of shape (n, height, width) or (n, height, width, channels)
         Texts are hashed as UTF-8, files by their bytes without their names, arrays with their type and shape.
 
     Returns
@@ -35,7 +35,7 @@ def item_digests(items: Sequence[str] | NDArray[Any] | ImageFiles) -> Digests:
         kind = f"image {items.dtype.str} {items.shape[1:]}\0".encode()
         parts = (kind + np.ascontiguousarray(image).tobytes() for image in items)
         return _digests(parts)
-    if isinstance(items, ImageFiles):
+    if isinstance(items, Images):
         return _digests(b"image file\0" + content for content in items.hashes)
     return label_digests("text", items)
 
@@ -94,8 +94,10 @@ def find(digests: Digests, table: Digests) -> Rows:
 
 
 def _digests(parts: Iterable[bytes]) -> Digests:
-    joined = b"".join(hashlib.sha256(part).digest()[:DIGEST_BYTES] for part in parts)
-    return np.frombuffer(joined, dtype=f"S{DIGEST_BYTES}")
+    joined = bytearray()  # a join would hold an object for each part
+    for part in parts:
+        joined += hashlib.sha256(part).digest()[:DIGEST_BYTES]
+    return np.frombuffer(bytes(joined), dtype=f"S{DIGEST_BYTES}")
 
 
 def _first_half(digests: Digests) -> NDArray[np.uint64]:

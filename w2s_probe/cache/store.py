@@ -284,9 +284,10 @@ class FeatureStore:
             Digests of the items.
         """
         places = self._locate(spec, digests)
-        distinct = set(zip(places.shard.tolist(), places.row.tolist(), strict=True))
-        cut = {shard: set(places.sidecars[shard].recorded.get("truncated", [])) for shard, _ in distinct if shard >= 0}
-        return sum(row in cut[shard] for shard, row in distinct if shard >= 0)
+        asked = np.unique((places.shard << 32) + places.row)  # a number for each row of each shard
+        recorded = [set(sidecar.recorded.get("truncated", [])) for sidecar in places.sidecars]
+        cut = [(shard << 32) + row for shard, rows in enumerate(recorded) for row in rows]
+        return int(np.isin(cut, asked).sum())
 
     def contents(self, prefix: str = "") -> list[Contents]:
         """Return the contents of the cache: an entry for each spec whose fingerprint begins with `prefix`.

@@ -41,7 +41,7 @@ def diagnose(
           --student packaged:minilm-l6
 
     Prints intrinsic dimensions, overlap and similarity, each beside the value that unrelated features
-    would give. DATA is a CSV, Parquet or NDJSON table, an image folder, or builtin:NAME. Labels are not
+    would give. DATA is a table, a folder of tables or images, hf:ORG/NAME or builtin:NAME. Labels are not
     needed; if there are some, they choose the strengths of ridge heads and add two measures.
     """
     from w2s_probe.pipeline.diagnose import diagnose as diagnose_table

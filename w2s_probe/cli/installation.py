@@ -32,6 +32,7 @@ EXTRAS = {
     "filters": ("cleanlab",),
     "finetune": ("torch", "transformers"),
     "lora": ("torch", "transformers", "peft"),
+    "hf": ("datasets",),
 }
 LOW_SPACE = 1e9
 

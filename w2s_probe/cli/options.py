@@ -91,6 +91,14 @@ def _column(field: str, name: str, help: str) -> Decorator:  # noqa: A002
     return _config_option(DataConfig, field, name, metavar="COLUMN", help=help)
 
 
+_max_bytes = _config_option(
+    DataConfig,
+    "max_bytes",
+    "--max-bytes",
+    type=int,
+    metavar="BYTES",
+    help="Most bytes that a .gz or .zst file may hold (default: 100 times its size).",
+)
 _data = _all(
     click.argument("data"),
     _column("text", "--text", "Column of the texts."),
@@ -100,6 +108,7 @@ _data = _all(
     ),
     _column("id", "--id", "Column of row ids; no id may occur twice."),
     click.option("--skip-damaged", is_flag=True, help="Leave out images that cannot be decoded, and name them."),
+    _max_bytes,
 )
 WEAK = "Weak backbone: KIND:NAME or features:FILE"
 _teacher = click.option("--teacher", required=True, metavar="BACKBONE", help=f"{WEAK}.")
@@ -337,7 +346,7 @@ data_options = _into(lambda values: {"data": filled(DataConfig, values)}, _data)
 
 def _matched(values: Values) -> dict[str, object]:
     if values["data"] is None and any(values.values()):
-        msg = "--text, --image, --prompt and --id name columns of a table: got no --data. Add --data DATA."
+        msg = "--text, --image, --prompt, --id and --max-bytes describe a table: got no --data. Add --data DATA."
         raise ConfigError(msg)
     return {"data": None if values["data"] is None else filled(DataConfig, values)}
 
@@ -349,6 +358,7 @@ matched_options = _into(
     _column("image", "--image", "Column of DATA's image files."),
     _column("prompt", "--prompt", "Column of DATA's prompts, put before the texts."),
     _column("id", "--id", "Column of DATA's row ids; no id may occur twice."),
+    _max_bytes,
 )
 
 cache_option = click.option(

@@ -62,7 +62,7 @@ def run(
           --student packaged:minilm-l6 -n 400 -N 3000
 
     Fits teacher, student, baseline and ceiling on every seed's parts, and prints their scores with
-    confidence intervals, the gain and PGR. DATA is a CSV, Parquet or NDJSON table, an image folder, or
+    confidence intervals, the gain and PGR. DATA is a table, a folder of tables or images, hf:ORG/NAME or
     builtin:NAME. Features that the cache lacks are computed first. With several teachers, joined by +,
     gain and PGR speak of the first one; strategies say what they do with the others.
     """

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from w2s_probe.core.errors import require_setting
 from w2s_probe.core.fit_options import RIDGE_POINTS, FitOptions, Head, Rule, default_points
-from w2s_probe.core.limits import COUNTS, LARGEST_SEED, MOST_ROWS, require_count
+from w2s_probe.core.limits import COUNTS, LARGEST_FILE, LARGEST_SEED, MOST_ROWS, require_count
 
 Task = Literal["classification", "regression", "preference"]
 LabelTask = Literal["classification", "regression"]
@@ -24,7 +24,8 @@ class DataConfig:
     Parameters
     ----------
     data : str
-        Path of a CSV, Parquet or NDJSON table, of a folder of images, or ``builtin:NAME``.
+        Path of a table (CSV, TSV, Parquet, NDJSON, JSON, Arrow), a folder or pattern of such files, a folder or tar of
+        images, ``hf:ORG/NAME[@CONFIG]``, or ``builtin:NAME``.
     text, image : str or None
         Column of the items: texts, or image files relative to the table's folder.
     prompt : str or None
@@ -39,6 +40,8 @@ class DataConfig:
         Column of sources whose rows stay in one part.
     skip_damaged : bool
         Leave out rows whose image cannot be decoded, instead of refusing the data.
+    max_bytes : int or None
+        Most bytes that a compressed file may hold; None is 100 times its size.
     chosen, rejected : str or None
         Columns of preference pairs: preferred answers and other answers.
     score : str or None
@@ -57,14 +60,18 @@ class DataConfig:
     split: str | None = None
     group_split: str | None = None
     skip_damaged: bool = False
+    max_bytes: int | None = None
     chosen: str | None = None
     rejected: str | None = None
     score: str | None = None
     criterion: Literal["better", "safer"] = "better"
 
+    def __post_init__(self) -> None:
+        require_count(self.max_bytes, "max_bytes", least=1, most=LARGEST_FILE)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values; those of preference pairs only where they are set."""
-        return without_defaults(self, PAIR_COLUMNS)
+        """Return the fields as plain values; the limit and those of preference pairs only where they are set."""
+        return without_defaults(self, ("max_bytes", *PAIR_COLUMNS))
 
 
 PAIR_COLUMNS = ("chosen", "rejected", "score", "criterion")

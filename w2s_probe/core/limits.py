@@ -14,6 +14,7 @@ MOST_CELLS = 1_000_000  # of a grid
 MOST_TRIALS = 1_000_000  # of a simulation
 MOST_STRENGTHS = 10_000
 LARGEST_SIZE = 10**12  # in a formula
+LARGEST_FILE = 10**15  # bytes
 MOST_BATCH = 2**20  # items
 MOST_SHARD_ROWS = 1_000_000
 COUNTS = {  # the least and the most of each setting of a run

@@ -14,6 +14,7 @@ import numpy as np
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, listed
 from w2s_probe.core.images import SUFFIXES, ImageFiles
+from w2s_probe.datasets.formats import SUFFIXES as TABLES
 from w2s_probe.datasets.published import PUBLISHED_NAMES
 from w2s_probe.datasets.table import Table, missing_column
 
@@ -48,13 +49,16 @@ def read_folder(folder: Path, config: DataConfig) -> Table:
       --split split``.
     """
     name = folder.resolve().name
-    _refuse_columns(config, name)
     listing = _listing(folder, name)
     files = sorted(listing.images)
     if not files:
         got = listing.left_out or "none"
-        msg = f"{name} must hold images ({IMAGES}) in one folder for each class: got {got}. Check the path."
+        msg = (
+            f"{name} must hold images ({IMAGES}) in one folder for each class, or tables ({TABLES}): got {got}. Check "
+            "the path."
+        )
         raise DataError(msg)
+    _refuse_columns(config, name)
     labels = [file.partition("/")[0] if "/" in file else None for file in files]
     classes = {label for label in labels if label}
     _refuse_parts({label: listing.subfolders[label] for label in classes}, name)

@@ -92,6 +92,7 @@ def read_pairs(
     rejected: str | None = None,
     id: str | None = None,  # noqa: A002
     criterion: Criterion = "better",
+    columns: Sequence[str] = (),
 ) -> PairTable:
     """Return the preference pairs of a frame; rows that are no usable pair are left out and counted.
 
@@ -116,6 +117,8 @@ def read_pairs(
     criterion : {"better", "safer"}
         PKU-SafeRLHF has two preferences. The default, ``better_response_id``, is the one that compares the quality of
         answers, and needs no judgment of harm; ``safer_response_id`` mostly tells a safe answer from an unsafe one.
+    columns : sequence of str
+        All columns of the data, for messages, where the frame has some of them only.
 
     Raises
     ------
@@ -123,8 +126,11 @@ def read_pairs(
         If a column is missing or does not hold texts, a preference is not 0 or 1, no pair is left, or one item is
         in every pair.
     """
-    rows = _in_order(frame, id, name)
-    sides = _sides(frame, prompt=prompt, chosen=chosen, rejected=rejected, criterion=criterion, name=name)
+    columns = columns or frame.columns
+    rows = _in_order(frame, id, name, columns)
+    sides = _sides(
+        frame, prompt=prompt, chosen=chosen, rejected=rejected, criterion=criterion, name=name, columns=columns
+    )
     order = np.arange(len(frame)) if rows.positions is None else rows.positions
     reasons = sides.reasons(order)
     left_out = {reason: times for reason in REASONS if (times := reasons.count(reason))}
@@ -147,7 +153,7 @@ def read_pairs(
             has_ids=rows.has_ids,
             modality="text",
             items=list(items),
-            columns=tuple(frame.columns),
+            columns=tuple(columns),
         ),
         ids=ids,
         prompts=_prompt_numbers([sides.prompts[row] for row in usable.tolist()]),
@@ -197,17 +203,18 @@ def _sides(
     rejected: str | None,
     criterion: Criterion,
     name: str,
+    columns: Sequence[str],
 ) -> _Sides:
     """Return the sides of the columns that are named or found."""
     if not (prompt or chosen or rejected) and set(RESPONSES) <= set(frame.columns):
-        return _responses(frame, f"{criterion}_response_id", name)
+        return _responses(frame, f"{criterion}_response_id", name, columns)
     flags = {"--prompt": prompt, "--chosen": chosen, "--rejected": rejected}
     wrong = next(((flag, column) for flag, column in flags.items() if column and column not in frame.columns), None)
     if wrong:
-        raise missing_column(wrong[1], frame.columns, flag=wrong[0], name=name)
+        raise missing_column(wrong[1], columns, flag=wrong[0], name=name)
     chosen, rejected = chosen or "chosen", rejected or "rejected"
     if not {chosen, rejected} <= set(frame.columns):
-        msg = f"{name} must have the columns {LAYOUTS}: got {listed(frame.columns)}. Name the columns of both answers."
+        msg = f"{name} must have the columns {LAYOUTS}: got {listed(columns)}. Name the columns of both answers."
         raise DataError(msg)
     prompt = prompt or ("prompt" if "prompt" in frame.columns else None)
     left, right = _texts(frame[chosen], name), _texts(frame[rejected], name)
@@ -216,21 +223,21 @@ def _sides(
         openings = [_opening(chosen, rejected) for chosen, rejected in zip(left, right, strict=True)]
         return _Sides(left, right, openings, tied, PairColumns(answers=(chosen, rejected)))
     prompts = _texts(frame[prompt], name)
-    columns = PairColumns(answers=(chosen, rejected), prompt=prompt)
-    return _Sides(_joined(prompts, left), _joined(prompts, right), prompts, tied, columns)
+    named = PairColumns(answers=(chosen, rejected), prompt=prompt)
+    return _Sides(_joined(prompts, left), _joined(prompts, right), prompts, tied, named)
 
 
-def _responses(frame: pl.DataFrame, column: str, name: str) -> _Sides:
+def _responses(frame: pl.DataFrame, column: str, name: str, columns: Sequence[str]) -> _Sides:
     """Return the sides of PKU-SafeRLHF, where a column has the number of the preferred response."""
     if column not in frame.columns:
-        raise missing_column(column, frame.columns, flag="the preference", name=name)
+        raise missing_column(column, columns, flag="the preference", name=name)
     prompts, *answers = (_texts(frame[part], name) for part in RESPONSES)
     preferred = _preferences(frame[column], name)
     sides = list(zip(*(_joined(prompts, texts) for texts in answers), preferred.tolist(), strict=True))
     chosen = [second if number == 1 else first for first, second, number in sides]
     rejected = [first if number == 1 else second for first, second, number in sides]
-    columns = PairColumns(answers=("response_0", "response_1"), prompt="prompt", preference=column)
-    return _Sides(chosen, rejected, prompts, preferred == NO_PREFERENCE, columns)
+    named = PairColumns(answers=("response_0", "response_1"), prompt="prompt", preference=column)
+    return _Sides(chosen, rejected, prompts, preferred == NO_PREFERENCE, named)
 
 
 def _preferences(series: pl.Series, name: str) -> NDArray[np.int64]:
@@ -276,15 +283,15 @@ def _opening(chosen: str | None, rejected: str | None) -> str | None:
     return opening if answer and (rejected or "").startswith(opening + ANSWER) else None
 
 
-def _in_order(frame: pl.DataFrame, column: str | None, name: str) -> Table:
+def _in_order(frame: pl.DataFrame, column: str | None, name: str, columns: Sequence[str]) -> Table:
     """Return ids of all rows, sorted if the data has ids."""
     if not len(frame):
-        msg = f"{name} must hold at least one row: it has columns {listed(frame.columns)} and no rows. Add rows."
+        msg = f"{name} must hold at least one row: it has columns {listed(columns)} and no rows. Add rows."
         raise DataError(msg)
     if column is None:
         return Table(name=name, ids=row_numbers(len(frame)), has_ids=False)
     if column not in frame.columns:
-        raise missing_column(column, frame.columns, flag="--id", name=name)
+        raise missing_column(column, columns, flag="--id", name=name)
     missing = first_missing(frame[column])
     if missing is not None:
         msg = f"column {column!r} of {name} must hold an id in every row: row {missing} has none. Fill it in."

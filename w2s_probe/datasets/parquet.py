@@ -6,20 +6,18 @@ child process costs a fraction of a second.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2s_probe.core.files import check_expansion, native_reader
+from w2s_probe.datasets.trial import FAULT, fatal_file
 
 if TYPE_CHECKING:
     import polars as pl
 
 MAGIC = b"PAR1"
-TRY = "import polars, sys; polars.read_parquet(sys.argv[1], glob=False)"
 DEEPEST = 32  # nested structures in a footer; real footers have five levels
 # field numbers of parquet.thrift
 FILE_ROW_GROUPS, GROUP_COLUMNS, GROUP_ROWS, CHUNK_META, META_VALUES, META_BYTES = 4, 1, 3, 3, 5, 6
@@ -34,12 +32,22 @@ def read_parquet(path: Path, *, name: str) -> pl.DataFrame:
     import polars as pl
 
     check_expansion(name, on_disk=path.stat().st_size, in_memory=promised_bytes(path))
-    trial = subprocess.run([sys.executable, "-P", "-c", TRY, str(path)], capture_output=True, check=False)  # noqa: S603  # a constant program
-    if trial.returncode not in (0, 1):  # killed; an exception (1) is raised again below, with its reason
-        msg = "its parts contradict each other"
-        raise ValueError(msg)
+    if fatal_file([path], "parquet", None) is not None:
+        raise ValueError(FAULT)
     with native_reader():
         return pl.read_parquet(path, glob=False)
+
+
+def parquet_blocks(path: Path, expression: pl.Expr) -> Iterator[pl.Series]:
+    """Yield one computed column of a Parquet file by row groups."""
+    import polars as pl
+
+    start = 0
+    for rows in group_rows(path):
+        with native_reader():
+            block = pl.scan_parquet(path, glob=False).select(expression).slice(start, rows).collect().to_series()
+        yield block
+        start += rows
 
 
 def promised_bytes(path: Path) -> int:

@@ -1,28 +1,35 @@
-"""Reads CSV, Parquet and NDJSON tables with polars."""
+"""Tables of files: columns of a frame as texts, images, labels, ids and parts."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from w2s_probe.core.columns import Column
 from w2s_probe.core.config import DataConfig
-from w2s_probe.core.errors import DataError, W2SProbeError, listed
-from w2s_probe.core.files import check_expansion, check_memory, is_regular_file, native_reader, reason
-from w2s_probe.core.images import ImageFiles
-from w2s_probe.core.input_files import check_no_pipe, check_not_packed
+from w2s_probe.core.errors import DataError, listed
+from w2s_probe.core.files import ALWAYS_READ, check_expansion, is_regular_file
+from w2s_probe.core.images import ImageFiles, Images
+from w2s_probe.core.input_files import check_no_pipe
 from w2s_probe.datasets.arrow import Texts, column_of, first_missing, ids_of, row_numbers
-from w2s_probe.datasets.delimited import read_rows, with_numbers
+from w2s_probe.datasets.data_files import DataFiles, find_files
+from w2s_probe.datasets.delimited import with_numbers
+from w2s_probe.datasets.formats import KINDS
+from w2s_probe.datasets.frames import Rows, check_file, read_files, read_text, reading
 from w2s_probe.datasets.parquet import read_parquet
 from w2s_probe.datasets.reasoning import with_reasoning
-from w2s_probe.datasets.table import Table, missing_column
+from w2s_probe.datasets.table import Origin, Table, missing_column
 
 if TYPE_CHECKING:
     import polars as pl
 
 BETWEEN = "\n\n"  # prompt and text
-SUFFIXES = (".csv", ".tsv", ".parquet", ".ndjson", ".jsonl")
+SPLIT_KINDS = {suffix: kind for suffix, kind in KINDS.items() if kind in ("CSV", "TSV", "Parquet", "NDJSON")}
 
 
 def read_table(path: Path, config: DataConfig) -> Table:
@@ -31,7 +38,7 @@ def read_table(path: Path, config: DataConfig) -> Table:
     Parameters
     ----------
     path : Path
-        A .csv, .tsv, .parquet, .ndjson or .jsonl file.
+        A file or a folder of files of one of the formats in `formats.KINDS`.
     config : DataConfig
         Names of its columns.
 
@@ -41,16 +48,58 @@ def read_table(path: Path, config: DataConfig) -> Table:
         If the file is missing, empty, unreadable or not UTF-8, if a column or a text is missing,
         or if ids repeat.
     """
-    frame, short = _read_file(path, config)
-    frame, notes = with_reasoning(frame, config, name=path.name)
-    table = table_from_frame(frame, config, name=path.name, folder=path.parent)
-    table = replace(table, notes=(*table.notes, *notes))
-    if not short:
+    files = find_files(str(path), split=config.split)
+    if files is None:
+        msg = f"{path.name} must be a table file, or a folder of them: it holds none. Check the path."
+        raise DataError(msg)
+    return table_of_files(files, config)
+
+
+def table_of_files(files: DataFiles, config: DataConfig) -> Table:
+    """Return the table that these files hold, shard after shard; see `read_table`."""
+    rows = read_files(files, config)
+    frame, notes = with_reasoning(rows.frame, config, name=files.name)
+    columns = tuple(dict.fromkeys((*rows.columns, *frame.columns)))
+    table = table_from_frame(frame, config, name=files.name, folder=files.folder, columns=columns, images=rows.images)
+    return with_origin(replace(table, notes=(*files.notes, *table.notes, *notes)), files, rows)
+
+
+def with_origin(table: Table, files: DataFiles, rows: Rows) -> Table:
+    """Return a table with what is told about its files: their parts, and rows with fewer fields than the header."""
+    table = replace(table, origin=origin_of(files, rows))
+    if files.parts:
+        table = replace(table, split=part_column(files.parts, rows.counts))
+    if not rows.short:
         return table
     note = (
-        f"{short:,} of {len(table):,} rows of {path.name} have fewer fields than the header: the last ones are empty."
+        f"{rows.short:,} of {len(table):,} rows of {files.name} have fewer fields than the header: the last ones are "
+        "empty."
     )
-    return replace(table, short_rows=short, notes=(*table.notes, note))
+    return replace(table, short_rows=rows.short, notes=(*table.notes, note))
+
+
+def part_column(parts: Sequence[str], counts: Sequence[int]) -> Column:
+    """Return the part of each row from the part and the number of rows of each file."""
+    distinct = list(dict.fromkeys(parts))
+    codes = np.repeat([distinct.index(part) for part in parts], counts)
+    return Column(codes.astype(np.int32), distinct)
+
+
+def origin_of(files: DataFiles, rows: Rows) -> Origin | None:
+    """Return what is told about the files of a table; None for one file of a plain format."""
+    parts: Counter[str] = Counter()
+    for part, count in zip(files.parts, rows.counts, strict=bool(files.parts)):
+        parts[part] += count
+    if not (files.several or rows.unpacked or rows.named or rows.image_column):
+        return None
+    return Origin(
+        kind=files.kind,
+        files=len(files.paths),
+        unpacked=rows.unpacked,
+        parts=dict(parts),
+        named=rows.named,
+        image=rows.image_column,
+    )
 
 
 def table_from_frame(
@@ -60,12 +109,20 @@ def table_from_frame(
     name: str,
     license: str = "",  # noqa: A002
     folder: Path = Path(),
+    columns: Sequence[str] = (),
+    images: Images | None = None,
 ) -> Table:
-    """Return a polars frame as a table, called `name` in messages, with image files relative to `folder`."""
+    """Return a polars frame as a table, called `name` in messages, with image files relative to `folder`.
+
+    `columns` are those of the data, of which the frame may have some only; `images` are images of the rows that are in
+    no column of the frame.
+    """
+    columns = columns or frame.columns
     if not len(frame):
-        msg = f"{name} must hold at least one row: it has columns {listed(frame.columns)} and no rows. Add rows."
+        msg = f"{name} must hold at least one row: it has columns {listed(columns)} and no rows. Add rows."
         raise DataError(msg)
-    modality, items = _items(frame, config, name, folder)
+    _check_columns(config, columns, name)
+    modality, items = _items(frame, config, name, folder, images)
     ids = _column(frame, config.id, "--id", name)
     if ids is not None:
         _check_ids(ids, name)
@@ -77,7 +134,7 @@ def table_from_frame(
         has_ids=ids is not None,
         modality=modality,
         items=items,
-        columns=tuple(frame.columns),
+        columns=tuple(columns),
         label=_names(frame, config.label, "--label", name) if has_label else None,
         group=_names(frame, config.group, "--group", name),
         split=_names(frame, config.split, "--split", name),
@@ -88,17 +145,11 @@ def table_from_frame(
 
 
 def _items(
-    frame: pl.DataFrame, config: DataConfig, name: str, folder: Path
-) -> tuple[Literal["text", "image"] | None, Texts | ImageFiles | None]:
-    """Return the modality of the items, and the texts or image files."""
-    if config.text and config.image:
-        msg = f"{name} must be embedded by one column: got --text {config.text} and --image {config.image}. "
-        msg += "Remove one of the two flags."
-        raise DataError(msg)
-    if config.prompt and not config.text:
-        msg = f"--prompt {config.prompt} of {name} must stand before texts: got no --text. Add --text COLUMN, or "
-        msg += "remove --prompt."
-        raise DataError(msg)
+    frame: pl.DataFrame, config: DataConfig, name: str, folder: Path, images: Images | None
+) -> tuple[Literal["text", "image"] | None, Texts | Images | None]:
+    """Return the modality of the items, and the texts or images."""
+    if images is not None:
+        return "image", images
     column = config.text or config.image
     values = _column(frame, column, "--text" if config.text else "--image", name)
     if values is None:
@@ -122,63 +173,44 @@ def _after(prompts: pl.Series | None, texts: pl.Series, name: str) -> pl.Series:
     return both.select(pl.concat_str("prompt", "text", separator=BETWEEN).alias(texts.name)).to_series()
 
 
-def read_frame(path: Path, config: DataConfig | None = None) -> pl.DataFrame:
-    """Return a table file as a polars frame; without `config` it is a file of splits.
+def _check_columns(config: DataConfig, columns: Sequence[str], name: str) -> None:
+    """Raise `DataError` if a flag names a column that the data does not have, or two flags name the items."""
+    if config.text and config.image:
+        msg = f"{name} must be embedded by one column: got --text {config.text} and --image {config.image}. "
+        msg += "Remove one of the two flags."
+        raise DataError(msg)
+    if config.prompt and not config.text:
+        msg = f"--prompt {config.prompt} of {name} must stand before texts: got no --text. Add --text COLUMN, or "
+        msg += "remove --prompt."
+        raise DataError(msg)
+    for field in ("text", "image", "prompt", "id", "group", "split", "group_split"):
+        column = getattr(config, field)
+        if column is not None and column not in columns:
+            raise missing_column(column, columns, flag=f"--{field.replace('_', '-')}", name=name)
 
-    Columns of CSV and TSV files are texts, except columns of labels, groups, parts and seeds that hold plain numbers
-    in every row. Raises `DataError` if the file cannot be read.
+
+def read_frame(path: Path) -> pl.DataFrame:
+    """Return a file of splits as a polars frame.
+
+    Columns of CSV and TSV files are texts, except the column of seeds if it holds plain numbers in every row. Raises
+    `DataError` if the file cannot be read.
     """
-    return _read_file(path, config)[0]
-
-
-def _read_file(path: Path, config: DataConfig | None) -> tuple[pl.DataFrame, int]:
-    """Return the frame of a table file, and how many of its rows have fewer fields than the header."""
-    check_no_pipe(path, "data" if config else "--split-file")
+    check_no_pipe(path, "--split-file")
     if not is_regular_file(path):
-        msg = f"data must be a table file, a folder of images or builtin:NAME: there is no file {path}. Check the path."
+        msg = f"--split-file must be a table file: there is no file {path}. Check the path."
         raise DataError(msg)
-    if path.suffix not in SUFFIXES:
-        msg = (
-            f"{path.name} must end in {', '.join(SUFFIXES)}: got {path.suffix or 'no suffix'!r}. "
-            "Convert or rename the file."
-        )
+    kind = SPLIT_KINDS.get(path.suffix)
+    if kind is None:
+        msg = f"{path.name} must end in {', '.join(SPLIT_KINDS)}: got {path.suffix or 'no suffix'!r}. "
+        msg += "Convert or rename the file."
         raise DataError(msg)
-    if path.stat().st_size == 0:
-        msg = f"{path.name} must hold a table: it is empty (0 bytes). Export the table again."
-        raise DataError(msg)
-    try:
-        check_not_packed(path, path.name)
-        return _read(path, config)
-    except W2SProbeError:
-        raise
-    except Exception as error:  # crafted bytes make readers raise errors of any type
-        check_memory(error)
-        msg = f"{path.name} must be a {path.suffix[1:]} table in UTF-8: it cannot be read ({reason(error)}). "
-        msg += "Export the table again in this format."
-        raise DataError(msg) from error
-
-
-def _read(path: Path, config: DataConfig | None) -> tuple[pl.DataFrame, int]:
-    import polars as pl
-
-    if path.suffix == ".parquet":
-        return read_parquet(path, name=path.name), 0
-    if path.suffix in (".csv", ".tsv"):
-        texts, numbers = (("id", "part"), ("seed",)) if config is None else _texts_and_numbers(config)
-        frame, short = read_rows(path, "\t" if path.suffix == ".tsv" else ",", columns=(*texts, *numbers))
-        return with_numbers(frame, [name for name in numbers if name in frame.columns and name not in texts]), short
-    with native_reader():
-        content = path.read_bytes()  # not by path: polars would expand brackets and stars in it
-        schema = pl.scan_ndjson(content, infer_schema_length=None).collect_schema()
-        check_expansion(path.name, on_disk=len(content), in_memory=8 * len(schema) * content.count(b"\n"))
-        return pl.read_ndjson(content, schema=schema), 0
-
-
-def _texts_and_numbers(config: DataConfig) -> tuple[list[str], list[str]]:
-    """Return the columns that are texts whatever they hold, and the columns whose numbers are numbers."""
-    texts = (config.text, config.image, config.prompt, config.id, config.group_split)
-    numbers = (config.label, config.group, config.split)
-    return [name for name in texts if name], [name for name in numbers if name]
+    check_file(path)
+    with reading(path, kind):
+        if kind == "Parquet":
+            return read_parquet(path, name=path.name)
+        frame, _ = read_text(path, kind, None)
+        numbers = ["seed"] if kind in ("CSV", "TSV") and "seed" in frame.columns else []
+        return with_numbers(frame, numbers)
 
 
 def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> pl.Series | None:
@@ -190,8 +222,9 @@ def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> pl
         raise missing_column(column, frame.columns, flag=flag, name=name)
     values = frame[column]
     if values.dtype == pl.String:  # Parquet may store each distinct text once, but Python once per row
-        stored = int(values.unique().str.len_bytes().sum() or 0)
-        check_expansion(name, on_disk=stored, in_memory=int(values.str.len_bytes().sum() or 0))
+        in_memory = int(values.str.len_bytes().sum() or 0)
+        if in_memory > ALWAYS_READ:
+            check_expansion(name, on_disk=int(values.unique().str.len_bytes().sum() or 0), in_memory=in_memory)
     return values
 
 

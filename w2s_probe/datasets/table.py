@@ -12,13 +12,44 @@ from numpy.typing import NDArray
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.columns import Column
 from w2s_probe.core.errors import DataError, did_you_mean, listed
-from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.images import Images
 from w2s_probe.core.row_view import row_view
 from w2s_probe.core.types import Features, Rows
 
 LARGEST_ID = 10**18  # whole numbers below are in the range of int64
 
 COLUMNS = ("label", "group", "split", "source")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The files that a table comes from, where they are more than one file of a plain format.
+
+    Parameters
+    ----------
+    kind : str
+        Their format.
+    files : int
+        Their number.
+    unpacked : int
+        Bytes that compressed files hold; 0 without compression.
+    parts : mapping of str to int
+        Rows of each part that names of files tell; empty without parts.
+    named : tuple of str
+        Columns whose numbers were replaced by names of classes from the metadata.
+    image : str
+        Column that holds images; empty without one.
+    label : str
+        Source of the labels where it is no column of that name: members of an archive; else empty.
+    """
+
+    kind: str
+    files: int
+    unpacked: int = 0
+    parts: Mapping[str, int] = field(default_factory=dict)
+    named: tuple[str, ...] = ()
+    image: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -35,7 +66,7 @@ class Table:
         Whether the ids come from the data, so that features can be aligned by them.
     modality : {"text", "image"} or None
         Type of the items; None if the table has labels only.
-    items : sequence of str, ImageFiles, array of shape (n, height, width[, channels]), or None
+    items : sequence of str, Images, array of shape (n, height, width[, channels]), or None
         Inputs of backbones; texts of files are an Arrow column (`Texts`).
     columns : tuple of str
         Names of all columns of the data.
@@ -51,6 +82,8 @@ class Table:
         Rows of the data that were left out.
     published : bool
         Whether `split` was translated from train, val and test, or 0, 1 and 2.
+    origin : Origin or None
+        The files that the rows come from; None for one file of a plain format, image folders and built-in data.
     short_rows : int
         Rows with fewer fields than the header; the missing fields are read as empty.
     positions : array of int, shape (n,), or None
@@ -65,7 +98,7 @@ class Table:
     ids: NDArray[np.str_]
     has_ids: bool
     modality: Literal["text", "image"] | None = None
-    items: Sequence[str] | NDArray[Any] | ImageFiles | None = None
+    items: Sequence[str] | NDArray[Any] | Images | None = None
     columns: tuple[str, ...] = ()
     label: Sequence[Any] | None = None
     group: Sequence[Any] | None = None
@@ -76,6 +109,7 @@ class Table:
     notes: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
     published: bool = False
+    origin: Origin | None = None
     short_rows: int = 0
     positions: Rows | None = None
     total: int = 0
@@ -136,7 +170,7 @@ class Table:
             values = getattr(self, name)
             columns[name] = None if values is None else values[rows]
         items: Any = self.items
-        if isinstance(items, ImageFiles):
+        if isinstance(items, Images):
             items = items.take(rows)
         elif items is not None:
             items = [items[row] for row in rows] if isinstance(items, (list, tuple)) else items[rows]

@@ -21,7 +21,7 @@ from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups, read_groups
-from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.images import Images
 from w2s_probe.core.labels import Labels, is_missing, placeholder_notes, read_labels
 from w2s_probe.core.splits import PARTS, Part, Split, draw_splits, same_item_blocks
 from w2s_probe.core.sweep_config import SweepConfig
@@ -197,14 +197,14 @@ def open_table(data: DataConfig, store: FeatureStore) -> Table:
     """
     table = open_data(data).in_id_order()
     files = table.items
-    if not isinstance(files, ImageFiles):
+    if not isinstance(files, Images):
         return table
     new = np.flatnonzero(~store.known(item_digests(files)))
     damaged = undecodable(files, new)
     check_gray_levels(files, new)
     if not damaged:
         return table
-    named = [f"{files.names[row]} ({why[:100]})" for row, why in damaged.items()]
+    named = [f"{files.name_of(row)} ({why[:100]})" for row, why in damaged.items()]
     which = ", ".join(named[:SHOWN]) + (", …" if len(named) > SHOWN else "")
     if not data.skip_damaged:
         msg = (
@@ -225,7 +225,13 @@ def open_table(data: DataConfig, store: FeatureStore) -> Table:
 def pool_config(pool: str, data: DataConfig) -> DataConfig:
     """Return where a second table of pool rows is; its columns have the names of the first table's."""
     return DataConfig(
-        data=pool, text=data.text, image=data.image, prompt=data.prompt, id=data.id, skip_damaged=data.skip_damaged
+        data=pool,
+        text=data.text,
+        image=data.image,
+        prompt=data.prompt,
+        id=data.id,
+        skip_damaged=data.skip_damaged,
+        max_bytes=data.max_bytes,
     )
 
 
@@ -291,7 +297,9 @@ def reading_of_splits(
 
 def check_split_file(opened: Opened, config: W2SConfig | SweepConfig, sizes: Iterable[int | None]) -> None:
     """Raise `ConfigError` if anything beside a split file asks for parts of its own."""
-    if opened.table.split or config.composed or any(sizes):
+    told_by_names = opened.table.origin is not None and bool(opened.table.origin.parts)
+    own = opened.table.split is not None and not told_by_names
+    if own or config.composed or any(sizes):
         msg = (
             "--split-file fixes all parts: got also --split, -n, -N, --n-test, --eta-labeled, --eta-unlabeled, "
             "--eta-test or --balance-classes. Remove --split-file, or the other flags."

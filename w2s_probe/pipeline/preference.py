@@ -17,7 +17,6 @@ from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.differences import pair_features
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.features import FeatureSet
-from w2s_probe.core.files import is_regular_file
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.pair_draws import draw_pairs
 from w2s_probe.core.pairs import Pairs, pair_blocks
@@ -25,9 +24,11 @@ from w2s_probe.core.splits import PARTS, Split, same_item_blocks
 from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column
+from w2s_probe.datasets.frames import read_files
+from w2s_probe.datasets.load import open_files
 from w2s_probe.datasets.pair_tables import PairTable, read_pairs
 from w2s_probe.datasets.published import with_published_split
-from w2s_probe.datasets.readers import read_frame, table_from_frame
+from w2s_probe.datasets.readers import table_from_frame, with_origin
 from w2s_probe.datasets.scored_items import scored_items
 from w2s_probe.datasets.vader import PAIR_GAP
 from w2s_probe.pipeline.data import LabeledData, Opened, open_labeled, open_sources, open_table
@@ -257,21 +258,26 @@ def _rows_of(items: Table, pairs: Pairs) -> Table:
 
 def _read(data: DataConfig) -> tuple[PairTable, Table]:
     """Return the pairs of a table, and the table with a row for each of them."""
-    path = Path(data.data)
-    if not is_regular_file(path):
-        msg = f"preference pairs must be in a table file: got {path.name}. Name a .csv, .parquet or .jsonl file."
+    files = open_files(data)
+    if files is None or files.kind == "tar":
+        msg = f"preference pairs must be in table files: got {Path(data.data).name}. Name a table, such as .csv."
         raise DataError(msg)
-    frame = read_frame(path, data)
+    rows = read_files(files, data)
+    frame = rows.frame
     columns = {"prompt": data.prompt, "chosen": data.chosen, "rejected": data.rejected, "id": data.id}
-    content = read_pairs(frame, name=path.name, criterion=data.criterion, **columns)
+    content = read_pairs(frame, name=files.name, criterion=data.criterion, **columns, columns=rows.columns)
     whole = table_from_frame(
-        frame, replace(data, text=None, image=None, prompt=None, label="", group=None), name=path.name
+        frame,
+        replace(data, text=None, image=None, prompt=None, label="", group=None),
+        name=files.name,
+        columns=rows.columns,
     )
+    whole = with_origin(whole, files, rows)
     of_pairs = replace(whole.take(content.positions), ids=content.ids, left_out=content.left_out, notes=content.notes)
     table = with_published_split(of_pairs)
     if table.positions is not None and len(table) < len(of_pairs):  # without the validation part
-        rows = np.flatnonzero(np.isin(content.positions, table.positions))
-        content = replace(content, pairs=content.pairs.take(rows), prompts=content.prompts[rows])
+        left = np.flatnonzero(np.isin(content.positions, table.positions))
+        content = replace(content, pairs=content.pairs.take(left), prompts=content.prompts[left])
     return content, table
 
 

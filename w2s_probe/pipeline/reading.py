@@ -13,7 +13,7 @@ from w2s_probe.core.splits import Part, Split
 from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.datasets import Table
 from w2s_probe.pipeline.feature_content import FeatureFile
-from w2s_probe.results.read import FeaturesRead, PoolRead, Read
+from w2s_probe.results.read import FeaturesRead, FilesRead, PoolRead, Read
 
 Roles = Mapping[str, Sequence[str]]  # backbone names of each side, as the user typed them
 SETTINGS: dict[Part, str] = {"labeled": "n_labeled", "unlabeled": "n_unlabeled", "test": "n_test"}
@@ -148,6 +148,7 @@ def reading_of(
             left_out=table.left_out,
             class_counts=counts,
             features=features,
+            files=files_of(table),
         ),
         data=data,
         table=table,
@@ -155,6 +156,21 @@ def reading_of(
         labels=labels is not None,
         unlabeled=unlabeled,
         numbers=numbers,
+    )
+
+
+def files_of(table: Table) -> FilesRead | None:
+    """Return what was read of the files of a table; None for one file of a plain format and other data."""
+    origin = table.origin
+    if origin is None:
+        return None
+    return FilesRead(
+        kind=origin.kind,
+        number=origin.files,
+        unpacked=origin.unpacked,
+        parts=origin.parts,
+        class_names=origin.named,
+        images=origin.image,
     )
 
 

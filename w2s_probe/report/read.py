@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from w2s_probe.core.config import DataConfig
 from w2s_probe.core.text import shorten, visible
+from w2s_probe.datasets import Table
 from w2s_probe.pipeline.reading import PairsReading, Reading, Size
 from w2s_probe.report.page import Grid, Section
-from w2s_probe.results.read import FeaturesRead, Read
+from w2s_probe.results.read import FeaturesRead, FilesRead, Read
 
 NAME = 40  # cells of a name in the line
 MOST_CLASSES = 12  # classes that the line and the page name; of more, the largest and the smallest
@@ -40,6 +42,8 @@ def read_sections(read: Read | None) -> Iterator[Section]:
     if read is None:
         return
     rows = [["rows", _counted(read.rows, read.left_out)]]
+    if read.files is not None:
+        rows.append(["files", files_text(read.files)])
     if read.pool is not None:
         rows.append(["rows of the second table", _counted(read.pool.rows, read.pool.left_out)])
     if read.class_counts:
@@ -69,7 +73,14 @@ def _rows(reading: Reading) -> str:
     filled = (
         f", {table.short_rows:,} with empty fields for missing ones" if table is not None and table.short_rows else ""
     )
-    return f"{_name(reading.name)}: {_counted(reading.read.rows, reading.read.left_out)}{filled}"
+    files = f"{files_text(reading.read.files)}: " if reading.read.files else ""
+    return f"{_name(reading.name)}: {files}{_counted(reading.read.rows, reading.read.left_out)}{filled}"
+
+
+def files_text(files: FilesRead) -> str:
+    """Return number and format of files, and how many bytes compressed ones hold."""
+    number = f"{files.number:,} {files.kind} file{'s' if files.number > 1 else ''}"
+    return number + (f", {files.unpacked:,} bytes unpacked" if files.unpacked else "")
 
 
 def _counted(rows: int, left_out: Mapping[str, int]) -> str:
@@ -83,33 +94,60 @@ def _columns(reading: Reading, given: Collection[str]) -> Iterator[str]:
     if data is None or table is None:
         return
     builtin = data.data.startswith("builtin:")
-    folder = table.has_ids and not data.id and not builtin  # of images
-    own = builtin or folder
+    folder = table.has_ids and not data.id and not builtin  # of images, or an archive of them
+    own = builtin or (folder and table.origin is None)
     if reading.labels and reading.pairs is None:
-        where = "by folder" if folder else f"of column {_name(data.label)}"
-        yield _labels(reading, where, [] if own else [name for name in ("label", "task") if name not in given])
-    column = data.text or data.image
-    modality = table.modality if reading.pairs is None else reading.pairs.modality
-    if reading.pairs is not None and not reading.pairs.scores:
-        pass  # the columns of prompts and answers are named before
-    elif modality is not None:
-        after = f" after prompts of column {_name(data.prompt)}" if data.prompt else ""
-        yield f"{modality}s" + (f" of column {_name(column)}{after}" if column else "")
-    else:
-        yield f"no texts or images{_guess(['--text', '--image'])}"
+        yield _labels(reading, _place(data, table), [] if own else [n for n in ("label", "task") if n not in given])
+    yield from _items(reading, data, table)
     if table.has_ids:
-        yield f"ids of column {_name(data.id)}" if data.id else "ids are paths" if folder else "ids of the data"
+        of_folder = "ids are paths" if table.origin is None else "ids are names of members"
+        yield f"ids of column {_name(data.id)}" if data.id else of_folder if folder else "ids of the data"
     else:
         yield f"no ids{'' if own else _guess(['--id'])}"
     if data.group and reading.labels:
         usual = ", ".join(f"{_name(label)} → {_name(value)}" for label, value in _first(reading.cue))
         cue = f", usual values {usual}{_guess(['--cue'] if reading.default_cue else [])}" if usual else ""
         yield f"groups of column {_name(data.group)}{cue}"
-    if data.split:
-        published = f", read as train, val and test{_guess(['labeled, unlabeled, test'])}" if table.published else ""
-        yield f"parts of column {_name(data.split)}{published}"
+    yield from _parts(data, table)
     if table.source_name and (data.group_split or not builtin):
         yield f"sources of column {_name(table.source_name)}"
+
+
+def _place(data: DataConfig, table: Table) -> str:
+    """Return where labels are."""
+    origin = table.origin
+    if origin is None and table.has_ids and not data.id and not data.data.startswith("builtin:"):
+        return "by folder"
+    if origin is not None and origin.label:
+        return f"of members .{_name(origin.label)}"
+    named = ", with names from the metadata" if origin is not None and data.label in origin.named else ""
+    return f"of column {_name(data.label)}{named}"
+
+
+def _items(reading: Reading, data: DataConfig, table: Table) -> Iterator[str]:
+    """Yield what texts or images are; columns of preference pairs are named before."""
+    if reading.pairs is not None and not reading.pairs.scores:
+        return
+    modality = table.modality if reading.pairs is None else reading.pairs.modality
+    if modality is None:
+        yield f"no texts or images{_guess(['--text', '--image'])}"
+        return
+    chosen = table.origin.image if table.origin is not None else ""
+    column = data.text or data.image or chosen
+    after = f" after prompts of column {_name(data.prompt)}" if data.prompt else ""
+    guess = _guess(["--image"] if chosen and not data.image else [])
+    yield f"{modality}s" + (f" of column {_name(column)}{after}{guess}" if column else "")
+
+
+def _parts(data: DataConfig, table: Table) -> Iterator[str]:
+    """Yield which column or which names of files tell the parts."""
+    published = ", read as train, val and test" if table.published else ""
+    if data.split:
+        yield f"parts of column {_name(data.split)}{published}" + _guess(
+            ["labeled, unlabeled, test"] if table.published else []
+        )
+    elif table.origin is not None and table.origin.parts:
+        yield f"parts of file names: {_listed(table.origin.parts.items())}{published}{_guess(['--split'])}"
 
 
 def _pairs(read: PairsReading, given: Collection[str]) -> str:

@@ -59,6 +59,34 @@ class PoolRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilesRead:
+    """Files of DATA.
+
+    Parameters
+    ----------
+    kind : str
+        Their format.
+    number : int
+        How many there are.
+    unpacked : int
+        Bytes that compressed files hold; 0 without compression.
+    parts : mapping of part to int
+        Rows of each part that names of files tell; empty without parts.
+    class_names : tuple of str
+        Columns whose numbers were replaced by names of classes from the metadata.
+    images : str
+        Column that holds images; empty without one.
+    """
+
+    kind: str
+    number: int
+    unpacked: int = 0
+    parts: Mapping[str, int] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
+    images: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
     """Rows, classes and features that were read.
 
@@ -76,6 +104,8 @@ class Read:
         the order of the flag.
     pool : PoolRead or None
         Rows of the second table; None without ``--pool``.
+    files : FilesRead or None
+        Files of DATA; None for one file of a plain format, folders of images, built-in data and schema 2 before it.
     """
 
     rows: int
@@ -83,3 +113,4 @@ class Read:
     class_counts: Mapping[str, int] = field(default_factory=dict)
     features: Mapping[str, FeaturesRead] = field(default_factory=dict)
     pool: Annotated[PoolRead | None, Mark.UNLESS_NONE] = None
+    files: Annotated[FilesRead | None, Mark.UNLESS_NONE] = None

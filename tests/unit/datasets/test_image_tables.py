@@ -363,7 +363,9 @@ def test_pixels_of_files_keep_the_contract_whatever_their_sizes(tmp_path: Path) 
         ("open_clip:local-dir:/home/me/clip", "open_clip:clip"),
         ("open_clip:hf-hub:laion/clip", "open_clip:hf-hub:laion/clip"),
         ("packaged:efficientnet-lite0@2", "packaged:efficientnet-lite0@2"),
+        ("hf:org/name@config", "hf:org/name@config"),
+        ("hf:/home/me/data@config", "hf:data@config"),
     ],
 )
-def test_results_show_no_folder_of_a_model(name: str, shown: str) -> None:
+def test_results_show_no_folder_of_a_model_or_data_set(name: str, shown: str) -> None:
     assert without_folders(name) == shown

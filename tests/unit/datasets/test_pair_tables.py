@@ -12,11 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.pairs import pair_blocks, split_pairs
 from w2s_probe.datasets.pair_tables import PairTable, read_pairs
-from w2s_probe.datasets.readers import read_frame
 
 
 def read(rows: Sequence[Any], **columns: Any) -> PairTable:
@@ -70,7 +68,7 @@ TRANSCRIPTS = [
 def test_transcripts_stay_as_they_are_and_one_conversation_stays_together(tmp_path: Path) -> None:
     path = tmp_path / "hh.jsonl"
     path.write_text("\n".join(pl.DataFrame([row]).write_ndjson().strip() for row in TRANSCRIPTS))
-    table = read_pairs(read_frame(path, DataConfig(data="")), name=path.name)
+    table = read_pairs(pl.read_ndjson(path), name=path.name)
     assert preferences(table) == [(row["chosen"], row["rejected"]) for row in TRANSCRIPTS]
     assert pair_blocks(table.pairs, table.prompts).tolist() == [0, 0, 1, 2, 3]
 

@@ -86,7 +86,8 @@ NO_FILES: dict[str, Callable[[Path], object]] = {
 def test_only_a_regular_file_is_opened(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "x.csv"
     NO_FILES[kind](path)
-    text = {"pipe": "is a pipe", "endless device": "is a device"}.get(kind, "there is no file")
+    told = {"pipe": "is a pipe", "endless device": "is a device", "folder": "it holds none"}
+    text = told.get(kind, "there is no file")
     with pytest.raises(DataError, match=text):
         read_table(path, COLUMNS)
 

@@ -1,0 +1,85 @@
+"""Names of shards: numeric order, complete sets, and parts that names tell."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from w2s_probe.core.errors import DataError
+from w2s_probe.datasets.shard_names import ShardName, check_complete, numeric_order, parts_of, shard_name
+
+
+@given(numbers=st.lists(st.integers(0, 10**12), min_size=1), stem=st.text("ab-_.", max_size=5))
+def test_names_ascend_by_their_numbers(numbers: list[int], stem: str) -> None:
+    names = [f"{stem}{number}.npy" for number in numbers]
+    assert sorted(names, key=numeric_order) == [f"{stem}{number}.npy" for number in sorted(numbers)]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("data/train-00000-of-00002", ShardName("data", "train", 0, 2)),
+        ("train-00001-of-00002", ShardName(".", "train", 1, 2)),
+        ("c4-train.00007-of-01024", ShardName(".", "train", 7, 1024)),
+        ("imdb-test-00000-of-00001", ShardName(".", "test", 0, 1)),
+        ("plain_text/validation-00000-of-00001", ShardName("plain_text", "validation", 0, 1)),
+        ("unsupervised-00000-of-00001", ShardName(".", "unsupervised", 0, 1)),
+        ("data-00000-of-00001", ShardName(".", "data", 0, 1)),
+        ("default/train/0000", ShardName("default", "train")),
+        ("Test", ShardName(".", "test")),
+        ("my-train", ShardName(".", "")),
+        ("labeled", ShardName(".", "labeled")),
+        ("reviews", ShardName(".", "")),
+    ],
+)
+def test_what_a_name_tells(path: str, told: ShardName) -> None:
+    assert shard_name(path) == told
+
+
+def complete(*paths: str, expected: str = ".*") -> None:
+    names = [shard_name(path) for path in paths]
+    check_complete(paths, names, data="d", expected=lambda path: bool(re.fullmatch(expected, path)))
+
+
+def test_a_numbered_set_must_be_complete_unless_its_files_were_chosen() -> None:
+    complete("train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001", "part-7")
+    with pytest.raises(DataError, match=r"d must have all 3 files.*: b-00001-of-00003 is missing") as refusal:
+        complete("x/b-00000-of-00003", "x/b-00002-of-00003", "x/a-00000-of-00001")
+    assert "'b-[0-9][0-9][0-9][0-9][0-9]-of-00003'" in str(refusal.value)
+    complete("b-00000-of-00003", "b-00002-of-00003", expected="b-0000[02].*")
+
+
+def test_two_numbered_sets_of_one_part_are_refused() -> None:
+    with pytest.raises(DataError, match="one numbered set of files for train: got sets of 1, 2 files"):
+        complete("train-00000-of-00001", "train-00000-of-00002", "train-00001-of-00002")
+
+
+def parts(*paths: str) -> tuple[str, ...]:
+    return parts_of([shard_name(path) for path in paths], data="d")
+
+
+def test_names_tell_parts_only_where_they_differ() -> None:
+    assert parts("train-00000-of-00002", "test-00000-of-00002") == ("train", "test")
+    assert parts("labeled", "unlabeled") == ("labeled", "unlabeled")
+    assert parts("d/train/0", "d/train/1", "d/test/0") == ("train", "train", "test")
+    assert parts("train-00000-of-00002", "train-00001-of-00002") == ()
+    assert parts("part-1", "part-2") == ()
+    assert parts("north-00000-of-00001", "south-00000-of-00001") == ()
+
+
+@pytest.mark.parametrize(
+    ("paths", "got"),
+    [
+        (("train", "validation"), "got train, validation. Name the files of one part"),
+        (("train", "test", "unsupervised-00000-of-00001"), "got test, train, unsupervised."),
+        (("train", "test", "more"), "got files without a part, test, train."),
+        (("train", "labeled"), "got labeled, train."),
+        (("a/train", "a/test", "b/train"), "got files of parts in 2 folders, a, b. Name one of these folders."),
+    ],
+)
+def test_parts_that_cannot_be_used_are_refused(paths: tuple[str, ...], got: str) -> None:
+    with pytest.raises(DataError, match=re.escape(got)):
+        parts(*paths)

@@ -1,0 +1,172 @@
+"""Names of shards: their numeric order, missing numbers of a numbered set, and the part that a name tells.
+
+Published data sets come as ``data/train-00000-of-00002.parquet``, as ``train.csv`` or as ``train/0000.parquet``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from w2s_probe.core.errors import DataError, listed
+from w2s_probe.core.splits import PARTS
+from w2s_probe.datasets.published import PUBLISHED_NAMES
+
+NUMBERED = re.compile(r"(?P<prefix>.*?)[-._]?(?P<number>\d+)-of-(?P<total>\d+)")
+PART_NAMES = {*PUBLISHED_NAMES, *PARTS}
+
+
+@dataclass(frozen=True, slots=True)
+class ShardName:
+    """What a file name tells.
+
+    Parameters
+    ----------
+    home : str
+        Folder of the data set that the file belongs to, relative to the folder that was given.
+    part : str
+        Part of the data, such as train; empty if the name tells none.
+    number, total : int
+        Place in a numbered set and the size of the set; -1 without them.
+    """
+
+    home: str
+    part: str
+    number: int = -1
+    total: int = -1
+
+
+def numeric_order(name: str) -> list[tuple[int, int, str]]:
+    """Return a key that sorts names by the numbers in them: ``part-2`` before ``part-10``.
+
+    Parameters
+    ----------
+    name : str
+        Name of a file.
+
+    Examples
+    --------
+    >>> sorted(["x-10.csv", "x-9.csv", "w.csv"], key=numeric_order)
+    ['w.csv', 'x-9.csv', 'x-10.csv']
+    """
+    pieces = re.split(r"(\d+)", name)
+    return [(1, int(piece), piece) if piece.isdecimal() else (0, 0, piece) for piece in pieces if piece]
+
+
+def shard_name(path: str) -> ShardName:
+    """Return what the name of a file tells.
+
+    Parameters
+    ----------
+    path : str
+        Path with slashes, relative to the folder that was given, without the suffix of its format.
+
+    Examples
+    --------
+    >>> shard_name("data/train-00000-of-00002")
+    ShardName(home='data', part='train', number=0, total=2)
+    >>> shard_name("default/test/0000").part, shard_name("val").part, shard_name("reviews").part
+    ('test', 'val', '')
+    """
+    place = PurePosixPath(path)
+    home, numbered = str(place.parent), NUMBERED.fullmatch(place.name)
+    stem = numbered["prefix"] if numbered else place.name
+    numbers = (int(numbered["number"]), int(numbered["total"])) if numbered else ()
+    last = re.split(r"[-._]", stem)[-1]
+    for name in (stem, last) if numbered else (stem,):
+        if name.lower() in PART_NAMES:
+            return ShardName(home, name.lower(), *numbers)
+    if place.parent.name.lower() in PART_NAMES:
+        return ShardName(str(place.parent.parent), place.parent.name.lower(), *numbers)
+    return ShardName(home, stem if numbered else "", *numbers)
+
+
+def check_complete(
+    paths: Sequence[str], names: Sequence[ShardName], *, data: str, expected: Callable[[str], bool]
+) -> None:
+    """Raise `DataError` if a file of a numbered set is missing.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        The files.
+    names : sequence of ShardName
+        What their names tell.
+    data : str
+        Name of the data, for messages.
+    expected : callable
+        Whether a missing file of this path was asked for.
+    """
+    sets: dict[tuple[str, str], dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    example: dict[tuple[str, str, int], str] = {}
+    for path, name in zip(paths, names, strict=True):
+        if name.total >= 0:
+            sets[name.home, name.part][name.total].add(name.number)
+            example.setdefault((name.home, name.part, name.total), path)
+    for (home, part), totals in sets.items():
+        for total, numbers in totals.items():
+            written = example[home, part, total]
+            absent = next((number for number in range(total) if number not in numbers), None)
+            if absent is not None and expected(missing := _with_number(written, absent)):
+                msg = (
+                    f"{data} must have all {total} files of its numbered set: {Path(missing).name} is missing. "
+                    "Add this file, or name the files you have with a pattern in quotes, such as "
+                    f"'{_with_number(Path(written).name, -1)}'."
+                )
+                raise DataError(msg)
+        if len(totals) > 1:
+            sizes = listed([str(total) for total in sorted(totals)])
+            msg = (
+                f"{data} must have one numbered set of files for {part or 'all rows'}: got sets of {sizes} files. "
+                "Remove the files of the old set, or name those of one set with a pattern in quotes."
+            )
+            raise DataError(msg)
+
+
+def _with_number(path: str, number: int) -> str:
+    """Return a path with another number; -1 stands for a pattern of this number's digits."""
+
+    def other(match: re.Match[str]) -> str:
+        width = len(match[1])
+        return ("[0-9]" * width if number < 0 else f"{number:0{width}d}") + match[2]
+
+    return re.sub(r"(\d+)(-of-\d+)", other, path)
+
+
+def parts_of(names: Sequence[ShardName], *, data: str) -> tuple[str, ...]:
+    """Return the part of each file; empty if the names tell no parts, or all of them the same one.
+
+    Parameters
+    ----------
+    names : sequence of ShardName
+        What the names of the files tell.
+    data : str
+        Name of the data, for messages.
+
+    Raises
+    ------
+    DataError
+        If names tell parts for some files only, or no test part, or if the files belong to several data sets.
+    """
+    parts = [name.part for name in names]
+    homes = sorted({name.home for name in names if name.part in PART_NAMES})
+    if len(homes) > 1:
+        msg = (
+            f"{data} must hold one data set: got files of parts in {len(homes)} folders, {listed(homes)}. Name one of "
+            "these folders."
+        )
+        raise DataError(msg)
+    if not homes or len(set(parts)) == 1:
+        return ()
+    meaning = {PUBLISHED_NAMES.get(part, part) for part in parts}
+    if meaning <= set(PARTS) or (meaning <= set(PUBLISHED_NAMES) and "test" in meaning):
+        return tuple(parts)
+    got = listed(sorted({part or "files without a part" for part in parts}))
+    msg = (
+        f"file names of {data} must tell the parts train, test and validation, or none: got {got}. Name the files of "
+        "one part with a pattern in quotes, such as 'DIR/train*', or a column of parts with --split."
+    )
+    raise DataError(msg)
