@@ -38,7 +38,7 @@ def bare_name_advice(name: str) -> str:
 
 
 def _of_folder(folder: Path, name: str) -> str:
-    """Return the backbone of a folder by its configuration: open_clip, timm, or else sentence-transformers."""
+    """Return the backbone of a folder by its configuration; a causal language model has no embedding of a text."""
     if any((folder / file).exists() for file in ("open_clip_config.json", "open_clip_model.safetensors")):
         return f"open_clip:{name}"
     try:
@@ -49,4 +49,8 @@ def _of_folder(folder: Path, name: str) -> str:
     weights = [file.name for file in sorted(folder.iterdir()) if file.suffix in (*WEIGHTS, ".safetensors")]
     if isinstance(model, str) and weights:
         return f"timm:{model}@{name.rstrip('/')}/{weights[0]}"
+    heads = config.get("architectures") if isinstance(config, dict) else None
+    causal = isinstance(heads, list) and any(str(head).endswith(("ForCausalLM", "LMHeadModel")) for head in heads)
+    if causal and not (folder / "modules.json").exists():
+        return f"transformers:{name}"
     return f"sentence-transformers:{name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -24,12 +24,15 @@ Modality = Literal["text", "image"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneOptions:
-    """How to run a backbone and store its features; no option changes a number beyond rounding.
+    """How to run a backbone, store its features and read texts.
+
+    What changes a number beyond rounding is in the spec of the features: `dtype` and the settings of texts, from
+    `max_length` on. The rest is recorded with them.
 
     Parameters
     ----------
     device : str
-        Torch device, such as ``cpu`` or ``cuda``.
+        Torch device, such as ``cpu`` or ``cuda``; ``auto`` is the first of cuda, mps and cpu that torch can use.
     threads : int or None
         Threads of the forward pass; None leaves the choice to the library.
     batch_size : int
@@ -40,19 +43,53 @@ class BackboneOptions:
         Folder for copies of models that are converted once; by default ``models`` in the default cache.
     on_note : callable, optional
         Called with a sentence for the user, such as one on a damaged copy.
+    max_length : int, optional
+        Tokens of a text that a language model reads; by default its own limit.
+    prefix : str
+        Text before each text.
+    chat_template : bool
+        Whether a text is the message of a user in the template of a chat model.
+    precision : {"float32", "bfloat16"}
+        Arithmetic of a language model. bfloat16 changes features by about a hundredth of their norm, on any device, so
+        that it is never chosen by the device: features would depend on the machine.
     """
 
-    device: str = "cpu"
+    device: str = "auto"
     threads: int | None = None
     batch_size: int = 32
     dtype: Literal["float32", "float16"] | None = None
     models: Path | None = None
     on_note: Callable[[str], object] | None = None
+    max_length: int | None = None
+    prefix: str = ""
+    chat_template: bool = False
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             msg = f"`batch_size` must be at least 1: got {self.batch_size}. Use 32 unless memory is short."
             raise BackboneError(msg)
+
+    @property
+    def torch_device(self) -> str:
+        """The device by its name in torch."""
+        return usable_device() if self.device == "auto" else self.device
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The settings of texts that differ from their defaults, by name."""
+        names = ("max_length", "prefix", "chat_template", "precision")
+        defaults = {field.name: field.default for field in fields(self) if field.name in names}
+        return {name: getattr(self, name) for name in names if getattr(self, name) != defaults[name]}
+
+
+def usable_device() -> str:
+    """Return the first device of cuda, mps and cpu that torch can use."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 class Backbone(ABC):
@@ -66,11 +103,22 @@ class Backbone(ABC):
         Type of its items.
     dtype : {"float32", "float16"} or None
         Type of stored features; None means the type in `spec`.
+    reads_texts : bool
+        Whether the settings of texts in `BackboneOptions` apply to it.
+    guessed : bool
+        Whether a part of its name was left out and has a default.
     """
 
     name: str
     modality: Modality
     dtype: Literal["float32", "float16"] | None = None
+    reads_texts: bool = False
+    guessed: bool = False
+
+    @property
+    def full_name(self) -> str:
+        """The name with all its parts, also those that were left out; `name` unless overridden."""
+        return self.name
 
     @property
     @abstractmethod
@@ -168,7 +216,7 @@ def torch_record(options: BackboneOptions, packages: Sequence[str]) -> dict[str,
     import torch
 
     return {
-        "device": options.device,
+        "device": options.torch_device,
         "threads": torch.get_num_threads(),
         "batch_size": options.batch_size,
         "versions": {package: version(package) for package in packages},

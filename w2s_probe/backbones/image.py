@@ -45,7 +45,7 @@ class ImageModel(Backbone):
             torch.set_num_threads(self.options.threads)
         with self.one_line("load"), silent_loggers(), loading(*self.parts, also=self.also_opened):
             model, prepare = self.load()
-            return model.eval().to(self.options.device), prepare
+            return model.eval().to(self.options.torch_device), prepare
 
     @property
     @abstractmethod
@@ -64,7 +64,7 @@ class ImageModel(Backbone):
 
     def one_line(self, duty: str) -> AbstractContextManager[None]:
         """Turn what the model's code raises into `BackboneError`."""
-        return one_line(self.name, duty, device=self.options.device, place=self.place)
+        return one_line(self.name, duty, device=self.options.torch_device, place=self.place)
 
     @property
     def place(self) -> Path:
@@ -87,7 +87,7 @@ class ImageModel(Backbone):
 
         def infer(batch: list[torch.Tensor]) -> Any:
             with torch.inference_mode():
-                return forward(torch.stack(batch).to(self.options.device))
+                return forward(torch.stack(batch).to(self.options.torch_device))
 
         options = self.options
         with self.one_line("compute features"):

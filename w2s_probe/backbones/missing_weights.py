@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -31,14 +31,19 @@ def load_whole(load: Callable[[], SentenceTransformer], *, name: str) -> Sentenc
     if missing:
         first, second = (np.asarray(loaded.encode(TEXTS, show_progress_bar=False)) for loaded in (model, load()))
         if not np.allclose(first, second, atol=TOLERANCE, equal_nan=True):
-            names = ", ".join(short(weight) for weight in sorted(missing)[:3])  # 120 characters each
-            others = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-            msg = (
-                f"{name} must have all its weights: its file lacks {names}{others}, which would be random. "
-                "Save the whole model, or use the config.json that belongs to its weights."
-            )
-            raise BackboneError(msg)
+            raise random_weights(missing, name=name)
     return model
+
+
+def random_weights(missing: Iterable[str], *, name: str) -> BackboneError:
+    """Return the error for weights that the file of the backbone called `name` lacks."""
+    ordered = sorted(missing)
+    names = ", ".join(short(weight) for weight in ordered[:3])  # 120 characters each
+    others = f" and {len(ordered) - 3} more" if len(ordered) > 3 else ""
+    return BackboneError(
+        f"{name} must have all its weights: its file lacks {names}{others}, which would be random. "
+        "Save the whole model, or use the config.json that belongs to its weights."
+    )
 
 
 @contextmanager

@@ -182,7 +182,7 @@ class OpenClipModel(ImageModel):
         batches = []
         with self.one_line("compute features"), torch.inference_mode():
             for start in range(0, len(sentences), size):
-                tokens = self.tokenizer(sentences[start : start + size]).to(self.options.device)
+                tokens = self.tokenizer(sentences[start : start + size]).to(self.options.torch_device)
                 batches.append(self.loaded[0].encode_text(tokens).float().cpu().numpy())
         self.files.check("used")
         return np.concatenate(batches)

@@ -22,6 +22,7 @@ Factory = Callable[[str, BackboneOptions], Backbone]
 KINDS: dict[str, str] = {
     "packaged": "w2s_probe.backbones.packaged:packaged",
     "sentence-transformers": "w2s_probe.backbones.text:sentence_transformers",
+    "transformers": "w2s_probe.backbones.transformers_models:transformers_model",
     "open_clip": "w2s_probe.backbones.open_clip_models:open_clip_model",
     "timm": "w2s_probe.backbones.timm_models:timm_model",
     "classic": "w2s_probe.backbones.classic:classic",
@@ -134,6 +135,14 @@ CATALOG = (
         "text",
         "the model's",
     ),
+    Listing(
+        "transformers:MODEL_OR_DIR[@LAYER][:POOL]",
+        "text",
+        "hidden layer of any encoder or decoder, pooled: mean, last or first token",
+        ("transformers",),
+        "text",
+        "the model's",
+    ),
     Listing("open_clip:MODEL/PRETRAINED_OR_PATH", "image", _TOWERS, ("open_clip",), "image", "the model's"),
     Listing("timm:NAME[@WEIGHTS]", "image", _POOLED, ("timm",), "image", "the model's"),
     Listing("classic:hashing-D", "text", "hashed word 1-2-grams projected to D dimensions", (), "", "MIT"),
@@ -195,6 +204,15 @@ def get_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:
     backbone = factory(rest, options)
     backbone.dtype = options.dtype
     return backbone
+
+
+def layers_of(name: str, options: BackboneOptions | None = None) -> list[str]:
+    """Return the backbones that a name means: several for layers of ``transformers:MODEL@*``, else the name alone."""
+    if name.partition(":")[0] != "transformers":
+        return [name]
+    from w2s_probe.backbones.transformers_models import layers_of as layers
+
+    return layers(name, options or BackboneOptions())
 
 
 def _of_plug_in(plug: PlugIn, name: str, options: BackboneOptions) -> Backbone:

@@ -146,7 +146,7 @@ def _pool(reading: Reading) -> str:
 
 
 def _features(key: str, entry: FeaturesRead, *, guess: bool) -> str:
-    option = _guess([f"features:{entry.file}#COLUMN"]) if guess else ""
+    option = _guess([f"features:{entry.file}#COLUMN" if entry.file else "MODEL@LAYER:POOL"]) if guess else ""
     return f"{key} {_name(entry.backbone)}: {_content(entry)}{option}"
 
 

@@ -60,6 +60,9 @@ def test_a_bare_name_leads_to_its_kind(name: str) -> None:
         ({}, "sentence-transformers:folder"),
         ({"modules.json": "[]", "config.json": json.dumps({"model_type": "bert"})}, "sentence-transformers:folder"),
         ({"config.json": "[" * 10_000}, "sentence-transformers:folder"),
+        ({"config.json": json.dumps({"architectures": ["GPT2LMHeadModel"]})}, "transformers:folder"),
+        ({"config.json": json.dumps({"architectures": ["LlamaForCausalLM"]})}, "transformers:folder"),
+        ({"config.json": json.dumps({"architectures": [7]})}, "sentence-transformers:folder"),
         ({"open_clip_config.json": "{}"}, "open_clip:folder"),
         (
             {"config.json": json.dumps({"architecture": "vit_tiny"}), "model.safetensors": ""},
