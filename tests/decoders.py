@@ -56,7 +56,8 @@ def save_model(folder: Path, config: Any, *, seed: int = 0, **special: Any) -> P
     from transformers import AutoModel
 
     torch.manual_seed(seed)
-    AutoModel.from_config(config).save_pretrained(folder)
+    auto: Any = AutoModel
+    auto.from_config(config).save_pretrained(folder)
     word_tokenizer(**special).save_pretrained(folder)
     return folder
 
@@ -65,7 +66,7 @@ def save_gpt2(folder: Path, **special: Any) -> Path:
     """Write a GPT-2 whose tokenizer has no token for padding."""
     from transformers import GPT2Config
 
-    tokens = {"bos_token_id": 1, "eos_token_id": 2}
+    tokens: dict[str, Any] = {"bos_token_id": 1, "eos_token_id": 2}
     config = GPT2Config(vocab_size=len(WORDS), n_positions=64, n_embd=16, n_layer=3, n_head=4, **tokens)
     return save_model(folder, config, pad_token=None, **special)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import BackboneError, MissingExtraError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.images import ImageFiles
+from w2s_probe.core.text_settings import TextSettings
 from w2s_probe.core.types import Rows
 
 Items = Sequence[str] | NDArray[Any] | ImageFiles
@@ -23,14 +24,22 @@ Modality = Literal["text", "image"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BackboneOptions:
+class BackboneOptions(TextSettings):
     """How to run a backbone, store its features and read texts.
 
-    What changes a number beyond rounding is in the spec of the features: `dtype` and the settings of texts, from
-    `max_length` on. The rest is recorded with them.
+    What changes a number beyond rounding is in the spec of the features: `dtype` and the settings of texts.
+    The rest is recorded with them.
 
     Parameters
     ----------
+    max_length : int, optional
+        Tokens of a text that a language model reads; this one and the next three are settings of texts.
+    prefix : str
+        Text before each text.
+    chat_template : bool
+        Whether a text is the message of a user in the template of a chat model.
+    precision : {"float32", "bfloat16"}
+        Arithmetic of a language model.
     device : str
         Torch device, such as ``cpu`` or ``cuda``; ``auto`` is the first of cuda, mps and cpu that torch can use.
     threads : int or None
@@ -43,15 +52,6 @@ class BackboneOptions:
         Folder for copies of models that are converted once; by default ``models`` in the default cache.
     on_note : callable, optional
         Called with a sentence for the user, such as one on a damaged copy.
-    max_length : int, optional
-        Tokens of a text that a language model reads; by default its own limit.
-    prefix : str
-        Text before each text.
-    chat_template : bool
-        Whether a text is the message of a user in the template of a chat model.
-    precision : {"float32", "bfloat16"}
-        Arithmetic of a language model. bfloat16 changes features by about a hundredth of their norm, on any device, so
-        that it is never chosen by the device: features would depend on the machine.
     """
 
     device: str = "auto"
@@ -60,10 +60,6 @@ class BackboneOptions:
     dtype: Literal["float32", "float16"] | None = None
     models: Path | None = None
     on_note: Callable[[str], object] | None = None
-    max_length: int | None = None
-    prefix: str = ""
-    chat_template: bool = False
-    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -74,13 +70,6 @@ class BackboneOptions:
     def torch_device(self) -> str:
         """The device by its name in torch."""
         return usable_device() if self.device == "auto" else self.device
-
-    @property
-    def reading(self) -> dict[str, Any]:
-        """The settings of texts that differ from their defaults, by name."""
-        names = ("max_length", "prefix", "chat_template", "precision")
-        defaults = {field.name: field.default for field in fields(self) if field.name in names}
-        return {name: getattr(self, name) for name in names if getattr(self, name) != defaults[name]}
 
 
 def usable_device() -> str:

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,6 +44,28 @@ def random_weights(missing: Iterable[str], *, name: str) -> BackboneError:
         f"{name} must have all its weights: its file lacks {names}{others}, which would be random. "
         "Save the whole model, or use the config.json that belongs to its weights."
     )
+
+
+@contextmanager
+def changed_weights(model: Any, names: Iterable[str]) -> Iterator[None]:
+    """Change these weights of a model for a while, to see what depends on them.
+
+    Loading again would not show it for all of them: weights of a normalization are drawn as ones each time.
+    """
+    import torch
+
+    weights = {name: model.state_dict()[name] for name in names}
+    before = {name: values.clone() for name, values in weights.items()}
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        try:
+            for values in weights.values():
+                if values.is_floating_point():
+                    values.add_(torch.randn(values.shape, generator=generator).to(values))
+            yield
+        finally:
+            for name, values in weights.items():
+                values.copy_(before[name])
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from w2s_probe.backbones.hub import hub_folder
 from w2s_probe.backbones.identity import HashedFiles
 from w2s_probe.backbones.language_models import LOCAL, LanguageModel, folder_to_load, load_folder, lone_token
 from w2s_probe.backbones.loading import loading
-from w2s_probe.backbones.missing_weights import random_weights
+from w2s_probe.backbones.missing_weights import changed_weights, random_weights
 from w2s_probe.backbones.model_files import check_readable, hash_folder, local_path
 from w2s_probe.backbones.transformers_names import KIND, Parts, ladder, layer_of, parts_of
 from w2s_probe.core.errors import BackboneError
@@ -179,9 +179,8 @@ class TransformersModel(LanguageModel):
                     "leave padding out. Use another model."
                 )
                 raise BackboneError(msg)
-            if missing:
-                other = TransformersModel(self._parts, self.folder, name=self.name, options=self.options)
-                if not alike(HiddenStates(other.loaded[0].base_model).every(batch), together):
+            with changed_weights(model, missing):
+                if missing and not alike(states.every(batch), together):
                     raise random_weights(missing, name=self.name)
         return states
 

@@ -182,8 +182,8 @@ def open_sources(
     """
     sources = {name: open_source(table, name, options, store, data) for name in dict.fromkeys(names)}
     reads = any(isinstance(source, EmbeddedSource) and source.backbone.reads_texts for source in sources.values())
-    if options.reading and sources and not reads:
-        given = ", ".join(f"`{name}`" for name in options.reading)
+    if options.given and sources and not reads:
+        given = ", ".join(f"`{name}`" for name in options.given)
         named = ", ".join(sources)
         msg = f"{given} applies to transformers: models only: got {named:.120}. Leave it out, or use such a model."
         raise ConfigError(msg)
@@ -210,7 +210,7 @@ def echo(
         **columns,
         **({"pool": without_folders(pool)} if pool else {}),
         **({"dtype": dtype} if dtype else {}),
-        **options.reading,
+        **options.given,
     }
 
 

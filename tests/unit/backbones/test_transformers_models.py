@@ -25,6 +25,7 @@ pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="bare 
 TEXTS = ["a film", "a fine film not bad 12", "good", "not good not bad", "unknown words", "good " * 20, "fine", "a a"]
 MODELS: dict[str, Callable[..., Path]] = {"llama": save_llama, "gpt2": save_gpt2}
 LAST = 3
+SMALL: dict[str, Any] = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "num_hidden_layers": 1}
 TEMPLATE = "{% for m in messages %}<s> {{ m['content'] }} </s>{% endfor %}{% if add_generation_prompt %} a{% endif %}"
 
 
@@ -77,7 +78,7 @@ def test_layers_above_the_deepest_do_not_run_and_no_hook_stays(folder: Path) -> 
 def test_a_model_that_repeats_one_layer_gives_its_hidden_states_without_hooks(tmp_path: Path) -> None:
     from transformers import AlbertConfig
 
-    sizes = {"hidden_size": 16, "embedding_size": 8, "num_attention_heads": 2, "intermediate_size": 32}
+    sizes: dict[str, Any] = {"hidden_size": 16, "embedding_size": 8, "num_attention_heads": 2, "intermediate_size": 32}
     config = AlbertConfig(vocab_size=len(WORDS), num_hidden_layers=3, max_position_embeddings=64, **sizes)
     folder = save_model(tmp_path / "albert", config)
     expected = by_hand(folder, TEXTS, side="right")["mean"]
@@ -110,10 +111,9 @@ def test_defaults_are_the_last_layer_and_the_pooling_of_the_kind_of_model(folder
     assert not named.guessed
     assert named.spec == decoder.spec
     assert model(folder, "@-4").layer == 0
-    sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "num_hidden_layers": 1}
-    encoder = save_model(tmp_path / "bert", BertConfig(vocab_size=len(WORDS), max_position_embeddings=16, **sizes))
+    encoder = save_model(tmp_path / "bert", BertConfig(vocab_size=len(WORDS), max_position_embeddings=16, **SMALL))
     assert model(encoder).full_name.endswith("bert@1:mean")
-    one_way = save_model(tmp_path / "d", BertConfig(vocab_size=len(WORDS), is_decoder=True, **sizes))
+    one_way = save_model(tmp_path / "d", BertConfig(vocab_size=len(WORDS), is_decoder=True, **SMALL))
     assert model(one_way).pool == "last"
 
 
@@ -157,8 +157,7 @@ def test_long_texts_are_cut_and_counted(folder: Path) -> None:
 def test_limits_are_those_of_positions_and_tokenizer(tmp_path: Path) -> None:
     from transformers import RobertaConfig
 
-    sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "num_hidden_layers": 1}
-    config = RobertaConfig(vocab_size=len(WORDS), max_position_embeddings=12, pad_token_id=1, **sizes)
+    config = RobertaConfig(vocab_size=len(WORDS), max_position_embeddings=12, pad_token_id=1, **SMALL)
     folder = save_model(tmp_path / "roberta", config)
     backbone = model(folder)
     assert backbone.most_tokens == 10

@@ -17,7 +17,7 @@ from w2s_probe.backbones.transformers_names import Parts, parts_of
 from w2s_probe.core.errors import BackboneError
 
 needs_transformers = pytest.mark.skipif(find_spec("transformers") is None, reason="bare wheel: no transformers")
-SMALL = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "num_hidden_layers": 2}
+SMALL: dict[str, Any] = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "num_hidden_layers": 2}
 TEXTS = ["a film", "not good not bad"]
 
 
@@ -81,7 +81,7 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
     from transformers import BertConfig
 
     folder = save_model(tmp_path / "m", BertConfig(vocab_size=5, max_position_embeddings=16, **SMALL))
-    assert "the tokenizer of its model: it makes token 7, and the model has 5." in refused(folder)
+    assert "the tokenizer of its model: it makes token 8, and the model has 5." in refused(folder)
 
 
 @needs_transformers
@@ -111,7 +111,7 @@ def test_code_of_a_model_is_never_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("weight", ["layers.1.mlp.up_proj.weight", "norm.weight", "embed_tokens.weight"])
 def test_weights_that_a_layer_needs_must_be_there(weight: str, tmp_path: Path) -> None:
     folder = save_llama(tmp_path / "m")
-    without_weights(folder, lambda name: name.endswith(weight))
+    without_weights(folder, lambda name: name == f"model.{weight}")
     assert f"must have all its weights: its file lacks {weight}, which would be random" in refused(folder, "@0")
 
 
@@ -165,7 +165,7 @@ def test_a_limit_must_leave_room_for_a_token(tmp_path: Path) -> None:
     assert "`max_length` must be at least 3 and at most 16, its limit" in refused(folder, max_length=2)
 
 
-def mixing() -> dict[str, int]:
+def mixing() -> dict[str, Any]:
     """Return sizes of a model without attention."""
     return {name: size for name, size in SMALL.items() if name != "num_attention_heads"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,7 +12,7 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from tests.decoders import tiny_decoder
+from tests.decoders import save_gpt2, save_llama, tiny_decoder
 from tests.tiny_models import texts_with_labels, tiny_encoder
 from w2s_probe.backbones import BackboneOptions, get_backbone
 from w2s_probe.backbones.identity import HashedFiles
@@ -212,5 +213,20 @@ def test_a_causal_model_gives_its_frozen_features_with_gradients(name: str) -> N
     frozen = backbone.encode(TEXTS)
     encoder = encoder_of(backbone)
     encoder.check(TEXTS, frozen)
+    encoder.features(TEXTS[:3]).sum().backward()  # type: ignore[no-untyped-call]
+    assert any(p.grad is not None and bool(p.grad.any()) for p in encoder.module.parameters())
+
+
+@pytest.mark.parametrize("ending", ["", "@2:mean", "@0:first", "@-1:mean"])
+@pytest.mark.parametrize("save", [save_llama, save_gpt2])
+def test_a_layer_of_a_language_model_gives_its_frozen_features_with_gradients(
+    save: Callable[[Path], Path], ending: str, tmp_path: Path
+) -> None:
+    backbone = get_backbone(f"transformers:{save(tmp_path / 'm')}{ending}", BackboneOptions(batch_size=5))
+    frozen = backbone.encode(TEXTS)
+    encoder = encoder_of(backbone)
+    encoder.check(TEXTS, frozen)
+    blocks = max(len(part) for part in encoder.module.modules() if isinstance(part, torch.nn.ModuleList))
+    assert blocks == {"@2:mean": 2, "@0:first": 1}.get(ending, 3)
     encoder.features(TEXTS[:3]).sum().backward()  # type: ignore[no-untyped-call]
     assert any(p.grad is not None and bool(p.grad.any()) for p in encoder.module.parameters())
