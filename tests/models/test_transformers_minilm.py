@@ -1,4 +1,4 @@
-"""MiniLM in a local folder: every layer equals hidden states by hand, and the packaged exits; its bytes are its name."""
+"""MiniLM in a local folder: every layer equals hidden states by hand and the packaged exits."""
 
 from __future__ import annotations
 
