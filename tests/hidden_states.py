@@ -11,8 +11,10 @@ import numpy as np
 LONGEST_DISTANCE = 1e-6  # of a row's norm: rounding of float32
 
 
-def by_hand(folder: Path, texts: Sequence[str], *, side: str) -> dict[str, np.ndarray[Any, Any]]:
-    """Return features (layers, n, d) by pooling, from one padded batch and `output_hidden_states`, in float64."""
+def by_hand(
+    folder: Path, texts: Sequence[str], *, side: str, dtype: str = "float64"
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Return features (layers, n, d) by pooling, from one padded batch and `output_hidden_states`."""
     import inspect
 
     import torch
@@ -22,7 +24,7 @@ def by_hand(folder: Path, texts: Sequence[str], *, side: str) -> dict[str, np.nd
     assert tokenizer.padding_side == side
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    model = AutoModel.from_pretrained(folder, dtype=torch.float64).eval()
+    model = AutoModel.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
     batch = dict(tokenizer(list(texts), padding=True, return_tensors="pt"))
     mask = batch["attention_mask"]
     if "position_ids" in inspect.signature(model.forward).parameters:

@@ -41,14 +41,17 @@ def minilm(folder: Path, *, side: str = "right") -> Path:
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_every_layer_and_pooling_equals_hidden_states_by_hand(side: str, tmp_path: Path) -> None:
     folder = minilm(tmp_path / "model", side=side)
-    expected = by_hand(folder, TEXTS, side=side)
+    expected, rounded = (by_hand(folder, TEXTS, side=side, dtype=dtype) for dtype in ("float64", "float32"))
     names = [(layer, pool) for layer in range(LAST + 1) for pool in POOLS]
     for batch_size in (1, 8):
         options = BackboneOptions(device="cpu", batch_size=batch_size, threads=1)
         first, *others = (get_backbone(f"transformers:{folder}@{layer}:{pool}", options) for layer, pool in names)
         features = first.encode_together(others, TEXTS)
         for (layer, pool), X in zip(names, features, strict=True):
-            assert relative_distance(X, expected[pool][layer]) < LONGEST_DISTANCE, (layer, pool, batch_size)
+            # on some processors the rounding of six layers alone is more than 1e-6
+            rounding = relative_distance(rounded[pool][layer], expected[pool][layer])
+            longest = max(LONGEST_DISTANCE, 1.5 * rounding)
+            assert relative_distance(X, expected[pool][layer]) < longest, (layer, pool, batch_size)
 
 
 def test_it_keeps_the_contract_and_is_the_mean_of_the_packaged_exits(tmp_path: Path) -> None:
