@@ -73,7 +73,9 @@ class BackboneOptions(TextSettings):
 
 
 def usable_device() -> str:
-    """Return the first device of cuda, mps and cpu that torch can use."""
+    """Return the first device of cuda, mps and cpu that torch can use; cpu without torch."""
+    if importlib.util.find_spec("torch") is None:
+        return "cpu"
     import torch
 
     if torch.cuda.is_available():

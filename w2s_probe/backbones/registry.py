@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Annotated, ClassVar
 
@@ -218,6 +218,7 @@ def layers_of(name: str, options: BackboneOptions | None = None) -> list[str]:
 def _of_plug_in(plug: PlugIn, name: str, options: BackboneOptions) -> Backbone:
     """Return the backbone of a plug-in, all of whose calls are checked."""
     factory, title = plug.load(name), plug.title(name)
+    options = replace(options, device=options.torch_device)  # a name that torch knows
     with calls_to(title):
         backbone = factory(name.partition(":")[2], options)
     others = {*kinds_of_backbones()} - {plug.name}
