@@ -54,18 +54,17 @@ def changed_weights(model: Any, names: Iterable[str]) -> Iterator[None]:
     """
     import torch
 
-    weights = {name: model.state_dict()[name] for name in names}
-    before = {name: values.clone() for name, values in weights.items()}
+    state = model.state_dict()
+    before = {name: state[name].clone() for name in names}
     generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        try:
-            for values in weights.values():
-                if values.is_floating_point():
-                    values.add_(torch.randn(values.shape, generator=generator).to(values))
-            yield
-        finally:
-            for name, values in weights.items():
-                values.copy_(before[name])
+    for name, values in before.items():
+        if values.is_floating_point():
+            state[name].copy_(values + torch.randn(values.shape, generator=generator).to(values))
+    try:
+        yield
+    finally:
+        for name, values in before.items():
+            state[name].copy_(values)
 
 
 @contextmanager

@@ -149,9 +149,11 @@ class TransformersModel(LanguageModel):
     @cached_property
     def _loaded(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
         precision = self.options.precision
-        found = load_folder(self.files, place=self.place, options=self.options, task="AutoModel", precision=precision)
-        found[0].config.use_cache = False
-        return found
+        model, tokenizer, missing = load_folder(
+            self.files, place=self.place, options=self.options, task="AutoModel", precision=precision
+        )
+        model.config.use_cache = False
+        return model, tokenizer, missing
 
     @property
     def loaded(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -81,8 +81,8 @@ def ladder(name: str, last_layer: Callable[[str], int]) -> list[str]:
 
 def _cut(text: str, mark: str) -> tuple[str, str | None]:
     """Return what stands before and after the last mark; a mark inside a path cuts nothing."""
-    before, found, after = text.rpartition(mark)
-    return (before, after) if found and before and not re.search(r"[/\\]", after) else (text, None)
+    before, _, after = text.rpartition(mark)
+    return (before, after) if before and not re.search(r"[/\\]", after) else (text, None)
 
 
 def _known_pool(pool: str | None, name: str) -> str | None:
