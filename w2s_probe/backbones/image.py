@@ -43,6 +43,8 @@ class ImageModel(Backbone):
 
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
+        # by default, convolutions on a GPU round to ten bits: features of a GPU would differ by more than rounding
+        torch.backends.cudnn.allow_tf32 = False
         with self.one_line("load"), silent_loggers(), loading(*self.parts, also=self.also_opened):
             model, prepare = self.load()
             return model.eval().to(self.options.torch_device), prepare

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
@@ -206,6 +207,25 @@ def test_the_device_is_recorded_by_its_name(folder: Path, monkeypatch: pytest.Mo
     backbone: Backbone = get_backbone(f"transformers:{folder}", BackboneOptions())
     assert backbone.recorded()["device"] == "cpu"
     assert backbone.encode(["a film"]).shape == (1, 16)
+
+
+def test_a_name_on_the_hub_is_its_local_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    copy = tmp_path / "hub" / "models--org--tiny"
+    saved, snapshot = save_llama(tmp_path / "saved"), copy / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    for file in saved.iterdir():
+        (copy / "blobs").mkdir(exist_ok=True)
+        shutil.copyfile(file, copy / "blobs" / file.name)
+        (snapshot / file.name).symlink_to(Path("../../blobs") / file.name)
+    (copy / "refs").mkdir()
+    (copy / "refs" / "main").write_text("0" * 40)
+    by_name = get_backbone("transformers:org/tiny@1:mean", BackboneOptions(device="cpu"))
+    assert by_name.spec == model(saved, "@1:mean").spec
+    np.testing.assert_array_equal(by_name.encode(TEXTS), model(saved, "@1:mean").encode(TEXTS))
+    assert layers_of("transformers:org/tiny@*")[-1] == "transformers:org/tiny@3"
 
 
 def test_a_ladder_names_layers_of_one_model(folder: Path) -> None:
