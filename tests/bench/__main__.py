@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from tests.bench.layers import all_layers
 from tests.bench.memory import memory
 from tests.bench.race import race, seconds
 from tests.bench.runs import one_seed_run
@@ -307,6 +308,7 @@ TASKS = (
     cka_and_angles,
     help_text,
     embed_sentences,
+    all_layers,
     million_rows,
     memory,
     moments_pass,

@@ -26,6 +26,7 @@ def test_the_core_install_brings_no_model_library(package: str) -> None:
         ("packaged:wordllama", "text,demo"),
         ("packaged:efficientnet-lite0@2", "image,demo-image"),
         ("sentence-transformers:all-MiniLM-L6-v2", "text"),
+        ("transformers:org/model@3", "text"),
         ("timm:resnet18", "image"),
         ("open_clip:ViT-B-32/openai", "image"),
     ],

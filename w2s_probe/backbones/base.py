@@ -17,6 +17,7 @@ from w2s_probe.core.errors import BackboneError, MissingExtraError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.images import Images
 from w2s_probe.core.install import install_line
+from w2s_probe.core.text_settings import TextSettings
 from w2s_probe.core.types import Rows
 
 Items = Sequence[str] | NDArray[Any] | Images
@@ -24,13 +25,24 @@ Modality = Literal["text", "image"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BackboneOptions:
-    """How to run a backbone and store its features; no option changes a number beyond rounding.
+class BackboneOptions(TextSettings):
+    """How to run a backbone, store its features and read texts.
+
+    What changes a number beyond rounding is in the spec of the features: `dtype` and the settings of texts.
+    The rest is recorded with them.
 
     Parameters
     ----------
+    max_length : int, optional
+        Tokens of a text that a language model reads; this one and the next three are settings of texts.
+    prefix : str
+        Text before each text.
+    chat_template : bool
+        Whether a text is the message of a user in the template of a chat model.
+    precision : {"float32", "bfloat16"}
+        Arithmetic of a language model.
     device : str
-        Torch device, such as ``cpu`` or ``cuda``.
+        Torch device, such as ``cpu`` or ``cuda``; ``auto`` is the first of cuda, mps and cpu that torch can use.
     threads : int or None
         Threads of the forward pass; None leaves the choice to the library.
     batch_size : int
@@ -43,7 +55,7 @@ class BackboneOptions:
         Called with a sentence for the user, such as one on a damaged copy.
     """
 
-    device: str = "cpu"
+    device: str = "auto"
     threads: int | None = None
     batch_size: int = 32
     dtype: Literal["float32", "float16"] | None = None
@@ -54,6 +66,22 @@ class BackboneOptions:
         if self.batch_size < 1:
             msg = f"`batch_size` must be at least 1: got {self.batch_size}. Use 32 unless memory is short."
             raise BackboneError(msg)
+
+    @property
+    def torch_device(self) -> str:
+        """The device by its name in torch."""
+        return usable_device() if self.device == "auto" else self.device
+
+
+def usable_device() -> str:
+    """Return the first device of cuda, mps and cpu that torch can use; cpu without torch."""
+    if importlib.util.find_spec("torch") is None:
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 class Backbone(ABC):
@@ -70,12 +98,23 @@ class Backbone(ABC):
     slice_rows : int
         Items in one slice, see `slices`: after each, progress moves, and an interruption loses no earlier one. Where
         a larger batch is faster, as on a GPU, use a larger number.
+    reads_texts : bool
+        Whether the settings of texts in `BackboneOptions` apply to it.
+    guessed : bool
+        Whether a part of its name was left out and has a default.
     """
 
     name: str
     modality: Modality
     slice_rows: int = 8
     dtype: Literal["float32", "float16"] | None = None
+    reads_texts: bool = False
+    guessed: bool = False
+
+    @property
+    def full_name(self) -> str:
+        """The name with all its parts, also those that were left out; `name` unless overridden."""
+        return self.name
 
     @property
     @abstractmethod
@@ -206,7 +245,7 @@ def torch_record(options: BackboneOptions, packages: Sequence[str]) -> dict[str,
     import torch
 
     return {
-        "device": options.device,
+        "device": options.torch_device,
         "threads": torch.get_num_threads(),
         "batch_size": options.batch_size,
         "versions": {package: version(package) for package in packages},

@@ -44,9 +44,11 @@ class ImageModel(Backbone):
 
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
+        # by default, convolutions on a GPU round to ten bits: features of a GPU would differ by more than rounding
+        torch.backends.cudnn.allow_tf32 = False
         with self.one_line("load"), silent_loggers(), loading(*self.parts, also=self.also_opened):
             model, prepare = self.load()
-            return model.eval().to(self.options.device), prepare
+            return model.eval().to(self.options.torch_device), prepare
 
     @property
     @abstractmethod
@@ -65,7 +67,7 @@ class ImageModel(Backbone):
 
     def one_line(self, duty: str) -> AbstractContextManager[None]:
         """Turn what the model's code raises into `BackboneError`."""
-        return one_line(self.name, duty, device=self.options.device, place=self.place)
+        return one_line(self.name, duty, device=self.options.torch_device, place=self.place)
 
     @property
     def place(self) -> Path:
@@ -101,7 +103,7 @@ class ImageModel(Backbone):
 
         def infer(batch: list[torch.Tensor]) -> list[NDArray[np.float32]]:
             with torch.inference_mode():
-                return self.forward(others, torch.stack(batch).to(self.options.device))
+                return self.forward(others, torch.stack(batch).to(self.options.torch_device))
 
         batches = [(part, range(len(part))) for part in parts]
         with closing(mapped_batches(batches, prepare, infer, threads=self.options.threads)) as computed:

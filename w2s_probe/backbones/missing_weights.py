@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,14 +31,40 @@ def load_whole(load: Callable[[], SentenceTransformer], *, name: str) -> Sentenc
     if missing:
         first, second = (np.asarray(loaded.encode(TEXTS, show_progress_bar=False)) for loaded in (model, load()))
         if not np.allclose(first, second, atol=TOLERANCE, equal_nan=True):
-            names = ", ".join(short(weight) for weight in sorted(missing)[:3])  # 120 characters each
-            others = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-            msg = (
-                f"{name} must have all its weights: its file lacks {names}{others}, which would be random. "
-                "Save the whole model, or use the config.json that belongs to its weights."
-            )
-            raise BackboneError(msg)
+            raise random_weights(missing, name=name)
     return model
+
+
+def random_weights(missing: Iterable[str], *, name: str) -> BackboneError:
+    """Return the error for weights that the file of the backbone called `name` lacks."""
+    ordered = sorted(missing)
+    names = ", ".join(short(weight) for weight in ordered[:3])  # 120 characters each
+    others = f" and {len(ordered) - 3} more" if len(ordered) > 3 else ""
+    return BackboneError(
+        f"{name} must have all its weights: its file lacks {names}{others}, which would be random. "
+        "Save the whole model, or use the config.json that belongs to its weights."
+    )
+
+
+@contextmanager
+def changed_weights(model: Any, names: Iterable[str]) -> Iterator[None]:
+    """Change these weights of a model for a while, to see what depends on them.
+
+    Loading again would not show it for all of them: weights of a normalization are drawn as ones each time.
+    """
+    import torch
+
+    state = model.state_dict()
+    before = {name: state[name].clone() for name in names}
+    generator = torch.Generator().manual_seed(0)
+    for name, values in before.items():
+        if values.is_floating_point():
+            state[name].copy_(values + torch.randn(values.shape, generator=generator).to(values))
+    try:
+        yield
+    finally:
+        for name, values in before.items():
+            state[name].copy_(values)
 
 
 @contextmanager

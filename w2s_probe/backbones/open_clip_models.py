@@ -185,7 +185,7 @@ class OpenClipModel(ImageModel):
 
         for part in parts:
             with self.one_line("compute features"), torch.inference_mode():
-                tokens = self.tokenizer(texts(part)).to(self.options.device)
+                tokens = self.tokenizer(texts(part)).to(self.options.torch_device)
                 batch = self.loaded[0].encode_text(tokens).float().cpu().numpy()
             self.files.check("used")
             yield [batch]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import Backbone, BackboneOptions, Items, longest_first, require, sliced, texts
+from w2s_probe.backbones.hidden_states import Exit, HiddenStates, mean_pool, pooled_rows
 from w2s_probe.backbones.identity import HashedFiles, checked_hash, hash_files
 from w2s_probe.backbones.packaged_decoder import DECODER_NAMES, smollm2
 from w2s_probe.backbones.packaged_images import IMAGE_NAMES, EfficientNetLite, efficientnet_package
@@ -64,30 +65,36 @@ class MiniLMExit(SentenceTransformerBackbone):
 
     def encode_together(self, others: Sequence[Backbone], items: Items) -> list[NDArray[np.float32]]:
         """Return the features of several exits from one forward pass up to the deepest exit."""
-        exits = [exit_.exit_layer for exit_ in (self, *others) if isinstance(exit_, MiniLMExit)]
+        exits = [member.exit for member in (self, *others) if isinstance(member, MiniLMExit)]
         with self.computing():
-            return self._pooled(exits, texts(items))
+            sentences, size = texts(items), self.options.batch_size
+            lengths = [len(text) for text in sentences]
+            return pooled_rows(
+                self.states, lengths, lambda rows: self.inputs([sentences[i] for i in rows]), exits, batch_size=size
+            )
 
     def slices(self, items: Items) -> list[Rows]:
         """Return the batches of a forward pass: texts of similar length."""
         return sliced(longest_first(texts(items)), self.options.batch_size)
 
-    def _pooled(self, exits: Sequence[int], sentences: Sequence[str]) -> list[NDArray[np.float32]]:
+    @cached_property
+    def states(self) -> HiddenStates:
+        """The hidden states of the transformer."""
+        module: Any = self.model[0]
+        return HiddenStates(module.auto_model)
+
+    @property
+    def exit(self) -> Exit:
+        """The layer and its pooling."""
+        return self.exit_layer, mean_pool
+
+    def inputs(self, sentences: Sequence[str]) -> dict[str, Any]:
+        """Return texts as one batch on the model's device."""
         import torch
 
-        width = int(self.model[0].auto_model.config.hidden_size)  # type: ignore[union-attr,arg-type]
-        pooled = [np.empty((len(sentences), width), dtype=np.float32) for _ in exits]
-        for rows in self.slices(sentences):
-            tokens = self.model.preprocess([sentences[i] for i in rows])
-            inputs = {
-                name: tensor.to(self.options.device) for name, tensor in tokens.items() if torch.is_tensor(tensor)
-            }
-            with torch.inference_mode():
-                states = _hidden_states(self.model, inputs, depth=max(exits))
-            mask = inputs["attention_mask"].unsqueeze(-1).to(states[0].dtype)
-            for X, layer in zip(pooled, exits, strict=True):
-                X[rows] = ((states[layer] * mask).sum(1) / mask.sum(1)).cpu().numpy()
-        return pooled
+        tokens = self.model.preprocess(list(sentences))
+        device = self.options.torch_device
+        return {name: tensor.to(device) for name, tensor in tokens.items() if torch.is_tensor(tensor)}
 
 
 class WordLlama(SentenceTransformerBackbone):
@@ -133,7 +140,7 @@ class WordLlama(SentenceTransformerBackbone):
         tokenizer = Tokenizer.from_file(str(folder / self.tokenizer.name))
         tokenizer.no_truncation()
         module = StaticEmbedding(tokenizer, embedding_weights=weights)
-        return SentenceTransformer(modules=[module], device=self.options.device)
+        return SentenceTransformer(modules=[module], device=self.options.torch_device)
 
     def truncated(self, items: Items) -> list[int]:
         """Return an empty list: no text is too long."""
@@ -171,17 +178,6 @@ def _weights_folder(name: str, packages: tuple[str, str], *, extra: str) -> Path
     for package in packages:
         require(package, extra=extra, backbone=f"packaged:{name}")
     return _package_folder(packages[1])
-
-
-def _hidden_states(model: SentenceTransformer, inputs: Mapping[str, Any], *, depth: int) -> Any:
-    """Return the embedding layer's output and the hidden states up to `depth`; deeper layers do not run."""
-    bert: Any = model[0].auto_model
-    layers = bert.encoder.layer
-    bert.encoder.layer = layers[: max(depth, 1)]  # without any layer no hidden state is returned
-    try:
-        return bert(**inputs, output_hidden_states=True).hidden_states
-    finally:
-        bert.encoder.layer = layers
 
 
 def _package_folder(package: str) -> Path:

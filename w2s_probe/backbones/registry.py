@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Annotated, ClassVar
 
@@ -23,6 +23,7 @@ Factory = Callable[[str, BackboneOptions], Backbone]
 KINDS: dict[str, str] = {
     "packaged": "w2s_probe.backbones.packaged:packaged",
     "sentence-transformers": "w2s_probe.backbones.text:sentence_transformers",
+    "transformers": "w2s_probe.backbones.transformers_models:transformers_model",
     "open_clip": "w2s_probe.backbones.open_clip_models:open_clip_model",
     "timm": "w2s_probe.backbones.timm_models:timm_model",
     "classic": "w2s_probe.backbones.classic:classic",
@@ -133,6 +134,14 @@ CATALOG = (
         "text",
         "the model's",
     ),
+    Listing(
+        "transformers:MODEL_OR_DIR[@LAYER][:POOL]",
+        "text",
+        "hidden layer of any encoder or decoder, pooled: mean, last or first token",
+        ("transformers",),
+        "text",
+        "the model's",
+    ),
     Listing("open_clip:MODEL/PRETRAINED_OR_PATH", "image", _TOWERS, ("open_clip",), "image", "the model's"),
     Listing("timm:NAME[@WEIGHTS]", "image", _POOLED, ("timm",), "image", "the model's"),
     Listing("classic:hashing-D", "text", "hashed word 1-2-grams projected to D dimensions", (), "", "MIT"),
@@ -196,9 +205,19 @@ def get_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:
     return backbone
 
 
+def layers_of(name: str, options: BackboneOptions | None = None) -> list[str]:
+    """Return the backbones that a name means: several for layers of ``transformers:MODEL@*``, else the name alone."""
+    if name.partition(":")[0] != "transformers":
+        return [name]
+    from w2s_probe.backbones.transformers_models import layers_of as layers
+
+    return layers(name, options or BackboneOptions())
+
+
 def _of_plug_in(plug: PlugIn, name: str, options: BackboneOptions) -> Backbone:
     """Return the backbone of a plug-in, all of whose calls are checked."""
     factory, title = plug.load(name), plug.title(name)
+    options = replace(options, device=options.torch_device)  # a name that torch knows
     with calls_to(title):
         backbone = factory(name.partition(":")[2], options)
     others = {*kinds_of_backbones()} - {plug.name}

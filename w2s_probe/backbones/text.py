@@ -99,7 +99,7 @@ class SentenceTransformerBackbone(Backbone):
         """Return the model in `folder` on its device; `model` turns errors into messages."""
         from sentence_transformers import SentenceTransformer
 
-        return SentenceTransformer(str(folder), device=self.options.device, local_files_only=True)
+        return SentenceTransformer(str(folder), device=self.options.torch_device, local_files_only=True)
 
     def encode(self, items: Items) -> NDArray[np.float32]:
         """Return the features of `SentenceTransformer.encode`, shape (n, d), as float32."""
@@ -129,7 +129,7 @@ class SentenceTransformerBackbone(Backbone):
 
     def one_line(self, duty: str) -> AbstractContextManager[None]:
         """Turn what the model's code raises into `BackboneError`."""
-        return one_line(self.name, duty, device=self.options.device, place=self.folder)
+        return one_line(self.name, duty, device=self.options.torch_device, place=self.folder)
 
     def recorded(self) -> Mapping[str, Any]:
         """Return device, threads, batch size and library versions."""

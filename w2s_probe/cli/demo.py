@@ -57,8 +57,9 @@ def demo(*, embed: bool, runtime: Runtime, out: str, as_json: bool) -> None:
 def _say_differences(done: Run, runtime: Runtime, *, err: bool) -> None:
     from w2s_probe.pipeline.shipped import shipped_difference
 
+    texts = done.table.items if done.table.items is not None else ()
     for features in (done.teacher, done.student):
-        difference = shipped_difference(features, done.table.items, runtime.store())
+        difference = shipped_difference(features, texts, runtime.store())
         say(
             f"{features.name}: shipped rows differ from computed ones by at most {difference:.1e} of their norm",
             err=err,

@@ -32,7 +32,7 @@ from w2s_probe.cli.values import Values, filled, parsed
 from w2s_probe.core.config import DataConfig, DiagnoseConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.finetune_config import RATE, FinetuneConfig
-from w2s_probe.core.limits import MOST_BATCH
+from w2s_probe.core.limits import MOST_BATCH, MOST_TOKENS
 from w2s_probe.core.reason_config import AXES as REASON_AXES
 from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.core.sweep_config import SweepConfig
@@ -397,7 +397,12 @@ diagnose_options = _all(
 runtime_options = _into(
     lambda values: {"runtime": Runtime(**values)},
     cache_option,
-    click.option("--device", default="cpu", show_default=True, help="Torch device of the backbones."),
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        help="Torch device of the backbones; auto is the first of cuda, mps and cpu that torch can use.",
+    ),
     click.option(
         "--threads",
         type=click.IntRange(1, MOST_THREADS),
@@ -411,6 +416,24 @@ runtime_options = _into(
         help="Items in one forward pass.",
     ),
     dtype_option,
+    click.option(
+        "--max-length",
+        type=click.IntRange(1, MOST_TOKENS),
+        help="Tokens of a text that transformers: models read (default: the model's own limit).",
+    ),
+    click.option("--prefix", metavar="TEXT", default="", help="Text that transformers: models read before each text."),
+    click.option(
+        "--chat-template",
+        is_flag=True,
+        help="Give transformers: models each text as the message of a user, in their chat template.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["float32", "bfloat16"]),
+        default="float32",
+        show_default=True,
+        help="Arithmetic of transformers: models; bfloat16 is faster on a GPU and changes features.",
+    ),
     quiet_option,
 )
 

@@ -29,14 +29,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """Where features are kept, and how backbones and linear algebra run; nothing here changes a number."""
+    """Where features are kept, how backbones and linear algebra run, and how models read texts."""
 
     cache: str | None = None
-    device: str = "cpu"
+    device: str = "auto"
     threads: int | None = None
     batch_size: int = 32
     dtype: Literal["float32", "float16"] | None = None
     quiet: bool = False
+    max_length: int | None = None
+    prefix: str = ""
+    chat_template: bool = False
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def store(self, *, shard_rows: int | None = None) -> FeatureStore:
         """Return the feature cache."""
@@ -54,6 +58,10 @@ class Runtime:
             dtype=self.dtype,
             models=Path(self.cache) / "models" if self.cache else None,
             on_note=_say_note,
+            max_length=self.max_length,
+            prefix=self.prefix,
+            chat_template=self.chat_template,
+            precision=self.precision,
         )
 
     @contextmanager

@@ -17,6 +17,7 @@ LARGEST_SIZE = 10**12  # in a formula
 LARGEST_FILE = 10**15  # bytes
 MOST_BATCH = 2**20  # items
 MOST_SHARD_ROWS = 1_000_000
+MOST_TOKENS = 2**24  # of a text
 COUNTS = {  # the least and the most of each setting of a run
     **dict.fromkeys(("n_labeled", "n_unlabeled", "n_test"), (2, MOST_ROWS)),
     "seeds": (1, MOST_SEEDS),

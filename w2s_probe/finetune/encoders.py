@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +13,9 @@ from w2s_probe.backbones import Backbone
 from w2s_probe.backbones.base import Items, take, texts
 from w2s_probe.backbones.decoding import map_batches
 from w2s_probe.backbones.image import ImageModel
+from w2s_probe.backbones.language_models import LanguageModel
 from w2s_probe.backbones.open_clip_models import OpenClipModel
 from w2s_probe.backbones.packaged import MiniLMExit, WordLlama
-from w2s_probe.backbones.packaged_decoder import SmolLM2, mean_states, padded, token_rows
 from w2s_probe.backbones.packaged_images import EfficientNetLite
 from w2s_probe.backbones.text import SentenceTransformerBackbone
 from w2s_probe.core.errors import BackboneError
@@ -70,7 +70,7 @@ class TextEncoder(Encoder):
     """A model of sentence-transformers."""
 
     def __init__(self, backbone: SentenceTransformerBackbone) -> None:
-        super().__init__(backbone, backbone.options.device)
+        super().__init__(backbone, backbone.options.torch_device)
         self.model: Any = backbone.model
         self.module = self.model
 
@@ -90,40 +90,19 @@ class TextEncoder(Encoder):
         return np.array([len(text) for text in texts(items)], dtype=np.intp)
 
 
-class ExitEncoder(TextEncoder):
-    """An early exit of MiniLM-L6: the deeper layers are removed."""
+class LayerEncoder(Encoder):
+    """A layer of a language model, or an early exit of MiniLM-L6: the deeper layers are removed."""
 
-    def __init__(self, backbone: MiniLMExit) -> None:
-        super().__init__(backbone)
-        self.bert: Any = self.model[0].auto_model
-        self.bert.encoder.layer = self.bert.encoder.layer[: max(backbone.exit_layer, 1)]
-        self.exit_layer = backbone.exit_layer
+    def __init__(self, backbone: LanguageModel | MiniLMExit) -> None:
+        super().__init__(backbone, backbone.options.torch_device)
+        self.backbone, self.states = backbone, backbone.states
+        self.states.remove_above(backbone.exit[0])
+        self.module = backbone.model if isinstance(backbone, MiniLMExit) else self.states.body
 
     def features(self, items: Items) -> torch.Tensor:
-        """Return masked means of the exit's hidden states, shape (m, d)."""
-        inputs = {name: value for name, value in self.tokens(items).items() if torch.is_tensor(value)}
-        states = self.bert(**inputs, output_hidden_states=True).hidden_states[self.exit_layer]
-        mask = inputs["attention_mask"].unsqueeze(-1).to(states.dtype)
-        pooled: torch.Tensor = (states * mask).sum(1) / mask.sum(1)
+        """Return the pooled states of the layer, shape (m, d)."""
+        (pooled,) = self.states.pooled(self.backbone.inputs(texts(items)), [self.backbone.exit])
         return pooled
-
-
-class DecoderEncoder(Encoder):
-    """A causal language model, or an early exit of it: the deeper layers are removed."""
-
-    def __init__(self, backbone: SmolLM2) -> None:
-        super().__init__(backbone, backbone.options.device)
-        self.model, self.tokenizer = backbone.loaded
-        self.exit_layer, body = backbone.exit_layer, cast("Any", self.model.base_model)
-        if self.exit_layer is not None:
-            body.layers = body.layers[: max(self.exit_layer, 1)]
-        self.module = body
-
-    def features(self, items: Items) -> torch.Tensor:
-        """Return means over tokens of the hidden states, shape (m, d)."""
-        ids, mask = padded(token_rows(self.tokenizer, texts(items)))
-        means = mean_states(self.model, torch.from_numpy(ids), torch.from_numpy(mask), [self.exit_layer])
-        return means[self.exit_layer]
 
     def lengths(self, items: Items) -> Rows:
         """Return the characters of each text."""
@@ -134,7 +113,7 @@ class ImageEncoder(Encoder):
     """A model of timm, or the image tower of a model of open_clip."""
 
     def __init__(self, backbone: ImageModel) -> None:
-        super().__init__(backbone, backbone.options.device)
+        super().__init__(backbone, backbone.options.torch_device)
         self.backbone, (model, self.prepare) = backbone, backbone.loaded
         self.module = model.visual if isinstance(backbone, OpenClipModel) else model
         if isinstance(backbone, EfficientNetLite):
@@ -151,14 +130,12 @@ class ImageEncoder(Encoder):
 def encoder_of(backbone: Backbone) -> Encoder:
     """Return the encoder of a backbone whose weights can be trained; else raise `BackboneError`."""
     check_trainable(backbone)
-    if isinstance(backbone, MiniLMExit):
-        return ExitEncoder(backbone)
+    if isinstance(backbone, MiniLMExit | LanguageModel):
+        return LayerEncoder(backbone)
     if isinstance(backbone, SentenceTransformerBackbone):
         encoder = TextEncoder(backbone)
         if not _is_static(encoder.model):
             return encoder
-    if isinstance(backbone, SmolLM2):
-        return DecoderEncoder(backbone)
     if isinstance(backbone, ImageModel):
         return ImageEncoder(backbone)
     raise _not_trainable(backbone.name)
@@ -166,7 +143,7 @@ def encoder_of(backbone: Backbone) -> Encoder:
 
 def check_trainable(backbone: Backbone | str) -> None:
     """Raise `BackboneError` unless a backbone's weights can be trained; a name is one without a model."""
-    text = isinstance(backbone, SentenceTransformerBackbone | SmolLM2) and not isinstance(backbone, WordLlama)
+    text = isinstance(backbone, SentenceTransformerBackbone | LanguageModel) and not isinstance(backbone, WordLlama)
     image = isinstance(backbone, ImageModel) and getattr(backbone, "exit_block", None) is None
     if not text and not image:
         raise _not_trainable(backbone if isinstance(backbone, str) else backbone.name)
@@ -175,8 +152,9 @@ def check_trainable(backbone: Backbone | str) -> None:
 def _not_trainable(name: str) -> BackboneError:
     whole = "packaged:efficientnet-lite2" if "efficientnet" in name or "pixels" in name else "packaged:minilm-l6"
     return BackboneError(
-        f"finetune trains models of packaged:, sentence-transformers:, timm: and open_clip: (image towers): {name} has "
-        f"no such weights. Use it as the frozen teacher, and as the student a model such as {whole}."
+        "finetune trains models of packaged:, sentence-transformers:, transformers:, timm: and open_clip: (image "
+        f"towers): {name} has no such weights. Use it as the frozen teacher, and as the student a model such as "
+        f"{whole}."
     )
 
 

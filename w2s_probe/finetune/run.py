@@ -112,8 +112,7 @@ def run_finetune(  # noqa: PLR0913  # the arguments of a run, and those of its t
     W2SProbeError
         One sentence: what was expected, what came, what to do.
     """
-    config = _checked(config)
-    check_device(options.device)
+    config, options = _checked(config), _checked_options(options)
     first = committee(teacher)[0]
     for name in (student, *([first] if tuning.finetune_teacher else [])):
         check_trainable(get_backbone(name, options) if _is_backbone(name) else name)
@@ -275,6 +274,15 @@ def _checked(config: W2SConfig) -> W2SConfig:
         msg = "`head` must be softmax for finetune, which starts at a softmax head: got ridge. Use `head` softmax."
         raise ConfigError(msg)
     return replace(config, strategies=tuple(dict.fromkeys((VANILLA, *config.strategies))))
+
+
+def _checked_options(options: BackboneOptions) -> BackboneOptions:
+    """Return the options with the device by its name; raise `ConfigError` unless torch can train there."""
+    if options.precision != "float32":
+        msg = f"`precision` must be float32 for finetune, which trains weights: got {options.precision}. Leave it out."
+        raise ConfigError(msg)
+    check_device(options.torch_device)
+    return replace(options, device=options.torch_device)
 
 
 def _is_backbone(name: str) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
 
+from w2s_probe.backbones import BackboneOptions
 from w2s_probe.backbones.names import alternatives, members
+from w2s_probe.backbones.registry import layers_of
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.pipeline.data import Opened
@@ -22,9 +24,17 @@ def committee(teacher: str | Iterable[str]) -> Committee:
     return tuple(chain.from_iterable(members(text, "`teacher`") for text in texts))
 
 
-def committees(teachers: Iterable[str]) -> list[Committee]:
-    """Return the members of several committees, each committee once."""
-    return list(dict.fromkeys(map(committee, teachers)))
+def committees(teachers: Iterable[str], options: BackboneOptions | None = None) -> list[Committee]:
+    """Return the members of several committees, each committee once; several layers of a model are one each."""
+    several = (committee(text) for text in teachers)
+    single = (layers_of(names[0], options) if len(names) == 1 else ["+".join(names)] for names in several)
+    return list(dict.fromkeys(map(committee, chain.from_iterable(single))))
+
+
+def single_backbones(names: Iterable[str], setting: str, options: BackboneOptions) -> list[str]:
+    """Return names of one backbone each, where `one_backbone` takes them; several layers of a model are one each."""
+    single = (layers_of(one_backbone(name, setting), options) for name in names)
+    return list(chain.from_iterable(single))
 
 
 def one_backbone(name: str, setting: str) -> str:

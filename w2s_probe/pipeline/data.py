@@ -30,7 +30,14 @@ from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.pipeline.parts import check_sources, shared_item_notes, source_keys, source_notes, tie_notes
 from w2s_probe.pipeline.reading import Reading, Roles, reading_of, role_keys, with_groups, with_splits
-from w2s_probe.pipeline.sources import Source, item_keys, names_without_folders, open_source, without_folders
+from w2s_probe.pipeline.sources import (
+    EmbeddedSource,
+    Source,
+    item_keys,
+    names_without_folders,
+    open_source,
+    without_folders,
+)
 from w2s_probe.strategies.registry import check_strategies
 
 SHOWN = 5  # files that a message names
@@ -169,16 +176,33 @@ def _check_labeled(table: Table, column: Column, name: str) -> None:
 def open_sources(
     data: DataConfig, table: Table, names: Iterable[str], store: FeatureStore, options: BackboneOptions
 ) -> Opened:
-    """Return a table that is open with a source of features for each backbone name."""
+    """Return a table that is open with a source of features for each backbone name.
+
+    Raises `ConfigError` if the options have settings of texts that apply to none of the backbones.
+    """
     sources = {name: open_source(table, name, options, store, data) for name in dict.fromkeys(names)}
+    reads = any(isinstance(source, EmbeddedSource) and source.backbone.reads_texts for source in sources.values())
+    if options.given and sources and not reads:
+        given = ", ".join(f"`{name}`" for name in options.given)
+        named = ", ".join(sources)
+        msg = f"{given} applies to transformers: models only: got {named:.120}. Leave it out, or use such a model."
+        raise ConfigError(msg)
     notes = (*table.notes, *(note for source in sources.values() for note in source.notes))
     return Opened(data=data, table=replace(table, notes=tuple(dict.fromkeys(notes))), sources=sources)
 
 
 def echo(
-    data: DataConfig, names: Mapping[str, Sequence[str]], *, pool: str | None = None, dtype: str | None = None
+    data: DataConfig,
+    names: Mapping[str, Sequence[str]],
+    options: BackboneOptions,
+    *,
+    pool: str | None = None,
+    dtype: str | None = None,
 ) -> dict[str, Any]:
-    """Return the part of a result's config that says which data, columns and backbones (`names`) were asked for."""
+    """Return the part of a result's config that says which data, columns and backbones (`names`) were asked for.
+
+    Settings of texts among the `options` are in it if they were given.
+    """
     columns = {key: value for key, value in data.to_dict().items() if key != "data"}
     return {
         "data": without_folders(data.data),
@@ -186,6 +210,7 @@ def echo(
         **columns,
         **({"pool": without_folders(pool)} if pool else {}),
         **({"dtype": dtype} if dtype else {}),
+        **options.given,
     }
 
 

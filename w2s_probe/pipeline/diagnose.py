@@ -84,8 +84,8 @@ def diagnose(
         notes = tuple(dict.fromkeys((*notes, *second.table.notes)))
     targets = None if labels is None else labels.targets(np.arange(len(labels)))
     diagnosis = diagnose_features(weak, strong, targets=targets, labeled=rows, config=config, on_progress=on_progress)
-    echoed = echo(data, {role: opened.shown(typed) for role, typed in roles.items()}, pool=pool)
-    echoed = {key: echoed[key] for key in ("data", "teacher", "student", "pool") if key in echoed}
+    echoed = echo(data, {role: opened.shown(typed) for role, typed in roles.items()}, options, pool=pool)
+    echoed = {key: echoed[key] for key in ("data", "teacher", "student", "pool", *options.given) if key in echoed}
     shown = {**echoed, "label": data.label, "task": task, **diagnosis.config}
     read = with_dims(reading.read, roles, features)
     notes = (*notes, *cut_notes(fetched), *_duplicate_notes(diagnosis), *diagnosis.notes)

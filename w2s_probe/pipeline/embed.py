@@ -18,7 +18,7 @@ from w2s_probe.core.config import DataConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Progress, Rows
-from w2s_probe.pipeline.committees import one_backbone
+from w2s_probe.pipeline.committees import single_backbones
 from w2s_probe.pipeline.data import Opened, open_sources, open_table
 from w2s_probe.pipeline.encoding import ItemEncoder, shown
 from w2s_probe.pipeline.reading import OnRead
@@ -87,13 +87,13 @@ def embed(
     data : DataConfig
         The table; labels are not looked at.
     backbones : sequence of str
-        ``KIND:NAME``; exits of one model share its forward pass.
+        ``KIND:NAME``; exits and layers of one model share its forward pass.
     store, options, on_progress, on_read
         As in `run`.
     on_note : callable, optional
         Called with each sentence on rows that are left out, on columns of features and on texts that are cut.
     """
-    backbones = [one_backbone(name, "backbones") for name in backbones]
+    backbones = single_backbones(backbones, "backbones", options)
     opened = open_sources(data, open_table(data, store), backbones, store, options)
     if on_read:
         on_read(opened.reading({"backbone": list(dict.fromkeys(backbones))}))

@@ -24,7 +24,7 @@ from w2s_probe.core.types import Features, Progress
 from w2s_probe.experiments.forecast.pair import forecast_pair
 from w2s_probe.experiments.forecast.pairs import ranking, with_equal_baselines
 from w2s_probe.experiments.suspects import SearchedRows, suspects_of_run
-from w2s_probe.pipeline.committees import Committee, committees, members_of, one_backbone, shown_committee
+from w2s_probe.pipeline.committees import Committee, committees, members_of, shown_committee, single_backbones
 from w2s_probe.pipeline.data import Opened, echo, open_rows, pool_config
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
 from w2s_probe.pipeline.flags import result_with_flags
@@ -91,7 +91,7 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     """
     _check(config, pool, suspects=suspects)
     config = resolved(config, data)
-    weak, strong = committees(teachers), [one_backbone(name, "student") for name in students]
+    weak, strong = committees(teachers, options), single_backbones(students, "student", options)
     roles = {"teacher": members_of(weak), "student": strong}
     tables, rows = _tables(data, config, members_of(roles.values()), store, options, pool=pool, split_file=split_file)
     reading = _reading(rows, roles, config, split_file)
@@ -111,7 +111,7 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     )
     order = ranking(pairs)
     ranked = [pairs[place] for place in order]
-    echoed = echo(data, shown, pool=pool, dtype=options.dtype)
+    echoed = echo(data, shown, options, pool=pool, dtype=options.dtype)
     settings = {**config.to_dict(classes=len(rows.labels.classes or ())), **rows.sizes}
     result = ForecastResult(
         config={**echoed, **settings},

@@ -87,7 +87,7 @@ class Reading:
     table : Table or None
         The data.
     guessed : tuple of str
-        Roles whose columns of features were chosen without being named.
+        Roles whose columns of features, or parts of whose names, were chosen without being named.
     labels : bool
         Whether the verb reads labels.
     unlabeled : int

@@ -147,7 +147,7 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
         given: dict[str, Any] = {"config": config, "groups": groups, "texts": _texts(table)}
         result = replace(result, suspects=suspects_of_run(weak, strong, labels, splits=splits, **given))
     shown = {"teacher": [shown_committee(weak_names, opened)], "student": opened.shown([student])}
-    echoed = echo(data, shown, dtype=options.dtype)
+    echoed = echo(data, shown, options, dtype=options.dtype)
     read = with_dims(reading.read, roles, features)
     return Run(
         result=replace(result_with_flags(result, notes), config={**echoed, **result.config}, read=read),

@@ -32,7 +32,7 @@ def without_folders(name: str, *, keep: int = 0) -> str:
     kind, colon, rest = name.partition(":")
     if not colon:
         return ending(Path(name), keep)
-    if kind in ("features", "sentence-transformers"):
+    if kind in ("features", "sentence-transformers", "transformers"):
         path, columns = parse_address(rest) if kind == "features" else (Path(rest), None)
         return f"{kind}:{ending(path, keep)}" + ("" if columns is None else f"#{columns}")
     if kind == "hf":
@@ -85,7 +85,7 @@ class Source(Protocol):
 
     @property
     def guessed(self) -> bool:
-        """Whether its columns were chosen without being named."""
+        """Whether its columns, or parts of its name, were chosen without being named."""
 
     def read(self, table: Table) -> FeaturesRead:
         """Return what it reads for a table; `dim` is 0 where the features are not computed yet."""
@@ -209,13 +209,13 @@ class EmbeddedSource:
 
     @property
     def guessed(self) -> bool:
-        """Whether its columns were chosen without being named: never."""
-        return False
+        """Whether a part of its name was left out and has a default."""
+        return self.backbone.guessed
 
     @property
     def title(self) -> str:
-        """The name in results, without folders."""
-        return without_folders(self.name)
+        """The name in results: with all its parts, without folders."""
+        return without_folders(self.backbone.full_name)
 
     def read(self, table: Table) -> FeaturesRead:
         """Return what it reads; `dim` is 0 where the cache has none of the table's items."""

@@ -16,7 +16,7 @@ from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Progress
 from w2s_probe.datasets import read_split_file
 from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
-from w2s_probe.pipeline.committees import committees, members_of, one_backbone, shown_committee, teachers_of
+from w2s_probe.pipeline.committees import committees, members_of, shown_committee, single_backbones, teachers_of
 from w2s_probe.pipeline.data import (
     LabeledData,
     check_split_file,
@@ -87,7 +87,7 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
     W2SProbeError
         One sentence: what was expected, what came, what to do.
     """
-    weak_names, students = committees(teachers), [one_backbone(name, "student") for name in students]
+    weak_names, students = committees(teachers, options), single_backbones(students, "student", options)
     roles = {"teacher": members_of(weak_names), "student": students}
     names = list(chain.from_iterable(roles.values()))
     config = resolved(config, data)
@@ -110,7 +110,7 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
     strong = dict(zip(opened.shown(students), [features[name] for name in students], strict=True))
     cells: dict[str, Any] = {"folder": folder, "jobs": jobs, "on_progress": on_progress, "on_note": on_note}
     result = run_sweep(weak, strong, splits, config=config, **cells)
-    echoed = {"teachers": list(weak), "students": list(strong), **echo(data, {})}
+    echoed = {"teachers": list(weak), "students": list(strong), **echo(data, {}, options)}
     read = with_dims(reading.read, roles, features)
     settings = {**echoed, **result.config, **default_sizes(reading)}
     notes = (*notes, *with_flags(result.notes))

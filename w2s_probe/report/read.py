@@ -184,8 +184,8 @@ def _pool(reading: Reading) -> str:
 
 
 def _features(key: str, entry: FeaturesRead, *, guess: bool) -> str:
-    name = "COLUMN" if _is_parquet(entry) else "NAME"
-    option = _guess([f"features:{entry.file}#{name}"]) if guess else ""
+    column = "COLUMN" if _is_parquet(entry) else "NAME"
+    option = _guess([f"features:{entry.file}#{column}" if entry.file else "MODEL@LAYER:POOL"]) if guess else ""
     return f"{key} {_name(entry.backbone)}: {_content(entry)}{option}"
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from w2s_probe.core.config import DiagnoseConfig
 from w2s_probe.core.serialize import SCHEMA, Keys, Mark, Printed, plain
+from w2s_probe.core.text_settings import TextSettings
 from w2s_probe.results.read import Read
 
 
@@ -255,7 +256,9 @@ class Diagnosis(Printed):
     """
 
     config: Annotated[
-        Mapping[str, Any], Mark.AS_GIVEN, Keys("data", "teacher", "student", "pool", "label", "task", DiagnoseConfig)
+        Mapping[str, Any],
+        Mark.AS_GIVEN,
+        Keys("data", "teacher", "student", "pool", "label", "task", TextSettings, DiagnoseConfig),
     ]
     read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     teacher: SpaceDiagnosis

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
+from w2s_probe.core.text_settings import TextSettings
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.read import Read
 from w2s_probe.results.run import Verdict
@@ -235,7 +236,9 @@ class ForecastResult(Printed):
     """
 
     config: Annotated[
-        Mapping[str, Any], Mark.AS_GIVEN, Keys("teacher", "student", "pool", "dtype", DataConfig, W2SConfig)
+        Mapping[str, Any],
+        Mark.AS_GIVEN,
+        Keys("teacher", "student", "pool", "dtype", TextSettings, DataConfig, W2SConfig),
     ]
     read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     fingerprint: str

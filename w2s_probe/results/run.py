@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import SCHEMA, Keys, Mark, Printed, plain
+from w2s_probe.core.text_settings import TextSettings
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.read import Read
 from w2s_probe.results.student import Ranked, StudentResult, SystemResult, TeacherResult
@@ -159,7 +160,9 @@ class W2SResult(Printed):
         Tidy rows with the keys of `COLUMNS`; they go into ``results.parquet`` and are not in `to_dict`.
     """
 
-    config: Annotated[Mapping[str, Any], Mark.AS_GIVEN, Keys("teacher", "student", "dtype", DataConfig, W2SConfig)]
+    config: Annotated[
+        Mapping[str, Any], Mark.AS_GIVEN, Keys("teacher", "student", "dtype", TextSettings, DataConfig, W2SConfig)
+    ]
     read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     class_counts: Mapping[str, ClassCounts] = field(default_factory=dict)
     fingerprint: str

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.core.sweep_config import SweepConfig
+from w2s_probe.core.text_settings import TextSettings
 from w2s_probe.results.estimate import Estimate, WorstGroup
 from w2s_probe.results.read import Read
 
@@ -243,7 +244,7 @@ class SweepResult(Printed):
         The tidy table; it goes into ``results.parquet`` and is not in ``--json``.
     """
 
-    config: Annotated[Mapping[str, Any], Mark.AS_GIVEN, Keys(Backbones, DataConfig, SweepConfig)]
+    config: Annotated[Mapping[str, Any], Mark.AS_GIVEN, Keys(Backbones, TextSettings, DataConfig, SweepConfig)]
     read: Annotated[Read | None, Mark.UNLESS_NONE] = None
     score: str
     level: float

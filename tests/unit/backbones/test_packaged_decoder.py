@@ -7,6 +7,7 @@ import importlib.util
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import click
 import numpy as np
@@ -15,14 +16,15 @@ import pytest
 from tests.decoders import save_decoder, tiny_decoder
 from w2s_probe.backbones import BackboneOptions, get_backbone, list_backbones
 from w2s_probe.backbones import packaged_decoder as module
+from w2s_probe.backbones.identity import HashedFiles
 from w2s_probe.backbones.model_files import hash_folder
-from w2s_probe.backbones.packaged_decoder import load_decoder, pooled_states, smollm2, token_rows
+from w2s_probe.backbones.packaged_decoder import SmolLM2, load_decoder, smollm2
 from w2s_probe.cli.runtime import Runtime
 from w2s_probe.core.errors import BackboneError, MissingExtraError
 from w2s_probe.core.install import smollm2_line
 
 TEXTS = ["a film", "", "not good not bad", "fine", "a fine film not bad 12", "unknown words", "good " * 20]
-EXITS = [None, 0, 1, 2, 3]
+EXITS = (None, 0, 1, 2)
 INSTALL = smollm2_line()
 
 
@@ -31,47 +33,54 @@ def transformers() -> None:
     pytest.importorskip("transformers")
 
 
+def exits(batch_size: int = 3) -> list[SmolLM2]:
+    """Return backbones for the exits of the tiny decoder, which share its model."""
+    names = ["smollm2-135m" if layer is None else f"smollm2-135m@{layer}" for layer in EXITS]
+    source: Any = SimpleNamespace(file=None)
+    backbones = [SmolLM2(name, source, options=BackboneOptions(device="cpu", batch_size=batch_size)) for name in names]
+    loaded, files = tiny_decoder(), HashedFiles({}, name="tiny")
+    for backbone in backbones:
+        vars(backbone).update(loaded=loaded, files=files)
+    return backbones
+
+
 @pytest.mark.usefixtures("transformers")
 def test_features_are_the_means_of_hidden_states_of_each_text_alone() -> None:
     import torch
 
-    model, tokenizer = tiny_decoder()
-    rows = token_rows(tokenizer, TEXTS)
+    first, *others = exits()
+    model, tokenizer = first.loaded
+    rows = [list(text["input_ids"]) for text in first.tokens(TEXTS)]
     assert rows[1] == [tokenizer.bos_token_id]
-    pooled = pooled_states(model, rows, EXITS, batch_size=3)
+    pooled = first.encode_together(others, TEXTS)
     for i, row in enumerate(rows):
         with torch.inference_mode():
             states = model.base_model(torch.tensor([row]), output_hidden_states=True)
-        last = states.last_hidden_state[0].mean(0)
-        np.testing.assert_allclose(pooled[0][i], last, atol=1e-5)  # rounding of float32
-        for layer in (0, 1, 2):
-            np.testing.assert_allclose(pooled[1 + layer][i], states.hidden_states[layer][0].mean(0), atol=1e-5)
-        unnormalized = model.base_model.norm(torch.from_numpy(pooled[4][i]))
-        if len(row) == 1:  # then the mean of one state before the normalization gives the last one
-            np.testing.assert_allclose(unnormalized.detach(), last, atol=1e-5)
+        np.testing.assert_allclose(pooled[0][i], states.last_hidden_state[0].mean(0), atol=1e-5)  # rounding of float32
+        for X, layer in zip(pooled[1:], EXITS[1:], strict=True):
+            np.testing.assert_allclose(X[i], states.hidden_states[layer][0].mean(0), atol=1e-5)
 
 
 @pytest.mark.usefixtures("transformers")
 def test_padding_changes_no_row_beyond_rounding() -> None:
-    model, tokenizer = tiny_decoder()
-    rows = token_rows(tokenizer, TEXTS)
-    alone, together = (pooled_states(model, rows, EXITS, batch_size=size) for size in (1, 8))
+    (first, *others), (one, *more) = exits(1), exits(8)
+    alone, together = first.encode_together(others, TEXTS), one.encode_together(more, TEXTS)
     for X, Y in zip(alone, together, strict=True):
         assert np.linalg.norm(X - Y, axis=1).max() <= 1e-5 * np.linalg.norm(X, axis=1).min()
 
 
 @pytest.mark.usefixtures("transformers")
 def test_layers_above_the_deepest_exit_do_not_run_and_are_there_afterwards() -> None:
-    model, tokenizer = tiny_decoder()
+    whole, embeddings, _, second = exits()
+    body: Any = whole.loaded[0].base_model
     ran: list[int] = []
-    for number, layer in enumerate(model.base_model.layers, start=1):
+    for number, layer in enumerate(body.layers, start=1):
         layer.register_forward_hook(lambda *_, number=number: ran.append(number))
-    pooled_states(model, token_rows(tokenizer, ["a film"]), [0, 2], batch_size=1)
+    embeddings.encode_together([second], ["a film"])
     assert ran == [1, 2]
-    pooled_states(model, token_rows(tokenizer, ["a film"]), [None, 0], batch_size=1)
+    whole.encode_together([embeddings], ["a film"])
     assert ran == [1, 2, 1, 2, 3]
-    hooks = [len(part._forward_hooks) for part in (model.base_model.norm, model.base_model.embed_tokens)]
-    assert hooks == [0, 0]
+    assert [len(layer._forward_hooks) for layer in body.layers] == [1, 1, 1]
 
 
 @pytest.mark.usefixtures("transformers")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -10,10 +12,11 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from tests.decoders import tiny_decoder
+from tests.decoders import save_gpt2, save_llama, tiny_decoder
 from tests.tiny_models import texts_with_labels, tiny_encoder
 from w2s_probe.backbones import BackboneOptions, get_backbone
-from w2s_probe.backbones.packaged_decoder import SmolLM2, pooled_states, token_rows
+from w2s_probe.backbones.identity import HashedFiles
+from w2s_probe.backbones.packaged_decoder import SmolLM2
 from w2s_probe.core.errors import BackboneError, ConfigError
 from w2s_probe.core.fit_options import FitOptions
 from w2s_probe.core.types import Float
@@ -201,13 +204,29 @@ def test_lack_of_memory_in_training_names_the_batch_size_to_try() -> None:
         torch.zeros(2, 3) @ torch.zeros(2, 3)
 
 
-@pytest.mark.parametrize(("name", "exit_layer"), [("smollm2-135m", None), ("smollm2-135m@0", 0), ("smollm2-135m@2", 2)])
-def test_a_causal_model_gives_its_frozen_features_with_gradients(name: str, exit_layer: int | None) -> None:
+@pytest.mark.parametrize("name", ["smollm2-135m", "smollm2-135m@0", "smollm2-135m@2"])
+def test_a_causal_model_gives_its_frozen_features_with_gradients(name: str) -> None:
     model, tokenizer = tiny_decoder()
-    backbone = SmolLM2(name, cast("Any", None), options=BackboneOptions())
+    backbone = SmolLM2(name, cast("Any", SimpleNamespace(file=None)), options=BackboneOptions(batch_size=5))
     vars(backbone)["loaded"] = (model, tokenizer)
-    (frozen,) = pooled_states(model, token_rows(tokenizer, TEXTS), [exit_layer], batch_size=5)
+    vars(backbone)["files"] = HashedFiles({}, name=name)
+    frozen = backbone.encode(TEXTS)
     encoder = encoder_of(backbone)
     encoder.check(TEXTS, frozen)
+    encoder.features(TEXTS[:3]).sum().backward()  # type: ignore[no-untyped-call]
+    assert any(p.grad is not None and bool(p.grad.any()) for p in encoder.module.parameters())
+
+
+@pytest.mark.parametrize("ending", ["", "@2:mean", "@0:first", "@-1:mean"])
+@pytest.mark.parametrize("save", [save_llama, save_gpt2])
+def test_a_layer_of_a_language_model_gives_its_frozen_features_with_gradients(
+    save: Callable[[Path], Path], ending: str, tmp_path: Path
+) -> None:
+    backbone = get_backbone(f"transformers:{save(tmp_path / 'm')}{ending}", BackboneOptions(batch_size=5))
+    frozen = backbone.encode(TEXTS)
+    encoder = encoder_of(backbone)
+    encoder.check(TEXTS, frozen)
+    blocks = max(len(part) for part in encoder.module.modules() if isinstance(part, torch.nn.ModuleList))
+    assert blocks == {"@2:mean": 2, "@0:first": 1}.get(ending, 3)
     encoder.features(TEXTS[:3]).sum().backward()  # type: ignore[no-untyped-call]
     assert any(p.grad is not None and bool(p.grad.any()) for p in encoder.module.parameters())

@@ -1,0 +1,103 @@
+"""Layers of language models on the command line: ladders, what is read, settings of texts, and mistakes."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli
+from tests.decoders import save_gpt2, save_llama
+from tests.tiny_models import text_table
+
+pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="bare wheel: no transformers")
+SIZES = ("-n", "24", "-N", "40", "--n-test", "40", "--seeds", "2", "--threads", "1", "--quiet")
+COLUMNS = ("--text", "text", "--label", "label", "--id", "id")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Write a table and two models into the working folder."""
+    text_table(tmp_path / "t.csv", 110)
+    save_llama(tmp_path / "models" / "llama")
+    save_gpt2(tmp_path / "models" / "gpt2")
+    return tmp_path
+
+
+def test_a_sweep_takes_every_layer_as_a_ladder_and_a_list_of_layers(place: Path, cli: Cli) -> None:
+    teacher, student = "transformers:models/llama@*:mean", "transformers:models/gpt2@1,-1,classic:hashing-64"
+    done = cli("sweep", "t.csv", *COLUMNS, "--teacher", teacher, "--student", student, *SIZES, "--json")
+    assert done.returncode == 0, done.stderr
+    config = json.loads(done.stdout)["config"]
+    assert config["teachers"] == [f"transformers:llama@{layer}:mean" for layer in range(4)]
+    assert config["students"] == ["transformers:gpt2@1:last", "transformers:gpt2@3:last", "classic:hashing-64"]
+    again = cli("embed", "t.csv", "--text", "text", "--backbone", "transformers:models/llama@*:mean")
+    assert again.stdout.count("encoded 0 rows") == 4
+
+
+def test_defaults_are_printed_as_guesses_and_stand_in_the_result(place: Path, cli: Cli) -> None:
+    pair = ("--teacher", "transformers:models/gpt2@0:mean", "--student", "transformers:models/llama")
+    done = cli("run", "t.csv", *COLUMNS, *pair, *SIZES, "--json", "--prefix", "film: ", "--max-length", "6")
+    assert done.returncode == 0, done.stderr
+    teacher, student = (part for part in done.stderr.split("; ") if part.startswith(("teacher", "student")))
+    assert "transformers:gpt2@0:mean" in teacher
+    assert "guess" not in teacher
+    assert student.startswith("student transformers:llama@3:last: ")
+    assert student.endswith("(guess: MODEL@LAYER:POOL)")
+    config = json.loads(done.stdout)["config"]
+    assert (config["teacher"], config["student"]) == ("transformers:gpt2@0:mean", "transformers:llama@3:last")
+    assert (config["prefix"], config["max_length"]) == ("film: ", 6)
+    assert "precision" not in config
+    assert "texts were longer than transformers:llama reads and were cut" in done.stderr
+
+
+def test_two_poolings_are_two_entries_of_the_cache(place: Path, cli: Cli) -> None:
+    names = [part for pool in ("mean", "last") for part in ("--backbone", f"transformers:models/llama:{pool}")]
+    done = cli("embed", "t.csv", "--text", "text", *names, "--json")
+    first, second = json.loads(done.stdout)["backbones"]
+    assert first["fingerprint"] != second["fingerprint"]
+    listed = json.loads(cli("cache", "ls", "--json").stdout)
+    assert {entry["spec"]["pooling"] for entry in listed["features"]} == {
+        "mean over tokens of hidden layer 3 of 3",
+        "last token of hidden layer 3 of 3",
+    }
+
+
+MISTAKES = {
+    "several layers": (("--student", "transformers:models/llama@*"), "only embed, forecast and sweep take"),
+    "committee of layers": (
+        ("--teacher", "transformers:models/llama@*+classic:hashing-64"),
+        "only embed, forecast and",
+    ),
+    "layer": (("--student", "transformers:models/gpt2@4"), "transformers:models/gpt2 has layers 0–3"),
+    "pool": (("--student", "transformers:models/gpt2@1:sum"), "the pooling mean, last or first: got 'sum'"),
+    "length": (
+        ("--max-length", "65"),
+        "--max-length must be at least 1 and at most 64, its limit, for transformers:mod",
+    ),
+    "no template": (
+        ("--chat-template",),
+        "--chat-template needs a tokenizer with a chat template: transformers:models/",
+    ),
+    "no model": (("--student", "classic:hashing-32", "--prefix", "a"), "--prefix applies to transformers: models only"),
+    "bare folder": (("--student", "models/gpt2"), "Did you mean sentence-transformers:models/gpt2?"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line(mistake: str, place: Path, cli: Cli) -> None:
+    more, expected = MISTAKES[mistake]
+    usual = {"--teacher": "classic:hashing-64", "--student": "transformers:models/gpt2"}
+    sides = [part for flag, name in usual.items() if flag not in more for part in (flag, name)]
+    done = cli("run", "t.csv", *COLUMNS, *sides, *SIZES, *more)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert expected in done.stderr
+
+
+def test_images_are_refused(place: Path, cli: Cli) -> None:
+    done = cli("embed", "builtin:digits", "--backbone", "transformers:models/gpt2")
+    assert "transformers:models/gpt2 takes texts: builtin:digits holds images." in done.stderr
+    assert done.returncode == 1
