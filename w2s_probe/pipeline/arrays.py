@@ -38,7 +38,6 @@ class ArrayData(DataConfig):
     """
 
     data: str = NAME
-    label: str = "labels"
     features: Mapping[str, FeatureSet | Features]
     table: Table
 
@@ -82,20 +81,20 @@ def array_data(
         if not isinstance(matrix, FeatureSet):
             check_not_transposed(f"features of {name}", matrix.shape, of, n)
             _check_rows(f"features of {name}", len(matrix), of, n)
-    columns = {"labels": labels, "groups": groups}
-    read = {what: _column(values, what, of, n) for what, values in columns.items() if values is not None}
+    columns = {"label": labels, "group": groups}
+    read = {name: _column(values, f"{name}s", of, n) for name, values in columns.items() if values is not None}
     table = Table(
         name=NAME,
         ids=np.arange(n).astype(np.str_) if names is None else names,
         has_ids=names is not None,
-        columns=(*read, *(["ids"] if ids is not None else [])),
-        label=read.get("labels"),
-        group=read.get("groups"),
+        columns=(*read, *(["id"] if ids is not None else [])),
+        label=read.get("label"),
+        group=read.get("group"),
     )
     aligned = {
         name: matrix.align(table.ids) if isinstance(matrix, FeatureSet) else matrix for name, matrix in matrices.items()
     }
-    named: dict[str, Any] = {"group": "groups" if groups is not None else None, "id": "ids" if table.has_ids else None}
+    named: dict[str, Any] = {"group": "group" if groups is not None else None, "id": "id" if table.has_ids else None}
     return ArrayData(features=aligned, table=table, **named)
 
 
@@ -103,7 +102,8 @@ def array_features(table: Table, name: str, data: ArrayData) -> FeatureSet:
     """Return the features of a name for the rows of a table, which may be in the order of its ids."""
     if name not in data.features:
         near = did_you_mean(name, data.features) or " Use one of these names."
-        msg = f"teacher and student must be features that were given ({listed(data.features)}): got {name!r:.60}.{near}"
+        names = listed(list(data.features))
+        msg = f"teacher and student must be features that were given ({names}): got {name!r:.60}.{near}"
         raise ConfigError(msg)
     given = data.features[name]
     if isinstance(given, FeatureSet):
@@ -111,16 +111,8 @@ def array_features(table: Table, name: str, data: ArrayData) -> FeatureSet:
     return features_of_rows(table.matching_rows(given), table.ids, name)
 
 
-def column_of(values: Sequence[Any] | ArrayLike | Labels, what: str) -> Column:
-    """Return one value for each row as a column; NaN and other missing values are missing labels.
-
-    Parameters
-    ----------
-    values : sequence, array of shape (n,), Series or Labels
-        The values.
-    what : str
-        What they are, for messages.
-    """
+def _column_of(values: Any, what: str) -> Column:
+    """Return a list, array, Series or `Labels` as a column; NaN and other missing values are missing labels."""
     if isinstance(values, Labels):
         return Column.of(values.names(np.arange(len(values))))
     shape = getattr(values, "shape", None)
@@ -140,13 +132,13 @@ def _plain(value: Any) -> Any:
 
 
 def _column(values: Any, what: str, of: str, n: int) -> Column:
-    column = column_of(values, what)
+    column = _column_of(values, what)
     _check_rows(what, len(column), of, n)
     return column
 
 
 def _id_texts(ids: Any) -> NDArray[np.str_]:
-    column = column_of(ids, "ids")
+    column = _column_of(ids, "ids")
     check_filled(column, name="ids", what="an id")
     return np.array([str(value) for value in column], dtype=np.str_)
 

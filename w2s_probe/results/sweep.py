@@ -275,6 +275,6 @@ class SweepResult(Printed):
     def decisive(self) -> Iterator[str]:
         """Yield the size of the grid, and the range of the gain over its points."""
         gains = [point.gain.value for point in self.points if not math.isnan(point.gain.value)]
-        yield f"{len(self.points)} points, {self.cells} cells, {self.rows} rows"
+        yield f"points: {len(self.points)}, cells: {self.cells}, rows: {self.rows}"
         if gains:
             yield f"gain in {self.score} from {min(gains):+.3f} to {max(gains):+.3f}"
