@@ -50,7 +50,7 @@ def run(
     student: str | None = ...,
     **more: Any,
 ) -> Run: ...
-def run(  # both forms
+def run(  # type: ignore[misc]  # `config` is the second or the fourth argument
     data: Any,
     student_features: Any = None,
     labels: Any = None,
@@ -130,7 +130,7 @@ def forecast(
     students: str | None = ...,
     **more: Any,
 ) -> Forecasted: ...
-def forecast(  # both forms
+def forecast(  # type: ignore[misc]  # `config` is the second or the fourth argument
     data: Any,
     student_features: Any = None,
     labels: Any = None,
@@ -209,7 +209,7 @@ def sweep(
     students: str | None = ...,
     **more: Any,
 ) -> Sweep: ...
-def sweep(  # both forms
+def sweep(  # type: ignore[misc]  # `config` is the second or the fourth argument
     data: Any,
     student_features: Any = None,
     labels: Any = None,
@@ -283,7 +283,7 @@ def diagnose(
     task: Task = ...,
     **more: Any,
 ) -> Diagnosis: ...
-def diagnose(  # both forms
+def diagnose(  # type: ignore[misc]  # `config` is the second or the fourth argument
     data: Any,
     student_features: Any = None,
     labels: Any = None,

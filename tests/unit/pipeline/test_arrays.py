@@ -58,7 +58,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     np.save("w.npy", W)
     np.save("s.npy", S)
-    for name, labels in {"all.csv": Y, "some.csv": [y or "" for y in SOME]}.items():
+    tables: dict[str, Any] = {"all.csv": Y, "some.csv": [y or "" for y in SOME]}
+    for name, labels in tables.items():
         rows = (f"{id_},{y},{color}" for id_, y, color in zip(IDS, labels, COLOR, strict=True))
         Path(name).write_text("\n".join(["id,label,color", *rows]) + "\n")
     return tmp_path
