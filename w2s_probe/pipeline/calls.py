@@ -227,12 +227,16 @@ def sweep(  # type: ignore[misc]  # `config` is the second or the fourth argumen
 
     Parameters
     ----------
-    data, student_features, teachers, students
-        As in `forecast`.
+    data : DataConfig, array of shape (n, d), FeatureSet, or mapping of name to either
+        The table and its columns; or the features of one teacher or of several, each a pair with every student.
+    student_features : array of shape (n, d), FeatureSet, or mapping of name to either
+        Features of the students. With a `DataConfig`, the config may stand here.
     labels : sequence of length n, or Labels
         True labels of features.
     config : SweepConfig, optional
         The axes, and what all cells share.
+    teachers, students : str or sequence of str
+        As in `forecast`.
     groups, ids : sequence of length n, optional
         As in `run`.
     store, options : optional

@@ -143,3 +143,12 @@ def test_every_kind_of_result_has_a_line_of_its_own() -> None:
 
 def test_every_view_is_found_by_its_name(shown: dict[str, Any]) -> None:
     assert all(view(name, shown["diagnose"]) is not None for name in VIEWS)
+
+
+def test_tables_stay_in_the_text_where_rich_sees_a_notebook(
+    shown: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = str(shown["run"])
+    assert "──────" in expected
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert str(shown["run"]) == expected
