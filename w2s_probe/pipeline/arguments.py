@@ -84,24 +84,24 @@ def arguments(
     """
     if isinstance(first, DataConfig):
         _check_only_data(verb, second, labels, config, columns)
-        found = _config(second if config is None else config, default)
+        settings = _config(second if config is None else config, default)
         teachers, students = ([name] if isinstance(name, str) else list(name or ()) for name in names)
         _check_names(verb, teachers, students)
-        return Arguments(data=first, config=found, teachers=teachers, students=students)
+        return Arguments(data=first, config=settings, teachers=teachers, students=students)
     _check_features(verb, first, second)
     if labels is None and needs_labels:
         msg = f"{verb} needs labels: got features without any. Give them as the third argument, one for each row."
         raise DataError(msg)
     if config is None and needs_labels and isinstance(labels, Labels) and labels.classes is None:
         config = default(task="regression")  # type: ignore[call-arg]  # configs of verbs that need labels have it
-    found = _config(config, default)
-    if getattr(found, "task", "") == "preference":
+    settings = _config(config, default)
+    if getattr(settings, "task", "") == "preference":
         msg = "preference pairs must be rows of a table: got features in memory. Name the table in a DataConfig."
         raise ConfigError(msg)
     weak, strong = (_named(one, role, name) for one, role, name in zip((first, second), ROLES, names, strict=True))
     _check_distinct(weak, strong)
     data = array_data({**weak, **strong}, labels=labels, **columns)
-    return Arguments(data=data, config=found, teachers=list(weak), students=list(strong))
+    return Arguments(data=data, config=settings, teachers=list(weak), students=list(strong))
 
 
 def default_store() -> FeatureStore:
