@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import w2s_probe
@@ -216,3 +217,12 @@ def test_a_single_wrong_call_of_data_names_what_is_there(files: Path) -> None:
         w2s_probe.run(
             DataConfig(data="all.csv"), teacher="nowhere:at-all", student=STRONG, store=store, options=options
         )
+
+
+def test_labels_of_a_series_are_those_of_a_list() -> None:
+    pd = pytest.importorskip("pandas")
+    codes: list[Any] = [None if y is None else int(y == "pos") for y in SOME]
+    expected = array_data({"a": W}, labels=codes).table.label
+    series = (pl.Series(codes), pd.Series(codes, dtype="Int64"), pd.Series(codes, dtype="object"))
+    assert [array_data({"a": W}, labels=one).table.label for one in series] == [expected] * 3
+    assert array_data({"a": W}, labels=np.array(codes, dtype=object)).table.label == expected
