@@ -15,7 +15,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "cli.md")]
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
-PRINTED = {"run_w2s(": "resolved=True", "GridSearchCV": "True True\n"}  # a PGR; heads at their minimum
+PRINTED = {  # a table and an advice; heads at their minimum
+    "print(run(": "\n".join(("", "system    trained on        accuracy              Brier", "")),
+    "GridSearchCV": "True True\n",
+}
+MOST_PRINTED = 3_000  # characters: a table, not arrays
 OF_PIP = {"--no-deps"}
 PYTHON = re.compile(r"```python\n(.*?)```", flags=re.DOTALL)
 COMMAND = re.compile(r"^w2s-probe .*$|(?<=`)w2s-probe [a-z][^`]+(?=`)", flags=re.MULTILINE)
@@ -37,6 +41,7 @@ def test_a_python_block_runs_and_prints_the_expected_text(page: str, block: str,
     assert (done.returncode, done.stderr) == (0, "")
     for part, text in PRINTED.items():
         assert part not in block or text in done.stdout
+    assert len(done.stdout) < MOST_PRINTED
 
 
 @pytest.mark.parametrize(("page", "command"), COMMANDS)
@@ -64,7 +69,7 @@ def _verbs(group: click.Group) -> Iterator[click.Command]:
 
 
 def test_there_is_something_to_check() -> None:
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
     assert all(any(part in block for _, block in BLOCKS) for part in PRINTED)
     assert len(COMMANDS) >= 20
     assert "README.md" in {page for page, _ in BLOCKS}

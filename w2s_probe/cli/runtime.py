@@ -148,11 +148,9 @@ def present(
         for note in notes:
             say(f"note: {note}", err=True)
         return
-    from w2s_probe.report.kinds import kind_of
-
     for features in fetched:
         say(fetched_line(features))
-    say(kind_of(result).text(result.as_printed()))
+    say(str(result))
     if out:
         say(f"wrote {out}/result.json, results.parquet, report.html and report.md")
 

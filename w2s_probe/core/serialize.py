@@ -14,6 +14,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 from w2s_probe.core.errors import DataError
+from w2s_probe.core.shown import Shown
 from w2s_probe.core.text import json_text
 
 SCHEMA = 2
@@ -64,7 +65,7 @@ class Member:
     marks: tuple[Any, ...]
 
 
-class Printed:
+class Printed(Shown):
     """Base of a dataclass that ``--json`` prints as one object and that can be read back."""
 
     def to_json(self) -> str:

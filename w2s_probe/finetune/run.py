@@ -21,6 +21,7 @@ from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.finetune_config import FinetuneConfig
 from w2s_probe.core.result_files import weight_file
+from w2s_probe.core.shown import ShownByResult
 from w2s_probe.core.types import Progress, Rows
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.scores import VANILLA
@@ -42,6 +43,7 @@ from w2s_probe.finetune.tasks import (
     student_tasks,
 )
 from w2s_probe.finetune.tuned import Tuned, TunedOutcome
+from w2s_probe.pipeline.arguments import default_store
 from w2s_probe.pipeline.committees import committee
 from w2s_probe.pipeline.flags import result_with_flags
 from w2s_probe.pipeline.reading import OnRead
@@ -53,8 +55,8 @@ from w2s_probe.strategies import Student
 TASK = "fine-tuning"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Finetuned:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Finetuned(ShownByResult):
     """A finished fine-tune: its result, its frozen run, and files of weights by system, one for each seed."""
 
     result: FinetuneResult
@@ -70,8 +72,8 @@ def run_finetune(  # noqa: PLR0913  # the arguments of a run, and those of its t
     *,
     teacher: str | Sequence[str],
     student: str,
-    store: FeatureStore,
-    options: BackboneOptions,
+    store: FeatureStore | None = None,
+    options: BackboneOptions | None = None,
     split_file: Path | None = None,
     folder: Path | None = None,
     save_weights: bool = False,
@@ -94,9 +96,9 @@ def run_finetune(  # noqa: PLR0913  # the arguments of a run, and those of its t
         Backbone, file of features or committee, see `w2s_probe.run`.
     student : str
         Backbone whose weights are trained.
-    store : FeatureStore
-        The feature cache.
-    options : BackboneOptions
+    store : FeatureStore, optional
+        The feature cache; by default that of the command line.
+    options : BackboneOptions, optional
         Device, threads and batch size of the backbones.
     split_file : Path, optional
         The user's own splits, instead of drawn ones.
@@ -112,7 +114,8 @@ def run_finetune(  # noqa: PLR0913  # the arguments of a run, and those of its t
     W2SProbeError
         One sentence: what was expected, what came, what to do.
     """
-    config, options = _checked(config), _checked_options(options)
+    config, store = _checked(config), store or default_store()
+    options = _checked_options(options or BackboneOptions())
     first = committee(teacher)[0]
     for name in (student, *([first] if tuning.finetune_teacher else [])):
         check_trainable(get_backbone(name, options) if _is_backbone(name) else name)

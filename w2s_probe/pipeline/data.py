@@ -28,6 +28,7 @@ from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
+from w2s_probe.pipeline.arrays import ArrayData
 from w2s_probe.pipeline.parts import check_sources, shared_item_notes, source_keys, source_notes, tie_notes
 from w2s_probe.pipeline.reading import Reading, Roles, reading_of, role_keys, with_groups, with_splits
 from w2s_probe.pipeline.sources import (
@@ -220,7 +221,7 @@ def open_table(data: DataConfig, store: FeatureStore) -> Table:
     Files whose features are in the cache were decoded before and are skipped. A damaged file is an error that names
     the file; with `skip_damaged` its row is left out.
     """
-    table = open_data(data).in_id_order()
+    table = (data.table if isinstance(data, ArrayData) else open_data(data)).in_id_order()
     files = table.items
     if not isinstance(files, Images):
         return table

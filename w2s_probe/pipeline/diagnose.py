@@ -13,6 +13,7 @@ from w2s_probe.core.columns import Column
 from w2s_probe.core.config import DataConfig, DiagnoseConfig, Task, W2SConfig, label_task
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.labels import Labels, is_missing, read_labels
+from w2s_probe.core.shown import ShownByResult
 from w2s_probe.core.types import Progress, Rows
 from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.diagnostics import diagnose as diagnose_features
@@ -23,8 +24,8 @@ from w2s_probe.pipeline.preference import check_no_pairs, open_pairs, resolved
 from w2s_probe.pipeline.reading import OnRead, with_dims, with_pool
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Diagnosed:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Diagnosed(ShownByResult):
     """A finished diagnosis, and what it took to get the features."""
 
     result: Diagnosis

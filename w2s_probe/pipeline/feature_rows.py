@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import check_not_transposed, check_same_rows, row_blocks
 from w2s_probe.core.errors import DataError
@@ -19,9 +20,13 @@ def for_rows_of(table: Table, file: FeatureFile) -> FeatureSet:
 
     The revision of their spec is a hash of these rows: the same for any order of the rows of file and table.
     """
-    X = _matched(table, file)
+    return features_of_rows(_matched(table, file), table.ids, file.name)
+
+
+def features_of_rows(X: Features, ids: NDArray[np.str_], name: str) -> FeatureSet:
+    """Return features that no backbone computed; the revision of their spec is a hash of these rows."""
     spec = EmbeddingSpec(backbone="features", revision=f"sha256:{_content_hash(X)}")
-    return FeatureSet(ids=table.ids, X=X, spec=spec, name=file.name)
+    return FeatureSet(ids=ids, X=X, spec=spec, name=name)
 
 
 def _matched(table: Table, file: FeatureFile) -> Features:

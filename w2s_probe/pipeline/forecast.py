@@ -19,6 +19,7 @@ from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.row_view import row_view
+from w2s_probe.core.shown import ShownByResult
 from w2s_probe.core.splits import PARTS, Part
 from w2s_probe.core.types import Features, Progress
 from w2s_probe.experiments.forecast.pair import forecast_pair
@@ -38,8 +39,8 @@ from w2s_probe.results.suspects import SuspectsFound
 from w2s_probe.strategies import check_strategies
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Forecasted:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Forecasted(ShownByResult):
     """A finished forecast, and what it took to get the features."""
 
     result: ForecastResult

@@ -14,6 +14,7 @@ from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.shown import ShownByResult
 from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Progress, Rows
 from w2s_probe.datasets import Table
@@ -38,8 +39,8 @@ from w2s_probe.pipeline.reading import OnRead, with_dims
 from w2s_probe.results.run import W2SResult
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Run:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Run(ShownByResult):
     """A finished run: its result, the fitted heads of each split, and the opened table with its features.
 
     `more_teachers` are the members of a committee after the first one.

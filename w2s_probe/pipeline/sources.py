@@ -1,4 +1,4 @@
-"""Where the features of a table come from: a file, the cache, or a backbone that fits its items."""
+"""Where the features of a table come from: arrays, a file, the cache, or a backbone that fits its items."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import BackboneError, DataError, MissingExtraError
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
 from w2s_probe.datasets import Table
+from w2s_probe.pipeline.arrays import ArrayData, array_features
 from w2s_probe.pipeline.exchange import from_cache, matched_by, resolve
 from w2s_probe.pipeline.feature_addresses import ending, parse_address
 from w2s_probe.pipeline.feature_content import FeatureFile
@@ -139,7 +140,7 @@ class FileSource:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ImportedSource:
-    """Features that the cache has under a name."""
+    """Features that are there under a name: imported into the cache, or in memory."""
 
     features: FeatureSet
     matched_by: Literal["row", "id", "item"]
@@ -235,7 +236,10 @@ class EmbeddedSource:
 
 
 def open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore, data: DataConfig) -> Source:
-    """Return the source that a name means: a file, an import, or a backbone that takes the table's items."""
+    """Return the source that a name means: an array, a file, an import, or a backbone that takes the table's items."""
+    if isinstance(data, ArrayData):
+        by_id = isinstance(data.features.get(name), FeatureSet)
+        return ImportedSource(array_features(table, name, data), "id" if by_id else "row")
     kind, _, rest = name.partition(":")
     if kind == "features":
         file = read_features(rest, data, temporary=store.temporary_file)

@@ -11,6 +11,7 @@ from typing import Any
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig
+from w2s_probe.core.shown import ShownByResult
 from w2s_probe.core.splits import Split
 from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Progress
@@ -32,8 +33,8 @@ from w2s_probe.pipeline.preference import open_experiment, resolved
 from w2s_probe.pipeline.reading import OnRead, default_sizes, with_dims
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Sweep:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Sweep(ShownByResult):
     """A finished sweep, and what it took to get the features."""
 
     result: SweepResult

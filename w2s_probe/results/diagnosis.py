@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from w2s_probe.core.config import DiagnoseConfig
 from w2s_probe.core.serialize import SCHEMA, Keys, Mark, Printed, plain
 from w2s_probe.core.text_settings import TextSettings
+from w2s_probe.results.estimate import in_brief
 from w2s_probe.results.read import Read
 
 
@@ -229,7 +230,7 @@ class PairDiagnosis:
     overlap_density: PatternShares
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Diagnosis(Printed):
     """Every number about a teacher-student pair, with chance levels and sizes.
 
@@ -279,6 +280,16 @@ class Diagnosis(Printed):
         for name in ("teacher", "student", "pair"):
             for measure, value in _leaves(plain(getattr(self, name), exact=True), ()):
                 yield {"of": name, "measure": measure, "value": value, "rows": self.rows, "sample": self.sample}
+
+    def decisive(self) -> Iterator[str]:
+        """Yield the dimensions of both spaces and those that they share, and their similarity."""
+        shared, pair = self.pair.correlation_dimension, self.pair
+        spaces = {"teacher": self.teacher, "student": self.student}
+        sizes = (f"{name} {space.intrinsic_dimension.participation_ratio:.1f}" for name, space in spaces.items())
+        yield f"participation ratio: {', '.join(sizes)}"
+        yield f"correlation dimension {shared.value:.1f} (chance {shared.chance:.1f})"
+        yield f"debiased CKA {in_brief(pair.cka.debiased)}"
+        yield f"{self.rows} rows, {self.n_labeled} with labels"
 
     def conditions(self) -> Mapping[str, bool]:
         """Return what must hold beyond the types of the fields, and whether it does."""

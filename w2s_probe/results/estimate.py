@@ -33,6 +33,16 @@ class Estimate:
         return Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
 
 
+def in_brief(value: float) -> str:
+    """Return a number with three decimals, or three digits where that would show little; NaN as ``nan``."""
+    return f"{value:.3f}" if 0.01 <= abs(value) < 1e4 or not value else f"{value:.3g}"
+
+
+def difference_in_brief(name: str, difference: Estimate) -> str:
+    """Return ``gain +0.044 [+0.033, +0.056]``."""
+    return f"{name} {difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupEstimate:
     """Score of one group.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 from w2s_probe.core.serialize import Mark
-from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.estimate import Estimate, difference_in_brief, in_brief
 from w2s_probe.results.run import Verdict, W2SResult
 from w2s_probe.results.student import SystemResult
 
@@ -43,7 +43,7 @@ class Finetuning:
     weights: Annotated[Mapping[str, str] | None, Mark.UNLESS_NONE] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class FinetuneResult(W2SResult):
     """Result of a fine-tune: scores of frozen and fine-tuned systems on the same test rows.
 
@@ -71,6 +71,13 @@ class FinetuneResult(W2SResult):
         own = {each.name: getattr(self, each.name) for each in fields(W2SResult)}
         apart = ("systems", "students", "reliability")
         return W2SResult(**{**own, **{name: frozen_part(own[name]) for name in apart}})
+
+    def decisive(self) -> Iterator[str]:
+        """Yield what the frozen run shows, then the fine-tuned student."""
+        tuned = self.students[TUNED]
+        yield from super().decisive()
+        yield f"fine-tuned student {in_brief(tuned.scores[self.score].value)}"
+        yield difference_in_brief("fine-tuned - baseline", self.finetuning.versus_baseline)
 
     def conditions(self) -> Mapping[str, bool]:
         """Return what must hold beyond the types of the fields, and whether it does."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.core.text_settings import TextSettings
-from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.estimate import Estimate, in_brief
 from w2s_probe.results.read import Read
 from w2s_probe.results.run import Verdict
 from w2s_probe.results.schema_1 import forecast_of_schema_1
@@ -212,7 +212,7 @@ class Forecast:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ForecastResult(Printed):
     """Forecasts of one or several pairs on the same labels.
 
@@ -251,6 +251,16 @@ class ForecastResult(Printed):
     def from_schema_1(cls, content: dict[str, Any]) -> dict[str, Any]:
         """Return content of schema 1 as content of schema 2."""
         return forecast_of_schema_1(content)
+
+    def decisive(self) -> Iterator[str]:
+        """Yield the expected scores of the best pair, its gain, and what to do."""
+        best = self.best
+        names = ("teacher", "student", "baseline", "ceiling")
+        more = f" of {len(self.pairs)}" if self.pairs else ""
+        yield f"best pair{more}: {best.teacher_backbone} -> {best.student_backbone}"
+        yield f"{best.score}: {', '.join(f'{name} {in_brief(getattr(best, name).value)}' for name in names)}"
+        yield f"gain {best.gain.value:+.3f} [{best.gain.low:+.3f}, {best.gain.high:+.3f}]"
+        yield f"recommended: {best.verdict.recommend}"
 
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield tidy rows: gain, teacher, student and baseline of each pair at each point of its curve."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
-from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.estimate import Estimate, in_brief
 
 SYSTEMS = ("untrained", "teacher", "baseline", "ceiling")
 W2SR = ("traces", "answers", "self_consistent", "random", "oracle_P", "oracle_N")
@@ -170,7 +170,7 @@ class MutualRound:
     teachers: tuple[Side, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ReasonResult(Printed):
     """Result of ``reason``: systems, students, and further teachers or rounds.
 
@@ -214,6 +214,11 @@ class ReasonResult(Printed):
     curve: Annotated[tuple[TeacherPoint, ...], Mark.UNIT] = ()
     rounds: Annotated[tuple[MutualRound, ...] | None, Mark.UNLESS_NONE, Mark.UNIT] = None
     notes: tuple[str, ...] = ()
+
+    def decisive(self) -> Iterator[str]:
+        """Yield the accuracy of all systems and students."""
+        systems = {**self.systems, **self.students}
+        yield f"accuracy: {', '.join(f'{name} {in_brief(one.accuracy.value)}' for name, one in systems.items())}"
 
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield tidy rows: every estimate of every decoder."""

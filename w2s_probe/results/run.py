@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import SCHEMA, Keys, Mark, Printed, plain
 from w2s_probe.core.text_settings import TextSettings
-from w2s_probe.results.estimate import Estimate
+from w2s_probe.results.estimate import Estimate, difference_in_brief, in_brief
 from w2s_probe.results.read import Read
 from w2s_probe.results.student import Ranked, StudentResult, SystemResult, TeacherResult
 from w2s_probe.results.suspects import SuspectsFound
@@ -110,7 +110,7 @@ class CurvePoint:
     versus_baseline: Estimate
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class W2SResult(Printed):
     """Result of a run: scores of all systems, comparisons, verdict.
 
@@ -202,6 +202,16 @@ class W2SResult(Printed):
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield the tidy rows of ``results.parquet``."""
         yield from self.cells
+
+    def decisive(self) -> Iterator[str]:
+        """Yield the scores of all systems, the gain, and what to do."""
+        student = self.students.get("vanilla") or next(iter(self.students.values()))
+        systems = {**self.systems, "student": student}
+        names = ("teacher", "student", "baseline", "ceiling")
+        scores = (f"{name} {in_brief(systems[name].scores[self.score].value)}" for name in names)
+        yield f"{self.score}: {', '.join(scores)}"
+        yield difference_in_brief("gain", student.gain)
+        yield f"recommended: {self.verdict.recommend}"
 
     def conditions(self) -> Mapping[str, bool]:
         """Return what must hold beyond the types of the fields, and whether it does."""

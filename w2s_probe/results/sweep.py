@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -208,7 +209,7 @@ class PairTheory:
     points: tuple[TheoryPoint, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SweepResult(Printed):
     """Result of a sweep: points of the grid, contrasts and theory.
 
@@ -271,3 +272,10 @@ class SweepResult(Printed):
             ),
             "sizes must be above 0": all(min(point.n, point.N) > 0 for point in self.points),
         }
+
+    def decisive(self) -> Iterator[str]:
+        """Yield the size of the grid, and the range of the gain over its points."""
+        gains = [point.gain.value for point in self.points if not math.isnan(point.gain.value)]
+        yield f"points: {len(self.points)}, cells: {self.cells}, rows: {self.rows}"
+        if gains:
+            yield f"gain in {self.score} from {min(gains):+.3f} to {max(gains):+.3f}"

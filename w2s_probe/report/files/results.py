@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from w2s_probe import __version__
 from w2s_probe.core.errors import DataError, W2SProbeError
 from w2s_probe.core.input_files import check_no_pipe
 from w2s_probe.core.result_files import FILES, HTML, MARKDOWN, RESULT, TABLE
@@ -26,9 +23,9 @@ from w2s_probe.report.files.fingerprints import (
 from w2s_probe.report.kinds import kind_in, kind_of
 from w2s_probe.report.render.html import page_html
 from w2s_probe.report.render.markdown import page_markdown
+from w2s_probe.report.versions import installed_versions
+from w2s_probe.report.views import tidy_rows
 from w2s_probe.results.finetune import FinetuneResult
-
-PACKAGES = ("numpy", "scipy", "scikit-learn", "polars", "torch", "sentence-transformers", "open_clip_torch", "timm")
 
 
 class SavedResult(NamedTuple):
@@ -75,7 +72,7 @@ def save(result: Any, folder: Path, *, more_files: Mapping[str, Content] | None 
     saved = SavedResult(result, versions, fingerprint)
     files = {
         RESULT: _json({**content, KEY: fingerprint, "versions": versions}),
-        TABLE: _table(saved),
+        TABLE: parquet_bytes(tidy_rows(result), fingerprint),
         **_pages(saved),
         **(more_files or {}),
     }
@@ -146,30 +143,10 @@ def _weights_of(result: Any) -> Mapping[str, str] | None:
     return result.finetuning.weights if isinstance(result, FinetuneResult) else None
 
 
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Python, of w2s_probe and of the packages that can change a number."""
-    versions = {"w2s_probe": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
-
-
 def _json(content: Mapping[str, Any]) -> bytes:
     # a file name that is not UTF-8 holds half characters, which JSON can write as escapes
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     return text.encode(errors="backslashreplace") + b"\n"
-
-
-def _table(saved: SavedResult) -> bytes:
-    import polars as pl
-
-    kind = kind_of(saved.result)
-    rows = kind.rows(saved.result)
-    frame = pl.DataFrame(rows if isinstance(rows, Mapping) else list(rows), schema=kind.columns)
-    return parquet_bytes(frame, saved.fingerprint)
 
 
 def _pages(saved: SavedResult) -> dict[str, bytes]:

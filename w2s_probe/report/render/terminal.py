@@ -55,7 +55,7 @@ def columns(
     for line in lines:
         table.add_row(*(Text(cell) for cell in line))
     out = io.StringIO()
-    Console(file=out, width=WIDTH, color_system=None).print(table)
+    Console(file=out, width=WIDTH, color_system=None, force_jupyter=False).print(table)  # also in a notebook as text
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, get_args
 
 from w2s_probe.core.serialize import Keys, Mark, Printed
+from w2s_probe.results.estimate import in_brief
 from w2s_probe.results.read import Read
 from w2s_probe.theory.spurious.fractions import BestPool, Form
 from w2s_probe.theory.spurious.model import Law
@@ -171,7 +172,7 @@ FORMS = Keys(*get_args(Form), required=True)
 SYSTEMS = Keys("teacher", "student", required=True)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SpuriousOutput(Printed):
     """Excess risks by every form, at these and at other minority fractions, and the simulated risks.
 
@@ -220,6 +221,12 @@ class SpuriousOutput(Printed):
     file_notes: Annotated[tuple[str, ...] | None, Mark.UNLESS_NONE] = None
 
     also_shown: ClassVar = ("notes",)
+
+    def decisive(self) -> Iterator[str]:
+        """Yield the risks by the fixed point, the best pool, and the answer."""
+        yield f"risk: teacher {in_brief(self.fixed_point.teacher)}, student {in_brief(self.fixed_point.student)}"
+        yield f"best eta_unlabeled {in_brief(self.best_eta_unlabeled)}"
+        yield self.call
 
     @property
     def notes(self) -> tuple[str, ...]:

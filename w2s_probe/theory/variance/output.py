@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, ClassVar
 
 from w2s_probe.core.serialize import Keys, Mark, Printed
+from w2s_probe.results.estimate import in_brief
 from w2s_probe.theory.variance.intrinsic_dimension import ExpectedErrors, IntrinsicDimension, SystemErrors
 from w2s_probe.theory.variance.simulation import Simulated
 
@@ -80,7 +81,7 @@ class SizePoint:
     simulated: Annotated[Mapping[str, Simulated] | None, Mark.UNLESS_NONE, BESIDE] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class VarianceOutput(Printed):
     """Expected errors and ratios of all systems, and the simulated ones.
 
@@ -109,6 +110,13 @@ class VarianceOutput(Printed):
     curve: Annotated[tuple[SizePoint, ...] | None, Mark.UNLESS_NONE] = None
 
     also_shown: ClassVar = ("notes",)
+
+    def decisive(self) -> Iterator[str]:
+        """Yield the expected errors and the PGR."""
+        errors = self.errors
+        names = ("teacher", "baseline", "ceiling", "student_fresh")
+        yield f"error: {', '.join(f'{name} {in_brief(getattr(errors, name))}' for name in names)}"
+        yield f"pgr {in_brief(errors.pgr)}"
 
     @property
     def notes(self) -> tuple[str, ...]:
