@@ -83,6 +83,7 @@ def table_from_frame(
         split=_names(frame, config.split, "--split", name),
         source=_names(frame, *sources, name),
         source_name=sources[0] or "",
+        others=_others(frame, config, name),
         license=license,
     )
 
@@ -177,7 +178,7 @@ def _read(path: Path, config: DataConfig | None) -> tuple[pl.DataFrame, int]:
 def _texts_and_numbers(config: DataConfig) -> tuple[list[str], list[str]]:
     """Return the columns that are texts whatever they hold, and the columns whose numbers are numbers."""
     texts = (config.text, config.image, config.prompt, config.id, config.group_split)
-    numbers = (config.label, config.group, config.split)
+    numbers = (config.label, config.group, config.split, *config.predictions, saw_column(config))
     return [name for name in texts if name], [name for name in numbers if name]
 
 
@@ -193,6 +194,18 @@ def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> pl
         stored = int(values.unique().str.len_bytes().sum() or 0)
         check_expansion(name, on_disk=stored, in_memory=int(values.str.len_bytes().sum() or 0))
     return values
+
+
+def saw_column(config: DataConfig) -> str | None:
+    """Return the column of the rows that a teacher was trained on, if there is one."""
+    return None if config.teacher_saw == "all" else config.teacher_saw
+
+
+def _others(frame: pl.DataFrame, config: DataConfig, name: str) -> dict[str, Column]:
+    """Return the columns of teachers that are predictions, and of the rows that they were trained on."""
+    flags = {**dict.fromkeys(config.predictions, "--teacher labels:COLUMN"), saw_column(config): "--teacher-saw"}
+    columns = {column: _names(frame, column, flag, name) for column, flag in flags.items() if column is not None}
+    return {column: values for column, values in columns.items() if values is not None}
 
 
 def _names(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> Column | None:

@@ -278,7 +278,7 @@ def _checked(config: W2SConfig) -> W2SConfig:
 
 
 def _is_backbone(name: str) -> bool:
-    return name.partition(":")[0] not in ("features", "cached")
+    return name.partition(":")[0] not in ("features", "cached", "labels")
 
 
 def _hash_of(files: Sequence[Path]) -> str:

@@ -14,9 +14,11 @@ from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.predictions import Predictions
 from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Progress, Rows
 from w2s_probe.datasets import Table
+from w2s_probe.experiments.run.coverage import spoken_notes, spoken_split, with_coverage
 from w2s_probe.experiments.run.curve import learning_curve
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import run_w2s
@@ -35,6 +37,7 @@ from w2s_probe.pipeline.flags import result_with_flags
 from w2s_probe.pipeline.parts import near_copy_notes
 from w2s_probe.pipeline.preference import open_experiment, resolved
 from w2s_probe.pipeline.reading import OnRead, with_dims
+from w2s_probe.pipeline.teachers import with_teachers
 from w2s_probe.results.run import W2SResult
 
 
@@ -99,7 +102,8 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     config : W2SConfig
         The experiment.
     teacher : str or sequence of str
-        Backbone, ``KIND:NAME``, ``features:FILE`` or ``cached:NAME``; or a committee ``A+B``, or its members.
+        Backbone, ``KIND:NAME``, ``features:FILE`` or ``cached:NAME``; predictions, ``labels:COLUMN`` or
+        ``labels:FILE``; or a committee ``A+B``, or its members.
     student : str
         Backbone.
     store : FeatureStore
@@ -125,10 +129,15 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     """
     weak_names, student = committee(teacher), one_backbone(student, "student")
     config = _checked(resolved(config, data), suspects=suspects)
+    own: dict[str, Any] = {"task": config.task, "teacher_alpha": config.teacher_alpha, "suspects": suspects}
+    data = with_teachers(data, weak_names, **own)
     opened = open_experiment(data, (*weak_names, student), config, store, options, split_file=split_file)
     labels, groups, table = opened.labels, opened.groups, opened.table
-    splits = split_rows(opened, config, split_file)
-    notes = _notes(opened, splits, config, split_file)
+    drawn = split_rows(opened, config, split_file)
+    given = opened.given(weak_names)
+    splits = [spoken_split(split, given) for split in drawn]
+    notes = _notes(opened, drawn, config, split_file)
+    notes += tuple(spoken_notes(drawn, splits, given, declared=data.teacher_saw is not None))
     roles = {"teacher": members_of([weak_names]), "student": [student]}
     reading = reading_of_splits(opened, roles, splits[:1], config, split_file)
     if on_read:
@@ -140,6 +149,8 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     strong = replace(features[student], name="student features")
     shared: dict[str, Any] = {"config": config, "groups": groups, "links": opened.links, "more_teachers": more}
     result, outcomes = run_w2s(weak, strong, labels, splits=splits, on_progress=on_progress, **shared)
+    kept: dict[str, Any] = {"teachers": [weak, *more], "student": strong, "config": config}
+    result = with_coverage(result, outcomes, drawn, labels, **kept)
     if curve:
         points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, on_progress=on_progress, **shared)
         result = replace(result, curve=points, cells=(*result.cells, *rows))
@@ -182,4 +193,5 @@ def _copy_notes(opened: LabeledData, features: Mapping[str, FeatureSet], splits:
     """Return how many rows repeat another row up to rounding; rows with items are known by their items."""
     if opened.item_table.items is not None or opened.links is not None:
         return ()
-    return near_copy_notes([matrix.X for matrix in features.values()], opened.blocks, splits)
+    spaces = [matrix.X for matrix in features.values() if not isinstance(matrix, Predictions)]
+    return near_copy_notes(spaces, opened.blocks, splits)

@@ -22,6 +22,8 @@ from w2s_probe.pipeline.exchange import from_cache, matched_by, resolve
 from w2s_probe.pipeline.feature_columns import parse_address
 from w2s_probe.pipeline.feature_files import FeatureFile, read_features
 from w2s_probe.pipeline.feature_rows import for_rows_of
+from w2s_probe.pipeline.prediction_files import file_of
+from w2s_probe.pipeline.teachers import is_given, open_predictions
 from w2s_probe.results.read import FeaturesRead
 
 
@@ -33,6 +35,8 @@ def without_folders(name: str, *, keep: int = 0) -> str:
     if kind in ("features", "sentence-transformers"):
         path, columns = parse_address(rest) if kind == "features" else (Path(rest), None)
         return f"{kind}:{_ending(path, keep)}" + ("" if columns is None else f"#{columns}")
+    if kind == "labels":
+        return f"{kind}:{rest if file_of(rest) is None else _ending(rest, keep)}"
     if kind == "timm":
         model, at, weights = rest.partition("@")
         return f"{kind}:{model}{at}{_ending(weights, keep)}"
@@ -237,6 +241,8 @@ class EmbeddedSource:
 def open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore, data: DataConfig) -> Source:
     """Return the source that a name means: a file, an import, or a backbone that takes the table's items."""
     kind, _, rest = name.partition(":")
+    if is_given(name):
+        return open_predictions(table, name, data)
     if kind == "features":
         file = read_features(rest, data)
         return FileSource(file, for_rows_of(table, file), parse_address(rest)[1])

@@ -45,7 +45,11 @@ def read_sections(read: Read | None) -> Iterator[Section]:
     if read.class_counts:
         rows.append(["classes", class_text(read.class_counts)])
     rows += [
-        [f"features of {key}", f"{_name(entry.backbone)}: {_content(entry)}"] for key, entry in read.features.items()
+        [
+            f"{'features' if entry.abstains is None else 'predictions'} of {key}",
+            f"{_name(entry.backbone)}: {_content(entry)}",
+        ]
+        for key, entry in read.features.items()
     ]
     yield Section(
         name="What was read", grids=[Grid(header=["what", "content"], rows=rows, folded="in Markdown", user=(1,))]
@@ -151,7 +155,10 @@ def _features(key: str, entry: FeaturesRead, *, guess: bool) -> str:
 
 
 def _content(entry: FeaturesRead) -> str:
-    """Return columns, dimension, type and order of features."""
+    """Return columns, dimension, type and order of features, or what predictions are."""
+    if entry.abstains is not None:
+        silent = f", abstains on {entry.abstains:,} rows" if entry.abstains else ""
+        return f"{entry.dtype} of {_column_text(entry.columns or ())}, by {entry.matched_by}{silent}"
     parts = [
         *([_column_text(entry.columns)] if entry.columns is not None else []),
         f"{entry.dim:,} dimensions" if entry.dim else "not computed yet",

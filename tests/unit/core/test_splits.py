@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from w2s_probe.core.blocks import random_order, same_item_blocks
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.labels import Labels
-from w2s_probe.core.splits import Split, _order, draw_splits, same_item_blocks
+from w2s_probe.core.splits import Split, draw_splits
 
 
 def labels(counts: list[int], *, seed: int = 0) -> Labels:
@@ -81,7 +82,7 @@ def test_draws_are_uniform_over_blocks() -> None:
     blocks = np.repeat(np.arange(20), 3)
     hits = np.zeros(20)
     for seed in range(2000):
-        hits[blocks[_order(seed, blocks)[0]]] += 1
+        hits[blocks[random_order(seed, blocks)[0]]] += 1
     # each block comes first in 1/20 of 2,000 orders; five standard errors
     assert np.abs(hits / 2000 - 1 / 20).max() < 5 * np.sqrt(19 / 400 / 2000)
 
@@ -89,10 +90,10 @@ def test_draws_are_uniform_over_blocks() -> None:
 @given(seed=st.integers(0, 10**6), rows=st.integers(1, 40))
 def test_a_block_stands_where_its_first_row_would_and_its_rows_in_the_random_order(seed: int, rows: int) -> None:
     blocks = np.random.default_rng(seed).integers(max(rows // 2, 1), size=rows)
-    apart = _order(seed, np.arange(rows)).tolist()
+    apart = random_order(seed, np.arange(rows)).tolist()
     firsts = [row for row in apart if row == blocks.tolist().index(blocks[row])]
     expected = [row for first in firsts for row in apart if blocks[row] == blocks[first]]
-    assert _order(seed, blocks).tolist() == expected
+    assert random_order(seed, blocks).tolist() == expected
 
 
 def test_defaults_are_a_third_a_fifth_of_the_rest_and_what_is_left() -> None:

@@ -46,8 +46,9 @@ class SystemRow:
 def system_rows(result: W2SResult, students: Mapping[str, StudentResult]) -> list[SystemRow]:
     """Return teacher, these students, baseline and ceiling, in this order."""
     n, N = result.config["n_labeled"], result.config["n_unlabeled"]
+    first = next(iter((result.teachers or {}).values()), None)
     labels = {
-        "teacher": f"{n:,} labels",
+        "teacher": f"{n:,} labels" if first is None or first.coverage is None else "given predictions",
         "baseline": f"{n:,} labels",
         "ceiling": f"{N:,} labels" if result.config["ceiling"] == "U" else f"{n:,} + {N:,} labels",
     }
