@@ -169,7 +169,7 @@ def draw_grid(
     free = outside(blocks, fixed.values())
     strata = np.zeros(len(labels), dtype=np.int64) if labels.classes is None else labels.values
     testable = free
-    if untestable is not None and "test" not in fixed:
+    if untestable is not None and untestable.any() and "test" not in fixed:
         testable = free & outside(blocks, [np.flatnonzero(untestable)])
         n_test = testable_rows(strata[testable], int(free.sum()), n_test, later=2 - len(fixed))
     for n in n_labeled:

@@ -152,7 +152,7 @@ class Table:
             left_out={**self.left_out, reason: len(self) - len(rows)} if reason else self.left_out,
             positions=rows if self.positions is None else self.positions[rows],
             total=self.total or len(self),
-            others={name: values[rows] for name, values in self.others.items()},  # type: ignore[index]  # columns
+            others={name: Column.of(values)[rows] for name, values in self.others.items()},
             **columns,
         )
 

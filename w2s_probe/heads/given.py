@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,8 +11,19 @@ from w2s_probe.core.fit_options import Head
 from w2s_probe.heads.linear import LinearHead
 
 
-def given_head(kind: Head, classes: int) -> LinearHead:
-    """Return the head that reads raw scores as they are; it is fitted to nothing and has no strength.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GivenHead(LinearHead):
+    """A head that is fitted to nothing: its features are raw scores, and its weights the identity.
+
+    Parameters
+    ----------
+    kind, coef, intercept, alpha, rule, at_edge, upper_end, converged
+        As in `LinearHead`; it has no strength.
+    """
+
+
+def given_head(kind: Head, classes: int) -> GivenHead:
+    """Return the head that reads raw scores as they are.
 
     Parameters
     ----------
@@ -20,7 +32,7 @@ def given_head(kind: Head, classes: int) -> LinearHead:
     classes : int
         Number of columns.
     """
-    return LinearHead(
+    return GivenHead(
         kind=kind,
         coef=np.eye(classes),
         intercept=np.zeros(classes),

@@ -264,10 +264,9 @@ def _counting_notes(forecast: Forecast) -> tuple[str, ...]:
         return ()
     notes = []
     if counted.rows < forecast.n:
-        notes.append(
-            f"Scores are counted on {counted.rows:,} of {forecast.n:,} labeled rows: {teacher} abstains on "
-            f"{counted.abstains:,} and was trained on {counted.saw:,}."
-        )
+        reasons = {"abstains": counted.abstains, "was trained": counted.saw}
+        why = " and ".join(f"{what} on {count:,}" for what, count in reasons.items() if count)
+        notes.append(f"Scores are counted on {counted.rows:,} of {forecast.n:,} labeled rows: {teacher} {why}.")
     if forecast.gain.reason:
         notes.append(
             f"{teacher} was trained on every labeled row on which it speaks, so that its accuracy and the gain cannot "

@@ -119,7 +119,7 @@ def _second_class(numbers: Float, classes: Sequence[str], *, name: str, column: 
         )
         raise DataError(msg)
     _check_inside(numbers, name=name, column=column)
-    speaks = ~np.isnan(numbers)
+    speaks = np.asarray(~np.isnan(numbers))
     p = np.where(speaks, numbers, 0.5)
     return Shares(X=np.column_stack([1 - p, p]), speaks=speaks, meaning="probabilities")
 

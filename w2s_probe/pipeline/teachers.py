@@ -101,8 +101,9 @@ def with_teachers(  # the settings of a verb that such teachers restrict
 
 def no_features(name: str, role: str) -> BackboneError:
     """Return the error for predictions where features are needed."""
+    flag = "backbone" if role == "backbones" else role
     return BackboneError(
-        f"--{role} must be a backbone with features here: got {name!r:.60}, which is predictions. They can be the "
+        f"--{flag} must be a backbone with features here: got {name!r:.60}, which is predictions. They can be the "
         "--teacher of run, forecast, sweep and finetune."
     )
 
@@ -192,7 +193,8 @@ def open_predictions(table: Table, name: str, data: DataConfig) -> LabelsSource:
     for column in columns:
         if column not in table.others:
             raise missing_column(column, table.columns, flag="--teacher labels:COLUMN", name=table.name)
-    return LabelsSource(name, f"{KIND}{','.join(columns)}", {column: table.others[column] for column in columns})  # type: ignore[misc]  # columns
+    own = {column: Column.of(table.others[column]) for column in columns}
+    return LabelsSource(name, f"{KIND}{','.join(columns)}", own)
 
 
 def seen_rows(table: Table, data: DataConfig) -> NDArray[np.bool_] | None:

@@ -68,7 +68,7 @@ class GivenRows:
 
     @property
     def counted(self) -> NDArray[np.bool_]:
-        """Rows that are counted: the teacher speaks and did not see them; if it saw all of them, those where it speaks."""
+        """Rows that are counted: the teacher speaks and did not see them; if it saw all, those where it speaks."""
         return self.speaks & ~self.saw if self.judged else self.speaks
 
     @property

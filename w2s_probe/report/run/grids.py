@@ -128,7 +128,7 @@ def comparison_grids(result: W2SResult) -> list[Grid]:
 
 def beside_teachers_grid(result: W2SResult) -> Grid:
     """Return each student's differences to its teacher or teachers, PGR and OPR."""
-    several = [key for key in TEACHERS if result.teachers]
+    several = [key for key in TEACHERS if result.several_teachers]
     return Grid(
         header=["strategy", "gain", *(f"- {key}" for key in several), "PGR", "OPR"],
         rows=[
