@@ -20,9 +20,9 @@ def heads_file(run: Run) -> bytes:
 
     Tensors are ``SEED/SYSTEM/coef`` of shape (d, K) and ``SEED/SYSTEM/intercept`` of shape (K,), for features
     as the backbone gives them. A student's SYSTEM is its strategy, a variant's is ``STRATEGY/FIELD=VALUE``, and that of
-    each of several teachers is ``teachers/NAME``. The metadata holds the classes, and the kind and strength of each
-    head; teachers that are predictions have none. Scores are ``X @ coef + intercept``; the softmax of a softmax head's scores are its probabilities. The
-    metadata also holds the run's fingerprint.
+    each of several teachers is ``teachers/NAME``; teachers that are predictions have no head. The metadata holds the
+    classes, and the kind and strength of each head. Scores are ``X @ coef + intercept``; the softmax of a softmax
+    head's scores are its probabilities. The metadata also holds the run's fingerprint.
 
     Parameters
     ----------
