@@ -72,8 +72,7 @@ class Predictions(FeatureSet):
         rows : array of int, shape (m,)
             Positions of rows.
         """
-        masks = {"speaks": self.speaks[rows], "saw": self.saw[rows]}
-        return replace(self, ids=self.ids[rows], X=self.X[rows], **masks)
+        return replace(self, ids=self.ids[rows], X=self.X[rows], speaks=self.speaks[rows], saw=self.saw[rows])
 
 
 def raw_scores(features: FeatureSet, kind: Head) -> FeatureSet:

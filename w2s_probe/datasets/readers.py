@@ -203,8 +203,11 @@ def saw_column(config: DataConfig) -> str | None:
 
 def _others(frame: pl.DataFrame, config: DataConfig, name: str) -> dict[str, Column]:
     """Return the columns of teachers that are predictions, and of the rows that they were trained on."""
-    flags = {**dict.fromkeys(config.predictions, "--teacher labels:COLUMN"), saw_column(config): "--teacher-saw"}
-    columns = {column: _names(frame, column, flag, name) for column, flag in flags.items() if column is not None}
+    saw = saw_column(config)
+    flags = dict.fromkeys(config.predictions, "--teacher labels:COLUMN") | (
+        {} if saw is None else {saw: "--teacher-saw"}
+    )
+    columns = {column: _names(frame, column, flag, name) for column, flag in flags.items()}
     return {column: values for column, values in columns.items() if values is not None}
 
 

@@ -87,7 +87,7 @@ def probabilities(P: Float, columns: Sequence[str], *, name: str) -> Shares:
     name : str
         Name of the teacher, for messages.
     """
-    speaks = ~np.isnan(P).all(axis=1)
+    speaks = np.asarray(~np.isnan(P).all(axis=1), dtype=np.bool_)
     partial = np.flatnonzero(np.isnan(P).any(axis=1) & speaks)
     if len(partial):
         msg = (

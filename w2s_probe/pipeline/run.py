@@ -134,10 +134,10 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     opened = open_experiment(data, (*weak_names, student), config, store, options, split_file=split_file)
     labels, groups, table = opened.labels, opened.groups, opened.table
     drawn = split_rows(opened, config, split_file)
-    given = opened.given(weak_names)
-    splits = [spoken_split(split, given) for split in drawn]
+    old = opened.given(weak_names)
+    splits = [spoken_split(split, old) for split in drawn]
     notes = _notes(opened, drawn, config, split_file)
-    notes += tuple(spoken_notes(drawn, splits, given, declared=data.teacher_saw is not None))
+    notes += tuple(spoken_notes(drawn, splits, old, declared=data.teacher_saw is not None))
     roles = {"teacher": members_of([weak_names]), "student": [student]}
     reading = reading_of_splits(opened, roles, splits[:1], config, split_file)
     if on_read:

@@ -49,7 +49,7 @@ def test_a_class_whose_name_ends_another_one_has_its_own_column() -> None:
 def test_other_columns_are_votes_also_where_no_vote_names_a_class() -> None:
     own = shares(THREE, ann=["a", "b", None], bob=["a", None, None], cid=["b", None, None])
     assert own.meaning == "votes"
-    np.testing.assert_allclose(own.X, [[2 / 3, 1 / 3, 0], [0, 1, 0], [1 / 3] * 3])
+    np.testing.assert_allclose(own.X, np.array([[2 / 3, 1 / 3, 0], [0, 1, 0], [1 / 3] * 3]))
     assert own.speaks.tolist() == [True, True, False]
     assert shares(("0", "1", "2"), a_0=[2, 1], a_1=[2, 0], a_2=[1, 0]).meaning == "votes"  # 2 is no probability
 

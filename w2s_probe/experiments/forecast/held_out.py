@@ -338,7 +338,7 @@ class _OfGiven(_Heads):
         student: LinearHead | None,
     ) -> Self:
         """Fit student and baseline, as `run` does; T and pool_T are the raw scores of each teacher."""
-        teachers = [given_head(config.kind, Y.shape[1]) for _ in T]
+        teachers: list[LinearHead] = [given_head(config.kind, Y.shape[1]) for _ in T]
         if student is None:
             raw = mean_scores([head.scores(pool) for head, pool in zip(teachers, pool_T, strict=True)], config.kind)
             targets = pseudolabels_of(teachers[0], raw, hard=config.pseudolabels == "hard")

@@ -158,7 +158,7 @@ def forecast_pair(  # noqa: PLR0913  # two feature spaces of labeled rows and po
 
 def _over_sizes(
     data: ForecastData, config: W2SConfig
-) -> tuple[PipelineScores, dict[str, CombinedEstimate], list[Point], list[Point]]:
+) -> tuple[PipelineScores, Mapping[str, CombinedEstimate], list[Point], list[Point]]:
     """Return the scores at the full sizes with their estimates, and the points at smaller n and at smaller N.
 
     Both lists of points have the full sizes at their end. All pipelines are scored in one pass over the pool.

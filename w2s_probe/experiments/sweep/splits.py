@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,8 @@ class SplitSource:
         digest.update(self.labels.values.tobytes())
         for array in (self.blocks, *self.fixed.values(), *(part for split in self.splits for part in _parts(split))):
             digest.update(b"none" if array is None else array.astype(np.int64).tobytes())
-        for array in (self.speaks, self.saw, self.links, *(part for split in self.drawn for part in _parts(split))):
+        more: list[NDArray[Any] | None] = [self.speaks, self.saw, self.links]
+        for array in (*more, *(part for split in self.drawn for part in _parts(split))):
             if array is not None:
                 digest.update(array.astype(np.int64).tobytes())
         if self.groups is not None:
