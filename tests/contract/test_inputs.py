@@ -55,7 +55,7 @@ SUFFIXES = {  # of the file that a parameter names; "features" if it names backb
 OUTPUTS = {"out", "cache", "save_split", ("cache export", "file")}
 BACKBONES = {("embed", "backbones"), ("finetune", "student")}  # no files of features
 WORDS = {"text", "image", "id", "label", "split", "group", "group_split", "cue", "strategies", "settings", "device"} | {
-    *("epochs", "mu", "name", "fingerprint", "keep", "remove", "prompt", "chosen", "rejected", "score"),
+    *("epochs", "mu", "name", "fingerprint", "keep", "remove", "prompt", "chosen", "rejected", "score", "teacher_saw"),
 }
 
 

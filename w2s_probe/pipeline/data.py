@@ -88,9 +88,9 @@ class Opened:
             name: one.with_classes(self.table, classes, self.saw) if isinstance(one, LabelsSource) else one
             for name, one in self.sources.items()
         }
-        known = replace(self, sources=sources)
-        vars(known).update({name: vars(self)[name] for name in ("keys", "saw") if name in vars(self)})
-        return known
+        named = replace(self, sources=sources)
+        vars(named).update({name: vars(self)[name] for name in ("keys", "saw") if name in vars(self)})
+        return named
 
     def given(self, names: Iterable[str]) -> list[Predictions]:
         """Return the teachers among these names that are predictions, under their names in results."""

@@ -98,36 +98,19 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     config = resolved(config, data)
     weak, strong = committees(teachers), [one_backbone(name, "student") for name in students]
     roles = {"teacher": members_of(weak), "student": strong}
-    own: dict[str, Any] = {"task": config.task, "teacher_alpha": config.teacher_alpha, "suspects": suspects}
-    data = with_teachers(data, roles["teacher"], **own, all_seen=True)
+    data = with_teachers(data, roles["teacher"], all_seen=True, **_restricted(config, suspects=suspects))
     tables, rows = _tables(data, config, members_of(roles.values()), store, options, pool=pool, split_file=split_file)
     reading = _reading(rows, roles, config, split_file)
     if on_read:
         on_read(reading)
-    fetches = [fetch(table, store, on_progress) for table in tables]
-    fetched = [one for _, took in fetches for one in took]
-    by_table = [
-        {name: raw_scores(one, config.kind) for name, one in table.row_features(items).items()}
-        for table, (items, _) in zip(tables, fetches, strict=True)
-    ]
-    features, whole = by_table[0], _whole_pool(rows, by_table)
-    speak = _speaking_pool(rows, by_table)
-    notes = (*rows.notes, *cut_notes(fetched), *_near_notes(rows, features, whole))
+    by_table, fetched = _fetched(tables, store, config, on_progress)
+    features, pools = by_table[0], (_whole_pool(rows, by_table), _speaking_pool(rows, by_table))
+    notes = (*rows.notes, *cut_notes(fetched), *_near_notes(rows, features, pools[0]))
     backbones = list(itertools.product(weak, strong))
     shown = {"teacher": [shown_committee(side, tables[0]) for side in weak], "student": tables[0].shown(strong)}
-    titles = itertools.product(shown["teacher"], shown["student"])
     pairs = with_equal_baselines(
-        _forecast(
-            pair,
-            title,
-            features,
-            rows,
-            (whole, speak),
-            config,
-            (*notes, *_assumptions(data, features, pair[0])),
-            part_of(on_progress, at, len(backbones), title),
-        )
-        for at, (pair, title) in enumerate(zip(backbones, titles, strict=True))
+        _forecast(pair, title, features, rows, pools, config, notes, part_of(on_progress, at, len(backbones), title))
+        for at, (pair, title) in enumerate(zip(backbones, itertools.product(*shown.values()), strict=True))
     )
     order = ranking(pairs)
     ranked = [pairs[place] for place in order]
@@ -145,6 +128,23 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
         (teacher, *_), student = backbones[order[0]]
         result = replace(result, suspects=_suspects(rows, (features[teacher], features[student]), config))
     return Forecasted(result=result, fetched=fetched)
+
+
+def _restricted(config: W2SConfig, *, suspects: bool) -> dict[str, Any]:
+    """Return the settings that teachers which are predictions restrict."""
+    return {"task": config.task, "teacher_alpha": config.teacher_alpha, "suspects": suspects}
+
+
+def _fetched(
+    tables: Sequence[Opened], store: FeatureStore, config: W2SConfig, on_progress: Progress | None
+) -> tuple[list[dict[str, FeatureSet]], list[Fetched]]:
+    """Return the features of the rows of each table by backbone, predictions as raw scores, and what it took."""
+    fetches = [fetch(table, store, on_progress) for table in tables]
+    by_table = [
+        {name: raw_scores(one, config.kind) for name, one in table.row_features(items).items()}
+        for table, (items, _) in zip(tables, fetches, strict=True)
+    ]
+    return by_table, [one for _, took in fetches for one in took]
 
 
 def _tables(
@@ -202,7 +202,8 @@ def _forecast(  # one pair of a table that is open
     )
     if forecast.counted is not None:
         forecast = replace(forecast, counted=replace(forecast.counted, unlabeled_left_out=lost))
-    return result_with_flags(forecast, (*notes, *more_notes, *_counting_notes(forecast)))
+    assumed = _assumptions(rows.opened.data, features, pair[0])
+    return result_with_flags(forecast, (*notes, *assumed, *more_notes, *_counting_notes(forecast)))
 
 
 def _given_rows(teachers: Committee, features: Mapping[str, FeatureSet], rows: ForecastRows) -> GivenRows | None:

@@ -18,7 +18,7 @@ from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError, W2SProbeError, listed
 from w2s_probe.core.features import missing_id_advice
 from w2s_probe.core.files import check_memory, is_regular_file, read_member, reason
-from w2s_probe.core.input_files import check_no_pipe
+from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table
 from w2s_probe.datasets.arrow import column_of
@@ -126,6 +126,7 @@ def read_predictions(path: Path, data: DataConfig) -> PredictionFile:
         msg = f"{name} must be a file: there is none at {path}. Check the path, relative to the working directory."
         raise DataError(msg)
     try:
+        check_not_packed(path, name)
         return _read(path, data)
     except W2SProbeError:
         raise

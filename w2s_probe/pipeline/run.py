@@ -129,15 +129,11 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     """
     weak_names, student = committee(teacher), one_backbone(student, "student")
     config = _checked(resolved(config, data), suspects=suspects)
-    own: dict[str, Any] = {"task": config.task, "teacher_alpha": config.teacher_alpha, "suspects": suspects}
-    data = with_teachers(data, weak_names, **own)
+    data = with_teachers(data, weak_names, task=config.task, teacher_alpha=config.teacher_alpha, suspects=suspects)
     opened = open_experiment(data, (*weak_names, student), config, store, options, split_file=split_file)
-    labels, groups, table = opened.labels, opened.groups, opened.table
+    labels, groups = opened.labels, opened.groups
     drawn = split_rows(opened, config, split_file)
-    old = opened.given(weak_names)
-    splits = [spoken_split(split, old) for split in drawn]
-    notes = _notes(opened, drawn, config, split_file)
-    notes += tuple(spoken_notes(drawn, splits, old, declared=data.teacher_saw is not None))
+    splits, notes = _spoken(opened, drawn, weak_names, config, split_file)
     roles = {"teacher": members_of([weak_names]), "student": [student]}
     reading = reading_of_splits(opened, roles, splits[:1], config, split_file)
     if on_read:
@@ -149,14 +145,12 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     strong = replace(features[student], name="student features")
     shared: dict[str, Any] = {"config": config, "groups": groups, "links": opened.links, "more_teachers": more}
     result, outcomes = run_w2s(weak, strong, labels, splits=splits, on_progress=on_progress, **shared)
-    kept: dict[str, Any] = {"teachers": [weak, *more], "student": strong, "config": config}
-    result = with_coverage(result, outcomes, drawn, labels, **kept)
+    result = with_coverage(result, outcomes, drawn, labels, teachers=[weak, *more], student=strong, config=config)
     if curve:
         points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, on_progress=on_progress, **shared)
         result = replace(result, curve=points, cells=(*result.cells, *rows))
     if suspects:
-        given: dict[str, Any] = {"config": config, "groups": groups, "texts": _texts(table)}
-        result = replace(result, suspects=suspects_of_run(weak, strong, labels, splits=splits, **given))
+        result = _with_suspects(result, opened, (weak, strong), splits, config)
     shown = {"teacher": [shown_committee(weak_names, opened)], "student": opened.shown([student])}
     echoed = echo(data, shown, dtype=options.dtype)
     read = with_dims(reading.read, roles, features)
@@ -181,6 +175,30 @@ def _checked(config: W2SConfig, *, suspects: bool) -> W2SConfig:
 
 def _texts(table: Table) -> list[str] | None:
     return [str(item) for item in table.items or ()] if table.modality == "text" else None
+
+
+def _with_suspects(
+    result: W2SResult,
+    opened: LabeledData,
+    pair: tuple[FeatureSet, FeatureSet],
+    splits: Sequence[Split],
+    config: W2SConfig,
+) -> W2SResult:
+    """Return a result with the likely minority of the pool, by the features of teacher and student."""
+    more: dict[str, Any] = {"config": config, "groups": opened.groups, "texts": _texts(opened.table)}
+    return replace(result, suspects=suspects_of_run(*pair, opened.labels, splits=splits, **more))
+
+
+def _spoken(
+    opened: LabeledData, drawn: Sequence[Split], teachers: Sequence[str], config: W2SConfig, split_file: Path | None
+) -> tuple[list[Split], tuple[str, ...]]:
+    """Return the splits without rows that teachers leave out which are predictions, and the notes on all parts."""
+    given = opened.given(teachers)
+    splits = [spoken_split(split, given) for split in drawn]
+    return splits, (
+        *_notes(opened, drawn, config, split_file),
+        *spoken_notes(drawn, splits, given, saw=opened.data.teacher_saw),
+    )
 
 
 def _notes(opened: LabeledData, splits: Sequence[Split], config: W2SConfig, split_file: Path | None) -> tuple[str, ...]:

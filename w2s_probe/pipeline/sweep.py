@@ -100,16 +100,14 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
     opened = open_experiment(data, names, config, store, options, split_file=split_file)
     splits, config = _split_source(opened, config, split_file)
     given = opened.given(roles["teacher"])
-    if given:
-        splits = replace(splits, saw=np.any([one.saw for one in given], axis=0))
+    splits = replace(splits, saw=np.any([one.saw for one in given], axis=0) if given else None)
     splits.check(config)
     whole = [_largest(splits, seed, config) for seed in config.seeds]
     largest = [spoken_split(split, given) for split in whole]
     splits = replace(splits, speaks=all_speak(given))
     check_sources(opened.table, largest, opened.table.source_name)
-    own = shared_notes(opened, largest, split_file)
+    own = (*shared_notes(opened, largest, split_file), *spoken_notes(whole, largest, given, saw=data.teacher_saw))
     notes = (*opened.table.notes, *split_notes(opened, whole, config, split_file), *own)
-    notes += tuple(spoken_notes(whole, largest, given, declared=data.teacher_saw is not None))
     reading = reading_of_splits(opened, roles, _first_splits(splits, config), config, split_file)
     if on_read:
         on_read(reading)

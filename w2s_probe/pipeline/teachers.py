@@ -155,11 +155,11 @@ class LabelsSource:
         """Return the source with what it predicts for each row of the table."""
         shares = self._shares(classes)
         digest = hashlib.sha256(repr(tuple(classes)).encode())
-        seen = np.zeros(len(table), dtype=np.bool_) if saw is None else saw
-        for part in (shares.X, shares.speaks, seen):
+        own = np.zeros(len(table), dtype=np.bool_) if saw is None else saw
+        for part in (shares.X, shares.speaks, own):
             digest.update(part.tobytes())
         spec = EmbeddingSpec(backbone="labels", revision=f"sha256:{digest.hexdigest()}", dtype="float64")
-        given = Predictions(ids=table.ids, X=shares.X, spec=spec, name=self.title, speaks=shares.speaks, saw=seen)
+        given = Predictions(ids=table.ids, X=shares.X, spec=spec, name=self.title, speaks=shares.speaks, saw=own)
         return replace(self, given=given, meaning=shares.meaning)
 
     def _shares(self, classes: Sequence[str]) -> Shares:

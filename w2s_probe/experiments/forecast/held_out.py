@@ -39,6 +39,7 @@ from w2s_probe.linalg.teacher_student import (
 from w2s_probe.metrics.dyadic import Dyads
 
 FOLDS = 10
+PLAIN = ("ridge", "soft", "none")  # head, pseudolabels and scaling whose predictions are linear in the labels
 REFIT_FOLDS = 5  # for heads that are fitted again without each fold
 MoreTeachers = Sequence[tuple[Float, Features]]  # features of the labeled rows, and of the pool, of further teachers
 
@@ -94,21 +95,16 @@ def train_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, 
     """
     if links is not None:
         pool, repeats = about_zero(pool), 1
-    plain = config.head == "ridge" and config.pseudolabels == "soft" and config.scale == "none"
-    linear = plain or links is not None
+    linear = not any(given) and (links is not None or (config.head, config.pseudolabels, config.scale) == PLAIN)
     T, S, L = [X[rows] for X in (X_teacher, *(X for X, _ in more_teachers))], X_student[rows], Y[rows]
     used = np.arange(len(pool_teacher)) if pool_rows is None else pool_rows
     pools = (pool_teacher, *(more for _, more in more_teachers), pool_student)
     *P, Q = (X if pool_rows is None else row_view(X, pool_rows) for X in pools)
     heads: _Linear | _Refitted | _OfGiven
-    if given and all(given):
-        linear, heads = False, _OfGiven.fit_given(T, S, L, P, Q, config, student)
-    elif any(given):
-        linear, heads = False, _Refitted.fit(T, S, L, P, Q, config, given)
-    elif linear:
+    if linear:
         heads = _Linear.fit(T, S, L, pool, config, spectrum, None if links is None else linked_rows(links[rows]))
     else:
-        heads = _Refitted.fit(T, S, L, P, Q, config)
+        heads = _refitted(T, S, L, P, Q, config, given, student)
     elsewhere = np.setdiff1d(np.arange(len(Y)), rows)
     outside = heads.scores(X_teacher[elsewhere], X_student[elsewhere])
     held_out = []
@@ -127,6 +123,22 @@ def train_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, 
         on_pool=heads.on_pool(used[:0] if in_sample else used, len(pool_teacher)),
         dyads=None if links is None else Dyads.of(links),
     )
+
+
+def _refitted(
+    T: Sequence[Float],
+    S: Float,
+    Y: Float,
+    pool_T: Sequence[Features],
+    pool_S: Features,
+    config: W2SConfig,
+    given: Sequence[bool],
+    student: LinearHead | None,
+) -> _Refitted | _OfGiven:
+    """Return heads that are fitted again without held-out rows; only the baseline, where all teachers are given."""
+    if given and all(given):
+        return _OfGiven.fit_given(T, S, Y, pool_T, pool_S, config, student)
+    return _Refitted.fit(T, S, Y, pool_T, pool_S, config, given)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

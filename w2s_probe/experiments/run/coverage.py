@@ -62,11 +62,11 @@ def check_speaks(speak: NDArray[np.bool_], teachers: Sequence[Predictions], *, w
 
 
 def spoken_notes(
-    drawn: Sequence[Split], splits: Sequence[Split], teachers: Sequence[FeatureSet], *, declared: bool
+    drawn: Sequence[Split], splits: Sequence[Split], teachers: Sequence[FeatureSet], *, saw: str | None
 ) -> Iterator[str]:
     """Yield how many rows teachers that are predictions leave out, and what is assumed of the rows they saw.
 
-    `drawn` are the splits with all rows. `declared` says that the user named the rows that the teacher was trained on.
+    `drawn` are the splits with all rows. `saw` is where the user says which rows the teacher was trained on.
     """
     given = predictions_of(teachers)
     if not given:
@@ -78,9 +78,9 @@ def spoken_notes(
         if lost[worst]:
             seed = f" at seed {drawn[worst].seed}" if len(drawn) > 1 else ""
             of = len(drawn[worst].parts()[part])  # type: ignore[index]
-            why = "abstains or was trained on them" if part == "test" and declared else "abstains"
+            why = "abstains or was trained on them" if part == "test" and saw else "abstains"
             yield f"{lost[worst]:,} of {of:,} {title} are left out{seed}, since {names} {why}."
-    if not declared:
+    if saw is None:
         yield assumption(names)
 
 
@@ -106,11 +106,10 @@ def with_coverage(
     if not predictions_of(teachers):
         return result
     elsewhere = _student_elsewhere(outcomes, drawn, labels, teachers, student, config)
-    known = result.teachers or {}
-    shown = dict(known)
+    shown = dict(result.teachers or {})
     for name, teacher in zip(distinct_names([one.name for one in teachers]), teachers, strict=True):
         if isinstance(teacher, Predictions):
-            own = known.get(name) or _alone(result, outcomes, labels, teacher)
+            own = shown.get(name) or _alone(result, outcomes, labels, teacher)
             shown[name] = replace(own, coverage=_coverage(teacher, outcomes, drawn, elsewhere))
     return replace(result, teachers=shown)
 

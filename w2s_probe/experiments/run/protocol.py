@@ -37,7 +37,7 @@ from w2s_probe.core.row_view import row_view
 from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Float, Progress, Rows
 from w2s_probe.experiments.run.committee import committee_of
-from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
+from w2s_probe.experiments.run.outcome import SYSTEMS, Committee, SeedOutcome
 from w2s_probe.experiments.run.problem import SplitFits
 from w2s_probe.experiments.run.progress import HeadProgress
 from w2s_probe.experiments.run.scores import VANILLA
@@ -49,7 +49,7 @@ from w2s_probe.heads.given import given_head
 from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.linalg.threads import map_in_order, shared_threads
 from w2s_probe.results.run import W2SResult
-from w2s_probe.strategies import Oracle, check_strategies, chosen_strategies
+from w2s_probe.strategies import Oracle, W2SProblem, check_strategies, chosen_strategies
 from w2s_probe.strategies.keep_rule import FRACTIONS
 
 MOST_BYTES = 256 << 20  # of the pools of all seeds that are fitted at the same time
@@ -204,10 +204,7 @@ def fit_seed(  # noqa: PLR0913  # two feature spaces, labels, settings, and what
     X_teachers = [row_view(features.X, split.test) for features in teachers]
     learned = Students(problem, split.seed, oracle, X_test, coverage=coverage, variants=variants, X_teachers=X_teachers)
     learned.learn_all(config, progress)
-    committee = None
-    if more_teachers and variants:
-        held_out = [made.teacher_held_out(m) for m in range(len(teachers))]
-        committee = committee_of(problem, weak, held_out, made.counted)
+    committee = _committee(made, problem) if more_teachers and variants else None
     return SeedOutcome(
         split=split,
         heads=heads,
@@ -223,6 +220,12 @@ def fit_seed(  # noqa: PLR0913  # two feature spaces, labels, settings, and what
         committee=committee,
         stages=learned.stages,
     )
+
+
+def _committee(made: SplitFits, problem: W2SProblem) -> Committee:
+    """Return the teachers of a problem, judged by the labeled rows that count."""
+    held_out = [made.teacher_held_out(m) for m in range(len(made.teachers))]
+    return committee_of(problem, made.heads, held_out, made.counted)
 
 
 def _pairs(spaces: Sequence[FeatureSet], links: Rows | None, split: Split) -> LinkedRows | None:
