@@ -110,7 +110,9 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     shown = {"teacher": [shown_committee(side, tables[0]) for side in weak], "student": tables[0].shown(strong)}
     pairs = with_equal_baselines(
         _forecast(pair, title, features, rows, pools, config, notes, part_of(on_progress, at, len(backbones), title))
-        for at, (pair, title) in enumerate(zip(backbones, itertools.product(*shown.values()), strict=True))
+        for at, (pair, title) in enumerate(
+            zip(backbones, itertools.product(shown["teacher"], shown["student"]), strict=True)
+        )
     )
     order = ranking(pairs)
     ranked = [pairs[place] for place in order]

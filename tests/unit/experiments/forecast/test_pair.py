@@ -76,7 +76,7 @@ def test_the_pools_labels_are_no_argument() -> None:
     names = set(inspect.signature(forecast_pair).parameters)
     assert names == {
         "X_teacher", "X_student", "Y", "pool_teacher", "pool_student", "config", "n_test", "names",
-            "on_progress", "more_teachers", "links",
+            "on_progress", "more_teachers", "links", "given",
     }  # fmt: skip
 
 
