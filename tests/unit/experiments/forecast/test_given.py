@@ -118,7 +118,7 @@ def test_the_curve_over_n_holds_teacher_student_and_gain_constant() -> None:
     over_n = [point for point in result.curve if point.N == POOL]
     assert len({point.n for point in over_n}) >= 3
     for name in ("teacher", "student", "gain"):
-        assert len({getattr(point, name).value for point in over_n if point.measured}) == 1
+        assert len({getattr(point, name) for point in over_n if point.measured}) == 1  # with their intervals
     assert len({point.baseline.value for point in over_n}) > 1
     assert len({point.student.value for point in result.curve if point.n == N_LABELED and point.measured}) > 1
 
