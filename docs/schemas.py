@@ -17,7 +17,7 @@ from numpydoc.docscrape import NumpyDocString
 
 from w2s_probe.cache import Contents
 from w2s_probe.cli import outputs
-from w2s_probe.core.serialize import SCHEMA, Keys, Mark, members
+from w2s_probe.core.serialize import SCHEMA, Keys, Mark, hidden_fields, members
 from w2s_probe.experiments.sweep import SweepResult
 from w2s_probe.pipeline.exchange import Exchanged
 from w2s_probe.results.diagnosis import Diagnosis
@@ -157,7 +157,9 @@ def _mapping(value: Any, keys: Keys | None, definitions: dict[str, Schema]) -> S
 def _settings(cls: type, definitions: dict[str, Schema]) -> dict[str, Schema]:
     hints, said = get_type_hints(cls), _descriptions(cls)
     return {
-        field.name: {**_shape(hints[field.name], (), definitions), **said.get(field.name, {})} for field in fields(cls)
+        field.name: {**_shape(hints[field.name], (), definitions), **said.get(field.name, {})}
+        for field in fields(cls)
+        if field.name not in hidden_fields(cls)
     }
 
 

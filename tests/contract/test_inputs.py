@@ -56,6 +56,7 @@ OUTPUTS = {"out", "cache", "save_split", ("cache export", "file")}
 BACKBONES = {("embed", "backbones"), ("finetune", "student")}  # no files of features
 WORDS = {"text", "image", "id", "label", "split", "group", "group_split", "cue", "strategies", "settings", "device"} | {
     *("epochs", "mu", "name", "fingerprint", "keep", "remove", "prompt", "prefix", "chosen", "rejected", "score"),
+    "teacher_saw",
 }
 
 

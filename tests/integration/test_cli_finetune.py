@@ -252,3 +252,20 @@ def test_errors_are_one_line(place: Path, cli: Cli, more: tuple[str, ...], said:
     assert done.returncode in (1, 2)
     assert len(lines) == 1, lines
     assert said in lines[0]
+
+
+def test_predictions_are_a_frozen_teacher(place: Path, cli: Cli) -> None:
+    table = pl.read_csv(place / "texts.csv")
+    wrong = np.random.default_rng(1).random(len(table)) < 0.2
+    names = sorted(set(table["label"].to_list()))
+    old = [names[names.index(label) ^ bool(off)] for label, off in zip(table["label"], wrong, strict=True)]
+    table.with_columns(old=pl.Series([None if row % 10 == 0 else name for row, name in enumerate(old)])).write_csv(
+        place / "old.csv"
+    )
+    arguments = command(place, "--epochs", "1", "--seeds", "1", "--teacher", "labels:old")
+    printed = output(cli, [str(place / "old.csv") if word.endswith("texts.csv") else word for word in arguments])
+    assert printed["teachers"]["labels:old"]["coverage"]["unlabeled"] < 1
+    assert {"finetuned", "vanilla"} <= set(printed["students"])
+    assert "strength" not in printed["systems"]["teacher"]
+    refused = cli(*arguments, "--finetune-teacher")
+    assert "labels:old" in refused.stderr.splitlines()[-1]

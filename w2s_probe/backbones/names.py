@@ -60,8 +60,8 @@ def _parts(text: str, mark: str, setting: str) -> list[str]:
 def _check_kinds(name: str, kinds: tuple[str, ...], setting: str) -> None:
     """Raise `ConfigError` if a kind is missing after a comma or ``+``, or is spelt nearly as one that exists."""
     own, _, rest = name.partition(":")
-    if own == "features":
-        return  # a file may have any name
+    if own in ("features", "labels"):
+        return  # a file or column may have any name
     for mark, kind in re.findall(r"([,+])\s*([\w.-]+):", rest):
         if kind not in kinds and (near := did_you_mean(kind, kinds)):
             raise _no_kind(setting, mark, f"{kind}:", name, near.strip())

@@ -28,7 +28,7 @@ KINDS: dict[str, str] = {
     "timm": "w2s_probe.backbones.timm_models:timm_model",
     "classic": "w2s_probe.backbones.classic:classic",
 }
-TAKEN = (*KINDS, "features", "cached")  # kinds that no plug-in can have
+TAKEN = (*KINDS, "features", "cached", "labels")  # kinds that no plug-in can have
 
 
 @dataclass(frozen=True, slots=True)

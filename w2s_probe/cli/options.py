@@ -111,6 +111,9 @@ _data = _all(
     _max_bytes,
 )
 WEAK = "Weak backbone: KIND:NAME or features:FILE"
+OLD = f"{WEAK}, or predictions: labels:COLUMN,… or labels:FILE"
+SAW = "Column of the rows that a labels: teacher was trained on (true or false), or all (only forecast)."
+_saw = _config_option(DataConfig, "teacher_saw", "--teacher-saw", metavar="COLUMN|all", help=SAW)
 _teacher = click.option("--teacher", required=True, metavar="BACKBONE", help=f"{WEAK}.")
 _student = click.option("--student", required=True, metavar="BACKBONE", help="Strong backbone.")
 _labels = _all(
@@ -198,6 +201,7 @@ def _experiment_objects(values: Values) -> dict[str, object]:
 _experiment_flags = (
     _data,
     _labels,
+    _saw,
     _task,
     _pairs,
     _experiment(
@@ -268,13 +272,13 @@ pair_options = _all(
         required=True,
         multiple=True,
         metavar="BACKBONE",
-        help=f"{WEAK}; join several teachers by +, or repeat the flag.",
+        help=f"{OLD}; join several teachers by +, or repeat the flag.",
     ),
     _student,
     _split_file,
 )
 pairs_options = _all(
-    click.option("--teacher", required=True, metavar="BACKBONE", help=f"{WEAK}; join several teachers by +."),
+    click.option("--teacher", required=True, metavar="BACKBONE", help=f"{OLD}; join several teachers by +."),
     _student,
     _split_file,
 )
@@ -296,7 +300,8 @@ _grid = _into(
     _sweep_objects,
     _data,
     _labels,
-    _axis("teachers", "--teacher", type=BACKBONE, help=f"{WEAK}; join several teachers by +.", required=True),
+    _saw,
+    _axis("teachers", "--teacher", type=BACKBONE, help=f"{OLD}; join several teachers by +.", required=True),
     _axis("students", "--student", type=BACKBONE, help="Strong backbone.", required=True),
     _task,
     _pairs,

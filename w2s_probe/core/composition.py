@@ -162,6 +162,19 @@ def stratified(
     return first_of_each(rows, strata, quotas)
 
 
+def testable_rows(strata: NDArray[np.int64], rows: int, n_test: int | None, *, later: int) -> int:
+    """Return the size of the test part, where only some of the rows may be in it; `strata` are those of these."""
+    most = int(np.maximum(np.bincount(strata) - later, 0).sum()) if len(strata) else 0
+    size = min(2000, rows // 3, most) if n_test is None else n_test
+    if not 0 < size <= most:
+        msg = (
+            f"the test part must hold rows that the teacher was not trained on: got {most:,} of {rows:,}, and `n_test` "
+            f"{size:,}. Lower `n_test`, or add rows that the teacher did not see."
+        )
+        raise SplitError(msg)
+    return size
+
+
 def _shares(
     size: int, counts: NDArray[np.int64], proportions: NDArray[np.int64], *, reserve: int, part: str
 ) -> NDArray[np.int64]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from w2s_probe.core.errors import require_setting
 from w2s_probe.core.fit_options import RIDGE_POINTS, FitOptions, Head, Rule, default_points
 from w2s_probe.core.limits import COUNTS, LARGEST_FILE, LARGEST_SEED, MOST_ROWS, require_count
+from w2s_probe.core.serialize import Mark
 
 Task = Literal["classification", "regression", "preference"]
 LabelTask = Literal["classification", "regression"]
@@ -48,6 +49,10 @@ class DataConfig:
         Column of the items' scores, from which preference pairs are made.
     criterion : {"better", "safer"}
         Which of PKU-SafeRLHF's two preferences is meant.
+    teacher_saw : str or None
+        Column of the rows that a ``labels:`` teacher was trained on (true or false), or ``all``.
+    predictions : tuple of str
+        Columns of ``labels:`` teachers; `pipeline.teachers` names them.
     """
 
     data: str
@@ -65,13 +70,21 @@ class DataConfig:
     rejected: str | None = None
     score: str | None = None
     criterion: Literal["better", "safer"] = "better"
+    teacher_saw: str | None = None
+    predictions: Annotated[tuple[str, ...], Mark.HIDDEN] = ()
 
     def __post_init__(self) -> None:
         require_count(self.max_bytes, "max_bytes", least=1, most=LARGEST_FILE)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values; the limit and those of preference pairs only where they are set."""
-        return without_defaults(self, ("max_bytes", *PAIR_COLUMNS))
+        """Return the fields as plain values; those of pairs, the limit and `teacher_saw` only where they are set."""
+        plain = without_defaults(self, ("max_bytes", *PAIR_COLUMNS, "teacher_saw"))
+        return {name: value for name, value in plain.items() if name != "predictions"}
+
+    @property
+    def saw_column(self) -> str | None:
+        """The column of the rows that a teacher was trained on, if there is one."""
+        return None if self.teacher_saw == "all" else self.teacher_saw
 
 
 PAIR_COLUMNS = ("chosen", "rejected", "score", "criterion")

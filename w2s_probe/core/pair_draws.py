@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.core.blocks import same_item_blocks
 from w2s_probe.core.errors import ConfigError, SplitError
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.pairs import Pairs, SplitPairs
-from w2s_probe.core.splits import DRAWN, PARTS, Part, Split, draw_splits, same_item_blocks
+from w2s_probe.core.splits import DRAWN, PARTS, Part, Split, draw_splits
 from w2s_probe.core.types import Float, Rows
 
 POOL_ITEMS = 1.5  # for each pair of the pool; each pair of other parts has one

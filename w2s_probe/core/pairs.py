@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import read_only
+from w2s_probe.core.blocks import same_item_blocks
 from w2s_probe.core.errors import DataError, SplitError
 from w2s_probe.core.labels import Labels
-from w2s_probe.core.splits import Part, Split, draw_splits, same_item_blocks
+from w2s_probe.core.splits import Part, Split, draw_splits
 from w2s_probe.core.types import Features, Float, Rows
 
 SIDES = ("first", "second")  # classes of the labels of pairs

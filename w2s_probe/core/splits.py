@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, get_args
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import read_only
-from w2s_probe.core.composition import Composition, first_of_each, stratified
+from w2s_probe.core.blocks import outside, random_order
+from w2s_probe.core.composition import Composition, first_of_each, stratified, testable_rows
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
@@ -78,6 +79,7 @@ def draw_splits(
     blocks: Rows | None = None,
     fixed: Mapping[Part, Rows] | None = None,
     composition: Composition | None = None,
+    untestable: NDArray[np.bool_] | None = None,
 ) -> list[Split]:
     """Return one split for each seed, stratified by class; a block of rows is never divided between parts.
 
@@ -101,6 +103,8 @@ def draw_splits(
     composition : Composition, optional
         Shares of classes and of conflicting rows that drawn parts must have, up to rounding. Default
         sizes are then the largest with these shares, within the limits above.
+    untestable : array of bool, shape (n,), optional
+        Rows that may be in no drawn test part, nor may rows of their blocks.
 
     Raises
     ------
@@ -110,7 +114,8 @@ def draw_splits(
     if len(fixed or {}) == len(PARTS):
         seeds = seeds[:1]
     draw = partial(draw_grid, labels, n_labeled=[n_labeled], n_unlabeled=[n_unlabeled], n_test=n_test)
-    return [draw(seed=seed, blocks=blocks, fixed=fixed, composition=composition).split(0, 0) for seed in seeds]
+    shared: dict[str, Any] = {"blocks": blocks, "fixed": fixed, "composition": composition, "untestable": untestable}
+    return [draw(seed=seed, **shared).split(0, 0) for seed in seeds]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -153,6 +158,7 @@ def draw_grid(
     blocks: Rows | None = None,
     fixed: Mapping[Part, Rows] | None = None,
     composition: Composition | None = None,
+    untestable: NDArray[np.bool_] | None = None,
 ) -> SplitGrid:
     """Return the splits of one seed at each n and N; each equals the split that `draw_splits` returns.
 
@@ -160,18 +166,25 @@ def draw_grid(
     """
     fixed = dict(fixed or {})
     blocks = np.arange(len(labels)) if blocks is None else blocks
-    free = _outside(blocks, fixed.values())
+    free = outside(blocks, fixed.values())
     strata = np.zeros(len(labels), dtype=np.int64) if labels.classes is None else labels.values
+    testable = free
+    if untestable is not None and untestable.any() and "test" not in fixed:
+        testable = free & outside(blocks, [np.flatnonzero(untestable)])
+        n_test = testable_rows(strata[testable], int(free.sum()), n_test, later=2 - len(fixed))
     for n in n_labeled:
         for N in n_unlabeled:
             sizes = _sizes(int(free.sum()), fixed, n_labeled=n, n_unlabeled=N, n_test=n_test)
     _check_classes(labels, strata[free], drawn=3 - len(fixed))
-    order = _order(seed, blocks)
+    order = random_order(seed, blocks)
     candidates = order[free[order]]
     if composition is not None:
-        composed = _Composed(composition, blocks, fixed)
+        composed = _Composed(composition, blocks, fixed, testable)
         return composed.grid(candidates, seed=seed, n_labeled=n_labeled, n_unlabeled=n_unlabeled, n_test=n_test)
-    test, candidates = _take(candidates, blocks, strata, sizes["test"], part="test", fixed=fixed)
+    test, _ = _take(candidates[testable[candidates]], blocks, strata, sizes["test"], part="test", fixed=fixed)
+    candidates = _after_test(candidates, blocks, test, fixed)
+    if testable is not free:
+        candidates = _reordered(candidates, seed, blocks)
     shares = np.bincount(strata[candidates], minlength=int(strata.max()) + 1)
     labeled: list[Rows] = []
     pools: list[Rows] = []
@@ -187,14 +200,19 @@ def draw_grid(
 class _Composed:
     """Draws parts with the shares of a composition."""
 
-    def __init__(self, composition: Composition, blocks: Rows, fixed: Mapping[Part, Rows]) -> None:
-        self.composition, self.blocks, self.fixed = composition, blocks, fixed
+    def __init__(
+        self, composition: Composition, blocks: Rows, fixed: Mapping[Part, Rows], testable: NDArray[np.bool_]
+    ) -> None:
+        self.composition, self.blocks, self.fixed, self.testable = composition, blocks, fixed, testable
 
     def grid(
         self, candidates: Rows, *, seed: int, n_labeled: Sizes, n_unlabeled: Sizes, n_test: int | None
     ) -> SplitGrid:
         """Return the splits at each n and N, drawn from `candidates`, which are in the seed's order."""
-        test, candidates = self.take(candidates, "test", n_test, share=3, most=2000)
+        test, _ = self.take(candidates[self.testable[candidates]], "test", n_test, share=3, most=2000)
+        candidates = _after_test(candidates, self.blocks, test, self.fixed)
+        if not self.testable[candidates].all():
+            candidates = _reordered(candidates, seed, self.blocks)
         labeled: list[Rows] = []
         pools: list[Rows] = []
         pool_of: list[tuple[int, ...]] = []
@@ -214,7 +232,7 @@ class _Composed:
             size = self.composition.largest(part, counts // share, most=most)
         quotas = self.composition.checked_quotas(part, size, counts)
         rows = first_of_each(candidates, self.composition.strata, quotas)
-        return rows, candidates[_outside(self.blocks, [rows])[candidates]]
+        return rows, candidates[outside(self.blocks, [rows])[candidates]]
 
 
 def smaller_split(
@@ -238,44 +256,6 @@ def smaller_split(
         whole = size == len(rows)
         smaller[part] = rows if whole else stratified(mixed, strata, size, reserve=0, part=part)
     return Split(labeled=smaller["labeled"], unlabeled=smaller["unlabeled"], test=split.test, seed=split.seed)
-
-
-def same_item_blocks(*keys: Sequence[bytes] | Sequence[str] | NDArray[Any]) -> Rows:
-    """Return the block of each row, shape (n,): two rows with an equal value of any key are in one block.
-
-    Keys are sequences of length n, such as content hashes, or names or numbers of sources. Blocks are connected
-    components: rows can be linked through other rows. They are numbered by their first rows.
-    """
-    codes = [_codes(np.asarray(key)) for key in keys]
-    if len(codes) == 1:
-        return _numbered_by_first_row(codes[0])
-
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n = len(codes[0])
-    starts = np.cumsum([n] + [int(code.max()) + 1 for code in codes])
-    rows = np.tile(np.arange(n), len(codes))
-    columns = np.concatenate([code + start for code, start in zip(codes, starts, strict=False)])
-    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(starts[-1], starts[-1]))
-    return _numbered_by_first_row(connected_components(graph, directed=False)[1][:n])
-
-
-def _codes(keys: NDArray[Any]) -> NDArray[np.integer]:
-    """Return a number for each key, equal for equal keys; digests are compared by halves, which sort much faster."""
-    if keys.dtype == np.dtype("S16"):
-        left, right = np.ascontiguousarray(keys).view(np.uint64).reshape(-1, 2).T
-        _, first, codes = np.unique(left, return_index=True, return_inverse=True)
-        if (right == right[first][codes]).all():
-            return codes
-    return np.unique(keys, return_inverse=True)[1]
-
-
-def _numbered_by_first_row(codes: NDArray[np.integer]) -> Rows:
-    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    number = np.empty(len(first), dtype=np.intp)
-    number[np.argsort(first)] = np.arange(len(first))
-    return number[inverse]
 
 
 def _sizes(
@@ -325,17 +305,6 @@ def _check_classes(labels: Labels, strata: NDArray[np.int64], *, drawn: int) -> 
         raise SplitError(msg)
 
 
-def _order(seed: int, blocks: Rows) -> Rows:
-    """Return all rows in a random order of blocks; test and labeled rows are its first rows, the pool its last.
-
-    All rows are put into a random order, then each block moves to its first row of the table. The order of two
-    rows therefore depends on their places in the table and on their own blocks only.
-    """
-    rank = np.random.default_rng(seed).permutation(len(blocks))
-    _, first, block = np.unique(blocks, return_index=True, return_inverse=True)
-    return np.lexsort((rank, rank[first][block]))
-
-
 def _take(
     candidates: Rows,
     blocks: Rows,
@@ -350,7 +319,17 @@ def _take(
         return fixed[part], candidates
     later = sum(other not in fixed for other in DRAWN[DRAWN.index(part) + 1 :])
     rows = stratified(candidates, strata, size, reserve=later, part=part)
-    return rows, candidates[_outside(blocks, [rows])[candidates]]
+    return rows, candidates[outside(blocks, [rows])[candidates]]
+
+
+def _after_test(candidates: Rows, blocks: Rows, test: Rows, fixed: Mapping[Part, Rows]) -> Rows:
+    """Return the candidates outside the blocks of drawn test rows."""
+    return candidates if "test" in fixed else candidates[outside(blocks, [test])[candidates]]
+
+
+def _reordered(candidates: Rows, seed: int, blocks: Rows) -> Rows:
+    """Return the candidates in another random order: a test part of some rows only leaves the others in front."""
+    return candidates[np.argsort(np.argsort(random_order([seed, 6], blocks))[candidates])]
 
 
 def _pool(
@@ -373,10 +352,3 @@ def _position(pool: Rows, pools: list[Rows]) -> int:
     if at == len(pools):
         pools.append(pool)
     return at
-
-
-def _outside(blocks: Rows, parts: Iterable[Rows]) -> NDArray[np.bool_]:
-    used = np.zeros(int(blocks.max()) + 1, dtype=np.bool_)
-    for rows in parts:
-        used[blocks[rows]] = True
-    return ~used[blocks]

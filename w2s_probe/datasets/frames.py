@@ -134,7 +134,7 @@ def read_files(files: DataFiles, config: DataConfig) -> Rows:
             check_file(path)
     binary = files.kind in ("Parquet", "Arrow")
     rows, names = _read_binary(files, config) if binary else (_read_texts(files, config), files.class_names)
-    columns = named_columns(rows.frame, names, (config.label, config.group, config.split))
+    columns = named_columns(rows.frame, names, (config.label, config.group, config.split, *config.predictions))
     if not columns:
         return rows
     return replace(rows, frame=with_class_names(rows.frame, names, columns, data=files.name), named=tuple(columns))
@@ -228,7 +228,7 @@ def texts_and_numbers(config: DataConfig | None) -> tuple[list[str], list[str]]:
     if config is None:
         return ["id", "part"], ["seed"]
     texts = (config.text, config.image, config.prompt, config.id, config.group_split)
-    numbers = (config.label, config.group, config.split)
+    numbers = (config.label, config.group, config.split, *config.predictions, config.saw_column)
     return [name for name in texts if name], [name for name in numbers if name]
 
 

@@ -140,6 +140,7 @@ def table_from_frame(
         split=_names(frame, config.split, "--split", name),
         source=_names(frame, *sources, name),
         source_name=sources[0] or "",
+        others=_others(frame, config, name),
         license=license,
     )
 
@@ -187,6 +188,9 @@ def _check_columns(config: DataConfig, columns: Sequence[str], name: str) -> Non
         column = getattr(config, field)
         if column is not None and column not in columns:
             raise missing_column(column, columns, flag=f"--{field.replace('_', '-')}", name=name)
+    for column, flag in _other_flags(config).items():
+        if column not in columns:
+            raise missing_column(column, columns, flag=flag, name=name)
 
 
 def read_frame(path: Path) -> pl.DataFrame:
@@ -226,6 +230,18 @@ def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> pl
         if in_memory > ALWAYS_READ:
             check_expansion(name, on_disk=int(values.unique().str.len_bytes().sum() or 0), in_memory=in_memory)
     return values
+
+
+def _other_flags(config: DataConfig) -> dict[str, str]:
+    """Return the flag of each column of a teacher that is predictions, and of the rows that it was trained on."""
+    saw = [] if config.saw_column is None else [config.saw_column]
+    return dict.fromkeys(config.predictions, "--teacher labels:COLUMN") | dict.fromkeys(saw, "--teacher-saw")
+
+
+def _others(frame: pl.DataFrame, config: DataConfig, name: str) -> dict[str, Column]:
+    """Return the columns of teachers that are predictions, and of the rows that they were trained on."""
+    columns = {column: _names(frame, column, flag, name) for column, flag in _other_flags(config).items()}
+    return {column: values for column, values in columns.items() if values is not None}
 
 
 def _names(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> Column | None:

@@ -72,6 +72,8 @@ class Table:
         Names of all columns of the data.
     label, group, split, source : sequence of length n, or None
         Columns that the config names, stored as `Column`; a missing value is None.
+    others : mapping of str to sequence of length n
+        Further columns that the config names, by their name, stored in the same way.
     source_name : str
         Column of the sources; empty without sources.
     license : str
@@ -104,6 +106,7 @@ class Table:
     group: Sequence[Any] | None = None
     split: Sequence[Any] | None = None
     source: Sequence[Any] | None = None
+    others: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     source_name: str = ""
     license: str = ""
     notes: tuple[str, ...] = ()
@@ -122,6 +125,7 @@ class Table:
         for name in COLUMNS:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, Column.of(getattr(self, name)))
+        object.__setattr__(self, "others", {name: Column.of(values) for name, values in self.others.items()})
         if self.checked:
             return
         if len(np.unique(self.ids)) < len(self.ids):
@@ -182,6 +186,7 @@ class Table:
             left_out={**self.left_out, reason: len(self) - len(rows)} if reason else self.left_out,
             positions=rows if self.positions is None else self.positions[rows],
             total=self.total or len(self),
+            others={name: Column.of(values)[rows] for name, values in self.others.items()},
             **columns,
         )
 

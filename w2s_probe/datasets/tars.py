@@ -192,7 +192,9 @@ def _table(
     if label == DataConfig(data="").label and label not in columns:
         label = next((column for column in LABELS if column in columns), label)
     texts = [column for column in LABELS if column in columns]
-    frame = with_numbers(frame, [column for column in texts if column in (label, config.group, config.split)])
+    frame = with_numbers(
+        frame, [column for column in texts if column in (label, config.group, config.split, *config.predictions)]
+    )
     images = ImageRanges(files.paths, np.array(places, dtype=np.int64), keys)
     chosen = replace(config, label=label, image=None)
     table = table_from_frame(frame, chosen, name=files.name, columns=("key", *columns), images=images)

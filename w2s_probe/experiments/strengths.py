@@ -44,15 +44,16 @@ def edge_note(name: str, heads: Sequence[Scorer], *, where: str = "") -> str | N
 
 
 def scale_notes(
-    X_teacher: Features, X_student: Features, Y: Float, *, config: W2SConfig, rows: str = "the labeled rows"
+    X_teacher: Features | None, X_student: Features, Y: Float, *, config: W2SConfig, rows: str = "the labeled rows"
 ) -> Iterator[str]:
     """Yield a note if the other scaling changes the leave-one-out score of teacher or baseline on the labeled rows.
 
     `X_teacher`, shape (n, d_t), `X_student`, shape (n, d_s), and `Y`, shape (n, K), have the labeled rows, which the
-    note calls `rows`. Nothing is compared for softmax heads, for fixed strengths, or if all columns have similar
-    standard deviations.
+    note calls `rows`. `X_teacher` is None for a teacher that is predictions. Nothing is compared for softmax heads, for
+    fixed strengths, or if all columns have similar standard deviations.
     """
-    spaces: Mapping[System, Features] = {"baseline": X_student, "teacher": X_teacher}
+    spaces: Mapping[System, Features] = {"baseline": X_student}
+    spaces = spaces if X_teacher is None else {**spaces, "teacher": X_teacher}
     free = {name: X for name, X in spaces.items() if config.fit_options(name).alpha is None}
     if config.head != "ridge" or not any(_ratio(X) >= RATIO for X in free.values()):
         return

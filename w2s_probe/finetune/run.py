@@ -289,7 +289,7 @@ def _checked_options(options: BackboneOptions) -> BackboneOptions:
 
 
 def _is_backbone(name: str) -> bool:
-    return name.partition(":")[0] not in ("features", "cached")
+    return name.partition(":")[0] not in ("features", "cached", "labels")
 
 
 def _hash_of(files: Sequence[Path]) -> str:

@@ -17,6 +17,7 @@ from w2s_probe.experiments.run.summary import reliability_of, test_draws
 from w2s_probe.experiments.run.tidy import tidy_rows
 from w2s_probe.finetune.tasks import BASELINE, CEILING, STUDENT
 from w2s_probe.finetune.tuned import TunedOutcome
+from w2s_probe.heads.given import GivenHead
 from w2s_probe.metrics import RowScore
 from w2s_probe.pipeline.run import Run
 from w2s_probe.results.finetune import FinetuneResult, Finetuning
@@ -110,7 +111,8 @@ def _verdict(run: RunScores, student: StudentResult) -> dict[str, Any]:
     better = max(("baseline", BASELINE), key=lambda name: run.rows[name][run.main].numerator.sum())
     versus = metrics.difference(run.rows[STUDENT][run.main], run.rows[better][run.main], run.draws)
     n = len(run.outcomes[0].split.labeled)
-    verdict = metrics.decide(gain=student.gain, versus_baseline=versus, n_labeled=n, score=run.main)
+    given = isinstance(run.outcomes[0].heads["teacher"], GivenHead)
+    verdict = metrics.decide(gain=student.gain, versus_baseline=versus, n_labeled=n, score=run.main, given=given)
     return {"baseline": better, "versus_baseline": versus, "verdict": verdict}
 
 

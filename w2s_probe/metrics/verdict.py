@@ -30,6 +30,7 @@ from w2s_probe.results.run import Verdict
 NEGLIGIBLE = 1e-4
 DEFAULT = "the simpler way, your labels, is the default"
 EQUAL_SPACES = "teacher and student have the same features, so that neither is the stronger model"
+ON_PREDICTIONS = "train the strong model on them"
 GROUP = 30  # cells of a group's name
 
 Call = Literal["helps", "hurts", "unresolved"]
@@ -97,6 +98,7 @@ def decide(  # noqa: PLR0913  # a verdict has many limits
     scaled: bool = False,
     worst_group: WorstGroupChange | None = None,
     outlook: bool = False,
+    given: bool = False,
     resolution: str = "",
 ) -> Verdict:
     """Return the verdict of one student.
@@ -123,6 +125,8 @@ def decide(  # noqa: PLR0913  # a verdict has many limits
         Changes of the worst group's score.
     outlook : bool
         Whether the differences are expected, not measured.
+    given : bool
+        Whether the teacher is predictions, so that no teacher is to be trained.
     resolution : str
         Sentences on what would resolve an open difference.
 
@@ -137,7 +141,7 @@ def decide(  # noqa: PLR0913  # a verdict has many limits
         return Verdict(call=call, recommend="unresolved", advice=f"No recommendation: {alike}.")
     verb = "is expected to be" if outlook else "is"
     versus = _size(versus_baseline, score)
-    recommend, reason = _recommendation(versus_baseline, versus, n_labeled, verb)
+    recommend, reason = _recommendation(versus_baseline, versus, n_labeled, verb, given=given)
     better = best_combination(combinations)
     if edges:
         recommend, reason = "unresolved", _edge_text(edges, versus, scaled=scaled)
@@ -154,7 +158,9 @@ def _call(gain: Estimate) -> Call:
     return "hurts" if _above(_opposite(gain)) else "unresolved"
 
 
-def _recommendation(difference: Estimate, versus: str, n_labeled: int, verb: str) -> tuple[Recommendation, str]:
+def _recommendation(
+    difference: Estimate, versus: str, n_labeled: int, verb: str, *, given: bool
+) -> tuple[Recommendation, str]:
     """Return the recommendation by student minus baseline, and the sentences that say it with its reason."""
     model = f"the strong model trained on your {n_labeled:,} labels"
     if math.isnan(difference.value):
@@ -162,7 +168,8 @@ def _recommendation(difference: Estimate, versus: str, n_labeled: int, verb: str
     if _equal(difference):
         return "unresolved", f"No recommendation: the student {verb} as good as {model} ({versus})."
     if _above(difference):
-        return "weak_to_strong", f"Use weak-to-strong training. The student {verb} better than {model} ({versus})."
+        what = f"your old model's predictions: {ON_PREDICTIONS}" if given else "weak-to-strong training"
+        return "weak_to_strong", f"Use {what}. The student {verb} better than {model} ({versus})."
     train = f"Train the strong model on your {n_labeled:,} labels"
     if _above(_opposite(difference)):
         return "labels_directly", f"{train}. The student {verb} worse than that model ({versus})."

@@ -12,6 +12,7 @@ from w2s_probe.backbones.registry import layers_of
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.pipeline.data import Opened
+from w2s_probe.pipeline.teachers import is_given, no_features
 
 Committee = tuple[str, ...]  # backbone names as the user typed them; a single teacher is a committee of one
 
@@ -38,12 +39,17 @@ def single_backbones(names: Iterable[str], setting: str, options: BackboneOption
 
 
 def one_backbone(name: str, setting: str) -> str:
-    """Return a name, or raise `ConfigError` if it is not that of one backbone; only teachers can be a committee."""
+    """Return a name, or raise `ConfigError` if it is not that of one backbone; only teachers can be a committee.
+
+    Predictions are refused, too, since they have no features.
+    """
     _refuse_alternatives(name, setting, "one backbone", "Name one")
     names = members(name, f"`{setting}`")
     if len(names) > 1:
         msg = f"`{setting}` must be one backbone: got {len(names)} with + between, {name!r:.60}. Name one."
         raise ConfigError(msg)
+    if is_given(names[0]):
+        raise no_features(names[0], setting)
     return names[0]
 
 

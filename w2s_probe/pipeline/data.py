@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from w2s_probe.backbones.base import BackboneOptions
 from w2s_probe.backbones.decoding import check_gray_levels, undecodable
 from w2s_probe.cache import FeatureStore, item_digests
+from w2s_probe.core.blocks import same_item_blocks
 from w2s_probe.core.columns import Column
 from w2s_probe.core.composition import Composition, composition_of
 from w2s_probe.core.config import DataConfig, W2SConfig
@@ -23,7 +24,8 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups, read_groups
 from w2s_probe.core.images import Images
 from w2s_probe.core.labels import Labels, is_missing, placeholder_notes, read_labels
-from w2s_probe.core.splits import PARTS, Part, Split, draw_splits, same_item_blocks
+from w2s_probe.core.predictions import Predictions
+from w2s_probe.core.splits import PARTS, Part, Split, draw_splits
 from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
@@ -39,6 +41,7 @@ from w2s_probe.pipeline.sources import (
     open_source,
     without_folders,
 )
+from w2s_probe.pipeline.teachers import LabelsSource, seen_rows
 from w2s_probe.strategies.registry import check_strategies
 
 SHOWN = 5  # files that a message names
@@ -71,7 +74,7 @@ class Opened:
     @cached_property
     def keys(self) -> NDArray[np.bytes_]:
         """Hashes of the rows' items: rows with equal hashes hold the same item."""
-        return item_keys(self.table, self.sources.values())
+        return item_keys(self.table, [one for one in self.sources.values() if not isinstance(one, LabelsSource)])
 
     @cached_property
     def blocks(self) -> Rows:
@@ -80,6 +83,27 @@ class Opened:
         if self.table.source is not None:
             keys.append(source_keys(self.table.source)[0])
         return same_item_blocks(*keys)
+
+    @cached_property
+    def saw(self) -> NDArray[np.bool_] | None:
+        """Rows that the teacher was trained on, also as a copy of another row; None if the user names none."""
+        marked = seen_rows(self.table, self.data)
+        return None if marked is None else marked | np.isin(self.keys, self.keys[marked])
+
+    def with_classes(self, classes: Sequence[str]) -> Self:
+        """Return the same table, whose teachers that are predictions know the classes of the data."""
+        sources = {
+            name: one.with_classes(self.table, classes, self.saw) if isinstance(one, LabelsSource) else one
+            for name, one in self.sources.items()
+        }
+        named = replace(self, sources=sources)
+        vars(named).update({name: vars(self)[name] for name in ("keys", "saw") if name in vars(self)})
+        return named
+
+    def given(self, names: Iterable[str]) -> list[Predictions]:
+        """Return the teachers among these names that are predictions, under their names in results."""
+        sources = (self.sources[name] for name in names)
+        return [one.given for one in sources if isinstance(one, LabelsSource) and one.given is not None]
 
     @property
     def fixed(self) -> dict[Part, Rows]:
@@ -124,6 +148,11 @@ class LabeledData(Opened):
     groups: Groups | None
 
     @property
+    def untestable(self) -> NDArray[np.bool_] | None:
+        """Rows that may be in no drawn test part: those that the teacher saw, unless it saw all."""
+        return None if self.saw is None or self.saw.all() else self.saw
+
+    @property
     def drawn(self) -> tuple[Split, ...]:
         """Parts of each seed, where rows are drawn for them; else none."""
         return ()
@@ -158,7 +187,8 @@ def open_labeled(
     labels = read_labels(column, name=data.label, task=config.label_task)
     table = replace(table, notes=(*table.notes, *placeholder_notes(labels.class_counts())))
     check_strategies(config.strategies, config.settings)
-    return open_sources(data, table, names, store, options).labeled(labels, groups_of(table, labels, data, config))
+    opened = open_sources(data, table, names, store, options).labeled(labels, groups_of(table, labels, data, config))
+    return opened.with_classes(labels.classes or ())
 
 
 def _check_labeled(table: Table, column: Column, name: str) -> None:
@@ -283,6 +313,7 @@ def split_rows(opened: LabeledData, config: W2SConfig, split_file: Path | None =
         blocks=opened.blocks,
         fixed=opened.fixed,
         composition=composition_for(opened.labels, opened.groups, config),
+        untestable=opened.untestable,
     )
     check_sources(opened.table, splits, opened.table.source_name)
     return splits

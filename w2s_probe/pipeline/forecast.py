@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
@@ -18,12 +19,15 @@ from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.predictions import Predictions, all_speak, predictions_of, raw_scores
 from w2s_probe.core.row_view import row_view
 from w2s_probe.core.shown import ShownByResult
 from w2s_probe.core.splits import PARTS, Part
 from w2s_probe.core.types import Features, Progress
+from w2s_probe.experiments.forecast.given import GivenRows
 from w2s_probe.experiments.forecast.pair import forecast_pair
 from w2s_probe.experiments.forecast.pairs import ranking, with_equal_baselines
+from w2s_probe.experiments.run.coverage import assumption, check_speaks
 from w2s_probe.experiments.suspects import SearchedRows, suspects_of_run
 from w2s_probe.pipeline.committees import Committee, committees, members_of, shown_committee, single_backbones
 from w2s_probe.pipeline.data import Opened, echo, open_rows, pool_config
@@ -34,6 +38,7 @@ from w2s_probe.pipeline.parts import near_pool_notes
 from w2s_probe.pipeline.preference import check_no_pairs, open_pairs, resolved
 from w2s_probe.pipeline.progress import part_of
 from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
+from w2s_probe.pipeline.teachers import with_teachers
 from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
 from w2s_probe.strategies import check_strategies
@@ -73,8 +78,8 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     config : W2SConfig
         The run that is forecast.
     teachers : sequence of str
-        Backbones, or committees ``A+B``, whose student learns the mean of their scores; every one is paired with every
-        student.
+        Backbones, predictions (``labels:…``), or committees ``A+B``, whose student learns the mean of their scores;
+        every one is paired with every student.
     students : sequence of str
         Backbones.
     store : FeatureStore
@@ -94,21 +99,21 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     config = resolved(config, data)
     weak, strong = committees(teachers, options), single_backbones(students, "student", options)
     roles = {"teacher": members_of(weak), "student": strong}
+    data = with_teachers(data, roles["teacher"], all_seen=True, **_restricted(config, suspects=suspects))
     tables, rows = _tables(data, config, members_of(roles.values()), store, options, pool=pool, split_file=split_file)
     reading = _reading(rows, roles, config, split_file)
     if on_read:
         on_read(reading)
-    fetches = [fetch(table, store, on_progress) for table in tables]
-    fetched = [one for _, took in fetches for one in took]
-    by_table = [table.row_features(items) for table, (items, _) in zip(tables, fetches, strict=True)]
-    features, whole = by_table[0], _whole_pool(rows, by_table)
-    notes = (*rows.notes, *cut_notes(fetched), *_near_notes(rows, features, whole))
+    by_table, fetched = _fetched(tables, store, config, on_progress)
+    features, pools = by_table[0], (_whole_pool(rows, by_table), _speaking_pool(rows, by_table))
+    notes = (*rows.notes, *cut_notes(fetched), *_near_notes(rows, features, pools[0]))
     backbones = list(itertools.product(weak, strong))
     shown = {"teacher": [shown_committee(side, tables[0]) for side in weak], "student": tables[0].shown(strong)}
-    titles = itertools.product(shown["teacher"], shown["student"])
     pairs = with_equal_baselines(
-        _forecast(pair, title, features, rows, whole, config, notes, part_of(on_progress, at, len(backbones), title))
-        for at, (pair, title) in enumerate(zip(backbones, titles, strict=True))
+        _forecast(pair, title, features, rows, pools, config, notes, part_of(on_progress, at, len(backbones), title))
+        for at, (pair, title) in enumerate(
+            zip(backbones, itertools.product(shown["teacher"], shown["student"]), strict=True)
+        )
     )
     order = ranking(pairs)
     ranked = [pairs[place] for place in order]
@@ -128,6 +133,23 @@ def forecast(  # noqa: PLR0913  # data, settings, backbones, cache and two callb
     return Forecasted(result=result, fetched=fetched)
 
 
+def _restricted(config: W2SConfig, *, suspects: bool) -> dict[str, Any]:
+    """Return the settings that teachers which are predictions restrict."""
+    return {"task": config.task, "teacher_alpha": config.teacher_alpha, "suspects": suspects}
+
+
+def _fetched(
+    tables: Sequence[Opened], store: FeatureStore, config: W2SConfig, on_progress: Progress | None
+) -> tuple[list[dict[str, FeatureSet]], list[Fetched]]:
+    """Return the features of the rows of each table by backbone, predictions as raw scores, and what it took."""
+    fetches = [fetch(table, store, on_progress) for table in tables]
+    by_table = [
+        {name: raw_scores(one, config.kind) for name, one in table.row_features(items).items()}
+        for table, (items, _) in zip(tables, fetches, strict=True)
+    ]
+    return by_table, [one for _, took in fetches for one in took]
+
+
 def _tables(
     data: DataConfig,
     config: W2SConfig,
@@ -145,7 +167,9 @@ def _tables(
     check_no_pairs(data, config.task)
     both = (data, *([] if pool is None else [pool_config(pool, data)]))
     tables = [open_rows(one, names, store, options) for one in both]
-    return tables, forecast_rows(tables, config, split_file)
+    rows = forecast_rows(tables, config, split_file)
+    tables = [table.with_classes(rows.labels.classes or ()) for table in tables]
+    return tables, replace(rows, opened=tables[0])
 
 
 def _forecast(  # one pair of a table that is open
@@ -153,13 +177,18 @@ def _forecast(  # one pair of a table that is open
     title: tuple[str, str],
     features: Mapping[str, FeatureSet],
     rows: ForecastRows,
-    pool: Mapping[str, Features],
+    pools: tuple[Mapping[str, Features], Mapping[str, NDArray[np.bool_]]],
     config: W2SConfig,
     notes: tuple[str, ...],
     on_progress: Progress | None,
 ) -> Forecast:
-    """Return the forecast of one teacher or committee and one student; `title` has their names for results."""
+    """Return the forecast of one teacher or committee and one student; `title` has their names for results.
+
+    `pools` are the features of the pool, and where teachers that are predictions speak there.
+    """
     (teacher, *more), student = pair
+    pool, lost, more_notes = _heard_pool(pair[0], features, *pools)
+    given = _given_rows(pair[0], features, rows)
     forecast = forecast_pair(
         features[teacher].X[rows.labeled],
         features[student].X[rows.labeled],
@@ -168,12 +197,86 @@ def _forecast(  # one pair of a table that is open
         pool_student=pool[student],
         more_teachers=[(features[name].X[rows.labeled], pool[name]) for name in more],
         links=rows.links,
+        given=given,
         config=config,
         n_test=rows.n_test,
         names=title,
         on_progress=on_progress,
     )
-    return result_with_flags(forecast, notes)
+    if forecast.counted is not None:
+        forecast = replace(forecast, counted=replace(forecast.counted, unlabeled_left_out=lost))
+    assumed = _assumptions(rows.opened.data, features, pair[0])
+    return result_with_flags(forecast, (*notes, *assumed, *more_notes, *_counting_notes(forecast)))
+
+
+def _given_rows(teachers: Committee, features: Mapping[str, FeatureSet], rows: ForecastRows) -> GivenRows | None:
+    """Return what is known of teachers that are predictions on the labeled rows; None if there are none."""
+    members = [features[name] for name in teachers]
+    given, speak = predictions_of(members), all_speak(members)
+    if speak is None:
+        return None
+    L = rows.labeled
+    check_speaks(speak[L], given, where="the labeled rows")
+    saw = np.any([one.saw[L] for one in given], axis=0)
+    return GivenRows(which=tuple(isinstance(one, Predictions) for one in members), speaks=speak[L], saw=saw)
+
+
+def _speaking_pool(rows: ForecastRows, features: Sequence[Mapping[str, FeatureSet]]) -> dict[str, NDArray[np.bool_]]:
+    """Return the rows of the pool on which each teacher that is predictions speaks, by name."""
+    masks: dict[str, NDArray[np.bool_]] = {}
+    for name in features[0]:
+        both = [(one[name], pool.rows) for one, pool in zip(features, rows.pools, strict=True)]
+        speaks = [one.speaks[used] for one, used in both if isinstance(one, Predictions)]
+        if speaks:
+            masks[name] = np.concatenate(speaks)[rows.chosen]
+    return masks
+
+
+def _heard_pool(
+    teachers: Committee,
+    features: Mapping[str, FeatureSet],
+    pool: Mapping[str, Features],
+    speaks: Mapping[str, NDArray[np.bool_]],
+) -> tuple[Mapping[str, Features], int, tuple[str, ...]]:
+    """Return the features of the rows of the pool on which no teacher abstains, the number of others, and a note."""
+    masks = [speaks[name] for name in teachers if name in speaks]
+    if not masks:
+        return pool, 0, ()
+    heard = np.all(masks, axis=0)
+    given = predictions_of(features[name] for name in teachers)
+    check_speaks(heard, given, where="the pool")
+    lost = int((~heard).sum())
+    if not lost:
+        return pool, 0, ()
+    names = " and ".join(one.name for one in given)
+    note = f"{lost:,} of {len(heard):,} rows of the pool are left out, since {names} abstains."
+    return {name: row_view(X, np.flatnonzero(heard)) for name, X in pool.items()}, lost, (note,)
+
+
+def _assumptions(data: DataConfig, features: Mapping[str, FeatureSet], teachers: Committee) -> tuple[str, ...]:
+    """Return what is assumed of teachers that are predictions, if the user does not say what they were trained on."""
+    given = predictions_of(features[name] for name in teachers)
+    if not given or data.teacher_saw is not None:
+        return ()
+    return (assumption(" and ".join(one.name for one in given)),)
+
+
+def _counting_notes(forecast: Forecast) -> tuple[str, ...]:
+    """Return on which labeled rows scores are counted, if not on all, and what a teacher that saw all of them means."""
+    counted, teacher = forecast.counted, forecast.teacher_backbone
+    if counted is None:
+        return ()
+    notes = []
+    if counted.rows < forecast.n:
+        reasons = {"abstains": counted.abstains, "was trained": counted.saw}
+        why = " and ".join(f"{what} on {count:,}" for what, count in reasons.items() if count)
+        notes.append(f"Scores are counted on {counted.rows:,} of {forecast.n:,} labeled rows: {teacher} {why}.")
+    if forecast.gain.reason:
+        notes.append(
+            f"{teacher} was trained on every labeled row on which it speaks, so that its accuracy and the gain cannot "
+            "be known. Student - baseline may be too good: these labels have reached the student through its teacher."
+        )
+    return tuple(notes)
 
 
 def _check(config: W2SConfig, pool: str | None, *, suspects: bool) -> None:
@@ -242,7 +345,8 @@ def _near_notes(
     """Return how many rows of the pool repeat labeled rows up to rounding, where rows are known by their features."""
     if rows.opened.item_table.items is not None or rows.links is not None:
         return ()
-    return near_pool_notes([features[name].X[rows.labeled] for name in whole], list(whole.values()))
+    spaces = [name for name in whole if not isinstance(features[name], Predictions)]
+    return near_pool_notes([features[name].X[rows.labeled] for name in spaces], [whole[name] for name in spaces])
 
 
 def _fingerprint(

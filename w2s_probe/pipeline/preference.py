@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.backbones.base import BackboneOptions
 from w2s_probe.cache import FeatureStore
+from w2s_probe.core.blocks import same_item_blocks
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.differences import pair_features
 from w2s_probe.core.errors import ConfigError, DataError
@@ -20,7 +21,7 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.pair_draws import draw_pairs
 from w2s_probe.core.pairs import Pairs, pair_blocks
-from w2s_probe.core.splits import PARTS, Split, same_item_blocks
+from w2s_probe.core.splits import PARTS, Split
 from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column

@@ -14,10 +14,12 @@ from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
+from w2s_probe.core.predictions import Predictions
 from w2s_probe.core.shown import ShownByResult
 from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Progress, Rows
 from w2s_probe.datasets import Table
+from w2s_probe.experiments.run.coverage import spoken_notes, spoken_split, with_coverage
 from w2s_probe.experiments.run.curve import learning_curve
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.protocol import run_w2s
@@ -36,6 +38,7 @@ from w2s_probe.pipeline.flags import result_with_flags
 from w2s_probe.pipeline.parts import near_copy_notes
 from w2s_probe.pipeline.preference import open_experiment, resolved
 from w2s_probe.pipeline.reading import OnRead, with_dims
+from w2s_probe.pipeline.teachers import with_teachers
 from w2s_probe.results.run import W2SResult
 
 
@@ -100,7 +103,8 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     config : W2SConfig
         The experiment.
     teacher : str or sequence of str
-        Backbone, ``KIND:NAME``, ``features:FILE`` or ``cached:NAME``; or a committee ``A+B``, or its members.
+        Backbone, ``KIND:NAME``, ``features:FILE`` or ``cached:NAME``; predictions, ``labels:COLUMN`` or
+        ``labels:FILE``; or a committee ``A+B``, or its members.
     student : str
         Backbone.
     store : FeatureStore
@@ -126,10 +130,11 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     """
     weak_names, student = committee(teacher), one_backbone(student, "student")
     config = _checked(resolved(config, data), suspects=suspects)
+    data = with_teachers(data, weak_names, task=config.task, teacher_alpha=config.teacher_alpha, suspects=suspects)
     opened = open_experiment(data, (*weak_names, student), config, store, options, split_file=split_file)
-    labels, groups, table = opened.labels, opened.groups, opened.table
-    splits = split_rows(opened, config, split_file)
-    notes = _notes(opened, splits, config, split_file)
+    labels, groups = opened.labels, opened.groups
+    drawn = split_rows(opened, config, split_file)
+    splits, notes = _spoken(opened, drawn, weak_names, config, split_file)
     roles = {"teacher": members_of([weak_names]), "student": [student]}
     reading = reading_of_splits(opened, roles, splits[:1], config, split_file)
     if on_read:
@@ -141,12 +146,12 @@ def run(  # noqa: PLR0913  # data, settings, backbones, cache and two callbacks
     strong = replace(features[student], name="student features")
     shared: dict[str, Any] = {"config": config, "groups": groups, "links": opened.links, "more_teachers": more}
     result, outcomes = run_w2s(weak, strong, labels, splits=splits, on_progress=on_progress, **shared)
+    result = with_coverage(result, outcomes, drawn, labels, teachers=[weak, *more], student=strong, config=config)
     if curve:
         points, rows = learning_curve(weak, strong, labels, outcomes=outcomes, on_progress=on_progress, **shared)
         result = replace(result, curve=points, cells=(*result.cells, *rows))
     if suspects:
-        given: dict[str, Any] = {"config": config, "groups": groups, "texts": _texts(table)}
-        result = replace(result, suspects=suspects_of_run(weak, strong, labels, splits=splits, **given))
+        result = _with_suspects(result, opened, (weak, strong), splits, config)
     shown = {"teacher": [shown_committee(weak_names, opened)], "student": opened.shown([student])}
     echoed = echo(data, shown, options, dtype=options.dtype)
     read = with_dims(reading.read, roles, features)
@@ -173,6 +178,30 @@ def _texts(table: Table) -> list[str] | None:
     return [str(item) for item in table.items or ()] if table.modality == "text" else None
 
 
+def _with_suspects(
+    result: W2SResult,
+    opened: LabeledData,
+    pair: tuple[FeatureSet, FeatureSet],
+    splits: Sequence[Split],
+    config: W2SConfig,
+) -> W2SResult:
+    """Return a result with the likely minority of the pool, by the features of teacher and student."""
+    more: dict[str, Any] = {"config": config, "groups": opened.groups, "texts": _texts(opened.table)}
+    return replace(result, suspects=suspects_of_run(*pair, opened.labels, splits=splits, **more))
+
+
+def _spoken(
+    opened: LabeledData, drawn: Sequence[Split], teachers: Sequence[str], config: W2SConfig, split_file: Path | None
+) -> tuple[list[Split], tuple[str, ...]]:
+    """Return the splits without rows that teachers leave out which are predictions, and the notes on all parts."""
+    given = opened.given(teachers)
+    splits = [spoken_split(split, given) for split in drawn]
+    return splits, (
+        *_notes(opened, drawn, config, split_file),
+        *spoken_notes(drawn, splits, given, saw=opened.data.teacher_saw),
+    )
+
+
 def _notes(opened: LabeledData, splits: Sequence[Split], config: W2SConfig, split_file: Path | None) -> tuple[str, ...]:
     """Return the notes on the table and on its parts."""
     parts = (*split_notes(opened, splits, config, split_file), *shared_notes(opened, splits, split_file))
@@ -183,4 +212,5 @@ def _copy_notes(opened: LabeledData, features: Mapping[str, FeatureSet], splits:
     """Return how many rows repeat another row up to rounding; rows with items are known by their items."""
     if opened.item_table.items is not None or opened.links is not None:
         return ()
-    return near_copy_notes([matrix.X for matrix in features.values()], opened.blocks, splits)
+    spaces = [matrix.X for matrix in features.values() if not isinstance(matrix, Predictions)]
+    return near_copy_notes(spaces, opened.blocks, splits)

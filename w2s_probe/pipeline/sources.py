@@ -24,7 +24,9 @@ from w2s_probe.pipeline.feature_addresses import ending, parse_address
 from w2s_probe.pipeline.feature_content import FeatureFile
 from w2s_probe.pipeline.feature_files import read_features
 from w2s_probe.pipeline.feature_rows import for_rows_of
+from w2s_probe.pipeline.prediction_files import file_of
 from w2s_probe.pipeline.shipped import shipped_backbone
+from w2s_probe.pipeline.teachers import is_given, open_predictions
 from w2s_probe.results.read import FeaturesRead
 
 
@@ -38,6 +40,8 @@ def without_folders(name: str, *, keep: int = 0) -> str:
         return f"{kind}:{ending(path, keep)}" + ("" if columns is None else f"#{columns}")
     if kind == "hf":
         return f"{kind}:{ending(Path(rest), keep) if rest.startswith(('/', '.', '~')) else rest}"
+    if kind == "labels":
+        return f"{kind}:{rest if file_of(rest) is None else ending(Path(rest), keep)}"
     if kind == "timm":
         model, at, weights = rest.partition("@")
         return f"{kind}:{model}{at}{ending(Path(weights), keep)}"
@@ -241,6 +245,8 @@ def open_source(table: Table, name: str, options: BackboneOptions, store: Featur
         by_id = isinstance(data.features.get(name), FeatureSet)
         return ImportedSource(array_features(table, name, data), "id" if by_id else "row")
     kind, _, rest = name.partition(":")
+    if is_given(name):
+        return open_predictions(table, name, data)
     if kind == "features":
         file = read_features(rest, data, temporary=store.temporary_file)
         return FileSource(file, for_rows_of(table, file), parse_address(rest)[1])

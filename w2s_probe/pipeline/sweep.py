@@ -8,14 +8,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig
+from w2s_probe.core.predictions import Predictions, all_speak
 from w2s_probe.core.shown import ShownByResult
 from w2s_probe.core.splits import Split
 from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Progress
 from w2s_probe.datasets import read_split_file
+from w2s_probe.experiments.run.coverage import spoken_notes, spoken_split
 from w2s_probe.experiments.sweep import SplitSource, SweepResult, run_sweep
 from w2s_probe.pipeline.committees import committees, members_of, shown_committee, single_backbones, teachers_of
 from w2s_probe.pipeline.data import (
@@ -31,6 +35,7 @@ from w2s_probe.pipeline.flags import reasons_with_flags, with_flags
 from w2s_probe.pipeline.parts import check_sources, near_copy_notes
 from w2s_probe.pipeline.preference import open_experiment, resolved
 from w2s_probe.pipeline.reading import OnRead, default_sizes, with_dims
+from w2s_probe.pipeline.teachers import with_teachers
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -65,7 +70,7 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
     config : SweepConfig
         The axes, and what all cells share.
     teachers : sequence of str
-        Backbones, or committees ``A+B``; every one is paired with every student.
+        Backbones, predictions (``labels:…``), or committees ``A+B``; every one is paired with every student.
     students : sequence of str
         Backbones.
     store : FeatureStore
@@ -92,13 +97,18 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
     roles = {"teacher": members_of(weak_names), "student": students}
     names = list(chain.from_iterable(roles.values()))
     config = resolved(config, data)
+    data = with_teachers(data, roles["teacher"], task=config.task, teacher_alpha=config.teacher_alpha)
     opened = open_experiment(data, names, config, store, options, split_file=split_file)
     splits, config = _split_source(opened, config, split_file)
+    given = opened.given(roles["teacher"])
+    splits = replace(splits, saw=np.any([one.saw for one in given], axis=0) if given else None)
     splits.check(config)
-    largest = [_largest(splits, seed, config) for seed in config.seeds]
+    whole = [_largest(splits, seed, config) for seed in config.seeds]
+    largest = [spoken_split(split, given) for split in whole]
+    splits = replace(splits, speaks=all_speak(given))
     check_sources(opened.table, largest, opened.table.source_name)
-    own = shared_notes(opened, largest, split_file)
-    notes = (*opened.table.notes, *split_notes(opened, largest, config, split_file), *own)
+    own = (*shared_notes(opened, largest, split_file), *spoken_notes(whole, largest, given, saw=data.teacher_saw))
+    notes = (*opened.table.notes, *split_notes(opened, whole, config, split_file), *own)
     reading = reading_of_splits(opened, roles, _first_splits(splits, config), config, split_file)
     if on_read:
         on_read(reading)
@@ -106,7 +116,8 @@ def sweep(  # noqa: PLR0913  # data, settings, backbones, cache and two callback
     features = opened.row_features(items)
     notes += cut_notes(fetched)
     if opened.item_table.items is None and opened.links is None:
-        notes += near_copy_notes([matrix.X for matrix in features.values()], opened.blocks, largest)
+        spaces = [matrix.X for matrix in features.values() if not isinstance(matrix, Predictions)]
+        notes += near_copy_notes(spaces, opened.blocks, largest)
     weak = {shown_committee(names, opened): teachers_of(names, opened, features) for names in weak_names}
     strong = dict(zip(opened.shown(students), [features[name] for name in students], strict=True))
     cells: dict[str, Any] = {"folder": folder, "jobs": jobs, "on_progress": on_progress, "on_note": on_note}

@@ -49,7 +49,11 @@ def read_sections(read: Read | None) -> Iterator[Section]:
     if read.class_counts:
         rows.append(["classes", class_text(read.class_counts)])
     rows += [
-        [f"features of {key}", f"{_name(entry.backbone)}: {_content(entry)}"] for key, entry in read.features.items()
+        [
+            f"{'features' if entry.abstains is None else 'predictions'} of {key}",
+            f"{_name(entry.backbone)}: {_content(entry)}",
+        ]
+        for key, entry in read.features.items()
     ]
     yield Section(
         name="What was read", grids=[Grid(header=["what", "content"], rows=rows, folded="in Markdown", user=(1,))]
@@ -190,7 +194,10 @@ def _features(key: str, entry: FeaturesRead, *, guess: bool) -> str:
 
 
 def _content(entry: FeaturesRead) -> str:
-    """Return files, columns, dimension, type and order of features."""
+    """Return files, columns, dimension, type and order of features, or what predictions are."""
+    if entry.abstains is not None:
+        silent = f", abstains on {entry.abstains:,} rows" if entry.abstains else ""
+        return f"{entry.dtype} of {_prediction_columns(entry.columns or ())}, by {entry.matched_by}{silent}"
     parts = [
         *([f"{entry.files:,} file{'s' * (entry.files > 1)} {_name(entry.file)}"] if entry.files is not None else []),
         *([_column_text(entry)] if entry.columns is not None else []),
@@ -203,6 +210,12 @@ def _content(entry: FeaturesRead) -> str:
 
 def _is_parquet(entry: FeaturesRead) -> bool:
     return (entry.file or "").endswith(".parquet")
+
+
+def _prediction_columns(columns: Sequence[str]) -> str:
+    if len(columns) == 1:
+        return f"column {_name(columns[0])}"
+    return f"{len(columns):,} columns {_name(columns[0])} … {_name(columns[-1])}"
 
 
 def _column_text(entry: FeaturesRead) -> str:

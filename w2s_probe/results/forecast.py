@@ -30,6 +30,8 @@ class Outlook:
         Whether the interval excludes 0.
     low_observed, high_observed : float
         Interval of the difference on a test set of ``--n-test`` rows.
+    reason : str or None
+        Why the difference has no value; None if it has one.
     """
 
     one_scale: ClassVar = ("value", "low", "high", "low_observed", "high_observed")
@@ -40,6 +42,7 @@ class Outlook:
     resolved: bool
     low_observed: float
     high_observed: float
+    reason: Annotated[str | None, Mark.UNLESS_NONE] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +149,29 @@ class OtherScore:
     versus_baseline: Estimate
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedRows:
+    """Labeled rows on which the scores are counted, where a teacher is predictions.
+
+    Parameters
+    ----------
+    rows : int
+        Counted rows: those on which the teacher speaks, without those whose labels it saw; if it saw all of them, all
+        on which it speaks.
+    abstains : int
+        Labeled rows on which the teacher abstains.
+    saw : int
+        Labeled rows whose labels the teacher was trained on.
+    unlabeled_left_out : int
+        Rows of the pool that are left out, since the teacher abstains.
+    """
+
+    rows: int
+    abstains: int
+    saw: int
+    unlabeled_left_out: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
     """Forecast for one teacher and one student.
@@ -183,6 +209,8 @@ class Forecast:
         The answer in words.
     error_parts : ErrorParts or None
         Parts of the student's squared error; for ridge heads on soft pseudolabels of one teacher.
+    counted : CountedRows or None
+        Rows on which the scores are counted; None unless a teacher is predictions.
     notes : tuple of str
         Warnings about results that are right but surprising.
     """
@@ -209,6 +237,7 @@ class Forecast:
     alphas: Annotated[Mapping[str, float], Mark.ANY_SIZE, Keys("teacher", "student", "baseline", required=True)]
     verdict: Verdict
     error_parts: Annotated[ErrorParts | None, Mark.ANY_SIZE] = None
+    counted: Annotated[CountedRows | None, Mark.UNLESS_NONE, Mark.ANY_SIZE] = None
     notes: tuple[str, ...] = ()
 
 

@@ -11,7 +11,7 @@ from w2s_probe.core.serialize import Mark
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeaturesRead:
-    """Features of one backbone.
+    """Features of one backbone, or predictions of a ``labels:`` teacher.
 
     Parameters
     ----------
@@ -23,7 +23,8 @@ class FeaturesRead:
     dim : int
         Number of features.
     dtype : str
-        Type in which the file or the cache holds the features.
+        Type in which the file or the cache holds the features; of predictions what they are: classes, probabilities or
+        votes.
     file : str or None
         Name of the file, without folders, or of a series of shards with their folder, as in ``emb/shard_*.npy``; None
         for features of the cache.
@@ -31,6 +32,8 @@ class FeaturesRead:
         Number of shards; None where a single file was named, and for features of the cache.
     matched_by : {"row", "id", "item"}
         By what rows of the data find their features.
+    abstains : int or None
+        Rows without a prediction; None for features.
     """
 
     backbone: str
@@ -40,6 +43,7 @@ class FeaturesRead:
     file: str | None
     matched_by: Literal["row", "id", "item"]
     files: Annotated[int | None, Mark.UNLESS_NONE] = None
+    abstains: Annotated[int | None, Mark.UNLESS_NONE] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,7 +143,8 @@ class W2SResult(Printed):
     verdict : Verdict
         Answer for `vanilla`, or for the first strategy if `vanilla` was not run.
     teachers : mapping of name to TeacherResult, or None
-        All teachers, and all of them together without a student, under ``together``; None with one teacher.
+        All teachers, and all of them together without a student, under ``together``; None with one teacher, unless it
+        is predictions.
     ranking : tuple of Ranked, or None
         Strategies by their difference to `vanilla`, best first; None if `vanilla` or every other one was not run.
     skipped : mapping of str to str, or None
@@ -183,6 +184,11 @@ class W2SResult(Printed):
     curve: Annotated[tuple[CurvePoint, ...] | None, Mark.UNLESS_NONE, Mark.UNIT] = None
     suspects: Annotated[SuspectsFound | None, Mark.UNLESS_NONE] = None
     cells: Annotated[tuple[dict[str, Any], ...], Mark.HIDDEN] = field(default=(), repr=False, compare=False)
+
+    @property
+    def several_teachers(self) -> bool:
+        """Whether there are two teachers or more."""
+        return "together" in (self.teachers or {})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object that ``--json`` prints."""
@@ -237,10 +243,12 @@ class W2SResult(Printed):
                 set(student.error_imitation) == imitations.get(self.score) for student in students
             ),
             "variants must have no variants": all(not one.variants for one in _variants(self.students.values())),
-            "teachers must be two or more, then together with a weight for each": self.teachers is None
-            or _is_committee(self.teachers),
+            "teachers must be two or more, then together with a weight for each, or one with its coverage": (
+                self.teachers is None
+                or (_is_committee(self.teachers) if self.several_teachers else _is_given(self.teachers))
+            ),
             "students must be compared with the teachers if there are several": all(
-                set(student.versus_teachers or {}) == ({"best", "together"} if self.teachers else set())
+                set(student.versus_teachers or {}) == ({"best", "together"} if self.several_teachers else set())
                 for student in students
             ),
             "ranking must hold every student but vanilla": self.ranking is None
@@ -255,6 +263,10 @@ class W2SResult(Printed):
 
 def _variants(students: Iterable[StudentResult]) -> list[StudentResult]:
     return [variant for student in students for variant in (student.variants or {}).values()]
+
+
+def _is_given(teachers: Mapping[str, TeacherResult]) -> bool:
+    return len(teachers) == 1 and all(teacher.coverage is not None for teacher in teachers.values())
 
 
 def _is_committee(teachers: Mapping[str, TeacherResult]) -> bool:

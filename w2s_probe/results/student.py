@@ -296,8 +296,31 @@ class StudentResult(SystemResult):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherCoverage:
+    """Rows on which a teacher that is predictions does not abstain.
+
+    Parameters
+    ----------
+    labeled, unlabeled, test : float
+        Share of the rows of each part on which it speaks, averaged over seeds, before rows are left out.
+    unlabeled_left_out, test_left_out : float
+        Rows of the pool, and test rows, that are left out, averaged over seeds: some teacher abstains there, or saw the
+        label of a test row.
+    student_elsewhere : Estimate or None
+        Accuracy of the student on the test rows on which some teacher abstains; None if there are none.
+    """
+
+    labeled: float
+    unlabeled: float
+    test: float
+    unlabeled_left_out: Annotated[float, Mark.ANY_SIZE]
+    test_left_out: Annotated[float, Mark.ANY_SIZE]
+    student_elsewhere: Annotated[Estimate | None, Mark.UNLESS_NONE] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TeacherResult(SystemResult):
-    """Scores of one of several teachers, or of all together without a student.
+    """Scores of one of several teachers, of a teacher that is predictions, or of all together without a student.
 
     Parameters
     ----------
@@ -305,16 +328,20 @@ class TeacherResult(SystemResult):
         Scores, as in `SystemResult`.
     held_out_accuracy : float or None
         Accuracy on the labeled rows of heads that never saw the row's label, averaged over seeds; None for regression.
-        The weights of ``together`` were chosen on these rows.
+        If a teacher is predictions, on the rows on which all of them speak and whose labels none of them saw. The
+        weights of ``together`` were chosen on these rows.
     held_out_r2 : float or None
         For regression, R² instead.
     weights : mapping of teacher to float, or None
         Weights of ``together``, averaged over seeds; None for one teacher.
+    coverage : TeacherCoverage or None
+        Where the teacher speaks; None unless it is predictions.
     """
 
     held_out_accuracy: Annotated[float | None, Mark.UNLESS_NONE] = None
     held_out_r2: Annotated[float | None, Mark.UNLESS_NONE] = None
     weights: Annotated[Mapping[str, float] | None, Mark.UNLESS_NONE] = None
+    coverage: Annotated[TeacherCoverage | None, Mark.UNLESS_NONE] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from w2s_probe.core.blocks import same_item_blocks
 from w2s_probe.core.composition import _shares, composition_of, stratified
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.groups import read_groups
 from w2s_probe.core.labels import Labels
-from w2s_probe.core.splits import Split, draw_splits, same_item_blocks, smaller_split
+from w2s_probe.core.splits import Split, draw_splits, smaller_split
 
 classes = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 40)), min_size=1, max_size=6)
 

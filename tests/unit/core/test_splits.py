@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from w2s_probe.core.blocks import random_order, same_item_blocks
+from w2s_probe.core.composition import composition_of
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.labels import Labels
-from w2s_probe.core.splits import Split, _order, draw_splits, same_item_blocks
+from w2s_probe.core.splits import PARTS, Split, draw_splits
 
 
 def labels(counts: list[int], *, seed: int = 0) -> Labels:
@@ -81,7 +83,7 @@ def test_draws_are_uniform_over_blocks() -> None:
     blocks = np.repeat(np.arange(20), 3)
     hits = np.zeros(20)
     for seed in range(2000):
-        hits[blocks[_order(seed, blocks)[0]]] += 1
+        hits[blocks[random_order(seed, blocks)[0]]] += 1
     # each block comes first in 1/20 of 2,000 orders; five standard errors
     assert np.abs(hits / 2000 - 1 / 20).max() < 5 * np.sqrt(19 / 400 / 2000)
 
@@ -89,10 +91,10 @@ def test_draws_are_uniform_over_blocks() -> None:
 @given(seed=st.integers(0, 10**6), rows=st.integers(1, 40))
 def test_a_block_stands_where_its_first_row_would_and_its_rows_in_the_random_order(seed: int, rows: int) -> None:
     blocks = np.random.default_rng(seed).integers(max(rows // 2, 1), size=rows)
-    apart = _order(seed, np.arange(rows)).tolist()
+    apart = random_order(seed, np.arange(rows)).tolist()
     firsts = [row for row in apart if row == blocks.tolist().index(blocks[row])]
     expected = [row for first in firsts for row in apart if blocks[row] == blocks[first]]
-    assert _order(seed, blocks).tolist() == expected
+    assert random_order(seed, blocks).tolist() == expected
 
 
 def test_defaults_are_a_third_a_fifth_of_the_rest_and_what_is_left() -> None:
@@ -212,3 +214,29 @@ def test_fixed_parts_must_leave_rows_for_the_others(drawn: str, fixed: tuple[str
 def test_a_part_that_is_fixed_has_no_size() -> None:
     with pytest.raises(SplitError, match=r"`n_test` must be left out if a split fixes the test part: got 5"):
         draw_splits(labels([30, 30]), seeds=[0], n_test=5, fixed={"test": np.arange(10)})
+
+
+@pytest.mark.parametrize("composed", [False, True])
+def test_rows_that_may_not_be_tested_are_in_no_test_part_and_in_their_share_of_the_others(composed: bool) -> None:
+    own = labels([1200, 1200])
+    blocks = np.arange(2400) // 2
+    marked = np.zeros(2400, dtype=np.bool_)
+    marked[:1200:2] = True  # with their blocks half of the rows
+    shares = composition_of(own, None, etas=dict.fromkeys(PARTS), balance_classes=True) if composed else None
+    sizes: dict[str, Any] = {"n_labeled": 300, "n_unlabeled": 300, "n_test": 600}
+    drawn = draw_splits(own, seeds=range(4), blocks=blocks, composition=shares, untestable=marked, **sizes)
+    for split in drawn:
+        assert not (split.test < 1200).any()
+        assert len(split.test) == 600
+        for rows in (split.labeled, split.unlabeled):
+            assert (rows < 1200).mean() == pytest.approx(2 / 3, abs=0.1)  # of 1,800 rows that are left
+    unmarked = draw_splits(own, seeds=[1], blocks=blocks, untestable=np.zeros(2400, dtype=np.bool_), **sizes)
+    plain = draw_splits(own, seeds=[1], blocks=blocks, **sizes)
+    assert np.array_equal(unmarked[0].labeled, plain[0].labeled)
+
+
+def test_a_test_part_needs_rows_that_may_be_tested() -> None:
+    with pytest.raises(SplitError, match="rows that the teacher was not trained on: got 8 of 200"):
+        draw_splits(labels([100, 100]), seeds=[0], n_test=20, untestable=np.arange(200) >= 12)
+    (split,) = draw_splits(labels([100, 100]), seeds=[0], untestable=np.arange(200) >= 30)
+    assert 0 < len(split.test) <= 30

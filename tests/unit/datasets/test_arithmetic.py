@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from w2s_probe.core.blocks import same_item_blocks
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.labels import Labels
-from w2s_probe.core.splits import draw_splits, same_item_blocks
+from w2s_probe.core.splits import draw_splits
 from w2s_probe.datasets import Table, open_data
 from w2s_probe.datasets.arithmetic import (
     ANSWER,

@@ -242,3 +242,10 @@ def test_a_forecast_speaks_of_what_is_expected() -> None:
 def test_control_characters_of_a_group_are_shown_as_escapes() -> None:
     change = WorstGroupChange(gain=between(0.1, 0.2), versus_baseline=between(0.1, 0.2), group="a\x1b[31m")
     assert "\x1b" not in verdict_of((0.01, 0.02), (0.01, 0.02), worst_group=change).advice
+
+
+def test_nobody_is_told_to_train_a_teacher_that_is_predictions() -> None:
+    verdict = verdict_of((0.1, 0.2), (0.1, 0.2), given=True)
+    assert verdict.recommend == "weak_to_strong"
+    assert verdict.advice.startswith("Use your old model's predictions: train the strong model on them. The student")
+    assert "weak-to-strong training" not in verdict.advice

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from w2s_probe.core.blocks import same_item_blocks
 from w2s_probe.core.errors import SplitError
 from w2s_probe.core.labels import Labels
-from w2s_probe.core.splits import PARTS, Split, draw_splits, same_item_blocks
+from w2s_probe.core.splits import PARTS, Split, draw_splits
 from w2s_probe.datasets import Table
 from w2s_probe.pipeline.parts import (
     MOST_SEARCHED,

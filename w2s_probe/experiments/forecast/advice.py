@@ -10,6 +10,7 @@ from w2s_probe.core.config import W2SConfig
 from w2s_probe.experiments.forecast.needed import NO_CURVE
 from w2s_probe.experiments.forecast.pipeline import NAMES, PipelineScores
 from w2s_probe.heads import LinearHead
+from w2s_probe.heads.given import GivenHead
 from w2s_probe.metrics.likeness import COPY, IMITATION, NEARLY, constant_text, imitation, is_constant
 from w2s_probe.metrics.verdict import EQUAL_SPACES, decide
 from w2s_probe.results.estimate import Estimate
@@ -39,6 +40,7 @@ def forecast_verdict(
         edges=edges,
         scaled=config.scale == "standard",
         outlook=True,
+        given=isinstance(scores.heads["teacher"], GivenHead),
         resolution="" if edges else " ".join(labels_sentences(needed, n, decided=versus_baseline.resolved)),
     )
 

@@ -3,7 +3,7 @@ r"""Learning curves of a forecast: :math:`a + c\,m^{-1/2}` through estimates at 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -52,7 +52,7 @@ class Point:
     spread: Mapping[str, float] = field(default_factory=dict)
 
 
-def averaged_point(n: int, N: int, subsets: list[dict[str, CombinedEstimate]], *, of: int) -> Point:
+def averaged_point(n: int, N: int, subsets: Sequence[Mapping[str, CombinedEstimate]], *, of: int) -> Point:
     """Return the mean of the estimates on several parts of n rows each, drawn from `of` labeled rows."""
     mean = np.full(len(subsets), 1 / len(subsets))
     within = 1 / n - 1 / of  # variance between parts of n rows, relative to the variance of one row

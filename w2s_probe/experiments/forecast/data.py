@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.labels import Task
 from w2s_probe.core.row_view import row_view
 from w2s_probe.core.types import Features, Float, Rows
+from w2s_probe.experiments.forecast.given import GivenRows
 from w2s_probe.experiments.forecast.held_out import MoreTeachers
 from w2s_probe.linalg.moments import Moments, moments_of, nested, ring_moments
 from w2s_probe.linalg.odd import about_zero
@@ -22,7 +23,10 @@ from w2s_probe.linalg.teacher_student import teacher_blocks
 
 @dataclass(frozen=True, eq=False)
 class ForecastData:
-    """The arrays that a forecast may read; `count` receives the sizes at which the pipeline is trained next."""
+    """The arrays that a forecast may read; `count` receives the sizes at which the pipeline is trained next.
+
+    `given` is about teachers that are predictions, whose features are raw scores; None if there are none.
+    """
 
     X_teacher: Float
     X_student: Float
@@ -33,6 +37,7 @@ class ForecastData:
     task: Task
     count: Callable[[str], None]
     links: Rows | None = None
+    given: GivenRows | None = None
 
     @property
     def score(self) -> str:
@@ -68,5 +73,7 @@ class ForecastData:
     @cached_property
     def same_features(self) -> bool:
         """Whether all teachers have the features of the student."""
+        if self.given is not None:
+            return False
         *teachers, student = (X[:ROWS] for X in self.pools.values())
         return all(same_space(X, student) for X in teachers)

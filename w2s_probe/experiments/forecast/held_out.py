@@ -19,8 +19,9 @@ from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.experiments.forecast.pipeline import NAMES, PipelineScores, PoolBlock, Trained, score_pool, systems_of
 from w2s_probe.heads import LinearHead, ridge_probabilities
 from w2s_probe.heads.fit import fit_head
+from w2s_probe.heads.given import given_head
 from w2s_probe.heads.linear import mean_scores, pseudolabels_of
-from w2s_probe.heads.ridge import head_of_choice
+from w2s_probe.heads.ridge import head_of_choice, left_out_scores
 from w2s_probe.linalg.choice import Choice, choose_strength
 from w2s_probe.linalg.loo import LeftOut, loo_score
 from w2s_probe.linalg.moments import Moments
@@ -38,6 +39,7 @@ from w2s_probe.linalg.teacher_student import (
 from w2s_probe.metrics.dyadic import Dyads
 
 FOLDS = 10
+PLAIN = ("ridge", "soft", "none")  # head, pseudolabels and scaling whose predictions are linear in the labels
 REFIT_FOLDS = 5  # for heads that are fitted again without each fold
 MoreTeachers = Sequence[tuple[Float, Features]]  # features of the labeled rows, and of the pool, of further teachers
 
@@ -74,6 +76,8 @@ def train_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, 
     spectrum: Spectrum | None = None,
     more_teachers: MoreTeachers = (),
     links: Rows | None = None,
+    given: Sequence[bool] = (),
+    student: LinearHead | None = None,
 ) -> Trained:
     """Return the pipeline trained on some labeled rows, with its held-out scores of all labeled rows.
 
@@ -86,21 +90,21 @@ def train_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, 
     rows and of the rows to average over, and further blocks in `pool` (`teacher_blocks`): the student then learns the
     mean of all teachers' scores, and the held-out rows leave all of them. With `links`, shape (n, 2), rows are
     preference pairs, their heads are odd ridge heads, and a held-out pair leaves the teacher together with all pairs
-    that have a number in common with it: nothing is dealt into folds.
+    that have a number in common with it: nothing is dealt into folds. `given` says for each teacher whether it is
+    predictions, whose features are raw scores; the `student` of such teachers alone may be fitted already.
     """
     if links is not None:
         pool, repeats = about_zero(pool), 1
-    plain = config.head == "ridge" and config.pseudolabels == "soft" and config.scale == "none"
-    linear = plain or links is not None
+    linear = not any(given) and (links is not None or (config.head, config.pseudolabels, config.scale) == PLAIN)
     T, S, L = [X[rows] for X in (X_teacher, *(X for X, _ in more_teachers))], X_student[rows], Y[rows]
     used = np.arange(len(pool_teacher)) if pool_rows is None else pool_rows
     pools = (pool_teacher, *(more for _, more in more_teachers), pool_student)
     *P, Q = (X if pool_rows is None else row_view(X, pool_rows) for X in pools)
-    heads: _Linear | _Refitted
+    heads: _Linear | _Refitted | _OfGiven
     if linear:
         heads = _Linear.fit(T, S, L, pool, config, spectrum, None if links is None else linked_rows(links[rows]))
     else:
-        heads = _Refitted.fit(T, S, L, P, Q, config)
+        heads = _refitted(T, S, L, P, Q, config, given, student)
     elsewhere = np.setdiff1d(np.arange(len(Y)), rows)
     outside = heads.scores(X_teacher[elsewhere], X_student[elsewhere])
     held_out = []
@@ -119,6 +123,22 @@ def train_pipeline(  # noqa: PLR0913  # two feature spaces of two sets of rows, 
         on_pool=heads.on_pool(used[:0] if in_sample else used, len(pool_teacher)),
         dyads=None if links is None else Dyads.of(links),
     )
+
+
+def _refitted(
+    T: Sequence[Float],
+    S: Float,
+    Y: Float,
+    pool_T: Sequence[Features],
+    pool_S: Features,
+    config: W2SConfig,
+    given: Sequence[bool],
+    student: LinearHead | None,
+) -> _Refitted | _OfGiven:
+    """Return heads that are fitted again without held-out rows; only the baseline, where all teachers are given."""
+    if given and all(given):
+        return _OfGiven.fit_given(T, S, Y, pool_T, pool_S, config, student)
+    return _Refitted.fit(T, S, Y, pool_T, pool_S, config, given)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -240,8 +260,13 @@ class _Refitted(_Heads):
         pool_T: Sequence[Features],
         pool_S: Features,
         config: W2SConfig,
+        given: Sequence[bool] = (),
     ) -> Self:
-        """Fit all heads, with the same strengths as `run`; T and pool_T have the features of each teacher."""
+        """Fit all heads, with the same strengths as `run`; T and pool_T have the features of each teacher.
+
+        Teachers that are predictions, as `given` says, keep their head.
+        """
+        fixed = given or [False] * len(T)
 
         def fit(system: System, X: Features, targets: Float, alpha: float | None) -> LinearHead:
             own = config.fit_options(system)
@@ -257,7 +282,10 @@ class _Refitted(_Heads):
 
         def fit_all(rows: Rows, alphas: Sequence[float | None]) -> list[LinearHead]:
             *weak, strong, own = alphas
-            teachers = [fit("teacher", X[rows], Y[rows], alpha) for X, alpha in zip(T, weak, strict=True)]
+            teachers = [
+                given_head(config.kind, Y.shape[1]) if own_head else fit("teacher", X[rows], Y[rows], alpha)
+                for X, alpha, own_head in zip(T, weak, fixed, strict=True)
+            ]
             return [*teachers, student_of(teachers, pool_T, pool_S, strong), fit("baseline", S[rows], Y[rows], own)]
 
         heads = fit_all(np.arange(len(Y)), [None] * (len(T) + 2))
@@ -299,6 +327,53 @@ class _Refitted(_Heads):
             for F, head, X in zip(scores, (teacher, student, baseline), (self.T, self.S, self.S), strict=True):
                 F[B] = head.scores(X[B])
         return HeldOut(teacher=scores[0], student=scores[1], baseline=scores[2])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _OfGiven(_Heads):
+    """Heads where all teachers are predictions: only the baseline depends on the labels."""
+
+    T: Float
+    S: Float
+    Y: Float
+    config: W2SConfig
+
+    @classmethod
+    def fit_given(
+        cls,
+        T: Sequence[Float],
+        S: Float,
+        Y: Float,
+        pool_T: Sequence[Features],
+        pool_S: Features,
+        config: W2SConfig,
+        student: LinearHead | None,
+    ) -> Self:
+        """Fit student and baseline, as `run` does; T and pool_T are the raw scores of each teacher."""
+        teachers: list[LinearHead] = [given_head(config.kind, Y.shape[1]) for _ in T]
+        if student is None:
+            raw = mean_scores([head.scores(pool) for head, pool in zip(teachers, pool_T, strict=True)], config.kind)
+            targets = pseudolabels_of(teachers[0], raw, hard=config.pseudolabels == "hard")
+            student = fit_head(pool_S, targets, config.fit_options("student"))
+        baseline = fit_head(S, Y, config.fit_options("baseline"))
+        return cls(heads=[teachers[0], student, baseline], teachers=teachers, T=T[0], S=S, Y=Y, config=config)
+
+    def on_pool(self, used: Rows, N: int) -> Callable[[PoolBlock], list[Float]]:
+        """Return the scorer of the pool, with the heads as they are fitted."""
+        return lambda block: [*map(block.scores_of, self.heads), self.lesson(block)]
+
+    def held_out(self, blocks: list[Rows]) -> HeldOut:
+        """Return the scores of the labeled rows; a ridge baseline leaves out one row, another one each block."""
+        teacher, student, baseline = self.heads
+        alpha, options = baseline.alpha, self.config.fit_options("baseline")
+        if options.kind == "ridge":
+            own = left_out_scores(self.S, self.Y, alpha=alpha, scale=options.scale)
+        else:
+            own, every = np.empty_like(self.Y), np.arange(len(self.Y))
+            for B in blocks:
+                rest = np.setdiff1d(every, B)
+                own[B] = fit_head(self.S[rest], self.Y[rest], replace(options, alpha=alpha)).scores(self.S[B])
+        return HeldOut(teacher=teacher.scores(self.T), student=student.scores(self.S), baseline=own)
 
 
 def _mask(rows: Rows, N: int) -> NDArray[np.bool_]:

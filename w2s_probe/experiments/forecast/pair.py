@@ -12,6 +12,9 @@ difference follow from the curve and from the errors at other n (`needed`).
 Of several teachers, the student learns the mean of their scores. The system ``teacher`` is the first one, in the gain,
 the PGR and the misfit too. All sizes train all teachers.
 
+Where a teacher is predictions, nothing of it is fitted, and all scores are counted (`given`): they are explicit counts
+on the labeled rows. The learning curve holds such a teacher constant in n.
+
 References
 ----------
 .. [1] Charikar, Pabbaraju and Shiragur (2024), Quantifying the Gain in Weak-to-Strong Generalization.
@@ -21,19 +24,19 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.config import W2SConfig
-from w2s_probe.core.fit_options import coarse_grid_notes
 from w2s_probe.core.folds import stratified_part
 from w2s_probe.core.types import Features, Float, Progress, Rows
 from w2s_probe.diagnostics.representation_gap import representation_gap
-from w2s_probe.experiments.forecast.advice import forecast_verdict, noted_heads
+from w2s_probe.experiments.forecast.advice import forecast_verdict
 from w2s_probe.experiments.forecast.curve import (
     BOUNDS,
     DIFFERENCES,
@@ -48,19 +51,29 @@ from w2s_probe.experiments.forecast.curve import (
 )
 from w2s_probe.experiments.forecast.data import ForecastData
 from w2s_probe.experiments.forecast.evidence import CombinedEstimate, MeanEstimate, weighted_sum
+from w2s_probe.experiments.forecast.given import SEEN, GivenRows, counted_estimates, held_constant
 from w2s_probe.experiments.forecast.held_out import train_pipeline
 from w2s_probe.experiments.forecast.needed import RANGE_LEVEL, needed_labels
+from w2s_probe.experiments.forecast.notes import forecast_notes
 from w2s_probe.experiments.forecast.pipeline import PipelineScores, Trained, score_pool
 from w2s_probe.experiments.forecast.sizes import SUBSETS, label_sizes, pipeline_counter, pool_sizes
-from w2s_probe.experiments.strengths import head_notes, pair_notes
+from w2s_probe.heads import LinearHead
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.linalg.threads import shared_threads
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.forecast import ErrorParts, Forecast, Misfit, Needed, OtherScore, Outlook
+from w2s_probe.results.forecast import (
+    CountedRows,
+    ErrorParts,
+    Forecast,
+    Misfit,
+    Needed,
+    NeededLabels,
+    OtherScore,
+    Outlook,
+)
 from w2s_probe.theory import decompose_held_out
 
 REPEATS = 10  # deals of all labeled rows into folds
-SMALL_MISFIT = 1e-3  # share of the labels' variance below which a misfit needs no note
 UNDEFINED = Estimate(value=math.nan, low=math.nan, high=math.nan, resolved=False)
 
 
@@ -75,6 +88,7 @@ def forecast_pair(  # noqa: PLR0913  # two feature spaces of labeled rows and po
     config: W2SConfig,
     more_teachers: Sequence[tuple[Features, Features]] = (),
     links: Rows | None = None,
+    given: GivenRows | None = None,
     n_test: int = 2000,
     names: tuple[str, str] = ("teacher features", "student features"),
     on_progress: Progress | None = None,
@@ -96,6 +110,9 @@ def forecast_pair(  # noqa: PLR0913  # two feature spaces of labeled rows and po
         all teachers. The system ``teacher`` is the first one.
     links : array of int, shape (n, 2), optional
         Two numbers for each labeled row, where rows are preference pairs: pairs with a common number share an item.
+    given : GivenRows, optional
+        Which teachers are predictions, and the labeled rows that they speak on and saw. Their features are raw scores
+        of heads of the run's kind, and they speak on the whole pool.
     n_test : int
         Rows of the test set in the interval of the observed differences.
     names : tuple of str
@@ -107,11 +124,11 @@ def forecast_pair(  # noqa: PLR0913  # two feature spaces of labeled rows and po
     n, N = len(Y), len(pool_teacher)
     more = [(np.asarray(X, dtype=np.float64), pool) for X, pool in more_teachers]
     count = pipeline_counter(on_progress, Y, N)
-    data = ForecastData(T, S, Y, pool_teacher, pool_student, more, config.label_task, count, links)
+    data = ForecastData(T, S, Y, pool_teacher, pool_student, more, config.label_task, count, links, given)
     scores, full, over_n, over_N = _over_sizes(data, config)
     ceiling = _ceiling(over_n, n + N if config.ceiling == "L+U" else N, data.score)
     outlooks = {name: _outlook(full[name], config.level, n_test) for name in DIFFERENCES}
-    misfit = _misfit(scores, Y)
+    misfit = _misfit(scores, Y, given)
     needed = _needed(over_n, full, config.level)
     return Forecast(
         teacher_backbone=names[0],
@@ -126,21 +143,22 @@ def forecast_pair(  # noqa: PLR0913  # two feature spaces of labeled rows and po
         ceiling=UNDEFINED if ceiling is None else bounded(ceiling.estimate(config.level), data.score),
         pgr=_pgr(full["gain"], full["teacher"], ceiling, config.level),
         opr=_opr(full["baseline"], full["student"], config.level),
-        others={"brier" if data.score == "accuracy" else "squared_error": _other(scores, config.level)},
+        others={"brier" if data.score == "accuracy" else "squared_error": _other(scores, config.level, given)},
         curve=curve_points(over_n, over_N, full, score=data.score, level=config.level),
         needed=needed,
         misfit=misfit,
-        representation_gap=math.nan if more else _representation_gap(data.pool, n, scores.alphas),
+        representation_gap=math.nan if more or given else _representation_gap(data.pool, n, scores.alphas),
         alphas=scores.alphas,
         verdict=forecast_verdict(scores, **outlooks, needed=needed, config=config, same_features=data.same_features),
-        error_parts=None if more else _error_parts(scores, data.pool, config),
-        notes=(*_data_notes(data), *_misfit_notes(misfit, full["gain"], data), *_head_notes(scores, data, config)),
+        error_parts=None if more or given else _error_parts(scores, data.pool, config),
+        counted=None if given is None else _counted_rows(given),
+        notes=tuple(forecast_notes(scores, data, misfit, full["gain"], config)),
     )
 
 
 def _over_sizes(
     data: ForecastData, config: W2SConfig
-) -> tuple[PipelineScores, dict[str, CombinedEstimate], list[Point], list[Point]]:
+) -> tuple[PipelineScores, Mapping[str, CombinedEstimate], list[Point], list[Point]]:
     """Return the scores at the full sizes with their estimates, and the points at smaller n and at smaller N.
 
     Both lists of points have the full sizes at their end. All pipelines are scored in one pass over the pool.
@@ -152,14 +170,16 @@ def _over_sizes(
     for size in n_sizes:
         for _ in range(SUBSETS):
             rows = stratified_part(data.Y, size, rng)
-            trained.append(_trained(data, config, rows, rng, repeats=1))
+            trained.append(_trained(data, config, rows, rng, repeats=1, student=trained[0].heads["student"]))
     order = rng.permutation(N) if N_sizes else np.arange(0)
     for size, pool in zip(N_sizes, data.smaller_pools(order, N_sizes), strict=True):
         smaller = (np.sort(order[:size]), pool)
         trained.append(_trained(data, config, np.arange(n), _fold_rng(config), repeats=REPEATS, smaller=smaller))
     more_pools = [pool for _, pool in data.more_teachers]
-    scores = score_pool(trained, data.pool_teacher, data.pool_student, more_pools=more_pools, sums=data.score)
-    full, *others = (_estimates(one, data.score) for one in scores)
+    scored = trained if data.given is None else trained[:1]  # counts need no sums over the pool
+    scores = score_pool(scored, data.pool_teacher, data.pool_student, more_pools=more_pools, sums=data.score)
+    every = scores if data.given is None else trained
+    full, *others = (_estimates(one, data.score, data.given) for one in every)
     last = Point(n=n, N=N, parts=full)
     over_n = [
         averaged_point(size, N, others[SUBSETS * at : SUBSETS * (at + 1)], of=n) for at, size in enumerate(n_sizes)
@@ -167,6 +187,7 @@ def _over_sizes(
     unchanged = {name: full[name] for name in ("teacher", "baseline")}  # they have no pool
     of_pools = zip(N_sizes, others[SUBSETS * len(n_sizes) :], strict=True)
     over_N = [Point(n=n, N=size, parts={**parts, **unchanged}) for size, parts in of_pools]
+    over_n = over_n if data.given is None else held_constant([*over_n, last], data.given)[:-1]
     return scores[0], full, [*over_n, last], [*over_N, last]
 
 
@@ -178,8 +199,12 @@ def _trained(
     *,
     repeats: int,
     smaller: tuple[Rows, Moments] | None = None,
+    student: LinearHead | None = None,
 ) -> Trained:
-    """Return the pipeline trained on some labeled rows, and on the whole pool or on rows with their moments."""
+    """Return the pipeline trained on some labeled rows, and on the whole pool or on rows with their moments.
+
+    `student` is that of the whole pool; it is the same for all labeled rows, if all teachers are predictions.
+    """
     pool_rows, pool, spectrum = (*smaller, None) if smaller else (None, data.pool, data.spectrum)
     pool_size = len(data.pool_teacher if pool_rows is None else pool_rows)
     data.count(f"n = {len(rows):,}, N = {pool_size:,}")
@@ -198,6 +223,8 @@ def _trained(
         spectrum=spectrum,
         more_teachers=data.more_teachers,
         links=data.links,
+        given=() if data.given is None else data.given.which,
+        student=student,
     )
 
 
@@ -210,6 +237,7 @@ def _outlook(difference: MeanEstimate, level: float, n_test: int) -> Outlook:
         resolved=bool(estimate.low > 0 or estimate.high < 0),
         low_observed=low,
         high_observed=high,
+        reason=SEEN if math.isnan(estimate.value) else None,
     )
 
 
@@ -218,7 +246,9 @@ def _fold_rng(config: W2SConfig) -> np.random.Generator:
     return np.random.default_rng([config.seed, 3])
 
 
-def _estimates(scores: PipelineScores, score: str) -> dict[str, CombinedEstimate]:
+def _estimates(scores: Trained, score: str, given: GivenRows | None) -> Mapping[str, CombinedEstimate]:
+    if given is not None or not isinstance(scores, PipelineScores):
+        return counted_estimates(scores, cast("GivenRows", given), score)
     return {name: scores.expected(score, weights) for name, weights in {**SYSTEMS, **DIFFERENCES}.items()}
 
 
@@ -259,9 +289,9 @@ def _ratio(value: float, part: MeanEstimate, level: float) -> Estimate:
     return Estimate(value=value, low=value - half, high=value + half, resolved=True)
 
 
-def _other(scores: PipelineScores, level: float) -> OtherScore:
+def _other(scores: PipelineScores, level: float, given: GivenRows | None) -> OtherScore:
     score = "brier" if scores.task == "classification" else "squared_error"
-    estimates = {name: part.estimate(level) for name, part in _estimates(scores, score).items()}
+    estimates = {name: part.estimate(level) for name, part in _estimates(scores, score, given).items()}
     return OtherScore(
         **{name: bounded(value, score) if name in SYSTEMS else value for name, value in estimates.items()}
     )
@@ -270,7 +300,9 @@ def _other(scores: PipelineScores, level: float) -> OtherScore:
 def _needed(over_n: list[Point], full: Mapping[str, CombinedEstimate], level: float) -> Needed:
     """Return the labels at which each difference is expected to be resolved; the last point is the present one."""
     needed = {
-        name: needed_labels(
+        name: NeededLabels(n=None, low=None, high=None, reason=SEEN)
+        if math.isnan(full[name].value)
+        else needed_labels(
             full[name].estimate(level),
             over_n[-1].n,
             curve=partial(expected_over, over_n, name, level=RANGE_LEVEL) if len(over_n) >= LEAST_POINTS else None,
@@ -281,12 +313,27 @@ def _needed(over_n: list[Point], full: Mapping[str, CombinedEstimate], level: fl
     return Needed(**needed)
 
 
-def _misfit(scores: PipelineScores, Y: Float) -> Misfit:
-    """Return the gain in squared error and its two parts, averaged over the deals into folds."""
+def _counted_rows(given: GivenRows) -> CountedRows:
+    return CountedRows(
+        rows=int(given.counted.sum()),
+        abstains=int((~given.speaks).sum()),
+        saw=int(given.saw.sum()),
+        unlabeled_left_out=0,
+    )
+
+
+def _misfit(scores: PipelineScores, Y: Float, given: GivenRows | None) -> Misfit:
+    """Return the gain in squared error and its two parts, averaged over the deals into folds.
+
+    It is NaN if predictions have no row that can judge them.
+    """
+    if given is not None and not given.judged:
+        return Misfit(misfit=math.nan, correction=math.nan, gain=math.nan)
     parts = []
+    rows = slice(None) if given is None else given.counted
     for held_out in scores.held_out:
-        difference = held_out.teacher - held_out.student
-        correction = 2 * (difference * (held_out.student - Y)).sum(axis=1).mean()
+        difference = (held_out.teacher - held_out.student)[rows]
+        correction = 2 * (difference * (held_out.student - Y)[rows]).sum(axis=1).mean()
         parts.append(((difference**2).sum(axis=1).mean(), correction))
     misfit, correction = np.mean(parts, axis=0)
     return Misfit(misfit=float(misfit), correction=float(correction), gain=float(misfit + correction))
@@ -309,51 +356,3 @@ def _error_parts(scores: PipelineScores, pool: Moments, config: W2SConfig) -> Er
 def _representation_gap(pool: Moments, n: int, alphas: dict[str, float]) -> float:
     """Return the label-free representation gap at the fitted strengths, each per row of its training set."""
     return representation_gap(pool, teacher_alpha=alphas["teacher"] * pool.n / n, student_alpha=alphas["student"]).value
-
-
-def _data_notes(data: ForecastData) -> Iterator[str]:
-    """Yield which heads stand for those of pairs, what the numbers of a committee are, and which ones it has not."""
-    if data.links is not None:
-        yield (
-            "The forecast fits odd ridge heads to the pairs (squared error, unscaled features, soft pseudolabels) in "
-            "place of the Bradley-Terry heads of run: their held-out predictions are exact without a refit."
-        )
-    if data.more_teachers:
-        yield (
-            f"The student learns the mean of {len(data.more_teachers) + 1} teachers' scores, as the strategy "
-            "mean_teacher of run does. The teacher, the gain and PGR are those of the first teacher. The parts of the "
-            "student's error and the representation gap are defined for one teacher only and are left out."
-        )
-
-
-def _misfit_notes(misfit: Misfit, gain: MeanEstimate, data: ForecastData) -> tuple[str, ...]:
-    """Return notes where a label-free form misleads."""
-    notes, spread = [], float(data.Y.var(axis=0).sum())
-    if misfit.misfit > SMALL_MISFIT * spread and misfit.gain < 0.5 * misfit.misfit:
-        notes.append(
-            f"The misfit, which needs no label, is {misfit.misfit:.3g}, but the gain in squared error is "
-            f"{misfit.gain:+.3g}: here the misfit does not predict the gain."
-        )
-    if abs(misfit.gain) > SMALL_MISFIT * spread and misfit.gain * gain.value < 0:
-        notes.append(
-            f"The student {'gains' if misfit.gain > 0 else 'loses'} in squared error ({misfit.gain:+.3g}), but "
-            f"{'gains' if gain.value > 0 else 'loses'} in {'accuracy' if data.score == 'accuracy' else 'R²'} "
-            f"({gain.value:+.3f})."
-        )
-    return tuple(notes)
-
-
-def _head_notes(scores: PipelineScores, data: ForecastData, config: W2SConfig) -> Iterator[str]:
-    """Yield the notes on the grid, strengths, large rows and scaling."""
-    yield from coarse_grid_notes(config.kind, data.Y.shape[1], config.alphas)
-    yield from pair_notes(
-        noted_heads(scores, config, same_features=data.same_features),
-        (data.X_teacher, data.X_student),
-        (data.pool_teacher, data.pool_student),
-        data.Y,
-        config=config,
-    )
-    for number, ((X, pool), (head, *_)) in enumerate(
-        zip(data.more_teachers, scores.fitted[1:-1], strict=True), start=2
-    ):
-        yield from head_notes(f"teacher {number}", head, (X, pool))

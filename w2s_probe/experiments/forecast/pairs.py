@@ -16,10 +16,17 @@ def with_equal_baselines(forecasts: Iterable[Forecast]) -> list[Forecast]:
     """Return the forecasts with one baseline for each student, its mean estimate over the teachers.
 
     The baseline has no teacher: it is the same head in all pairs of one student. Its estimates differ a little, since
-    the model that averages scores over the pool reads the teacher's scores too.
+    the model that averages scores over the pool reads the teacher's scores too. Where a teacher is predictions, the
+    baseline stays as it was counted, on the rows on which this teacher speaks.
     """
     pairs = list(forecasts)
-    return [_with_mean_baseline(pair, [other for other in pairs if _same_student(pair, other)]) for pair in pairs]
+    fitted = [pair for pair in pairs if pair.counted is None]
+    return [
+        _with_mean_baseline(pair, [other for other in fitted if _same_student(pair, other)])
+        if pair.counted is None
+        else pair
+        for pair in pairs
+    ]
 
 
 def ranking(pairs: Sequence[Forecast]) -> list[int]:

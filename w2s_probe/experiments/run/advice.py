@@ -13,6 +13,7 @@ from w2s_probe.core.text import shorten, visible
 from w2s_probe.core.types import Float
 from w2s_probe.experiments.run.outcome import SYSTEMS
 from w2s_probe.experiments.run.scores import VANILLA, RunScores
+from w2s_probe.heads.given import GivenHead
 from w2s_probe.metrics import GroupRows
 from w2s_probe.metrics.likeness import COPY, IMITATION, NEARLY
 from w2s_probe.metrics.verdict import COMBINING, EQUAL_SPACES
@@ -49,6 +50,7 @@ def run_verdict(
         combinations=_combinations(students, run.main) if name == VANILLA else (),
         scaled=config.scale == "standard",
         worst_group=_worst_group(run, name, student),
+        given=isinstance(run.outcomes[0].heads["teacher"], GivenHead),
         resolution=""
         if edges or not versus.low <= 0 <= versus.high
         else "More seeds or test rows narrow the intervals.",

@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.core.arrays import frozen
 from w2s_probe.core.config import W2SConfig
+from w2s_probe.core.errors import NotApplicableError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.fit_options import FitOptions, Scale
 from w2s_probe.core.folds import stratified_folds
 from w2s_probe.core.linked_folds import Fold, linked_folds
+from w2s_probe.core.predictions import Predictions, all_count
 from w2s_probe.core.row_view import row_view
 from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Features, Float, Rows
@@ -53,7 +55,7 @@ class SplitFits:
     Parameters
     ----------
     teachers : sequence of FeatureSet
-        Features of each teacher.
+        Features of each teacher; predictions as raw scores of heads of the run's kind.
     student : FeatureSet
         Features of the student.
     Y : array of shape (n, K)
@@ -108,6 +110,12 @@ class SplitFits:
             links=None if self.links is None else frozen(self.links.copy()),
         )
 
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """Labeled rows whose labels may judge every teacher, shape (n,): all, unless teachers are predictions."""
+        counts = all_count(self.teachers)
+        return np.ones(len(self.Y), dtype=np.bool_) if counts is None else counts[self.split.labeled]
+
     @cached_property
     def _labeled(self) -> list[Features]:
         return [frozen(features.X[self.split.labeled]) for features in self.teachers]
@@ -137,6 +145,10 @@ class SplitFits:
         """Whether the vanilla student's predictions are linear in the labels."""
         return self.config.head == "ridge" and self.config.pseudolabels == "soft"
 
+    def _given(self, m: int) -> bool:
+        """Return whether a teacher is predictions: nothing of it is fitted."""
+        return isinstance(self.teachers[m], Predictions)
+
     def _teacher(self, m: int, name: str) -> Teacher:
         raw, head = self._pool_scores[m], self.heads[m]
         return Teacher(
@@ -144,9 +156,24 @@ class SplitFits:
             head=head,
             scores=raw,
             pseudolabels=frozen(self._pseudolabels_of(raw)),
-            held_out=cache(lambda: frozen(self._teacher_held_out(m))),
-            fit=partial(self._fit_teacher, m),
+            held_out=cache(lambda: frozen(self._checked_held_out(m, name))),
+            fit=partial(_no_further_head, name) if self._given(m) else partial(self._fit_teacher, m),
         )
+
+    def _checked_held_out(self, m: int, name: str) -> Float:
+        """Return the held-out scores of a teacher; predictions must speak on all labeled rows and have seen none."""
+        self._check_counted(m, f"held-out scores of the teacher {name}")
+        return self.teacher_held_out(m)
+
+    def _check_counted(self, m: int, what: str) -> None:
+        given = self.teachers[m]
+        if isinstance(given, Predictions) and not given.counts[self.split.labeled].all():
+            lost = len(self.Y) - int(given.counts[self.split.labeled].sum())
+            msg = (
+                f"this strategy needs {what} on all {len(self.Y):,} labeled rows: got predictions that abstain on, or "
+                f"were trained on, {lost:,} of them. Use the strategy vanilla."
+            )
+            raise NotApplicableError(msg)
 
     def _fit(
         self,
@@ -191,8 +218,10 @@ class SplitFits:
     def _pseudolabels_of(self, scores: Float) -> Float:
         return pseudolabels_of(self.heads[0], scores, hard=self.config.pseudolabels == "hard")  # all of one kind
 
-    def _teacher_held_out(self, m: int) -> Float:
-        """Return the held-out scores of a teacher on the labeled rows."""
+    def teacher_held_out(self, m: int) -> Float:
+        """Return the held-out scores of a teacher on the labeled rows; predictions as they are, see `counted`."""
+        if self._given(m):
+            return self.heads[m].scores(self._labeled[m])
         if self.config.head == "ridge":
             return left_out_scores(self._labeled[m], self.Y, alpha=self.heads[m].alpha, scale=self._scale)
         scores = np.empty_like(self.Y)
@@ -207,9 +236,12 @@ class SplitFits:
 
     def _student_held_out(self, vanilla: Scorer, pool: Features) -> Float:
         """Return the vanilla student's scores on the labeled rows, each left out of the teacher's labels."""
+        if self._given(0):  # its pseudolabels contain no label of a labeled row, unless it was trained on one
+            self._check_counted(0, "held-out scores of the vanilla student")
+            return vanilla.scores(self.student.X[self.split.labeled])
         S = self._label_map(vanilla, pool)
         if S is not None:
-            return S @ self.Y - np.diag(S)[:, None] * (self.Y - self._teacher_held_out(0))
+            return S @ self.Y - np.diag(S)[:, None] * (self.Y - self.teacher_held_out(0))
         X, scores = self.student.X[self.split.labeled], np.empty_like(self.Y)
         for B, rest in self._folds:
             raw = self._of_rows(0, rest).scores(self._pools[0])
@@ -217,7 +249,7 @@ class SplitFits:
         return scores
 
     def _label_map(self, vanilla: Scorer, pool: Features) -> Float | None:
-        if not self._linear:
+        if not self._linear or self._given(0):
             return None
         scale, L = self._scale, self.split.labeled
         teacher, student = self.teachers[0].X, self.student.X
@@ -233,6 +265,14 @@ class SplitFits:
         strengths = (self.heads[0].alpha, vanilla.alpha)
         S = student_map(on_labels, on_pool, moments, X_teacher=X_teacher, X_student=X_student, strengths=strengths)
         return frozen(S)
+
+
+def _no_further_head(name: str, **_: object) -> FurtherHead:
+    msg = (
+        f"this strategy fits further heads of a teacher, which needs its features: got {name}, which is predictions. "
+        "Use the strategy vanilla, or a teacher with features."
+    )
+    raise NotApplicableError(msg)
 
 
 def _divided(moments: Moments, by: Float) -> Moments:

@@ -32,11 +32,12 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.linked_rows import LinkedRows
+from w2s_probe.core.predictions import Predictions, raw_scores
 from w2s_probe.core.row_view import row_view
 from w2s_probe.core.splits import Split
 from w2s_probe.core.types import Float, Progress, Rows
 from w2s_probe.experiments.run.committee import committee_of
-from w2s_probe.experiments.run.outcome import SYSTEMS, SeedOutcome
+from w2s_probe.experiments.run.outcome import SYSTEMS, Committee, SeedOutcome
 from w2s_probe.experiments.run.problem import SplitFits
 from w2s_probe.experiments.run.progress import HeadProgress
 from w2s_probe.experiments.run.scores import VANILLA
@@ -44,10 +45,11 @@ from w2s_probe.experiments.run.students import Students
 from w2s_probe.experiments.run.summary import summarize
 from w2s_probe.experiments.strengths import large_row_notes, row_sizes, scale_notes
 from w2s_probe.heads import LinearHead, PoolFits
+from w2s_probe.heads.given import given_head
 from w2s_probe.linalg.same_space import ROWS, same_space
 from w2s_probe.linalg.threads import map_in_order, shared_threads
 from w2s_probe.results.run import W2SResult
-from w2s_probe.strategies import Oracle, check_strategies, chosen_strategies
+from w2s_probe.strategies import Oracle, W2SProblem, check_strategies, chosen_strategies
 from w2s_probe.strategies.keep_rule import FRACTIONS
 
 MOST_BYTES = 256 << 20  # of the pools of all seeds that are fitted at the same time
@@ -71,7 +73,8 @@ def run_w2s(
     Parameters
     ----------
     teacher, student : FeatureSet
-        Features of the same n rows in the same order, of shapes (n, d_t) and (n, d_s).
+        Features of the same n rows in the same order, of shapes (n, d_t) and (n, d_s). A teacher may be `Predictions`:
+        nothing of it is fitted. It must speak on all rows of pools and test parts, and not have seen a test row.
     labels : Labels
         Ground truth of all n rows; only the ceiling and the report read the pool's labels.
     splits : sequence of Split
@@ -104,6 +107,7 @@ def run_w2s(
     """
     for features in (teacher, *more_teachers, student):
         check_same_rows(features.name, len(features), "the data", len(labels))
+    teacher, *more_teachers = (raw_scores(features, config.kind) for features in (teacher, *more_teachers))
     check_strategies(config.strategies, config.settings)
     heads = len(splits) * (len(SYSTEMS) + len(chosen_strategies(config.strategies)))
     progress = HeadProgress(on_progress, kind=config.kind, heads=heads)
@@ -133,7 +137,8 @@ def run_w2s(
         groups=groups,
         links=links,
         fingerprint=fingerprint,
-        same_features=same_space(*(features.X[splits[0].unlabeled[:ROWS]] for features in (teacher, student))),
+        same_features=not isinstance(teacher, Predictions)
+        and same_space(*(features.X[splits[0].unlabeled[:ROWS]] for features in (teacher, student))),
     )
     return replace(result, notes=(*result.notes, *of_features)), outcomes
 
@@ -145,9 +150,11 @@ def _feature_notes(
     L, trained = split.labeled, np.concatenate([split.labeled, split.unlabeled])
     more = [(f"teacher {features.name}", features) for features in teachers[1:]]
     for name, features in (("teacher", teachers[0]), *more, ("student", student)):
-        yield from large_row_notes(name, row_sizes(features.X, trained), rows=trained)
+        if not isinstance(features, Predictions):
+            yield from large_row_notes(name, row_sizes(features.X, trained), rows=trained)
     rows = f"the labeled rows of seed {split.seed}"
-    yield from scale_notes(teachers[0].X[L], student.X[L], labels.targets(L), config=config, rows=rows)
+    weak = None if isinstance(teachers[0], Predictions) else teachers[0].X[L]
+    yield from scale_notes(weak, student.X[L], labels.targets(L), config=config, rows=rows)
 
 
 def seeds_at_once(student: FeatureSet, splits: Sequence[Split]) -> int:
@@ -181,13 +188,14 @@ def fit_seed(  # noqa: PLR0913  # two feature spaces, labels, settings, and what
     """
     fits, progress = fits or PoolFits(), progress or HeadProgress(None, kind=config.kind, heads=0)
     fits.on_fit = progress.fits
+    teacher, *more_teachers = (raw_scores(features, config.kind) for features in (teacher, *more_teachers))
     fits.pairs = _pairs([teacher, *more_teachers, student], links, split)
     Y = frozen(labels.targets(split.labeled))
     _check_targets(Y, split.seed, config)
     fit = partial(_fit_system, teacher, student, labels, split=split, config=config, fits=fits)
     heads = {name: fit(name, progress) for name in SYSTEMS if name not in (fitted or {})} | dict(fitted or {})
-    teachers, as_teacher = [teacher, *more_teachers], config.fit_options("teacher")
-    weak = [heads["teacher"], *(fits.fit(row_view(X.X, split.labeled), Y, as_teacher) for X in more_teachers)]
+    teachers = [teacher, *more_teachers]
+    weak = [heads["teacher"], *(_teacher_head(X, split, Y, config, fits) for X in teachers[1:])]
     shared: dict[str, Any] = {"student": student, "Y": Y, "classes": labels.classes, "split": split, "config": config}
     shared["links"] = None if links is None else links[split.labeled]
     made = SplitFits(teachers=teachers, heads=weak, baseline=heads["baseline"], fits=fits, **shared)
@@ -196,7 +204,7 @@ def fit_seed(  # noqa: PLR0913  # two feature spaces, labels, settings, and what
     X_teachers = [row_view(features.X, split.test) for features in teachers]
     learned = Students(problem, split.seed, oracle, X_test, coverage=coverage, variants=variants, X_teachers=X_teachers)
     learned.learn_all(config, progress)
-    committee = committee_of(problem, weak) if more_teachers and variants else None
+    committee = _committee(made, problem) if more_teachers and variants else None
     return SeedOutcome(
         split=split,
         heads=heads,
@@ -212,6 +220,12 @@ def fit_seed(  # noqa: PLR0913  # two feature spaces, labels, settings, and what
         committee=committee,
         stages=learned.stages,
     )
+
+
+def _committee(made: SplitFits, problem: W2SProblem) -> Committee:
+    """Return the teachers of a problem, judged by the labeled rows that count."""
+    held_out = [made.teacher_held_out(m) for m in range(len(made.teachers))]
+    return committee_of(problem, made.heads, held_out, made.counted)
 
 
 def _pairs(spaces: Sequence[FeatureSet], links: Rows | None, split: Split) -> LinkedRows | None:
@@ -242,13 +256,23 @@ def _fit_system(
 ) -> LinearHead:
     """Return the head of teacher, baseline or ceiling."""
     progress.begin(system, split.seed)
-    features, rows = (teacher if system == "teacher" else student), split.labeled
-    if system == "ceiling":
-        rows = np.concatenate([rows, split.unlabeled]) if config.ceiling == "L+U" else split.unlabeled
-    X = fits.hold(features.X, rows) if rows is split.unlabeled else row_view(features.X, rows)
-    head = fits.fit(X, labels.targets(rows), config.fit_options(system))
+    rows = split.labeled
+    if system == "teacher":
+        head = _teacher_head(teacher, split, labels.targets(rows), config, fits)
+    else:
+        if system == "ceiling":
+            rows = np.concatenate([rows, split.unlabeled]) if config.ceiling == "L+U" else split.unlabeled
+        X = fits.hold(student.X, rows) if rows is split.unlabeled else row_view(student.X, rows)
+        head = fits.fit(X, labels.targets(rows), config.fit_options(system))
     progress.end()
     return head
+
+
+def _teacher_head(features: FeatureSet, split: Split, Y: Float, config: W2SConfig, fits: PoolFits) -> LinearHead:
+    """Return the head of a teacher on the labeled rows; predictions have one that reads their scores."""
+    if isinstance(features, Predictions):
+        return given_head(config.kind, Y.shape[1])
+    return fits.fit(row_view(features.X, split.labeled), Y, config.fit_options("teacher"))
 
 
 def _check_targets(Y: Float, seed: int, config: W2SConfig) -> None:

@@ -80,15 +80,15 @@ class Students:
             student = strategy(_own(self.problem, self.seed, self.oracle if name.startswith(ORACLE) else None), own)
         except NotApplicableError as error:
             if not skips:
-                raise
-            self.skipped[name] = str(error)
+                raise NotApplicableError(_named(error, name), field=error.field) from error
+            self.skipped[name] = _named(error, name)
             return
         self._add(name, student, self.coverage)
         for key, variant in student.variants.items() if self.variants else ():
             try:
                 self._add(f"{name}/{key}", variant() if callable(variant) else variant, ())
             except NotApplicableError as error:
-                self.skipped[f"{name}/{key}"] = str(error)
+                self.skipped[f"{name}/{key}"] = _named(error, f"{name}/{key}")
 
     def _add(self, name: str, student: Student, coverage: Sequence[float]) -> None:
         self.fitted[name] = student
@@ -100,6 +100,11 @@ class Students:
         self.curves[name] = coverage_scores(student, targets, coverage, self.X_test, rng)
         if self.variants and self.problem.classes is not None:
             self.stages[name] = stage_decisions(student, self.X_test, self.X_teachers)
+
+
+def _named(error: NotApplicableError, name: str) -> str:
+    """Return why a strategy does not apply, with its name where the reason comes from a teacher."""
+    return str(error).replace("this strategy", f"the strategy {name}", 1)
 
 
 def _own(problem: W2SProblem, seed: int, oracle: Oracle | None) -> W2SProblem:

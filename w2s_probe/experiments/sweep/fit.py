@@ -22,6 +22,7 @@ from w2s_probe.core.fit_options import Head
 from w2s_probe.core.groups import Groups
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.linked_rows import LinkedRows
+from w2s_probe.core.predictions import Predictions, raw_scores
 from w2s_probe.core.row_view import row_view
 from w2s_probe.core.splits import SplitGrid
 from w2s_probe.core.sweep_config import SweepConfig
@@ -31,6 +32,7 @@ from w2s_probe.experiments.run.protocol import check_labeled, fit_seed
 from w2s_probe.experiments.sweep.cells import CellScores, text_bytes
 from w2s_probe.experiments.sweep.pools import blocks_of, pool_moments, with_rows
 from w2s_probe.heads import LinearHead, PoolFits
+from w2s_probe.heads.given import given_head
 from w2s_probe.heads.ridge import Rule, chosen_head, head_of_path
 from w2s_probe.linalg.loo import loo_score_of_rows
 from w2s_probe.linalg.moments import Moments
@@ -85,8 +87,9 @@ class _SharedHeads:
         config: SweepConfig,
         head: Head,
     ) -> None:
-        self.teacher, self.student, self.labels, self.groups, self.grid = teacher, student, labels, groups, grid
-        self.more_teachers, self.links = more_teachers, links
+        self.teacher, *self.more_teachers = (raw_scores(features, head) for features in (teacher, *more_teachers))
+        self.student, self.labels, self.groups, self.grid = student, labels, groups, grid
+        self.links = links
         self.configs = [
             [config.run_config(head, weak, strong) for strong in config.student_alpha] for weak in config.teacher_alpha
         ]
@@ -163,6 +166,8 @@ class _SharedHeads:
     def fit(self, system: System, X: NDArray[np.floating], Y: Float) -> list[LinearHead]:
         """Return the heads of a system on features and targets; ridge heads share a spectrum."""
         options = [config.fit_options(system) for config in self.configs_of(system)]
+        if system == "teacher" and isinstance(self.teacher, Predictions):
+            return [given_head(option.kind, Y.shape[1]) for option in options]
         self.fits.pairs = self.pairs  # `fit_seed` leaves those of its own split
         spectrum = self.fits.spectrum(X, options[0].scale) if options[0].kind == "ridge" else None
         return [self.fits.fit(X, Y, option, spectrum=spectrum) for option in options]

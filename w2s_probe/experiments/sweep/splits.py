@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from w2s_probe.core.composition import composition_of
 from w2s_probe.core.errors import SplitError
@@ -38,6 +40,10 @@ class SplitSource:
         Two numbers for each row, where rows are preference pairs: pairs with a common number depend on each other.
     drawn : tuple of Split
         Pairs that were drawn for the largest sizes, one split for each seed: smaller parts are their first pairs.
+    speaks : array of bool, shape (n,), optional
+        Rows on which all teachers that are predictions speak: others leave pools and test parts.
+    saw : array of bool, shape (n,), optional
+        Rows whose labels such a teacher was trained on: they are in no test part.
     """
 
     labels: Labels
@@ -47,6 +53,8 @@ class SplitSource:
     splits: tuple[Split, ...] = ()
     links: Rows | None = None
     drawn: tuple[Split, ...] = ()
+    speaks: NDArray[np.bool_] | None = None
+    saw: NDArray[np.bool_] | None = None
 
     def grid(self, seed: int, config: SweepConfig, eta: tuple[int, int] = (0, 0)) -> SplitGrid:
         """Return the splits of one seed at all sizes.
@@ -62,13 +70,22 @@ class SplitSource:
         """
         for split in self.splits:
             if split.seed == seed:
-                return SplitGrid(
+                own = SplitGrid(
                     labeled=(split.labeled,), pools=(split.unlabeled,), pool_of=((0,),), test=split.test, seed=seed
                 )
+                return self._heard(own)
         for split in self.drawn:
             if split.seed == seed:
                 return _first_pairs(split, config)
-        return self._draw(seed, config, config.n_labeled, config.n_unlabeled, eta)
+        return self._heard(self._draw(seed, config, config.n_labeled, config.n_unlabeled, eta))
+
+    def _heard(self, grid: SplitGrid) -> SplitGrid:
+        """Return a grid without the rows that teachers that are predictions leave out."""
+        if self.speaks is None:
+            return grid
+        tested = self.speaks if self.saw is None else self.speaks & ~self.saw
+        pools = tuple(pool[self.speaks[pool]] for pool in grid.pools)
+        return replace(grid, pools=pools, test=grid.test[tested[grid.test]])
 
     def check(self, config: SweepConfig) -> list[Rows]:
         """Return the test rows of each seed.
@@ -99,7 +116,8 @@ class SplitSource:
         digest.update(self.labels.values.tobytes())
         for array in (self.blocks, *self.fixed.values(), *(part for split in self.splits for part in _parts(split))):
             digest.update(b"none" if array is None else array.astype(np.int64).tobytes())
-        for array in (self.links, *(part for split in self.drawn for part in _parts(split))):
+        more: list[NDArray[Any] | None] = [self.speaks, self.saw, self.links]
+        for array in (*more, *(part for split in self.drawn for part in _parts(split))):
             if array is not None:
                 digest.update(array.astype(np.int64).tobytes())
         if self.groups is not None:
@@ -131,6 +149,7 @@ class SplitSource:
             blocks=self.blocks,
             fixed=self.fixed,
             composition=composition,
+            untestable=None if self.saw is None or self.saw.all() else self.saw,
         )
 
     def _refusal(self, seed: int, config: SweepConfig, eta: tuple[int, int], error: SplitError) -> SplitError:

@@ -10,6 +10,7 @@ import numpy as np
 from w2s_probe.core.composition import Composition, composition_of
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
+from w2s_probe.core.predictions import Predictions
 from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.types import Float
 from w2s_probe.experiments.sweep.splits import SplitSource
@@ -32,8 +33,10 @@ def expected_risks(
 ) -> tuple[PairTheory, ...]:
     """Return the theory's risks of every pair at all fractions of conflicting rows of a sweep; empty if there is one.
 
-    The moments are computed from all rows of the data, with their labels and groups: an analysis, not a forecast.
+    The moments are computed from all rows of the data, with their labels and groups: an analysis, not a forecast. It
+    needs features: teachers that are predictions are left out.
     """
+    teachers = {name: one for name, one in teachers.items() if not isinstance(one, Predictions)}
     groups, labels = source.groups, source.labels
     if groups is None or labels.classes is None or len(config.eta_labeled) * len(config.eta_unlabeled) == 1:
         return ()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from w2s_probe.heads import LinearHead
+from w2s_probe.heads.given import GivenHead
 from w2s_probe.report.files.fingerprints import KEY
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ def heads_file(run: Run) -> bytes:
 
     Tensors are ``SEED/SYSTEM/coef`` of shape (d, K) and ``SEED/SYSTEM/intercept`` of shape (K,), for features
     as the backbone gives them. A student's SYSTEM is its strategy, a variant's is ``STRATEGY/FIELD=VALUE``, and that of
-    each of several teachers is ``teachers/NAME``. The metadata holds the classes, and the kind and strength of each
-    head. Scores are ``X @ coef + intercept``; the softmax of a softmax head's scores are its probabilities. The
-    metadata also holds the run's fingerprint.
+    each of several teachers is ``teachers/NAME``; teachers that are predictions have no head. The metadata holds the
+    classes, and the kind and strength of each head. Scores are ``X @ coef + intercept``; the softmax of a softmax
+    head's scores are its probabilities. The metadata also holds the run's fingerprint.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ def heads_file(run: Run) -> bytes:
     tensors, kinds = {}, {}
     for outcome in run.outcomes:
         for name, head in outcome.all_heads().items():
-            if isinstance(head, LinearHead):  # a third party's head may be anything
+            if isinstance(head, LinearHead) and not isinstance(head, GivenHead):  # a third party's may be anything
                 key = f"{outcome.split.seed}/{name}"
                 tensors[f"{key}/coef"] = np.ascontiguousarray(head.coef)
                 tensors[f"{key}/intercept"] = np.ascontiguousarray(head.intercept)

@@ -82,7 +82,7 @@ def systems_grid(best: Forecast) -> Grid:
     """Return the scores of the four systems, and the strengths of their heads."""
     other, scores = next(iter(best.others.items()))
     labels = {
-        "teacher": f"{best.n:,} labels",
+        "teacher": f"{best.n:,} labels" if not math.isnan(best.alphas["teacher"]) else "given predictions",
         "student": f"{best.N:,} pseudolabels",
         "baseline": f"{best.n:,} labels",
     }
@@ -92,7 +92,7 @@ def systems_grid(best: Forecast) -> Grid:
             trained_on,
             score_text(best.score, getattr(best, system)),
             score_text(other, getattr(scores, system)),
-            f"{best.alphas[system]:.3g}",
+            "-" if math.isnan(best.alphas[system]) else f"{best.alphas[system]:.3g}",
         ]
         for system, trained_on in labels.items()
     ]

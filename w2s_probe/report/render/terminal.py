@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 from collections.abc import Sequence
 
@@ -71,7 +72,7 @@ def size_table(
         (
             f"{point.n:,}",
             f"{point.N:,}",
-            *(f"{getattr(point, system).value:.3f}" for system in systems),
+            *(_number(getattr(point, system).value) for system in systems),
             estimate_text(point.gain, signed=True),
             *cells[i : i + 1],
         )
@@ -79,3 +80,7 @@ def size_table(
     ]
     header = ("n", "N", *systems, "gain", *([name] if name else []))
     return columns(header, rows, right=range(2 + len(systems)))
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"

@@ -46,8 +46,9 @@ class SystemRow:
 def system_rows(result: W2SResult, students: Mapping[str, StudentResult]) -> list[SystemRow]:
     """Return teacher, these students, baseline and ceiling, in this order."""
     n, N = result.config["n_labeled"], result.config["n_unlabeled"]
+    first = next(iter((result.teachers or {}).values()), None)
     labels = {
-        "teacher": f"{n:,} labels",
+        "teacher": f"{n:,} labels" if first is None or first.coverage is None else "given predictions",
         "baseline": f"{n:,} labels",
         "ceiling": f"{N:,} labels" if result.config["ceiling"] == "U" else f"{n:,} + {N:,} labels",
     }
@@ -127,7 +128,7 @@ def comparison_grids(result: W2SResult) -> list[Grid]:
 
 def beside_teachers_grid(result: W2SResult) -> Grid:
     """Return each student's differences to its teacher or teachers, PGR and OPR."""
-    several = [key for key in TEACHERS if result.teachers]
+    several = [key for key in TEACHERS if result.several_teachers]
     return Grid(
         header=["strategy", "gain", *(f"- {key}" for key in several), "PGR", "OPR"],
         rows=[

@@ -20,7 +20,7 @@ from w2s_probe.report.run.strategies import (
     ranking_text,
     strategy_sections,
 )
-from w2s_probe.report.run.teachers import teacher_section
+from w2s_probe.report.run.teachers import coverage_lines, teacher_section
 from w2s_probe.report.run.text import run_headline, run_pair, run_verdict_headline, teacher_name
 from w2s_probe.report.run.traces import trace_grid
 from w2s_probe.report.suspects import suspect_sections
@@ -47,8 +47,10 @@ def run_page(result: W2SResult) -> Page:
 
 def _sections(result: W2SResult) -> Iterator[Section]:
     yield _systems(result)
-    if result.teachers:
+    if result.several_teachers:
         yield teacher_section(result)
+    if lines := list(coverage_lines(result)):
+        yield Section(name="Where the teacher speaks", text=lines, lead=True)
     if is_ranked(result):
         yield Section(
             name="Ranking",

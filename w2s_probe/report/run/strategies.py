@@ -102,7 +102,7 @@ def _references(result: W2SResult) -> Iterator[RankedRow]:
     score = result.systems["baseline"].scores[result.score]
     difference = None if vanilla is None else _negated(vanilla.versus_baseline)
     yield RankedRow(name="(baseline)", score=score, versus_vanilla=difference)
-    if result.teachers:
+    if result.teachers and result.several_teachers:
         score = result.teachers["together"].scores[result.score]
         teachers = {} if vanilla is None else vanilla.versus_teachers or {}
         difference = _negated(teachers["together"]) if "together" in teachers else None

@@ -1,9 +1,11 @@
-"""Several teachers: the table of each one and of all together, on page, Markdown and terminal."""
+"""Teachers: the table of several of them and of all together, and where those that are predictions speak."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from w2s_probe.core.text import visible
-from w2s_probe.report.numbers import METRIC_NAMES, score_text
+from w2s_probe.report.numbers import METRIC_NAMES, estimate_text, score_text
 from w2s_probe.report.page import Grid, Section
 from w2s_probe.results.run import W2SResult
 from w2s_probe.results.student import TeacherResult
@@ -38,6 +40,22 @@ def teacher_grid(result: W2SResult) -> Grid:
 def teacher_section(result: W2SResult) -> Section:
     """Return the section of a page on several teachers."""
     return Section(name="Teachers", grids=[teacher_grid(result)], text=[TOGETHER], lead=True)
+
+
+def coverage_lines(result: W2SResult) -> Iterator[str]:
+    """Yield a sentence on the rows on which each teacher that is predictions abstains, if there are any."""
+    for name, teacher in (result.teachers or {}).items():
+        coverage = teacher.coverage
+        if coverage is None or min(coverage.labeled, coverage.unlabeled, coverage.test) == 1:
+            continue
+        elsewhere = coverage.student_elsewhere
+        student = (
+            "" if elsewhere is None else f" Where it abstains, the student has accuracy {estimate_text(elsewhere)}."
+        )
+        yield (
+            f"{visible(name)} speaks on {coverage.unlabeled:.1%} of the pool and {coverage.test:.1%} of the test rows: "
+            f"scores are those of these rows.{student}"
+        )
 
 
 def _held_out(teacher: TeacherResult) -> str:

@@ -13,6 +13,7 @@ from w2s_probe.report.run.grids import comparison_grids, systems_grid
 from w2s_probe.report.run.groups import change_grid, cue_text, group_grid, worst_change_grid
 from w2s_probe.report.run.strategies import featured, is_ranked, plain_student
 from w2s_probe.report.run.strategies_text import strategies_text, teachers_text
+from w2s_probe.report.run.teachers import coverage_lines
 from w2s_probe.report.suspects import suspects_text
 from w2s_probe.report.verdict import verdict_headline
 from w2s_probe.results.run import W2SResult
@@ -35,8 +36,10 @@ def run_text(result: W2SResult) -> str:
         columns(systems.header, systems.rows),
         "",
     ]
-    if result.teachers:
+    if result.several_teachers:
         parts += [teachers_text(result), ""]
+    for line in coverage_lines(result):
+        parts += [wrapped(line), ""]
     for grid in comparison_grids(result):
         parts += [columns((grid.title, "", grid.header[-1]), grid.rows), ""]
     parts += strategies_text(result)
@@ -58,7 +61,8 @@ def run_pair(result: W2SResult) -> str:
 
 def teacher_name(result: W2SResult) -> str:
     """Return the teacher's name, or the number of teachers: their table names each one."""
-    return f"{len(result.teachers) - 1} teachers" if result.teachers else str(result.config["teacher"])
+    several = result.teachers if result.several_teachers else None
+    return f"{len(several) - 1} teachers" if several else str(result.config["teacher"])
 
 
 def run_verdict_headline(result: W2SResult) -> str:

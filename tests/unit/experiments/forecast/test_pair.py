@@ -20,6 +20,7 @@ from w2s_probe.experiments.forecast import pair as forecast
 from w2s_probe.experiments.forecast.data import ForecastData
 from w2s_probe.experiments.forecast.evidence import SMALL, MeanEstimate
 from w2s_probe.experiments.forecast.held_out import pipeline_scores
+from w2s_probe.experiments.forecast.notes import _misfit_notes
 from w2s_probe.experiments.forecast.pair import forecast_pair
 from w2s_probe.linalg.moments import moments_of
 from w2s_probe.metrics.verdict import EQUAL_SPACES, decide
@@ -75,7 +76,7 @@ def test_the_pools_labels_are_no_argument() -> None:
     names = set(inspect.signature(forecast_pair).parameters)
     assert names == {
         "X_teacher", "X_student", "Y", "pool_teacher", "pool_student", "config", "n_test", "names",
-            "on_progress", "more_teachers", "links",
+            "on_progress", "more_teachers", "links", "given",
     }  # fmt: skip
 
 
@@ -231,9 +232,9 @@ def test_a_copy_is_no_reason_for_a_note() -> None:
         count=lambda _: None,
     )
     small = Misfit(misfit=1e-6, correction=-2e-6, gain=-1e-6)
-    assert forecast._misfit_notes(small, outcome(0.01), data) == ()
+    assert _misfit_notes(small, outcome(0.01), data) == ()
     misled = Misfit(misfit=0.4, correction=-0.5, gain=-0.1)
-    first, second = forecast._misfit_notes(misled, outcome(0.01), data)
+    first, second = _misfit_notes(misled, outcome(0.01), data)
     assert "misfit" in first
     assert "loses in squared error (-0.1), but gains in accuracy (+0.010)" in second
 

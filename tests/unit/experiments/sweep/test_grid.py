@@ -12,10 +12,11 @@ import polars as pl
 import pytest
 
 from tests.conftest import pair_of_views
+from w2s_probe.core.blocks import same_item_blocks
 from w2s_probe.core.errors import ConfigError, ShapeError, SplitError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
-from w2s_probe.core.splits import draw_grid, draw_splits, same_item_blocks
+from w2s_probe.core.splits import draw_grid, draw_splits
 from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.experiments.run.protocol import run_w2s
 from w2s_probe.experiments.sweep import SplitSource, SweepPoint, SweepResult, run_sweep

@@ -1,0 +1,232 @@
+"""Teachers that are predictions on the command line: what is read, what is left out, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.linear_model import Ridge
+
+from tests.conftest import Cli
+from tests.schemas import check_schema
+
+N = 600
+SIZES = ("-n", "80", "-N", "200", "--n-test", "150")
+NAMES = np.array(["neg", "pos"])
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Write d.csv with predictions of several kinds and their files, and the features t.npy and s.npy."""
+    rng = np.random.default_rng(0)
+    Z = rng.standard_normal((N, 6))
+    y = (Z.sum(axis=1) + rng.standard_normal(N) > 0).astype(int)
+    wrong = [np.where(rng.random(N) < 0.75, y, 1 - y) for _ in range(4)]
+    p = 1 / (1 + np.exp(-(Z[:, 0] + Z[:, 1] + 0.5 * rng.standard_normal(N))))
+    P = np.column_stack([1 - p, p])
+    ids = [f"r{row}" for row in range(N)]
+    columns: dict[str, Any] = {
+        "id": ids,
+        "label": NAMES[y],
+        "old": NAMES[wrong[0]],
+        "prob": p,
+        "p_neg": P[:, 0],
+        "p_pos": P[:, 1],
+        "half": [None if row % 4 == 0 else NAMES[wrong[0][row]] for row in range(N)],
+        "never": [None] * N,
+        "saw": [row % 3 == 0 for row in range(N)],
+        **{name: NAMES[votes] for name, votes in zip(("ann", "bob", "cid"), wrong[1:], strict=True)},
+    }
+    pl.DataFrame(columns).write_csv(tmp_path / "d.csv")
+    order = rng.permutation(N)
+    named = {"id": np.array(ids)[order], "p_neg": P[order, 0], "p_pos": P[order, 1]}
+    pl.DataFrame(named).write_csv(tmp_path / "p.csv")
+    pl.DataFrame(named).write_parquet(tmp_path / "p.parquet")
+    pl.DataFrame(named).head(N - 1).write_csv(tmp_path / "few.csv")
+    np.save(tmp_path / "p.npy", P)
+    np.save(tmp_path / "short.npy", P[:-1])
+    np.savez(tmp_path / "p.npz", X=P[order], ids=np.array(ids)[order])
+    np.save(tmp_path / "t.npy", (Z[:, :3] + rng.standard_normal((N, 3))).astype(np.float32))
+    np.save(tmp_path / "s.npy", np.hstack([Z + 0.3 * rng.standard_normal((N, 6)), rng.standard_normal((N, 3))]))
+    return tmp_path
+
+
+def arguments(verb: str, teacher: str, *more: str) -> tuple[str, ...]:
+    start = (verb, "d.csv", "--id", "id", "--teacher", teacher, "--student", "features:s.npy", "--json")
+    return (*start, *(() if "-n" in more or "--split-file" in more else SIZES), *more)
+
+
+def result(cli: Cli, verb: str, teacher: str, *more: str) -> dict[str, Any]:
+    done = cli(*arguments(verb, teacher, *more))
+    assert done.returncode == 0, done.stderr
+    printed: dict[str, Any] = json.loads(done.stdout)
+    check_schema(verb, printed)
+    return printed
+
+
+@pytest.mark.parametrize("targets", ["soft", "hard"])
+@pytest.mark.parametrize("scale", ["none", "standard"])
+def test_a_run_is_what_scikit_learn_computes_by_hand(cli: Cli, table: Path, targets: str, scale: str) -> None:
+    more = ("--seeds", "1", "--student-alpha", "3", "--pseudolabels", targets, "--scale", scale)
+    printed = result(cli, "run", "labels:prob", *more, "--save-split", "parts.csv")
+    data, X = pl.read_csv(table / "d.csv"), np.load(table / "s.npy")
+    parts = pl.read_csv(table / "parts.csv")
+    place = {name: row for row, name in enumerate(data["id"])}
+    L, U, T = ([place[name] for name in parts.filter(part=part)["id"]] for part in ("labeled", "unlabeled", "test"))
+    y = (data["label"] == "pos").to_numpy().astype(int)
+    P = np.column_stack([1 - data["prob"].to_numpy(), data["prob"].to_numpy()])
+    taught = np.eye(2)[P.argmax(axis=1)] if targets == "hard" else P
+
+    def scores(rows: Sequence[int], Y: Any) -> Any:
+        by = X[rows].std(axis=0) if scale == "standard" else 1.0
+        return Ridge(alpha=3.0).fit(X[rows] / by, Y).predict(X[T] / by)
+
+    F = {"teacher": P[T], "student": scores(U, taught[U]), "baseline": scores(L, np.eye(2)[y[L]])}
+    F["ceiling"] = scores(U, np.eye(2)[y[U]])
+    systems = {**printed["systems"], "student": printed["students"]["vanilla"]}
+    for name, raw in F.items():
+        clipped = np.maximum(raw, 0)
+        q = clipped / clipped.sum(axis=1, keepdims=True)
+        assert systems[name]["accuracy"]["value"] == pytest.approx((raw.argmax(axis=1) == y[T]).mean(), abs=1e-12)
+        brier = ((q - np.eye(2)[y[T]]) ** 2).sum(axis=1).mean()
+        assert systems[name]["brier"]["value"] == pytest.approx(brier, abs=1e-8), name
+    gain = systems["student"]["accuracy"]["value"] - systems["teacher"]["accuracy"]["value"]
+    assert printed["students"]["vanilla"]["gain"]["value"] == pytest.approx(gain, abs=1e-9)
+
+
+@pytest.mark.parametrize("teacher", ["labels:p.csv", "labels:p.parquet", "labels:p.npy", "labels:p.npz", "labels:prob"])
+def test_every_source_of_the_same_predictions_gives_the_same_numbers(cli: Cli, table: Path, teacher: str) -> None:
+    expected = result(cli, "run", "labels:p_neg,p_pos", "--seeds", "1")
+    printed = result(cli, "run", teacher, "--seeds", "1")
+    for key in ("systems", "students", "verdict"):
+        assert json.dumps(printed[key], sort_keys=True) == json.dumps(expected[key], sort_keys=True)
+    own = printed["read"]["features"]["teacher"]
+    assert (own["backbone"], own["dtype"], own["dim"], own["abstains"]) == (teacher, "probabilities", 2, 0)
+
+
+def test_the_line_on_what_was_read_says_how_predictions_were_understood(cli: Cli, table: Path) -> None:
+    for teacher, text in {
+        "labels:old": "teacher labels:old: classes of column old, by row",
+        "labels:prob": "teacher labels:prob: probabilities of column prob, by row",
+        "labels:ann,bob,cid": "teacher labels:ann,bob,cid: votes of 3 columns ann … cid, by row",
+        "labels:half": "teacher labels:half: classes of column half, by row, abstains on 150 rows",
+        "labels:p.csv": "teacher labels:p.csv: probabilities of 2 columns p_neg … p_pos, by id",
+    }.items():
+        assert text in cli(*arguments("run", teacher, "--seeds", "1")).stderr
+
+
+def test_a_run_leaves_out_rows_without_a_prediction_and_rows_that_the_teacher_saw(cli: Cli, table: Path) -> None:
+    more = ("--seeds", "2", "--teacher-saw", "saw", "--save-predictions", "--out", "out")
+    printed = result(cli, "run", "labels:half", *more)
+    data = pl.read_csv(table / "d.csv")
+    rows = pl.read_parquet(table / "out" / "predictions.parquet").join(data, on="id")
+    assert rows["half"].null_count() == 0
+    assert not rows.filter(part="test")["saw"].any()
+    assert rows.filter(part="unlabeled")["saw"].any()  # the pool keeps them
+    coverage = printed["teachers"]["labels:half"]["coverage"]
+    assert 0.6 < coverage["test"] < 0.9
+    assert printed["n_test"] + coverage["test_left_out"] == pytest.approx(150, abs=10)
+    assert printed["students"]["vanilla"]["accuracy"]["value"] != coverage["student_elsewhere"]["value"]
+    assert any("rows of the pool are left out" in note for note in printed["notes"])
+    assert not any("It is assumed" in note for note in printed["notes"])
+
+
+def test_without_a_word_on_its_training_rows_a_note_says_what_is_assumed(cli: Cli, table: Path) -> None:
+    for verb in ("run", "forecast"):
+        notes = result(cli, verb, "labels:old", "--seeds", "1")["notes"]
+        assert any("It is assumed that labels:old was trained on no row" in note for note in notes), verb
+
+
+def test_a_sweep_has_the_numbers_of_the_run(cli: Cli, table: Path) -> None:
+    for more in ((), ("--head", "softmax"), ("--teacher-saw", "saw")):
+        run = result(cli, "run", "labels:half", "--seeds", "2", *more)
+        sweep = result(cli, "sweep", "labels:half", "--seeds", "2", *more)
+        (point,) = sweep["points"]
+        assert point["student"] == run["students"]["vanilla"]["accuracy"]
+        assert point["teacher"] == run["systems"]["teacher"]["accuracy"]
+        assert point["gain"] == run["students"]["vanilla"]["gain"]
+
+
+def test_a_committee_of_predictions_and_features(cli: Cli, table: Path) -> None:
+    printed = result(cli, "run", "labels:half+features:t.npy", "--seeds", "2", "--strategy", "all")
+    assert list(printed["teachers"]) == ["labels:half", "features:t.npy", "together"]
+    assert "coverage" not in printed["teachers"]["features:t.npy"]
+    assert {"vanilla", "mean_teacher", "majority"} <= set(printed["students"])
+    assert "two_stage fits further heads" in printed["skipped"]["two_stage"]
+    assert "trust needs held-out scores" in printed["skipped"]["trust"]
+    forecast = result(cli, "forecast", "labels:half+features:t.npy")
+    assert forecast["counted"]["rows"] < 80
+
+
+def test_the_bytes_of_a_forecast_depend_on_no_label_of_pool_and_test_rows(cli: Cli, table: Path) -> None:
+    result(cli, "run", "labels:half", "--seeds", "1", "--save-split", "parts.csv")
+    data, parts = pl.read_csv(table / "d.csv"), pl.read_csv(table / "parts.csv")
+    own = ("--split-file", "parts.csv", "--teacher-saw", "saw")
+    first = cli(*arguments("forecast", "labels:half", *own)).stdout
+    labeled = set(parts.filter(part="labeled")["id"])
+    noise = NAMES[np.random.default_rng(1).integers(2, size=N)]
+    label = [old if name in labeled else new for name, old, new in zip(data["id"], data["label"], noise, strict=True)]
+    data.with_columns(label=pl.Series(label)).write_csv(table / "d.csv")
+    assert first
+    assert cli(*arguments("forecast", "labels:half", *own)).stdout == first
+
+
+def test_a_forecast_with_a_teacher_that_saw_all_compares_student_and_baseline_only(cli: Cli, table: Path) -> None:
+    seen = result(cli, "forecast", "labels:old", "--teacher-saw", "all")
+    assert (seen["gain"]["value"], seen["gain"]["resolved"]) == (None, False)
+    assert seen["gain"]["reason"] == "the teacher was trained on every labeled row"
+    assert seen["teacher"]["value"] is None
+    assert seen["needed"]["gain"]["reason"] == seen["gain"]["reason"]
+    fresh = result(cli, "forecast", "labels:old")
+    assert seen["versus_baseline"] == fresh["versus_baseline"]
+    assert any("may be too good" in note for note in seen["notes"])
+    assert "train the teacher" not in seen["verdict"]["advice"].lower()
+    text = cli(*(word for word in arguments("forecast", "labels:old", "--teacher-saw", "all") if word != "--json"))
+    assert "nan" not in text.stdout
+    assert "given predictions" in text.stdout
+
+
+@pytest.mark.parametrize(
+    ("verb", "more", "part"),
+    [
+        ("run", ("labels:olt",), "got 'olt', not one of id, label, old, prob, … Did you mean old?"),
+        ("run", ("labels:id",), "labels:id must predict classes of the data, neg, pos: got 'r0' in row 0"),
+        ("run", ("labels:label",), "got 'label', the column of the true labels"),
+        ("run", ("labels:old", "--teacher-alpha", "1"), "Remove --teacher-alpha."),
+        ("sweep", ("labels:old", "--teacher-alpha", "1,2"), "Remove --teacher-alpha."),
+        ("run", ("labels:old", "--teacher-saw", "all"), "leaves no row on which the teacher can be scored"),
+        ("sweep", ("labels:old", "--teacher-saw", "all"), "leaves no row on which the teacher can be scored"),
+        ("run", ("labels:old", "--teacher-saw", "sow"), "Did you mean saw?"),
+        ("run", ("labels:old", "--teacher-saw", "ann"), "must name a column of true and false: got 'pos' in 'ann'"),
+        ("run", ("labels:old", "--teacher-saw", "half"), "must name a column of true and false: got"),
+        ("run", ("features:t.npy", "--teacher-saw", "saw"), "--teacher-saw needs --teacher labels:…"),
+        ("run", ("labels:old", "--suspects"), "--suspects needs a teacher with features: got labels:old"),
+        ("forecast", ("labels:old", "--suspects"), "--suspects needs a teacher with features: got labels:old"),
+        ("run", ("labels:old", "--task", "regression", "--label", "prob"), "needs --task classification: got regress"),
+        ("run", ("labels:old", "--strategy", "two_stage"), "the strategy two_stage fits further heads of a teacher"),
+        ("run", ("labels:no.csv",), "labels:no.csv must be a file: there is none at no.csv"),
+        ("run", ("labels:short.npy",), "labels:short.npy"),
+        ("run", ("labels:few.csv",), "must have a row for every id of the data: 1 of 600 ids are missing"),
+        ("run", ("labels:never",), "labels:never must predict at least one row of the pool: got none"),
+        ("forecast", ("labels:never",), "labels:never must predict at least one row of"),
+        ("sweep", ("labels:never",), "labels:never must predict at least one row of the pool: got none"),
+        ("run", ("labels:old", "--student", "labels:old"), "--student must be a backbone with features here"),
+        ("diagnose", ("labels:old",), "--teacher must be a backbone with features here: got 'labels:old'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_mistakes_have_one_line(cli: Cli, table: Path, verb: str, more: tuple[str, ...], part: str) -> None:
+    teacher, *rest = more
+    sizes = () if verb == "diagnose" else SIZES
+    student = () if "--student" in rest else ("--student", "features:s.npy")
+    done = cli(verb, "d.csv", "--id", "id", *student, *sizes, "--teacher", teacher, *rest)
+    error = next(line for line in done.stderr.splitlines() if line.startswith("error:"))
+    assert done.returncode == 1, done.stdout
+    assert done.stdout == ""
+    for piece in part.split("… "):
+        assert piece in error, error
