@@ -38,10 +38,9 @@ def without_folders(name: str, *, keep: int = 0) -> str:
     if kind in ("features", "sentence-transformers", "transformers"):
         path, columns = parse_address(rest) if kind == "features" else (Path(rest), None)
         return f"{kind}:{ending(path, keep)}" + ("" if columns is None else f"#{columns}")
-    if kind == "hf":
-        return f"{kind}:{ending(Path(rest), keep) if rest.startswith(('/', '.', '~')) else rest}"
-    if kind == "labels":
-        return f"{kind}:{rest if file_of(rest) is None else ending(Path(rest), keep)}"
+    if kind in ("hf", "labels"):
+        is_path = rest.startswith(("/", ".", "~")) if kind == "hf" else file_of(rest) is not None
+        return f"{kind}:{ending(Path(rest), keep) if is_path else rest}"
     if kind == "timm":
         model, at, weights = rest.partition("@")
         return f"{kind}:{model}{at}{ending(Path(weights), keep)}"
