@@ -166,7 +166,7 @@ FEATURE_FILES: dict[str, bytes] = {
     "constant.npy": saved(lambda buffer: np.save(buffer, np.ones((ROWS, 2)))),
     "member.npz": archive({"X.npy": npy((2**40, 1))}),
     "zeros.npz": archive({"X.npy": npy((2**28, 1), bytes(2**21))}),
-    "other-name.npz": archive({"Y.npy": FEATURES}),
+    "two-names.npz": archive({"Y.npy": FEATURES, "Z.npy": FEATURES}),
     "objects.npz": archive({"X.npy": npy((ROWS, 3), b"\x80", kind="|O")}),
     "ids.npz": archive({"X.npy": FEATURES, "ids.npy": npy((2**40,), b"11", kind="<i8")}),
     "path.npz": archive({"../../X.npy": FEATURES, "X.npy": FEATURES}),

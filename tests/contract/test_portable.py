@@ -40,7 +40,12 @@ def texts_in_the_encoding_of_the_system(source: str) -> Iterator[str]:
         name = ast.unparse(call.func).rpartition(".")[2]
         if name in TEXT_CALLS and len(call.args) <= TEXT_CALLS[name]:
             yield ast.unparse(call)
-        if name in ("open", "fdopen") and ast.unparse(call.func) not in ("os.open", "Image.open", "archive.open"):
+        if name in ("open", "fdopen") and ast.unparse(call.func) not in (
+            "os.open",
+            "Image.open",
+            "archive.open",
+            "tarfile.open",
+        ):
             modes = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
             if not any(isinstance(mode, ast.Constant) and "b" in str(mode.value) for mode in modes):
                 yield ast.unparse(call)

@@ -250,7 +250,7 @@ def test_an_extra_that_is_not_installed_is_one_line_with_its_install_command(
 ) -> None:
     hide_packages(tmp_path)
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = process("embed", "builtin:vader-movie", "--backbone", "packaged:minilm-l6", env={"PYTHONPATH": path})
+    done = process("embed", "builtin:vader-product", "--backbone", "packaged:minilm-l6@2", env={"PYTHONPATH": path})
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.endswith(f"Run: {install_here('text,demo')}\n")

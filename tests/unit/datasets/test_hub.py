@@ -108,5 +108,5 @@ def test_a_name_and_the_package_are_needed(monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(DataError, match="hf: must be followed by ORG/NAME or ORG/NAME@CONFIG"):
             opened(data)
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(MissingExtraError, match=r"needs the package datasets.* pip install 'w2s-probe\[hf\]'"):
+    with pytest.raises(MissingExtraError, match=r"needs the package datasets.* pip install .*\[hf\]"):
         opened("hf:a/b")

@@ -9,6 +9,7 @@ import pytest
 
 from w2s_probe.core import files
 from w2s_probe.core.errors import DataError
+from w2s_probe.datasets import readers
 from w2s_probe.datasets.readers import _check_texts, _column
 
 
@@ -37,7 +38,8 @@ def values_of(frame: pl.DataFrame, flag: str) -> list[Any]:
 
 
 def test_texts_that_repeat_too_often_are_refused_before_each_is_an_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "ALWAYS_READ", 1000)
+    for module in (files, readers):
+        monkeypatch.setattr(module, "ALWAYS_READ", 1000)
     one, other = "a" * 60, "b" * 40
     fits = [one, other] * files.MOST_EXPANSION
     assert values_of(pl.DataFrame({"c": fits}), "--text") == fits
