@@ -23,7 +23,7 @@ def test_the_core_install_brings_no_model_library(package: str) -> None:
 @pytest.mark.parametrize(
     ("backbone", "extra"),
     [
-        ("packaged:wordllama", "text,demo"),
+        ("packaged:minilm-l6@2", "text,demo"),
         ("packaged:efficientnet-lite0@2", "image,demo-image"),
         ("sentence-transformers:all-MiniLM-L6-v2", "text"),
         ("transformers:org/model@3", "text"),

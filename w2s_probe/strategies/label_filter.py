@@ -99,7 +99,7 @@ def _cleanlab(problem: W2SProblem, targets: Float) -> Float:
     if importlib.util.find_spec("cleanlab") is None:
         msg = (
             "label_filter.rule cleanlab needs the Python package cleanlab: it is not installed. "
-            f"Use label_filter.rule knn, or run: {install_line('filters')}"
+            f"Use label_filter.rule knn, or run: {install_line('filters')}."
         )
         raise NotApplicableError(msg)
     from cleanlab.rank import get_label_quality_scores

@@ -12,7 +12,17 @@ from w2s_probe.backbones.names import alternatives, members
 from w2s_probe.backbones.registry import kinds_of_backbones
 from w2s_probe.core.errors import ConfigError
 
-BUILT_IN = ("packaged", "sentence-transformers", "transformers", "open_clip", "timm", "classic", "features", "cached")
+BUILT_IN = (
+    "packaged",
+    "sentence-transformers",
+    "transformers",
+    "open_clip",
+    "timm",
+    "classic",
+    "features",
+    "cached",
+    "labels",
+)
 TRAPS = (
     "features:a+b.npy",
     "features:c,d.npy",
@@ -25,6 +35,8 @@ TRAPS = (
     "sentence-transformers:./a+b",
     "sentence-transformers:org/model,v2",
     "timm:resnet18@w+x.pt",
+    "labels:ann,bob",
+    "labels:./a+b.csv",
     "transformers:./a+b,c@0,2,-1:mean",
     "cached:a+b",
     "packaged:minilm-l6@1",
