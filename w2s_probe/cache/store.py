@@ -8,18 +8,18 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any, ClassVar
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from w2s_probe.cache.contents import Contents, contents_of
 from w2s_probe.cache.faults import FaultyFileError
 from w2s_probe.cache.keys import DIGEST_BYTES, Digests, find
 from w2s_probe.cache.listing import Listing
 from w2s_probe.cache.marks import mark, state_of
 from w2s_probe.cache.open_shards import Clock, Encoded, Encoder, OpenShard, Step, WholeShards
 from w2s_probe.cache.partials import remove_finished
-from w2s_probe.cache.quarantine import size_of
 from w2s_probe.cache.shards import Sidecar, discard_damaged, is_taken, load_rows
 from w2s_probe.cache.stored_types import listed_widths
 from w2s_probe.cache.temporary import disk_errors, remove_abandoned
@@ -27,51 +27,10 @@ from w2s_probe.cache.verifying import verify
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.errors import CacheError
 from w2s_probe.core.features import EmbeddingSpec
-from w2s_probe.core.serialize import Mark
 from w2s_probe.core.types import Features, Rows
 from w2s_probe.core.writing import new_file
 
 SHARD_ROWS = 512
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contents:
-    """Features of one spec in the cache.
-
-    Parameters
-    ----------
-    spec : EmbeddingSpec
-        Embedding that computed the features.
-    rows : int
-        Rows in all shards.
-    dim : int
-        Features in each row.
-    shards : int
-        Number of shards.
-    bytes : int
-        Size of the shards and their sidecars.
-    truncated : int
-        Items that were too long for the backbone and were cut.
-    recorded : mapping
-        Facts recorded with the first shard: device, threads, versions.
-    shipped : bool
-        Whether all shards came with the package.
-    """
-
-    also_shown: ClassVar = ("fingerprint",)
-    spec: EmbeddingSpec
-    rows: int
-    dim: int
-    shards: int
-    bytes: int
-    truncated: int
-    recorded: Annotated[Mapping[str, Any], Mark.HIDDEN]
-    shipped: bool = False
-
-    @property
-    def fingerprint(self) -> str:
-        """The spec's fingerprint, which is the name of the folder of the shards."""
-        return self.spec.fingerprint()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -299,7 +258,7 @@ class FeatureStore:
         """
         names = [name for name in self._fingerprints() if name.startswith(prefix)]
         shards = [list(self._sidecars(name)) for name in names]
-        return [_contents(sidecars, below=self._below) for sidecars in shards if sidecars]
+        return [contents_of(sidecars, below=self._below) for sidecars in shards if sidecars]
 
     def items(self, spec: EmbeddingSpec) -> tuple[Digests, list[Mapping[str, Any]]]:
         """Return the sorted digests of the distinct items of a spec, and the facts recorded with each shard.
@@ -393,16 +352,3 @@ class FeatureStore:
         for root in (self.root, self._below):
             if root is not None:
                 yield from self._listing.sidecars(root / "features" / fingerprint)
-
-
-def _contents(sidecars: Sequence[Sidecar], *, below: Path | None) -> Contents:
-    return Contents(
-        shipped=below is not None and all(sidecar.path.is_relative_to(below) for sidecar in sidecars),
-        spec=sidecars[0].spec,
-        shards=len(sidecars),
-        rows=sum(len(sidecar.digests) for sidecar in sidecars),
-        dim=sidecars[0].dim,
-        bytes=size_of([file for sidecar in sidecars for file in (sidecar.path, sidecar.path.with_suffix(".npy"))]),
-        truncated=sum(len(sidecar.recorded.get("truncated", [])) for sidecar in sidecars),
-        recorded=sidecars[0].recorded,
-    )

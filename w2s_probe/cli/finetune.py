@@ -14,9 +14,9 @@ from w2s_probe.cli.options import (
     out_option,
     pair_options,
     runtime_options,
-    tuning_options,
 )
 from w2s_probe.cli.runtime import Runtime, present, say_read
+from w2s_probe.cli.tuning_options import tuning_options
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.finetune_config import FinetuneConfig

@@ -5,61 +5,22 @@ Each group of options hands the verb one object: `DataConfig`, `W2SConfig`, `Run
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-from functools import partial, reduce, wraps
-from typing import Any, get_args, get_type_hints
+from functools import partial
+from typing import get_args, get_type_hints
 
 import click
 
 from w2s_probe.cli.config_file import read_config_file
-from w2s_probe.cli.lists import (
-    BACKBONE,
-    CHOSEN,
-    EPOCHS,
-    INTEGER,
-    NUMBER,
-    SIZE,
-    STRENGTH,
-    HeadNames,
-    Listed,
-    distinct,
-    flattened,
-    seeds_of,
-)
+from w2s_probe.cli.decorators import MOST_THREADS, Decorator, axis, default_of, into, setting, together
+from w2s_probe.cli.lists import BACKBONE, CHOSEN, INTEGER, NUMBER, STRENGTH, HeadNames, distinct, flattened, seeds_of
 from w2s_probe.cli.runtime import Runtime, check_out
 from w2s_probe.cli.values import Values, filled, parsed
 from w2s_probe.core.config import DataConfig, DiagnoseConfig, W2SConfig
 from w2s_probe.core.errors import ConfigError
-from w2s_probe.core.finetune_config import RATE, FinetuneConfig
 from w2s_probe.core.limits import MOST_BATCH, MOST_TOKENS
-from w2s_probe.core.reason_config import AXES as REASON_AXES
-from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.core.sweep_config import SweepConfig
 
-MOST_THREADS = 1024
-Command = Callable[..., Any]
-Decorator = Callable[[Command], Command]
 SHARE = "Share of {} whose group value is not the usual one for their label (default: as in the data)."
-
-
-def _all(*decorators: Decorator) -> Decorator:
-    return lambda function: reduce(lambda inner, decorate: decorate(inner), reversed(decorators), function)
-
-
-def _into(build: Callable[[Values], dict[str, object]], *decorators: Decorator) -> Decorator:
-    """Return options whose values reach the verb as the objects that `build` makes of them."""
-    options = [option.name for option in click.command(_all(*decorators)(lambda: None)).params]
-
-    def decorate(command: Command) -> Command:
-        @wraps(command)
-        def verb(**values: Any) -> object:
-            own = {name: values.pop(name) for name in options}
-            return command(**build(own), **values)
-
-        return _all(*decorators)(verb)
-
-    return decorate
 
 
 def _choice(field: str) -> click.Choice[str]:
@@ -68,30 +29,15 @@ def _choice(field: str) -> click.Choice[str]:
     return click.Choice([name for arm in names for name in (get_args(arm) or (arm,))])
 
 
-def _default(config: type[Any], field: str) -> Any:
-    return next(f.default for f in dataclasses.fields(config) if f.name == field)
-
-
-def _config_option(config: type[Any], field: str, *names: str, **kwargs: Any) -> Decorator:
-    default = _default(config, field)
-    return click.option(*names, field, default=default, show_default=default is not None, **kwargs)
-
-
-_tuning = partial(_config_option, FinetuneConfig)
-_experiment, _diagnosis = partial(_config_option, W2SConfig), partial(_config_option, DiagnoseConfig)
-_criterion, CRITERIA = partial(_config_option, DataConfig), click.Choice(["better", "safer"])
-
-
-def _axis(field: str, *names: str, type: Listed[Any], help: str, required: bool = False) -> Decorator:  # noqa: A002
-    text = f"{help.removesuffix('.')}; separate several by commas."
-    return click.option(*names, field, multiple=True, type=type, metavar=type.metavar, required=required, help=text)
+_experiment, _diagnosis = partial(setting, W2SConfig), partial(setting, DiagnoseConfig)
+_criterion, CRITERIA = partial(setting, DataConfig), click.Choice(["better", "safer"])
 
 
 def _column(field: str, name: str, help: str) -> Decorator:  # noqa: A002
-    return _config_option(DataConfig, field, name, metavar="COLUMN", help=help)
+    return setting(DataConfig, field, name, metavar="COLUMN", help=help)
 
 
-_max_bytes = _config_option(
+_max_bytes = setting(
     DataConfig,
     "max_bytes",
     "--max-bytes",
@@ -99,7 +45,7 @@ _max_bytes = _config_option(
     metavar="BYTES",
     help="Most bytes that a .gz or .zst file may hold (default: 100 times its size).",
 )
-_data = _all(
+_data = together(
     click.argument("data"),
     _column("text", "--text", "Column of the texts."),
     _column("image", "--image", "Column of image files; relative paths start at the table's folder."),
@@ -113,15 +59,15 @@ _data = _all(
 WEAK = "Weak backbone: KIND:NAME or features:FILE"
 OLD = f"{WEAK}, or predictions: labels:COLUMN,… or labels:FILE"
 SAW = "Column of the rows that a labels: teacher was trained on (true or false), or all (only forecast)."
-_saw = _config_option(DataConfig, "teacher_saw", "--teacher-saw", metavar="COLUMN|all", help=SAW)
+_saw = setting(DataConfig, "teacher_saw", "--teacher-saw", metavar="COLUMN|all", help=SAW)
 _teacher = click.option("--teacher", required=True, metavar="BACKBONE", help=f"{WEAK}.")
 _student = click.option("--student", required=True, metavar="BACKBONE", help="Strong backbone.")
-_labels = _all(
+_labels = together(
     _column("label", "--label", "Column of the labels."),
     _column("split", "--split", "Column of the parts: labeled, unlabeled, test; or train, val, test; or 0, 1, 2."),
     _column("group_split", "--group-split", "Column of sources; rows of one source stay in one part."),
 )
-_groups = _all(
+_groups = together(
     _column("group", "--group", "Column of group values; adds scores by group and of the worst group."),
     _experiment(
         "group_by",
@@ -139,13 +85,13 @@ _groups = _all(
     click.option("--balance-classes", is_flag=True, help="Give every class the same share of every drawn part."),
 )
 _task = _experiment("task", "--task", type=_choice("task"), help="Kind of the labels.")
-_pair_columns = _all(
+_pair_columns = together(
     _column("chosen", "--chosen", "Column of the preferred answers of preference pairs."),
     _column("rejected", "--rejected", "Column of the other answers."),
     _column("score", "--score", "Column of scores of the items, from which preference pairs are made."),
     _criterion("criterion", "--criterion", type=CRITERIA, help="Which preference of PKU-SafeRLHF's layout is read."),
 )
-_pairs = _all(
+_pairs = together(
     _pair_columns,
     click.option(
         "--items",
@@ -158,7 +104,7 @@ _pairs = _all(
 _n_test = _experiment(
     "n_test", "--n-test", type=int, help="Number of test rows (default: a third of the rows, at most 2000)."
 )
-_fit = _all(
+_fit = together(
     _experiment(
         "scale",
         "--scale",
@@ -172,7 +118,7 @@ _fit = _all(
         help="What the student learns: the teacher's scores (soft) or its predicted class (hard).",
     ),
 )
-_scores = _all(
+_scores = together(
     _experiment(
         "ceiling",
         "--ceiling",
@@ -185,7 +131,7 @@ _scores = _all(
         "strategies",
         multiple=True,
         metavar="NAME",
-        default=_default(W2SConfig, "strategies"),
+        default=default_of(W2SConfig, "strategies"),
         show_default=True,
         help="How the student learns; repeat the flag, or separate names by commas.",
     ),
@@ -241,7 +187,7 @@ _experiment_flags = (
     ),
     _scores,
 )
-experiment_options = _into(_experiment_objects, *_experiment_flags)
+experiment_options = into(_experiment_objects, *_experiment_flags)
 
 
 def _softmax_objects(values: Values) -> dict[str, object]:
@@ -249,24 +195,8 @@ def _softmax_objects(values: Values) -> dict[str, object]:
     return _experiment_objects({**values, "head": values["head"] or usual})
 
 
-finetune_options = _into(_softmax_objects, *_experiment_flags)
-tuning_options = _into(
-    lambda values: {"tuning": filled(FinetuneConfig, values)},
-    click.option(
-        "--epochs",
-        type=EPOCHS,
-        metavar="NUMBER",
-        default="auto",
-        show_default=True,
-        help="Passes over the training rows; auto is the best of 1 to 3 on a tenth of them, held out.",
-    ),
-    _tuning("lr", "--lr", type=float, help=f"Largest learning rate (default: {RATE:g})."),
-    _tuning("layers", "--layers", type=int, help="Train this number of blocks from the top (default: all)."),
-    click.option("--lora", is_flag=True, help="Train adapters of low rank instead of the weights (needs peft)."),
-    click.option("--finetune-teacher", is_flag=True, help="Also train the teacher, and a student of its pseudolabels."),
-    _tuning("checkpoint_steps", "--checkpoint-steps", type=int, help="Training steps between two checkpoints."),
-)
-pair_options = _all(
+finetune_options = into(_softmax_objects, *_experiment_flags)
+pair_options = together(
     click.option(
         "--teacher",
         required=True,
@@ -277,7 +207,7 @@ pair_options = _all(
     _student,
     _split_file,
 )
-pairs_options = _all(
+pairs_options = together(
     click.option("--teacher", required=True, metavar="BACKBONE", help=f"{OLD}; join several teachers by +."),
     _student,
     _split_file,
@@ -296,47 +226,45 @@ def _sweep_objects(values: Values) -> dict[str, object]:
     return {"data": filled(DataConfig, values), "config": filled(SweepConfig, settings), **backbones}
 
 
-_grid = _into(
+_grid = into(
     _sweep_objects,
     _data,
     _labels,
     _saw,
-    _axis("teachers", "--teacher", type=BACKBONE, help=f"{OLD}; join several teachers by +.", required=True),
-    _axis("students", "--student", type=BACKBONE, help="Strong backbone.", required=True),
+    axis("teachers", "--teacher", type=BACKBONE, help=f"{OLD}; join several teachers by +.", required=True),
+    axis("students", "--student", type=BACKBONE, help="Strong backbone.", required=True),
     _task,
     _pairs,
-    _axis(
+    axis(
         "n_labeled",
         "-n",
         "--n-labeled",
         type=INTEGER,
         help="Number of labeled rows (default: a fifth of the rows, at most 400).",
     ),
-    _axis(
-        "n_unlabeled", "-N", "--n-unlabeled", type=INTEGER, help="Number of pool rows (default: all remaining rows)."
-    ),
+    axis("n_unlabeled", "-N", "--n-unlabeled", type=INTEGER, help="Number of pool rows (default: all remaining rows)."),
     _n_test,
-    _axis("seed", "--seed", type=INTEGER, help="First seed, or all seeds (default: 0)."),
+    axis("seed", "--seed", type=INTEGER, help="First seed, or all seeds (default: 0)."),
     click.option(
-        "--seeds", type=int, help=f"Number of seeds, counted from --seed (default: {_default(W2SConfig, 'seeds')})."
+        "--seeds", type=int, help=f"Number of seeds, counted from --seed (default: {default_of(W2SConfig, 'seeds')})."
     ),
     _groups,
-    _axis("eta_labeled", "--eta-labeled", type=NUMBER, help=SHARE.format("labeled rows")),
-    _axis("eta_unlabeled", "--eta-unlabeled", type=NUMBER, help=SHARE.format("pool rows")),
-    _axis(
+    axis("eta_labeled", "--eta-labeled", type=NUMBER, help=SHARE.format("labeled rows")),
+    axis("eta_unlabeled", "--eta-unlabeled", type=NUMBER, help=SHARE.format("pool rows")),
+    axis(
         "head",
         "--head",
         type=HeadNames(),
         help="Linear head: ridge or softmax (default: ridge; Bradley-Terry for preference).",
     ),
     _fit,
-    _axis(
+    axis(
         "teacher_alpha",
         "--teacher-alpha",
         type=STRENGTH,
         help=f"Strength of the teacher's head, or {CHOSEN} (default: chosen on the labeled rows).",
     ),
-    _axis(
+    axis(
         "student_alpha",
         "--student-alpha",
         type=STRENGTH,
@@ -344,9 +272,9 @@ _grid = _into(
     ),
     _scores,
 )
-sweep_options = _all(_grid, _split_file)
+sweep_options = together(_grid, _split_file)
 
-data_options = _into(lambda values: {"data": filled(DataConfig, values)}, _data)
+data_options = into(lambda values: {"data": filled(DataConfig, values)}, _data)
 
 
 def _matched(values: Values) -> dict[str, object]:
@@ -356,7 +284,7 @@ def _matched(values: Values) -> dict[str, object]:
     return {"data": None if values["data"] is None else filled(DataConfig, values)}
 
 
-matched_options = _into(
+matched_options = into(
     _matched,
     click.option("--data", metavar="DATA", help="Table or builtin:NAME that has these rows."),
     _column("text", "--text", "Column of DATA's texts."),
@@ -382,8 +310,8 @@ def _diagnose_objects(values: Values) -> dict[str, object]:
     return {"data": data, "config": config, "task": values["task"]}
 
 
-diagnose_options = _all(
-    _into(
+diagnose_options = together(
+    into(
         _diagnose_objects,
         _data,
         _column("label", "--label", "Column of the labels; it may hold nulls, or be missing."),
@@ -399,7 +327,7 @@ diagnose_options = _all(
     _student,
 )
 
-runtime_options = _into(
+runtime_options = into(
     lambda values: {"runtime": Runtime(**values)},
     cache_option,
     click.option(
@@ -442,80 +370,6 @@ runtime_options = _into(
     quiet_option,
 )
 
-
-def _reason_objects(values: Values) -> dict[str, object]:
-    axes = {name: flattened(values[name]) or _default(ReasonConfig, name) for name in REASON_AXES}
-    sizes = values["student_size"]
-    if len(sizes) > 1:
-        msg = f"--student-size takes one value: got {len(sizes)} with commas between. Give one, or use --teacher-size."
-        raise ConfigError(msg)
-    return {"config": filled(ReasonConfig, {**values, **axes, "student_size": sizes[0]})}
-
-
-_reasoning = partial(_config_option, ReasonConfig)
-reason_options = _into(
-    _reason_objects,
-    _reasoning(
-        "method",
-        "--method",
-        type=click.Choice(["w2sr", "mutual"]),
-        help="One round of traces, or rounds of preferences.",
-    ),
-    _reasoning("weak", "--weak", type=int, help="Teachers of mutual, from 1 to 3."),
-    _reasoning("rounds", "--rounds", type=int, help="Rounds of mutual, each on a part of the pool."),
-    _reasoning("n_labeled", "-n", "--n-labeled", type=int, help="Number of problems with true traces."),
-    _reasoning("n_unlabeled", "-N", "--n-unlabeled", type=int, help="Number of pool problems."),
-    _reasoning("n_test", "--n-test", type=int, help="Number of test problems."),
-    _reasoning("steps", "--steps", type=int, help="Operations of a problem, at most 8."),
-    _reasoning("modulus", "--modulus", type=int, help="Modulus of the arithmetic, at most 10."),
-    _axis(
-        "teacher_size",
-        "--teacher-size",
-        type=SIZE,
-        help="Parameters of the teacher, such as 25k, 400k or 2M (default: 100k).",
-    ),
-    click.option(
-        "--student-size",
-        type=SIZE,
-        metavar=SIZE.metavar,
-        default=f"{_default(ReasonConfig, 'student_size') // 1000}k",
-        show_default=True,
-        help="Parameters of the student.",
-    ),
-    _axis(
-        "teacher_accuracy",
-        "--teacher-accuracy",
-        type=NUMBER,
-        help="Accuracy on facts at which the teacher's pre-training stops (default: 0.6).",
-    ),
-    _reasoning(
-        "student_accuracy",
-        "--student-accuracy",
-        type=float,
-        help="Accuracy on facts at which the student's pre-training stops.",
-    ),
-    _axis(
-        "teacher_updates",
-        "--teacher-updates",
-        type=INTEGER,
-        help="Updates of the teacher on the true traces (default: 100).",
-    ),
-    _reasoning("updates", "--updates", type=int, help="Updates of every other decoder on its traces."),
-    _reasoning("lr", "--lr", type=float, help="Largest learning rate of tuning."),
-    _reasoning("samples", "--samples", type=int, help="Sampled traces of a problem."),
-    _reasoning("temperature", "--temperature", type=float, help="Temperature of sampled traces."),
-    _reasoning("beta", "--beta", type=float, help="Strength of DPO in mutual."),
-    _reasoning("sft", "--sft", type=float, help="Weight of the preferred trace's likelihood in mutual."),
-    _reasoning("seed", "--seed", type=int, help="First seed."),
-    _reasoning(
-        "seeds", "--seeds", type=int, help="Number of seeds; each draws problems and pre-trains decoders again."
-    ),
-    _reasoning("level", "--level", type=float, help="Level of the confidence intervals."),
-)
-torch_options = _all(
-    click.option("--device", default="cpu", show_default=True, help="Torch device of the decoders."),
-    click.option("--threads", type=click.IntRange(1, MOST_THREADS), help="Threads of torch (default: all)."),
-)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object.")
 out_option = click.option(

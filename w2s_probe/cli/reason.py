@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from w2s_probe.cli.options import json_option, out_option, quiet_option, reason_options, torch_options
+from w2s_probe.cli.options import json_option, out_option, quiet_option
+from w2s_probe.cli.reason_options import reason_options, torch_options
 from w2s_probe.cli.runtime import present
 from w2s_probe.core.reason_config import ReasonConfig
 
