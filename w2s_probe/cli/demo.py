@@ -58,9 +58,9 @@ def _say_differences(done: Run, runtime: Runtime, *, err: bool) -> None:
     from w2s_probe.pipeline.shipped import shipped_difference
 
     texts = done.table.items if done.table.items is not None else ()
-    for features in (done.teacher, done.student):
+    for name, features in (("packaged:wordllama", done.teacher), ("packaged:minilm-l6", done.student)):
         difference = shipped_difference(features, texts, runtime.store())
         say(
-            f"{features.name}: shipped rows differ from computed ones by at most {difference:.1e} of their norm",
+            f"{name}: shipped rows differ from computed ones by at most {difference:.1e} of their norm",
             err=err,
         )
