@@ -43,7 +43,7 @@ test-slow: .venv/.dev .venv/.decoder
 # adds that open files cannot be renamed; FOLDERS="tests/unit/cache" runs a part.
 LACKS ?= fcntl
 test-other-systems: .venv/.dev
-	PYTHONPATH=tests/other_systems W2S_PROBE_TEST_WITHOUT=$(LACKS) PYTHONIOENCODING=cp1252 PYTHONUTF8=0 \
+	PYTHONPATH=$(CURDIR)/tests/other_systems W2S_PROBE_TEST_WITHOUT=$(LACKS) PYTHONIOENCODING=cp1252 PYTHONUTF8=0 \
 		$(PYTEST) $(FOLDERS) -m "not slow and not statistical and not models and not browser and not bare"
 
 check: lint types contracts test test-slow

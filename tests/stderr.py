@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 
-__all__ = ["read_line", "without_read"]
+from w2s_probe.core.look_alikes import encodable
+
+__all__ = ["as_printed", "read_line", "without_read"]
 
 START = "read: "
 PROGRESS = re.compile(r"^.+: [\d,]+ of [\d,]+( \(.+\))?, \d+ s$")
+
+
+def as_printed(text: str) -> str:
+    """Return a text as a verb prints it: with look-alikes where tests run with a stdout that lacks some signs."""
+    return encodable(text, os.environ.get("PYTHONIOENCODING"))
 
 
 def without_read(stderr: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Cli
+from tests.locks import needs_folder_locks
 from tests.stderr import without_read
 from w2s_probe.backbones import get_backbone
 from w2s_probe.cache import FeatureStore, item_digests
@@ -111,6 +112,7 @@ def test_processes_that_embed_overlapping_tables_at_once_leave_the_features_of_a
     assert list((tmp_path / "together" / "tmp").iterdir()) == []
 
 
+@needs_folder_locks
 def test_a_writer_between_array_and_sidecar_of_another_leaves_a_valid_shard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +141,7 @@ def test_a_writer_between_array_and_sidecar_of_another_leaves_a_valid_shard(
     np.testing.assert_allclose(FeatureStore(tmp_path).read(spec, digests), X, rtol=1e-6)
 
 
+@needs_folder_locks
 def test_embedding_removes_the_files_of_dead_writers_and_leaves_those_of_living_ones(cli: Cli, tmp_path: Path) -> None:
     command = embedding(tmp_path, "table.csv", TEXTS[:16], backbone="classic:hashing-64", cache="cache")
     folder = tmp_path / "cache" / "tmp"

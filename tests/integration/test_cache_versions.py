@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Cli
+from tests.locks import needs_folder_locks
 from tests.stderr import without_read
 from w2s_probe.cache import FeatureStore
 from w2s_probe.cache.marks import MARKS
@@ -181,6 +182,7 @@ def test_a_cache_that_does_not_exist_yet_holds_nothing(cli: Cli, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_folder_locks
 def test_the_quarantine_is_listed_not_read_and_emptied_when_asked(cli: Cli, old: Path) -> None:
     (array,) = (old / "features").glob("573e805cfc45*/*.npy")
     array.write_bytes(array.read_bytes()[:-1] + b"!")

@@ -101,7 +101,7 @@ def test_a_sweep_tells_long_names_apart(cli: Cli, folder: Path) -> None:
     teachers = ("--teacher", ",".join(f"features:{name}" for name in names))
     done = cli("sweep", "table.csv", "--label", "good", *teachers, *PAIR[2:], *SIZES, "--seeds", "2")
     assert done.returncode == 0, done.stderr
-    titles = [line for line in done.stdout.split("\n") if "→" in line]
+    titles = [line for line in done.stdout.split("\n") if "→" in line or "->" in line]
     assert len(set(titles)) == 2
     assert [layer in title for layer, title in zip(("03", "17"), titles, strict=True)] == [True, True]
 

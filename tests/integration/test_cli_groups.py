@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import Cli
-from tests.stderr import without_read
+from tests.stderr import as_printed, without_read
 
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")
 RUN = ("run", "table.csv", *PAIR, "--group", "color", "--seeds", "3")
@@ -80,7 +80,7 @@ def test_a_colleague_can_open_what_a_run_with_groups_wrote(cli: Cli, colored: Pa
     assert done.returncode == 0, done.stderr
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
     for said in ("0 → blue, 1 → red", "labeled 0.05, pool 0.2, test 0.5", "worst group", "random control"):
-        assert said in done.stdout
+        assert as_printed(said) in done.stdout
     page = (colored.parent / "out" / "report.html").read_text()
     for heading in ("Groups", "Effect of each strategy", "Coverage of high_confidence", "Likely minority"):
         assert f"<h2>{heading}</h2>" in page

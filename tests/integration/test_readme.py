@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -37,7 +38,10 @@ COMMANDS = in_pages(COMMAND)
 
 @pytest.mark.parametrize(("page", "block"), BLOCKS, ids=[f"{page} {i}" for i, (page, _) in enumerate(BLOCKS)])
 def test_a_python_block_runs_and_prints_the_expected_text(page: str, block: str, tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False)
+    env = {**os.environ, "PYTHONIOENCODING": "utf-8"}  # a polars frame is printed, too
+    done = subprocess.run(
+        [sys.executable, "-c", block], cwd=tmp_path, env=env, capture_output=True, encoding="utf-8", check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     for part, text in PRINTED.items():
         assert part not in block or text in done.stdout

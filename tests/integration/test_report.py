@@ -17,7 +17,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.conftest import Cli
-from tests.stderr import without_read
+from tests.stderr import as_printed, without_read
 from w2s_probe.core.text import visible, width
 
 PAIR = ("--teacher", "features:t.npy", "--student", "features:s.npy", "--label", "y")
@@ -86,7 +86,7 @@ def test_report_writes_the_same_bytes_again(cli: Cli, table: Path, tmp_path: Pat
     assert done.stdout == cli(*RUN, "--curve").stdout + "wrote out/report.html and report.md\n"
     assert {name: (tmp_path / "out" / name).read_bytes() for name in PAGES} == first
     assert cli("report", "out", "--json").stdout == printed
-    assert cli("report", "out", "--markdown").stdout == first["report.md"].decode()
+    assert cli("report", "out", "--markdown").stdout == as_printed(first["report.md"].decode())
 
 
 def test_a_curve_comes_only_when_asked_for(cli: Cli, table: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import Cli
 from tests.schemas import check_schema
+from tests.stderr import as_printed
 from w2s_probe.core.serialize import plain
 from w2s_probe.report.kinds import KINDS
 
@@ -78,7 +79,8 @@ def test_a_result_of_schema_1_is_reported(cli: Cli, tmp_path: Path, verb: str) -
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("wrote old/report.html and report.md\n")
     assert "What was read" not in (tmp_path / "old/report.html").read_text(encoding="utf-8")
-    assert cli("report", "old", "--markdown").stdout == (tmp_path / "old/report.md").read_text(encoding="utf-8")
+    page = (tmp_path / "old/report.md").read_text(encoding="utf-8")
+    assert cli("report", "old", "--markdown").stdout == as_printed(page)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import struct
@@ -134,6 +133,8 @@ def _cut_device(world: World, verb: str, mount: Path, rng: np.random.Generator) 
         time.sleep(float(rng.uniform(0, 1)))
     ended = process.poll() == 0
     descriptor = os.open(mount, os.O_RDONLY)
+    import fcntl  # power is cut where root and loop devices are allowed, on Linux
+
     fcntl.ioctl(descriptor, SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
     os.close(descriptor)
     process.kill()

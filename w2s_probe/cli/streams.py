@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import io
 import json
@@ -13,10 +12,9 @@ import sys
 import click
 
 from w2s_probe.core.errors import ConfigError
+from w2s_probe.core.look_alikes import HANDLER
 from w2s_probe.core.text import visible
 
-HANDLER = "w2s_probe.look_alike"
-LOOK_ALIKES = {"─": "-", "━": "-", "│": "|", "…": ".", "·": ".", "–": "-", "−": "-", "±": "+-"}
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -58,7 +56,6 @@ def check_streams() -> None:
 
 def replace_unencodable() -> None:
     """Let stdout and stderr replace characters that they cannot encode, where they would raise an error."""
-    codecs.register_error(HANDLER, _look_alike)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
             stream.reconfigure(errors=HANDLER)
@@ -75,12 +72,3 @@ def flush_or_discard_stdout() -> None:
             os.close(nowhere)
     except (ValueError, AttributeError):  # closed, or None
         return
-
-
-def _look_alike(error: UnicodeError) -> tuple[str, int]:
-    """Return a look-alike in ASCII for signs of tables, and an escape for other characters, which names may hold."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    characters = error.object[error.start : error.end]
-    escaped = (LOOK_ALIKES.get(char) or char.encode("ascii", "backslashreplace").decode() for char in characters)
-    return "".join(escaped), error.end

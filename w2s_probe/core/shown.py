@@ -7,9 +7,12 @@ asked for.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
+
+from w2s_probe.core.look_alikes import encodable
 
 VIEWS = {  # "module:function" of one argument, the result
     "text": "w2s_probe.report.views:text_view",
@@ -35,7 +38,7 @@ class Shown:
         return view("rows", self.shown)
 
     def __str__(self) -> str:
-        return str(view("text", self.shown))
+        return encodable(str(view("text", self.shown)), getattr(sys.stdout, "encoding", None))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'; '.join(self.decisive())})"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -152,3 +154,17 @@ def test_tables_stay_in_the_text_where_rich_sees_a_notebook(
     assert "──────" in expected
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     assert str(shown["run"]) == expected
+
+
+@pytest.mark.parametrize("verb", ["run", "forecast", "sweep", "diagnose"])
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_a_result_is_printed_in_any_encoding(
+    shown: dict[str, Any], monkeypatch: pytest.MonkeyPatch, verb: str, encoding: str
+) -> None:
+    written = io.BytesIO()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding, write_through=True))
+        print(shown[verb])
+        line = "──────" if encoding == "utf-8" else "------"
+        assert line in written.getvalue().decode(encoding)
+        assert "\\u2" not in written.getvalue().decode(encoding)
