@@ -9,12 +9,12 @@ LOOK_ALIKES = {"─": "-", "━": "-", "│": "|", "…": ".", "·": ".", "–":
 
 
 def encodable(text: str, encoding: str | None) -> str:
-    """Return the text with a look-alike for each sign, and an escape for each other character, that `encoding` lacks.
+    r"""Return the text with a look-alike for each sign, and an escape for each other character, that `encoding` lacks.
 
     Examples
     --------
     >>> encodable("a → 漢", "cp1252")
-    'a -> \\\\u6f22'
+    'a -> \\u6f22'
     """
     encoding = encoding or "utf-8"
     return text.encode(encoding, HANDLER).decode(encoding)

@@ -164,7 +164,7 @@ def test_a_result_is_printed_in_any_encoding(
     written = io.BytesIO()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding, write_through=True))
-        print(shown[verb])
+        print(shown[verb])  # noqa: T201
         line = "──────" if encoding == "utf-8" else "------"
         assert line in written.getvalue().decode(encoding)
         assert "\\u2" not in written.getvalue().decode(encoding)
