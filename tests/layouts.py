@@ -15,7 +15,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-__all__ = ["CLASSES", "TEXT_LAYOUTS", "image_layout", "text_layout", "text_table", "write_saved", "write_tar", "zstd"]
+__all__ = [
+    "CLASSES",
+    "TEXT_LAYOUTS",
+    "image_layout",
+    "metadata",
+    "text_layout",
+    "text_table",
+    "write_saved",
+    "write_tar",
+    "zstd",
+]
 
 CLASSES = ("neg", "pos")
 ROWS = 240

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-__all__ = ["ARGUMENTS", "FILES", "prepare"]
+__all__ = ["ARGUMENTS", "FILES", "prepare", "write"]
 
 ROWS = 60
 SIZES = ("-n", "12", "-N", "20", "--n-test", "20", "--seeds", "1")
@@ -330,6 +330,11 @@ def prepare(folder: Path) -> None:
     (folder / "t.csv").write_bytes(CSV)
     np.save(folder / "f.npy", X[:, :2])
     np.save(folder / "s.npy", X)
-    for name in ("a/1.png", "a/2.png", "b/1.png"):
-        (folder / "images" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "images" / name).write_bytes(PICTURE)
+    write(folder, {f"images/{name}": PICTURE for name in ("a/1.png", "a/2.png", "b/1.png")})
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by their names in a folder."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)

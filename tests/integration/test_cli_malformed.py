@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cli
-from tests.malformed import ARGUMENTS, FILES, prepare
+from tests.malformed import ARGUMENTS, FILES, prepare, write
+from tests.malformed_layouts import LAYOUTS
 from tests.stderr import without_read
 
 MOST_MEMORY = 200_000  # kB that are no files in memory; the libraries take 70,000
@@ -38,6 +39,14 @@ def test_a_malformed_file_is_one_line(cli: Cli, tmp_path: Path, name: str) -> No
     if " named p." in name:
         packing, _ = name.split(" named ")
         assert f"its content is compressed ({packing})" in done.stderr or file == "p.npz"
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_malformed_layout_is_one_line(cli: Cli, tmp_path: Path, name: str) -> None:
+    prepare(tmp_path)
+    files, arguments = LAYOUTS[name]
+    write(tmp_path, files)
+    check_one_line(cli(*arguments))
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -23,12 +23,11 @@ EMBED = ("embed", "t.csv", "--text", "text", "--shard-rows", "3", "--backbone")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """A command, and the file that it should refuse."""
+    """A command, and the files, by name, that it should refuse."""
 
     name: str
     arguments: tuple[str, ...]
-    file: str = ""
-    content: bytes = b""
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def campaign(world: World, *, share: float, seed: int) -> Tally:
@@ -48,14 +47,18 @@ def campaign(world: World, *, share: float, seed: int) -> Tally:
 
 def _inputs(package: Path) -> list[Input]:
     """Return all inputs, and write the plug-ins; in a process of its own, since polars starts threads for it."""
-    from tests import hostile, malformed
+    from tests import hostile, malformed, malformed_layouts
 
     hostile.install(package)
     run = (*malformed.RUN, *malformed.SIZES, "--strategy")
     return [
         *(
-            Input(name=name, arguments=arguments, file=file, content=content)
+            Input(name=name, arguments=arguments, files={file: content})
             for name, (file, content, arguments) in malformed.FILES.items()
+        ),
+        *(
+            Input(name=name, arguments=arguments, files=files)
+            for name, (files, arguments) in malformed_layouts.LAYOUTS.items()
         ),
         *(Input(name=name, arguments=arguments) for name, arguments in malformed.ARGUMENTS.items()),
         *(
@@ -75,8 +78,7 @@ def _given(one: Input, folder: Path) -> Ended:
 
         os.environ["W2S_PROBE_CACHE"] = str(folder / "cache")
         malformed.prepare(folder)
-        if one.file:
-            (folder / one.file).write_bytes(one.content)
+        malformed.write(folder, one.files)
 
     return run_forked(one.arguments, folder, prepare=prepare)
 
