@@ -10,7 +10,7 @@ the intervals cover the choice of the test pairs only. Needs the extras text and
 
 from __future__ import annotations
 
-from w2s_probe import BackboneOptions, DataConfig, Estimate, FeatureStore, W2SConfig, default_cache, run
+from w2s_probe import DataConfig, Estimate, W2SConfig, run
 
 
 def main() -> None:
@@ -31,8 +31,6 @@ def main() -> None:
             config,
             teacher="classic:hashing-256",
             student="packaged:wordllama",
-            store=FeatureStore(default_cache()),
-            options=BackboneOptions(),
         ).result
         student, average = result.students["vanilla"], result.students["average"]
         print(f"500 test pairs of {test_items} sentences, whose ratings differ by at least {result.config['min_gap']}")

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from w2s_probe import BackboneOptions, DataConfig, FeatureStore, W2SConfig, W2SResult, default_cache, open_data, run
+from w2s_probe import DataConfig, W2SConfig, W2SResult, open_data, run
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,6 @@ def measure(shortcut: Shortcut, table: Path) -> W2SResult:
         ),
         teacher="packaged:wordllama",
         student="packaged:minilm-l6",
-        store=FeatureStore(default_cache()),
-        options=BackboneOptions(),
     ).result
 
 

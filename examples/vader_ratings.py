@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 
-from w2s_probe import BackboneOptions, DataConfig, Estimate, FeatureStore, W2SConfig, default_cache, run
+from w2s_probe import DataConfig, Estimate, W2SConfig, run
 
 
 def main() -> None:
@@ -24,8 +24,6 @@ def main() -> None:
             config,
             teacher=teacher,
             student="packaged:minilm-l6",
-            store=FeatureStore(default_cache()),
-            options=BackboneOptions(),
         ).result
         student = result.students["vanilla"]
         print(f"{teacher} -> packaged:minilm-l6: R² with its interval, root mean squared error")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from w2s_probe import BackboneOptions, DataConfig, Estimate, FeatureStore, W2SConfig, W2SResult, default_cache, run
+from w2s_probe import DataConfig, Estimate, W2SConfig, W2SResult, run
 
 WEIGHTS = (0.25, 1, 4)
 
@@ -44,8 +44,6 @@ def distilled(*, weights: Sequence[float], teacher_rows: Sequence[int], steps: i
         config,
         teacher="packaged:wordllama",
         student="packaged:minilm-l6",
-        store=FeatureStore(default_cache()),
-        options=BackboneOptions(),
     ).result
 
 

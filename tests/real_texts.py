@@ -1,4 +1,4 @@
-"""The demo, run twice, and the cache that it fills: to embed ten thousand texts takes minutes, so tests share them."""
+"""The demo, run twice, and a cache: to embed thousands of real texts takes minutes, so tests share them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def w2s_probe(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-    """Run `demo --embed` on an empty cache and again; return the folder with cache and results, and both outputs."""
+    """Run `demo` on an empty cache and again; return the folder with cache and results, and both outputs."""
     folder = tmp_path_factory.mktemp("demo")
-    return folder, w2s_probe(folder, "demo", "--embed"), w2s_probe(folder, "demo", "--embed")
+    return folder, w2s_probe(folder, "demo"), w2s_probe(folder, "demo")

@@ -16,6 +16,10 @@ from w2s_probe.core.config import DataConfig, W2SConfig
 if TYPE_CHECKING:
     from w2s_probe.pipeline.run import Run
 
+DATA = DataConfig(data="builtin:vader-movie")
+CONFIG = W2SConfig(n_labeled=400, n_unlabeled=3000)
+TEACHER, STUDENT = "packaged:wordllama", "packaged:minilm-l6"
+
 
 @click.command()
 @click.option("--embed", is_flag=True, help="Compute the features instead of using those of the package.")
@@ -42,10 +46,10 @@ def demo(*, embed: bool, runtime: Runtime, out: str, as_json: bool) -> None:
     cores; install the extras text and demo), and the largest difference is printed.
     """
     done = measure(
-        DataConfig(data="builtin:vader-movie"),
-        W2SConfig(n_labeled=400, n_unlabeled=3000),
-        teacher="packaged:wordllama",
-        student="packaged:minilm-l6",
+        DATA,
+        CONFIG,
+        teacher=TEACHER,
+        student=STUDENT,
         runtime=runtime if embed else replace(runtime, dtype=runtime.dtype or "float16"),
         curve=bool(out),
     )
@@ -58,7 +62,7 @@ def _say_differences(done: Run, runtime: Runtime, *, err: bool) -> None:
     from w2s_probe.pipeline.shipped import shipped_difference
 
     texts = done.table.items if done.table.items is not None else ()
-    for name, features in (("packaged:wordllama", done.teacher), ("packaged:minilm-l6", done.student)):
+    for name, features in ((TEACHER, done.teacher), (STUDENT, done.student)):
         difference = shipped_difference(features, texts, runtime.store())
         say(
             f"{name}: shipped rows differ from computed ones by at most {difference:.1e} of their norm",
