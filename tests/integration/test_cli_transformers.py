@@ -81,7 +81,14 @@ MISTAKES = {
         ("--chat-template",),
         "--chat-template needs a tokenizer with a chat template: transformers:models/",
     ),
-    "no model": (("--student", "classic:hashing-32", "--prefix", "a"), "--prefix applies to transformers: models only"),
+    "no model": (
+        ("--student", "classic:hashing-32", "--prefix", "a"),
+        "--prefix applies to sentence-transformers: and transformers: models only",
+    ),
+    "no language model": (
+        ("--student", "packaged:minilm-l6", "--prefix", "a", "--chat-template"),
+        "--chat-template applies to transformers: models only",
+    ),
     "bare folder": (("--student", "models/gpt2"), "Did you mean sentence-transformers:models/gpt2?"),
 }
 

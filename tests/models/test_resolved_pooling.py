@@ -144,7 +144,7 @@ def test_a_folder_that_loads_otherwise_than_it_reads_is_refused(
     from w2s_probe.backbones import text
 
     def as_of_another_release(folder: Path) -> Resolved:
-        return Resolved(pooling="max", normalization="l2", preprocessing="at most 256 tokens", prompt="")
+        return Resolved(pooling="max", normalization="l2", limit=256, prompt="")
 
     monkeypatch.setattr(text, "resolved_from_folder", as_of_another_release)
     backbone = get_backbone(f"sentence-transformers:{minilm(tmp_path / 'model')}")

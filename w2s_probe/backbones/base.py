@@ -98,8 +98,8 @@ class Backbone(ABC):
     slice_rows : int
         Items in one slice, see `slices`: after each, progress moves, and an interruption loses no earlier one. Where
         a larger batch is faster, as on a GPU, use a larger number.
-    reads_texts : bool
-        Whether the settings of texts in `BackboneOptions` apply to it.
+    text_settings : frozenset of str
+        Which of the settings of texts in `BackboneOptions` apply to it.
     guessed : bool
         Whether a part of its name was left out and has a default.
     """
@@ -108,7 +108,7 @@ class Backbone(ABC):
     modality: Modality
     slice_rows: int = 8
     dtype: Literal["float32", "float16"] | None = None
-    reads_texts: bool = False
+    text_settings: frozenset[str] = frozenset()
     guessed: bool = False
 
     @property

@@ -92,13 +92,16 @@ class MiniLMExit(SentenceTransformerBackbone):
         """Return texts as one batch on the model's device."""
         import torch
 
-        tokens = self.model.preprocess(list(sentences))
+        prompt = self.model.prompts.get(self.model.default_prompt_name)
+        tokens = self.model.preprocess(list(sentences), prompt=prompt)
         device = self.options.torch_device
         return {name: tensor.to(device) for name, tensor in tokens.items() if torch.is_tensor(tensor)}
 
 
 class WordLlama(SentenceTransformerBackbone):
     """Mean of static token vectors, from a table of 32,000 tokens and 256 dimensions."""
+
+    text_settings = frozenset()
 
     def __init__(self, folder: Path, *, options: BackboneOptions) -> None:
         super().__init__(folder, name="packaged:wordllama", identity="packaged:wordllama", options=options)
@@ -121,9 +124,7 @@ class WordLlama(SentenceTransformerBackbone):
     @cached_property
     def resolved(self) -> Resolved:
         """Mean of the vectors of all tokens."""
-        return Resolved(
-            pooling="mean of token vectors", normalization="none", preprocessing="tokens of any number", prompt=""
-        )
+        return Resolved(pooling="mean of token vectors", normalization="none", limit=None, prompt="")
 
     def checked(self, model: SentenceTransformer) -> SentenceTransformer:
         """Return the model: it was made here."""

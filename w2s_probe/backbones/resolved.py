@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.files import is_regular_file
+from w2s_probe.core.text_settings import TextSettings
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -42,16 +44,37 @@ KNOWN_KEYS = {"max_seq_length", "do_lower_case", "transformer_task", "modality_c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """Fields of an `EmbeddingSpec`, in words."""
+    """Fields of an `EmbeddingSpec`, in words, and the most tokens of a text that are read (None: any number)."""
 
     pooling: str
     normalization: str
-    preprocessing: str
+    limit: int | None
     prompt: str
 
+    @property
+    def preprocessing(self) -> str:
+        """The longest text in words."""
+        return "tokens of any number" if self.limit is None else f"at most {self.limit} tokens"
+
     def fields(self) -> dict[str, str]:
-        """Return the fields by name."""
-        return asdict(self)
+        """Return the fields of the spec by name."""
+        names = ("pooling", "normalization", "preprocessing", "prompt")
+        return {name: getattr(self, name) for name in names}
+
+    def changed(self, settings: TextSettings, *, name: str) -> Resolved:
+        """Return what is resolved with another longest text and prompt, for the model `name`.
+
+        Raises
+        ------
+        BackboneError
+            If it is to read more tokens than it can.
+        """
+        asked, own = settings.max_length, self.limit
+        if asked is not None and (own is None or asked > own):
+            use = f"at most {own}, its limit" if own else "left out: it reads texts of any length"
+            msg = f"`max_length` must be {use}, for {name}: got {asked}. Use another number, or leave it out."
+            raise BackboneError(msg)
+        return replace(self, limit=asked or own, prompt=settings.prefix or self.prompt)
 
     @property
     def summary(self) -> str:
@@ -94,7 +117,7 @@ def _resolved(steps: Iterable[str], *, limit: int, prompt: Any, width: Any) -> R
     return Resolved(
         pooling=", then ".join([step for step in steps if step not in ("Transformer", "Normalize")] + cut) or "none",
         normalization="l2" if steps[-1:] == ["Normalize"] else "none",
-        preprocessing="tokens of any number" if limit >= NO_LIMIT else f"at most {limit} tokens",
+        limit=None if limit >= NO_LIMIT else limit,
         prompt=str(prompt or ""),
     )
 

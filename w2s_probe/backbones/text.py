@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
+PREFIX = "prefix"  # name of the user's prompt
+
+
 class SentenceTransformerBackbone(Backbone):
     """A model folder that sentence-transformers saved, with its own pooling and normalization.
 
@@ -44,6 +47,7 @@ class SentenceTransformerBackbone(Backbone):
     """
 
     modality: Modality = "text"
+    text_settings = frozenset({"max_length", "prefix"})
 
     def __init__(self, folder: Path, *, name: str, identity: str, options: BackboneOptions) -> None:
         self.folder, self.name, self.identity, self.options = folder, name, identity, options
@@ -55,16 +59,17 @@ class SentenceTransformerBackbone(Backbone):
 
     @cached_property
     def spec(self) -> EmbeddingSpec:
-        """Spec with the hash of all files of the model that can change a number, and with what they leave open."""
-        return EmbeddingSpec(backbone=self.identity, revision=self.files.revision, **self.resolved.fields())
+        """Spec with the hash of all files that can change a number, with what they leave open, and with settings."""
+        resolved = self.resolved.changed(self.options, name=self.name)
+        return EmbeddingSpec(backbone=self.identity, revision=self.files.revision, **resolved.fields())
 
     @cached_property
     def resolved(self) -> Resolved:
-        """Pooling, normalization, longest text and prompt; only a folder that leaves one open is loaded to know."""
+        """The model's own pooling, normalization, longest text and prompt; read from its files if they decide them."""
         written = resolved_from_folder(self.folder)
         if written is not None:
             return written
-        resolved = resolved_from_model(self.model)
+        resolved = resolved_from_model(self.loaded)
         if self.options.on_note:
             self.options.on_note(
                 f"{self.name} leaves its pooling or its longest text open; sentence-transformers "
@@ -74,6 +79,20 @@ class SentenceTransformerBackbone(Backbone):
 
     @cached_property
     def model(self) -> SentenceTransformer:
+        """The model with the settings of texts as its own; raise if its longest text leaves no room for a word."""
+        model, settings = self.loaded, self.options
+        if settings.prefix:
+            model.prompts, model.default_prompt_name = {PREFIX: settings.prefix}, PREFIX
+        if settings.max_length is not None:
+            least = 1 + model.tokenizer.num_special_tokens_to_add()
+            if settings.max_length < least:
+                msg = f"`max_length` must be at least {least}, for {self.name}: got {settings.max_length}. Use more."
+                raise BackboneError(msg)
+            model.max_seq_length = settings.max_length
+        return model
+
+    @cached_property
+    def loaded(self) -> SentenceTransformer:
         """Load the model once."""
         import torch
 
@@ -117,7 +136,9 @@ class SentenceTransformerBackbone(Backbone):
             limit = self.model.max_seq_length
             if limit is None or not hasattr(self.model.tokenizer, "model_max_length"):
                 return []
-            tokens = self.model.tokenizer(texts(items), truncation=False, padding=False, verbose=False)["input_ids"]
+            prompt = self.model.prompts.get(self.model.default_prompt_name) or ""
+            whole = [f"{prompt}{text}" for text in texts(items)]
+            tokens = self.model.tokenizer(whole, truncation=False, padding=False, verbose=False)["input_ids"]
             return [i for i, row in enumerate(tokens) if len(row) > limit]
 
     @contextmanager

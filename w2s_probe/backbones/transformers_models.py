@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_folder, is_regular_file
 from w2s_probe.core.text import visible
+from w2s_probe.core.text_settings import TextSettings
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +84,7 @@ class TransformersModel(LanguageModel):
     token of a decoder, the only one that has seen the whole text.
     """
 
-    reads_texts = True
+    text_settings = frozenset(field.name for field in fields(TextSettings))
 
     def __init__(self, parts: Parts, folder: Path, *, name: str, options: BackboneOptions) -> None:
         self.name, self.folder, self.options = name, folder, options

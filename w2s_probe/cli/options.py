@@ -352,9 +352,9 @@ runtime_options = into(
     click.option(
         "--max-length",
         type=click.IntRange(1, MOST_TOKENS),
-        help="Tokens of a text that transformers: models read (default: the model's own limit).",
+        help="Tokens of a text that a language model reads (default: its own limit).",
     ),
-    click.option("--prefix", metavar="TEXT", default="", help="Text that transformers: models read before each text."),
+    click.option("--prefix", metavar="TEXT", default="", help="Text that a language model reads before each text."),
     click.option(
         "--chat-template",
         is_flag=True,

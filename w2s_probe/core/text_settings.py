@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+LANGUAGE_MODELS_ONLY = {"chat_template", "precision"}  # the others apply to models of sentence-transformers, too
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextSettings:
@@ -15,7 +17,7 @@ class TextSettings:
     max_length : int, optional
         Tokens of a text that the model reads; by default its own limit.
     prefix : str
-        Text before each text.
+        Text before each text, in the place of a prompt that the model has by default.
     chat_template : bool
         Whether a text is the message of a user in the template of a chat model.
     precision : {"float32", "bfloat16"}

@@ -27,6 +27,7 @@ from w2s_probe.core.labels import Labels, is_missing, placeholder_notes, read_la
 from w2s_probe.core.predictions import Predictions
 from w2s_probe.core.splits import PARTS, Part, Split, draw_splits
 from w2s_probe.core.sweep_config import SweepConfig
+from w2s_probe.core.text_settings import LANGUAGE_MODELS_ONLY
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
@@ -209,14 +210,16 @@ def open_sources(
 ) -> Opened:
     """Return a table that is open with a source of features for each backbone name.
 
-    Raises `ConfigError` if the options have settings of texts that apply to none of the backbones.
+    Raises `ConfigError` if the options have a setting of texts that applies to none of the backbones.
     """
     sources = {name: open_source(table, name, options, store, data) for name in dict.fromkeys(names)}
-    reads = any(isinstance(source, EmbeddedSource) and source.backbone.reads_texts for source in sources.values())
-    if options.given and sources and not reads:
-        given = ", ".join(f"`{name}`" for name in options.given)
+    embedded = [source for source in sources.values() if isinstance(source, EmbeddedSource)]
+    read = {name for source in embedded for name in source.backbone.text_settings}
+    unread = [name for name in options.given if name not in read]
+    if unread and sources:
+        kinds = "transformers:" if unread[0] in LANGUAGE_MODELS_ONLY else "sentence-transformers: and transformers:"
         named = ", ".join(sources)
-        msg = f"{given} applies to transformers: models only: got {named:.120}. Leave it out, or use such a model."
+        msg = f"`{unread[0]}` applies to {kinds} models only: got {named:.120}. Leave it out, or use such a model."
         raise ConfigError(msg)
     notes = (*table.notes, *(note for source in sources.values() for note in source.notes))
     return Opened(data=data, table=replace(table, notes=tuple(dict.fromkeys(notes))), sources=sources)
