@@ -92,8 +92,7 @@ class MiniLMExit(SentenceTransformerBackbone):
         """Return texts as one batch on the model's device."""
         import torch
 
-        prompt = self.model.prompts.get(self.model.default_prompt_name)
-        tokens = self.model.preprocess(list(sentences), prompt=prompt)
+        tokens = self.model.preprocess(list(sentences), prompt=self.prompt or None)
         device = self.options.torch_device
         return {name: tensor.to(device) for name, tensor in tokens.items() if torch.is_tensor(tensor)}
 

@@ -91,6 +91,11 @@ class SentenceTransformerBackbone(Backbone):
             model.max_seq_length = settings.max_length
         return model
 
+    @property
+    def prompt(self) -> str:
+        """What the model reads before each text."""
+        return self.model.prompts.get(self.model.default_prompt_name or "") or ""
+
     @cached_property
     def loaded(self) -> SentenceTransformer:
         """Load the model once."""
@@ -136,8 +141,7 @@ class SentenceTransformerBackbone(Backbone):
             limit = self.model.max_seq_length
             if limit is None or not hasattr(self.model.tokenizer, "model_max_length"):
                 return []
-            prompt = self.model.prompts.get(self.model.default_prompt_name) or ""
-            whole = [f"{prompt}{text}" for text in texts(items)]
+            whole = [f"{self.prompt}{text}" for text in texts(items)]
             tokens = self.model.tokenizer(whole, truncation=False, padding=False, verbose=False)["input_ids"]
             return [i for i, row in enumerate(tokens) if len(row) > limit]
 

@@ -71,6 +71,7 @@ class TextEncoder(Encoder):
 
     def __init__(self, backbone: SentenceTransformerBackbone) -> None:
         super().__init__(backbone, backbone.options.torch_device)
+        self.backbone = backbone
         self.model: Any = backbone.model
         self.module = self.model
 
@@ -81,8 +82,7 @@ class TextEncoder(Encoder):
 
     def tokens(self, items: Items) -> Mapping[str, Any]:
         """Return the model's inputs on its device."""
-        prompt = self.model.prompts.get(self.model.default_prompt_name)
-        tokens = self.model.preprocess(texts(items), prompt=prompt)
+        tokens = self.model.preprocess(texts(items), prompt=self.backbone.prompt or None)
         return {name: value.to(self.device) if torch.is_tensor(value) else value for name, value in tokens.items()}
 
     def lengths(self, items: Items) -> Rows:
