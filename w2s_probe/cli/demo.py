@@ -42,7 +42,7 @@ def demo(*, embed: bool, runtime: Runtime, out: str, as_json: bool) -> None:
 
     The data are 10,311 movie sentences that people have rated. The teacher is wordllama, a table of
     token vectors; the student is MiniLM-L6. Their features of these sentences are part of the package, in
-    float16, so that a few seconds are enough. With --embed both models compute them (about a minute on two
+    float16, so that a few seconds are enough. With --embed both models compute them (about two minutes on two
     cores; install the extras text and demo), and the largest difference is printed.
     """
     done = measure(
