@@ -40,6 +40,8 @@ from w2s_probe.core.types import Float
 from w2s_probe.linalg.moments import Moments
 from w2s_probe.results.forecast import ErrorPart, ErrorParts
 
+TINY = 1e-200  # squares of shares of a student that repeats every row
+
 
 def decompose(
     pool: Moments,
@@ -224,9 +226,9 @@ def _student_misfit(pool: Moments, root: Float, alpha: float) -> _Misfit:
     rows = pool.n - 1
     s, axes = _positive(pool.gram("student"), "student")
     s, axes = s[-rows:], axes[:, -rows:]
-    h = s / (s + alpha)  # eigenvalues of the smoother H
-    first, second = float(h.sum()), float((h**2).sum())
-    if rows - first < 1e-9 * rows:
+    rest, free = alpha / (s + alpha), rows - len(s)  # eigenvalues of I - H, and how many more are 1
+    first, second = free + float(rest.sum()), free + float((rest**2).sum())  # traces of I - H and of its square
+    if second < TINY:
         msg = (
             f"the student must have fewer degrees of freedom than centered rows: got {rows} of both. "
             "Use a larger `student_alpha` or a larger pool."
@@ -234,15 +236,15 @@ def _student_misfit(pool: Moments, root: Float, alpha: float) -> _Misfit:
         raise ConfigError(msg)
     total = float(np.einsum("ij,ik,kj->", root, pool.gram("teacher"), root, optimize=True))
     energy = ((axes.T @ (pool.gram("student", "teacher") @ root)) ** 2).sum(axis=1) / s
-    outside = max(total - float(energy.sum()), 0.0)
-    total, rest = total / rows, (outside + float((1 - h) @ energy)) / (rows - first)
-    misfit = (outside + float((1 - h) ** 2 @ energy)) / (rows - 2 * first + second)
+    outside = max(total - float(energy.sum()), 0.0) if free else 0.0
+    total, linear = total / rows, (outside + float(rest @ energy)) / first
+    misfit = (outside + float(rest**2 @ energy)) / second
     return _Misfit(
         total=total,
         second=misfit,
-        df1=first,
-        df=(rows * second - first**2) / (rows + second - 2 * first),
-        linear=min(max(total - 2 * rest + misfit, 0.0), total),
+        df1=rows - first,
+        df=rows - first**2 / second,
+        linear=min(max(total - 2 * linear + misfit, 0.0), total),
     )
 
 

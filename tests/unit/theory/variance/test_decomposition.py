@@ -179,3 +179,21 @@ def test_too_small_sizes_and_constant_features_are_refused() -> None:
     flat = moments_of({"teacher": np.ones((9, 2)), "student": np.ones((9, 2))})
     with pytest.raises(ShapeError, match="teacher features must differ"):
         decompose(flat, n=9, teacher_alpha=1, student_alpha=1, noise_variance=1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("rows", [20, 60])
+def test_a_pool_of_fewer_rows_than_features_has_the_limit_of_small_strengths(rows: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X = 30 * rng.standard_normal((rows, 75))
+    pool = moments_of({"teacher": X[:, :6] + 0.01 * rng.standard_normal((rows, 6)), "student": X})
+    least, small, large = (
+        decompose(pool, n=200, teacher_alpha=1, student_alpha=alpha, noise_variance=1) for alpha in (1e-12, 1e-6, 1e3)
+    )
+    for parts in (least, small, large):
+        assert 0 < parts.inherited.value < parts.teacher_variance
+        assert 0 < parts.reduced.value < parts.teacher_variance
+        assert 0 <= parts.correlation_dimension <= 6
+    assert least.inherited.value == pytest.approx(small.inherited.value, rel=1e-6)
+    assert least.reduced.value == pytest.approx(small.reduced.value, rel=1e-6)
+    assert large.inherited.value != pytest.approx(small.inherited.value, rel=1e-3)
