@@ -27,7 +27,7 @@ from w2s_probe import (
 )
 
 TEACHER, STUDENT = "packaged:wordllama", "packaged:minilm-l6@1"
-SIZES = W2SConfig(head="softmax", n_labeled=100, n_unlabeled=300, n_test=300, seeds=2)
+SIZES = W2SConfig(head="softmax", n_labeled=100, n_unlabeled=200, n_test=200, seeds=2)
 
 
 def main() -> None:
@@ -48,11 +48,11 @@ def main() -> None:
 
 
 def small_table(folder: Path) -> Path:
-    """Write every 14th sentence of the built-in movie reviews into a table."""
+    """Write every 20th sentence of the built-in movie reviews into a table."""
     table = open_data(DataConfig(data="builtin:vader-movie"))
     columns = {"id": table.ids, "text": table.items, "label": table.label}
     frame = pl.DataFrame({name: [] if column is None else list(column) for name, column in columns.items()})
-    frame.gather_every(14).write_csv(folder / "movie.csv")
+    frame.gather_every(20).write_csv(folder / "movie.csv")
     return folder / "movie.csv"
 
 

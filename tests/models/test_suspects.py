@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from tests.real_texts import REAL_TEXTS
 from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, W2SConfig
@@ -17,16 +16,18 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.fit_options import Head
 from w2s_probe.core.labels import Labels, read_labels
 from w2s_probe.core.splits import Split
+from w2s_probe.datasets import open_data
 from w2s_probe.experiments.suspects import find_suspects, judge_suspects, name_clusters, over_seeds
 from w2s_probe.pipeline.data import open_rows
 from w2s_probe.pipeline.embed import fetch
 from w2s_probe.results.suspects import Suspects, SuspectsOverSeeds
 
-pytestmark = [pytest.mark.models, pytest.mark.slow, REAL_TEXTS]
+pytestmark = [pytest.mark.models, pytest.mark.slow, pytest.mark.xdist_group("mails")]  # one worker embeds them
 
 Flags = NDArray[np.bool_]
 PAIR = ("packaged:wordllama", "packaged:minilm-l6")
 SEEDS = 10
+MAILS = {True: 330, False: 800}  # most mails of each label, conflicting or not
 PARTS = {"labeled": (200, 0.05), "unlabeled": (1000, 0.20), "test": (240, 0.5)}  # rows, share of conflicting ones
 
 
@@ -42,22 +43,28 @@ class Mails:
 
 
 @pytest.fixture(scope="module")
-def mails(demo: tuple[Path, str, str]) -> Mails:
-    store = FeatureStore(demo[0] / "cache")
-    opened = open_rows(DataConfig(data="builtin:spam", group="html"), PAIR, store, BackboneOptions())
-    table = opened.table
+def mails(tmp_path_factory: pytest.TempPathFactory) -> Mails:
+    """Return some distinct mails, so that they are embedded in a minute."""
+    folder = tmp_path_factory.mktemp("mails")
+    table = open_data(DataConfig(data="builtin:spam", group="html"))
+    frame = pl.DataFrame({"text": table.items, "label": table.label, "html": table.group}).unique(
+        "text", maintain_order=True
+    )
+    frame = frame.sample(fraction=1, shuffle=True, seed=0).with_columns(
+        conflicting=(pl.col("html") == "yes") != (pl.col("label") == "spam")
+    )
+    some = pl.when("conflicting").then(MAILS[True]).otherwise(MAILS[False])
+    frame = frame.filter(pl.int_range(pl.len()).over("label", "conflicting") < some)
+    frame.write_csv(folder / "mails.csv")
+    store = FeatureStore(folder / "cache")
+    opened = open_rows(DataConfig(data=str(folder / "mails.csv"), text="text"), PAIR, store, BackboneOptions())
     features, _ = fetch(opened, store)
-    assert table.items is not None
-    rows = np.sort(np.unique(np.asarray(table.items), return_index=True)[1])
-    labels = read_labels([(table.label or [])[row] for row in rows], name="label", task="classification")
-    html = np.array([(table.group or [])[row] for row in rows]) == "yes"
-    spam = np.array(labels.names(np.arange(len(rows)))) == "spam"
     return Mails(
-        teacher=features[PAIR[0]].take(rows),
-        student=features[PAIR[1]].take(rows),
-        labels=labels,
-        conflicting=html != spam,
-        texts=[str(table.items[row]) for row in rows],
+        teacher=features[PAIR[0]],
+        student=features[PAIR[1]],
+        labels=read_labels(frame["label"].to_list(), name="label", task="classification"),
+        conflicting=frame["conflicting"].to_numpy(),
+        texts=frame["text"].to_list(),
     )
 
 

@@ -43,10 +43,10 @@ Task = Literal["classification", "regression"]
 SIZES: dict[Design, tuple[int, int, int]] = {"fresh": (60, 150, 150), "resplit": (200, 300, 150)}
 CONFIG = W2SConfig(alphas=9)  # a short path: what is tested is the interval, not the head
 SYSTEMS = ("teacher", "baseline", "ceiling", "student")
-# binomial standard error of a coverage of .95: .008, three of which stay within these bounds
-EXPERIMENTS = 750
-# standard errors of the truth stay below a twentieth of the half-width at 20 seeds
-TRUTH_EXPERIMENTS, TRUTH_ROWS = 5000, 2000
+# binomial standard error of a coverage of .95: .0097, three of which stay within these bounds
+EXPERIMENTS = 500
+# standard errors of the truth stay below a fifteenth of the half-width at 20 seeds
+TRUTH_EXPERIMENTS, TRUTH_ROWS = 3000, 2000
 ACCEPTED = (0.92, 0.99)
 ACCEPTED_ACCURACY = {"fresh": ACCEPTED, "resplit": (0.90, 1.0)}
 BY_DESIGN = [  # the truth of a design takes long: one worker finds it for both numbers of seeds
