@@ -208,8 +208,8 @@ def _check_classes(columns: Mapping[str, Column], classes: Sequence[str], *, nam
 
 def _no_classes(column: Column, classes: Sequence[str]) -> list[int]:
     """Return the positions of the values that are no class and not missing."""
-    known = set(classes)
-    return [at for at, value in enumerate(column.values) if not is_missing(value) and _label(value) not in known]
+    names = set(classes)
+    return [at for at, value in enumerate(column.values) if not is_missing(value) and _label(value) not in names]
 
 
 def _label(value: object) -> str:
