@@ -213,6 +213,9 @@ def test_advice_on_columns_of_files_and_data_can_be_followed(cli: Cli, table: Pa
     data = pl.read_csv(table / "d.csv")
     odd = {"x,y": "old", " sp": "old", "q.csv": "old", "key": "id"}
     data.with_columns(**{new: pl.col(old) for new, old in odd.items()}).write_ndjson(table / "odd.ndjson")
+    pl.read_ndjson(table / "odd.ndjson").write_csv(table / "odd.csv")
+    error = cli(*(word.replace("d.csv", "odd.csv") for word in arguments("run", "labels:x,y"))).stderr
+    assert "labels: cannot name the column 'x,y' of odd.csv" in error  # not that another character separates fields
     shuffled = data.sample(fraction=1.0, shuffle=True, seed=1)
     shuffled.select("old", row="id").write_csv(table / "row.csv")
     shuffled.select("id", "old", "prob", "cid").write_csv(table / "c.csv")
