@@ -99,7 +99,10 @@ def test_a_run_is_what_scikit_learn_computes_by_hand(cli: Cli, table: Path, targ
     assert printed["students"]["vanilla"]["gain"]["value"] == pytest.approx(gain, abs=1e-9)
 
 
-@pytest.mark.parametrize("teacher", ["labels:p.csv", "labels:p.parquet", "labels:p.npy", "labels:p.npz", "labels:prob"])
+@pytest.mark.parametrize(
+    "teacher",
+    ["labels:p.csv", "labels:p.parquet", "labels:p.npy", "labels:p.npz", "labels:prob", "labels:p.csv#p_pos,p_neg"],
+)
 def test_every_source_of_the_same_predictions_gives_the_same_numbers(cli: Cli, table: Path, teacher: str) -> None:
     expected = result(cli, "run", "labels:p_neg,p_pos", "--seeds", "1")
     printed = result(cli, "run", teacher, "--seeds", "1")
@@ -112,12 +115,125 @@ def test_every_source_of_the_same_predictions_gives_the_same_numbers(cli: Cli, t
 def test_the_line_on_what_was_read_says_how_predictions_were_understood(cli: Cli, table: Path) -> None:
     for teacher, text in {
         "labels:old": "teacher labels:old: classes of column old, by row",
-        "labels:prob": "teacher labels:prob: probabilities of column prob, by row",
+        "labels:prob": "teacher labels:prob: probabilities of pos (guess) in column prob, by row",
+        "labels:p_neg": "teacher labels:p_neg: probabilities of neg in column p_neg, by row",
+        "labels:p.npy": "labels:p.npy: probabilities of neg, pos in sorted order (guess) in 2 columns column 0",
         "labels:ann,bob,cid": "teacher labels:ann,bob,cid: votes of 3 columns ann … cid, by row",
         "labels:half": "teacher labels:half: classes of column half, by row, abstains on 150 rows",
-        "labels:p.csv": "teacher labels:p.csv: probabilities of 2 columns p_neg … p_pos, by id",
+        "labels:p.csv": "teacher labels:p.csv: probabilities of neg, pos in 2 columns p_neg … p_pos, by id",
     }.items():
         assert text in cli(*arguments("run", teacher, "--seeds", "1")).stderr
+    ties = pl.read_csv(table / "d.csv").filter(pl.col("ann") != pl.col("bob")).height
+    text = f"votes of 2 columns ann … bob, by row, ties on {ties} rows, where the first class counts; student"
+    assert text in cli(*arguments("run", "labels:ann,bob", "--seeds", "1")).stderr
+
+
+def test_one_column_holds_the_probabilities_of_the_class_in_its_name(cli: Cli, table: Path) -> None:
+    expected = result(cli, "run", "labels:p_pos", "--seeds", "1")
+    for teacher in ("labels:p_neg", "labels:p.parquet#p_neg"):
+        assert result(cli, "run", teacher, "--seeds", "1")["systems"] == expected["systems"]
+    own = result(cli, "run", "labels:p.npz#X", "--seeds", "1")["read"]["features"]["teacher"]
+    assert (own["classes"], own["guessed"], own["ties"]) == (["neg", "pos"], True, 0)
+
+
+def labels_file(table: Path, name: str, **columns: Any) -> str:
+    """Write a file of predictions with the values of columns of d.csv, and return its name."""
+    data = pl.read_csv(table / "d.csv")
+    values = {new: data[old] for new, old in columns.items()}
+    if name.endswith(".npz"):
+        np.savez(table / name, **{new: column.to_numpy().astype(str) for new, column in values.items()})
+    elif name.endswith(".parquet"):
+        pl.DataFrame(values).write_parquet(table / name)
+    else:
+        pl.DataFrame(values).write_csv(table / name)
+    return f"labels:{name}"
+
+
+@pytest.mark.parametrize(
+    ("verb", "name"), [("run", "v.csv"), ("run", "v.parquet"), ("forecast", "v.npz"), ("sweep", "v.csv")]
+)
+def test_the_column_of_the_true_labels_in_a_file_is_no_prediction(cli: Cli, table: Path, verb: str, name: str) -> None:
+    both = labels_file(table, name, label="label", bob="bob")
+    done = cli(*arguments(verb, both))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"as in {both}#bob." in done.stderr
+    assert result(cli, verb, f"{both}#bob", "--seeds", "1")["read"]["features"]["teacher"]["columns"] == ["bob"]
+    for teacher in (f"{both}#label", labels_file(table, f"alone_{name}", label="label")):
+        done = cli(*arguments(verb, teacher))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"error: {teacher} must hold predictions: its values equal the labels of DATA in all" in done.stderr
+    other = labels_file(table, f"other_{name}", label="old")  # of another model
+    assert result(cli, verb, other, "--seeds", "1")["read"]["features"]["teacher"]["dtype"] == "classes"
+
+
+def test_a_forecast_compares_no_label_of_the_pool_with_predictions(cli: Cli, table: Path) -> None:
+    data, part = pl.read_csv(table / "d.csv"), ["labeled"] * 80 + ["unlabeled"] * 400 + ["test"] * (N - 480)
+    data.select("id", part=pl.Series(part), seed=pl.lit(0)).write_csv(table / "parts.csv")
+    like = data.with_columns(label=pl.when(pl.arange(N) < 80).then("old").otherwise("label"))
+    like.select("id", "label").write_csv(table / "like.csv")  # equal to the labels of the pool only
+    more = ("--split-file", "parts.csv")
+    assert result(cli, "forecast", "labels:like.csv", *more)["config"]["teacher"] == "labels:like.csv"
+    first = data.with_columns(label=pl.when(pl.arange(N) < 80).then("label").otherwise("old"))
+    first.select("id", "label").write_csv(table / "like.csv")  # equal to the labels of the labeled rows
+    assert "equal the labels of DATA in all 80 rows" in cli(*arguments("forecast", "labels:like.csv", *more)).stderr
+
+
+@pytest.mark.parametrize("name", ["pool.csv", "pool.ndjson", "pool"])
+def test_a_second_table_of_pool_rows_has_the_columns_of_predictions_too(cli: Cli, table: Path, name: str) -> None:
+    rng = np.random.default_rng(3)
+    words = [" ".join(f"w{word}" for word in rng.integers(50, size=5)) for _ in range(2 * N)]
+    data = pl.read_csv(table / "d.csv").with_columns(text=pl.Series(words[:N]))
+    data.write_csv(table / "t.csv")
+    more = data.select("half", "old", id=pl.Series([f"q{row}" for row in range(N)]), text=pl.Series(words[N:]))
+    (table / "pool").mkdir()
+    parts = {"pool.csv": [more], "pool": [more[:100], more[100:]]}.get(name, [])
+    more.write_ndjson(table / "pool.ndjson")
+    for number, part in enumerate(parts):
+        part.write_csv(table / (name if name == "pool.csv" else f"pool/p_{number}.csv"))
+    given = ("t.csv", "--text", "text", "--student", "classic:hashing-16", "-n", "80", "--pool", name)
+    for id_column in ((), ("--id", "id")):
+        done = cli("forecast", *given, "--teacher", "labels:half+labels:old", *id_column, "--json")
+        assert done.returncode == 0, done.stderr
+        assert "150 of 600 rows of the pool are left out, since labels:half abstains." in done.stderr
+    error = cli("forecast", *given, "--teacher", "labels:bob").stderr
+    assert "the table of --pool must have the columns of --teacher labels:bob: " in error
+    assert "Add the predictions of its rows as this column." in error
+    assert "labels:p.npy must have ids with --pool" in cli("forecast", *given, "--teacher", "labels:p.npy").stderr
+
+
+@pytest.mark.parametrize("verb", ["run", "forecast", "sweep"])
+def test_notes_name_only_teachers_that_abstain(cli: Cli, table: Path, verb: str) -> None:
+    notes = " ".join(result(cli, verb, "labels:old+labels:half+labels:prob", "--seeds", "1")["notes"])
+    assert "rows of the pool are left out, since labels:half abstains." in notes
+    assert "It is assumed that labels:old, labels:half and labels:prob were trained on no row" in notes
+    assert (verb != "forecast") == ("test rows are left out, since labels:half abstains." in notes)
+
+
+def test_advice_on_columns_of_files_and_data_can_be_followed(cli: Cli, table: Path) -> None:
+    data = pl.read_csv(table / "d.csv")
+    odd = {"x,y": "old", " sp": "old", "q.csv": "old", "key": "id"}
+    data.with_columns(**{new: pl.col(old) for new, old in odd.items()}).write_ndjson(table / "odd.ndjson")
+    pl.read_ndjson(table / "odd.ndjson").write_csv(table / "odd.csv")
+    error = cli(*(word.replace("d.csv", "odd.csv") for word in arguments("run", "labels:x,y"))).stderr
+    assert "labels: cannot name the column 'x,y' of odd.csv" in error  # not that another character separates fields
+    shuffled = data.sample(fraction=1.0, shuffle=True, seed=1)
+    shuffled.select("old", row="id").write_csv(table / "row.csv")
+    shuffled.select("id", "old", "prob", "cid").write_csv(table / "c.csv")
+    for teacher, part in {
+        "labels:c.csv": "of column 'prob'. Name the columns of predictions, as in labels:c.csv#old,cid; a column of",
+        "labels:row.csv": "got the ids of odd.ndjson in column 'row'. Rename this column, or remove it if",
+        "labels:row.csv#old": "got the ids of odd.ndjson in column 'row'. Rename this column, or remove it if",
+        "labels:c.csv#olt": "labels:c.csv#COLUMN must name columns of predictions in this file: got 'olt', not one of",
+        "labels:p.npy#old": "labels:p.npy#old must name a column: an array has none. Write labels:p.npy.",
+        "labels:x,y": "labels: cannot name the column 'x,y' of odd.ndjson",
+        "labels:sp": "labels: cannot name the column ' sp' of odd.ndjson",
+        "labels:q.csv": "there is none, but odd.ndjson has a column 'q.csv'. Rename this column.",
+        "labels:ann,q.csv": "there is none, but odd.ndjson has a column 'q.csv'. Rename this column.",
+        "labels:ann,p_pos": "A column of probabilities must end in _CLASS, and every class must have one",
+    }.items():
+        error = cli(*(word.replace("d.csv", "odd.ndjson") for word in arguments("run", teacher))).stderr
+        assert part in error, error
+    assert result(cli, "run", "labels:c.csv#old,cid", "--seeds", "1")["read"]["features"]["teacher"]["dtype"] == "votes"
 
 
 def test_a_run_leaves_out_rows_without_a_prediction_and_rows_that_the_teacher_saw(cli: Cli, table: Path) -> None:

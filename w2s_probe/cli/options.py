@@ -57,7 +57,7 @@ _data = together(
     _max_bytes,
 )
 WEAK = "Weak backbone: KIND:NAME or features:FILE"
-OLD = f"{WEAK}, or predictions: labels:COLUMN,… or labels:FILE"
+OLD = f"{WEAK}, or predictions: labels:COLUMN,… or labels:FILE[#COLUMN,…]"
 SAW = "Column of the rows that a labels: teacher was trained on (true or false), or all (only forecast)."
 _saw = setting(DataConfig, "teacher_saw", "--teacher-saw", metavar="COLUMN|all", help=SAW)
 _teacher = click.option("--teacher", required=True, metavar="BACKBONE", help=f"{WEAK}.")

@@ -34,6 +34,18 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
+def joined(names: Sequence[str]) -> str:
+    """Return the distinct names as a list in a sentence.
+
+    Examples
+    --------
+    >>> joined(["a", "b", "a", "c"]), joined(["a"])
+    ('a, b and c', 'a')
+    """
+    own = list(dict.fromkeys(names))
+    return " and ".join([", ".join(own[:-1]), own[-1]] if len(own) > 1 else own)
+
+
 def shorten(text: str, cells: int) -> str:
     """Return the text, without its middle if a terminal needs more than `cells` cells to show it.
 

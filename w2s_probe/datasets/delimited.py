@@ -114,7 +114,7 @@ def _check_header(path: Path, separator: str, columns: Collection[str]) -> list[
         raise DataError(msg)
     header = separator.join(names)
     for other, word in SEPARATORS.items():
-        if {name.strip('"') for name in header.split(other)} & (set(columns) - set(names)):
+        if other != separator and {name.strip('"') for name in header.split(other)} & (set(columns) - set(names)):
             expected = SEPARATORS[separator]
             msg = (
                 f"fields of {path.name} must be separated by {expected}: the header {header[:60]!r} is separated by "

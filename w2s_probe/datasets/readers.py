@@ -188,7 +188,7 @@ def _check_columns(config: DataConfig, columns: Sequence[str], name: str) -> Non
         column = getattr(config, field)
         if column is not None and column not in columns:
             raise missing_column(column, columns, flag=f"--{field.replace('_', '-')}", name=name)
-    for column, flag in _other_flags(config).items():
+    for column, flag in _other_flags(config, columns).items():
         if column not in columns:
             raise missing_column(column, columns, flag=flag, name=name)
 
@@ -232,15 +232,20 @@ def _column(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> pl
     return values
 
 
-def _other_flags(config: DataConfig) -> dict[str, str]:
-    """Return the flag of each column of a teacher that is predictions, and of the rows that it was trained on."""
+def _other_flags(config: DataConfig, columns: Sequence[str]) -> dict[str, str]:
+    """Return the flag of each column of a teacher that is predictions, and of the rows that it was trained on.
+
+    A missing column of predictions is an error where the teacher is opened, which knows all that the user named.
+    """
     saw = [] if config.saw_column is None else [config.saw_column]
-    return dict.fromkeys(config.predictions, "--teacher labels:COLUMN") | dict.fromkeys(saw, "--teacher-saw")
+    given = [column for column in config.predictions if column in columns]
+    return dict.fromkeys(given, "--teacher labels:COLUMN") | dict.fromkeys(saw, "--teacher-saw")
 
 
 def _others(frame: pl.DataFrame, config: DataConfig, name: str) -> dict[str, Column]:
     """Return the columns of teachers that are predictions, and of the rows that they were trained on."""
-    columns = {column: _names(frame, column, flag, name) for column, flag in _other_flags(config).items()}
+    flags = _other_flags(config, frame.columns)
+    columns = {column: _names(frame, column, flag, name) for column, flag in flags.items()}
     return {column: values for column, values in columns.items() if values is not None}
 
 

@@ -91,10 +91,10 @@ class Opened:
         marked = seen_rows(self.table, self.data)
         return None if marked is None else marked | np.isin(self.keys, self.keys[marked])
 
-    def with_classes(self, classes: Sequence[str]) -> Self:
-        """Return the same table, whose teachers that are predictions know the classes of the data."""
+    def with_classes(self, labels: Labels, rows: Rows) -> Self:
+        """Return the same table, whose teachers that are predictions know the classes; `labels` are those of `rows`."""
         sources = {
-            name: one.with_classes(self.table, classes, self.saw) if isinstance(one, LabelsSource) else one
+            name: one.with_classes(self.table, labels, rows, self.saw) if isinstance(one, LabelsSource) else one
             for name, one in self.sources.items()
         }
         named = replace(self, sources=sources)
@@ -189,7 +189,7 @@ def open_labeled(
     table = replace(table, notes=(*table.notes, *placeholder_notes(labels.class_counts())))
     check_strategies(config.strategies, config.settings)
     opened = open_sources(data, table, names, store, options).labeled(labels, groups_of(table, labels, data, config))
-    return opened.with_classes(labels.classes or ())
+    return opened.with_classes(labels, np.arange(len(table)))
 
 
 def _check_labeled(table: Table, column: Column, name: str) -> None:
@@ -291,6 +291,7 @@ def pool_config(pool: str, data: DataConfig) -> DataConfig:
         id=data.id,
         skip_damaged=data.skip_damaged,
         max_bytes=data.max_bytes,
+        predictions=data.predictions,
     )
 
 

@@ -27,10 +27,10 @@ from w2s_probe.core.types import Features, Progress
 from w2s_probe.experiments.forecast.given import GivenRows
 from w2s_probe.experiments.forecast.pair import forecast_pair
 from w2s_probe.experiments.forecast.pairs import ranking, with_equal_baselines
-from w2s_probe.experiments.run.coverage import assumption, check_speaks
+from w2s_probe.experiments.run.coverage import assumption, check_speaks, silence, training
 from w2s_probe.experiments.suspects import SearchedRows, suspects_of_run
 from w2s_probe.pipeline.committees import Committee, committees, members_of, shown_committee, single_backbones
-from w2s_probe.pipeline.data import Opened, echo, open_rows, pool_config
+from w2s_probe.pipeline.data import Opened, echo, open_rows, open_sources, open_table, pool_config
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
 from w2s_probe.pipeline.flags import result_with_flags
 from w2s_probe.pipeline.forecast_rows import ForecastRows, forecast_rows, pair_rows
@@ -38,7 +38,7 @@ from w2s_probe.pipeline.parts import near_pool_notes
 from w2s_probe.pipeline.preference import check_no_pairs, open_pairs, resolved
 from w2s_probe.pipeline.progress import part_of
 from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
-from w2s_probe.pipeline.teachers import with_teachers
+from w2s_probe.pipeline.teachers import check_pool, with_teachers
 from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
 from w2s_probe.strategies import check_strategies
@@ -165,10 +165,17 @@ def _tables(
         opened = open_pairs(data, names, replace(config, seeds=1), store, options, split_file=split_file)
         return [opened], pair_rows(opened, config, split_file)
     check_no_pairs(data, config.task)
-    both = (data, *([] if pool is None else [pool_config(pool, data)]))
-    tables = [open_rows(one, names, store, options) for one in both]
+    tables = [open_rows(data, names, store, options)]
+    if pool is not None:
+        own = pool_config(pool, data)
+        second = open_table(own, store)
+        check_pool(second, tables[0].sources.values())
+        tables.append(open_sources(own, second, names, store, options))
     rows = forecast_rows(tables, config, split_file)
-    tables = [table.with_classes(rows.labels.classes or ()) for table in tables]
+    none = replace(rows.labels, values=rows.labels.values[:0])
+    tables = [tables[0].with_classes(rows.labels, rows.labeled)] + [
+        second.with_classes(none, rows.labeled[:0]) for second in tables[1:]
+    ]
     return tables, replace(rows, opened=tables[0])
 
 
@@ -206,7 +213,9 @@ def _forecast(  # one pair of a table that is open
     if forecast.counted is not None:
         forecast = replace(forecast, counted=replace(forecast.counted, unlabeled_left_out=lost))
     assumed = _assumptions(rows.opened.data, features, pair[0])
-    return result_with_flags(forecast, (*notes, *assumed, *more_notes, *_counting_notes(forecast)))
+    return result_with_flags(
+        forecast, (*notes, *assumed, *more_notes, *_counting_notes(forecast, features, pair[0], rows))
+    )
 
 
 def _given_rows(teachers: Committee, features: Mapping[str, FeatureSet], rows: ForecastRows) -> GivenRows | None:
@@ -216,7 +225,7 @@ def _given_rows(teachers: Committee, features: Mapping[str, FeatureSet], rows: F
     if speak is None:
         return None
     L = rows.labeled
-    check_speaks(speak[L], given, where="the labeled rows")
+    check_speaks([(one.name, one.speaks[L]) for one in given], where="the labeled rows")
     saw = np.any([one.saw[L] for one in given], axis=0)
     return GivenRows(which=tuple(isinstance(one, Predictions) for one in members), speaks=speak[L], saw=saw)
 
@@ -239,17 +248,16 @@ def _heard_pool(
     speaks: Mapping[str, NDArray[np.bool_]],
 ) -> tuple[Mapping[str, Features], int, tuple[str, ...]]:
     """Return the features of the rows of the pool on which no teacher abstains, the number of others, and a note."""
-    masks = [speaks[name] for name in teachers if name in speaks]
+    masks = [(features[name].name, speaks[name]) for name in teachers if name in speaks]
     if not masks:
         return pool, 0, ()
-    heard = np.all(masks, axis=0)
-    given = predictions_of(features[name] for name in teachers)
-    check_speaks(heard, given, where="the pool")
+    check_speaks(masks, where="the pool")
+    heard = np.all([mask for _, mask in masks], axis=0)
     lost = int((~heard).sum())
     if not lost:
         return pool, 0, ()
-    names = " and ".join(one.name for one in given)
-    note = f"{lost:,} of {len(heard):,} rows of the pool are left out, since {names} abstains."
+    silent = [name for name, mask in masks if not mask.all()]
+    note = f"{lost:,} of {len(heard):,} rows of the pool are left out, since {silence(silent)}."
     return {name: row_view(X, np.flatnonzero(heard)) for name, X in pool.items()}, lost, (note,)
 
 
@@ -258,19 +266,24 @@ def _assumptions(data: DataConfig, features: Mapping[str, FeatureSet], teachers:
     given = predictions_of(features[name] for name in teachers)
     if not given or data.teacher_saw is not None:
         return ()
-    return (assumption(" and ".join(one.name for one in given)),)
+    return (assumption([one.name for one in given]),)
 
 
-def _counting_notes(forecast: Forecast) -> tuple[str, ...]:
+def _counting_notes(
+    forecast: Forecast, features: Mapping[str, FeatureSet], teachers: Committee, rows: ForecastRows
+) -> tuple[str, ...]:
     """Return on which labeled rows scores are counted, if not on all, and what a teacher that saw all of them means."""
     counted, teacher = forecast.counted, forecast.teacher_backbone
     if counted is None:
         return ()
     notes = []
     if counted.rows < forecast.n:
-        reasons = {"abstains": counted.abstains, "was trained": counted.saw}
-        why = " and ".join(f"{what} on {count:,}" for what, count in reasons.items() if count)
-        notes.append(f"Scores are counted on {counted.rows:,} of {forecast.n:,} labeled rows: {teacher} {why}.")
+        given, L = predictions_of(features[name] for name in teachers), rows.labeled
+        silent = [one.name for one in given if not one.speaks[L].all()]
+        saw = [one.name for one in given if one.saw[L].any()]
+        reasons = ((silence(silent), counted.abstains), (training(saw), counted.saw))
+        why = ", ".join(f"{what} on {count:,}" for what, count in reasons if count)
+        notes.append(f"Scores are counted on {counted.rows:,} of {forecast.n:,} labeled rows: {why}.")
     if forecast.gain.reason:
         notes.append(
             f"{teacher} was trained on every labeled row on which it speaks, so that its accuracy and the gain cannot "

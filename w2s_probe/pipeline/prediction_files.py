@@ -1,10 +1,11 @@
-"""Files of predictions: CSV, Parquet, .npy and .npz, with rows in the data's order or with ids."""
+"""Files of predictions: CSV, Parquet, .npy and .npz, with rows in the data's order or with ids, and their columns."""
 
 from __future__ import annotations
 
+import re
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.arrays import check_same_rows
 from w2s_probe.core.columns import Column
 from w2s_probe.core.config import DataConfig
-from w2s_probe.core.errors import DataError, W2SProbeError, listed
+from w2s_probe.core.errors import DataError, W2SProbeError, did_you_mean, listed
 from w2s_probe.core.features import missing_id_advice
 from w2s_probe.core.files import check_memory, is_regular_file, read_member, reason
 from w2s_probe.core.input_files import check_no_pipe, check_not_packed
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SUFFIXES = (".csv", ".parquet", ".npy", ".npz")
+UNNAMED = re.compile(r"arr_\d+")  # names that NumPy gives to arrays without one
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -46,12 +48,18 @@ class PredictionFile:
         Ids of its rows; None if they are in the order of the data.
     of_classes : bool
         Whether the columns are probabilities of the classes by their place: those of an array of numbers.
+    others : mapping of str to Column
+        Columns that were not chosen.
+    like_labels : bool
+        Whether the predictions have the name of the label column of the data.
     """
 
     name: str
     columns: Mapping[str, Column]
     ids: list[str] | None
     of_classes: bool = False
+    others: Mapping[str, Column] = field(default_factory=dict)
+    like_labels: bool = False
 
     def for_rows_of(self, table: Table) -> dict[str, Column]:
         """Return the columns for the rows of a table; raise `DataError` for missing ids, `ShapeError` for other rows.
@@ -67,6 +75,7 @@ class PredictionFile:
     def _rows(self, table: Table) -> Rows:
         title, count = f"labels:{self.name}", len(next(iter(self.columns.values())))
         if self.ids is None:
+            self._check_no_ids(table)
             rows = table.rows_among(count)
             if rows is None:
                 check_same_rows(title, count, table.name, len(table))
@@ -91,20 +100,41 @@ class PredictionFile:
             raise DataError(msg)
         return np.array([place[name] for name in wanted], dtype=np.intp)
 
+    def _check_no_ids(self, table: Table) -> None:
+        """Raise `DataError` if a column holds the ids of the data under another name: rows may be in any order."""
+        wanted = set(table.ids.tolist()) if table.has_ids else set()
+        for name, values in {**self.columns, **self.others}.items():
+            if wanted and len(values.values) >= len(wanted) and wanted <= {str(value) for value in values.values}:
+                msg = (
+                    f"labels:{self.name} must have its ids in a column id, or in the column that --id names: got the "
+                    f"ids of {table.name} in column {name!r:.60}. Rename this column, or remove it if the rows are in "
+                    f"the order of {table.name}."
+                )
+                raise DataError(msg)
 
-def file_of(text: str) -> Path | None:
-    """Return the file that follows ``labels:``; None for columns.
+
+def parse_file(text: str) -> tuple[Path, str | None] | None:
+    """Return the file that follows ``labels:``, and what follows ``#``; None for columns of the data.
 
     Parameters
     ----------
     text : str
         What follows ``labels:``.
+
+    Examples
+    --------
+    >>> path, columns = parse_file("old.csv#a,b")
+    >>> path.name, columns, parse_file("old")
+    ('old.csv', 'a,b', None)
     """
-    path = Path(text)
-    return path if path.suffix in SUFFIXES else None
+    ends = [place for place, character in enumerate(text) if character == "#"]
+    files = [end for end in ends if Path(text[:end]).suffix in SUFFIXES]
+    if files and not is_regular_file(Path(text)):
+        return Path(text[: files[0]]), text[files[0] + 1 :]
+    return (Path(text), None) if Path(text).suffix in SUFFIXES else None
 
 
-def read_predictions(path: Path, data: DataConfig) -> PredictionFile:
+def read_predictions(path: Path, data: DataConfig, chosen: str | None = None) -> PredictionFile:
     """Return the columns of a file of predictions, and their ids if the file has any.
 
     Parameters
@@ -114,11 +144,14 @@ def read_predictions(path: Path, data: DataConfig) -> PredictionFile:
         column, or two dimensions; floats are then probabilities of the classes in their order, else votes.
     data : DataConfig
         The table; its id column is the file's id column too.
+    chosen : str, optional
+        The columns, with commas between, or the array.
 
     Raises
     ------
     DataError
-        If there is no such file, it is not what its suffix says, or it holds no column of predictions.
+        If there is no such file, it is not what its suffix says, it holds no column of predictions, or one of several
+        columns has the name of the label column of the data.
     """
     name = f"labels:{path.name}"
     check_no_pipe(path, name)
@@ -127,7 +160,7 @@ def read_predictions(path: Path, data: DataConfig) -> PredictionFile:
         raise DataError(msg)
     try:
         check_not_packed(path, name)
-        return _read(path, data)
+        return _read(path, data, chosen)
     except W2SProbeError:
         raise
     except Exception as error:  # crafted bytes make readers raise errors of any type
@@ -136,12 +169,15 @@ def read_predictions(path: Path, data: DataConfig) -> PredictionFile:
         raise DataError(msg) from error
 
 
-def _read(path: Path, data: DataConfig) -> PredictionFile:
+def _read(path: Path, data: DataConfig, chosen: str | None) -> PredictionFile:
     if path.suffix == ".npy":
+        if chosen is not None:
+            msg = f"labels:{path}#{chosen:.60} must name a column: an array has none. Write labels:{path}."
+            raise DataError(msg)
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         return _of_array(path.name, array, None)
     if path.suffix == ".npz":
-        return _of_archive(path, data)
+        return _of_archive(path, data, chosen)
     if path.suffix == ".parquet":
         frame = read_parquet(path, name=f"labels:{path.name}")
     else:
@@ -151,32 +187,61 @@ def _read(path: Path, data: DataConfig) -> PredictionFile:
     if not names:
         msg = f"labels:{path.name} must have a column of predictions: it has {listed(frame.columns)}. Add one."
         raise DataError(msg)
+    own = names if chosen is None else _chosen(names, chosen, path)
+    _check_not_label(own, data, path)
     if path.suffix == ".csv":
-        frame = with_numbers(frame, names)
+        frame = with_numbers(frame, own)
     return PredictionFile(
         name=path.name,
-        columns={name: column_of(frame[name]) for name in names},
+        columns={name: column_of(frame[name]) for name in own},
         ids=None if ids is None else [str(value) for value in frame[ids].to_list()],
+        others={} if ids else {name: column_of(frame[name]) for name in names if name not in own},
+        like_labels=own == [data.label],
     )
 
 
-def _of_archive(path: Path, data: DataConfig) -> PredictionFile:
+def _chosen(names: Sequence[str], chosen: str, path: Path) -> list[str]:
+    """Return the columns or the array that the user named, in the user's order."""
+    own = [chosen] if chosen in names else [name.strip() for name in chosen.split(",")]
+    unknown = next((name for name in own if name not in names), None)
+    if unknown is not None or len(set(own)) < len(own):
+        got = f"{unknown!r:.60}, not one of {listed(names)}" if unknown is not None else f"{chosen!r:.60}"
+        near = did_you_mean(unknown or "", names) or " Use these names, each once."
+        msg = f"labels:{path}#COLUMN must name columns of predictions in this file: got {got}.{near}"
+        raise DataError(msg)
+    return own
+
+
+def _check_not_label(names: Sequence[str], data: DataConfig, path: Path) -> None:
+    """Raise `DataError` if a column of several has the name of the label column of the data."""
+    if data.label in names and len(names) > 1:
+        others = [name for name in names if name != data.label]
+        example = others[0] if any("," in name for name in others) or len(others) > 5 else ",".join(others)
+        msg = (
+            f"labels:{path.name} must hold predictions only: column {data.label!r:.60} has the name of DATA's label "
+            f"column. Name the columns of predictions, as in labels:{path}#{example}."
+        )
+        raise DataError(msg)
+
+
+def _of_archive(path: Path, data: DataConfig, chosen: str | None) -> PredictionFile:
     with zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         ids = id_column(names, data)
         arrays = [name for name in names if name != ids]
-        if len(arrays) != 1:
-            msg = (
-                f"labels:{path.name} must hold one array, and ids if it has any: it holds {listed(names) or 'nothing'}."
-                " Save the predictions alone."
-            )
+        own = arrays if chosen is None else _chosen(arrays, chosen, path)
+        if len(own) != 1:
+            example = next((name for name in own if name != data.label), "ARRAY")
+            advice = f"Name one, as in labels:{path}#{example}." if arrays else "Save the predictions, too."
+            msg = f"labels:{path.name} must hold one array beside ids: it holds {listed(names) or 'nothing'}. {advice}"
             raise DataError(msg)
         read = partial(read_member, path, archive, label=f"labels:{path.name}")
         given = None if ids is None else [str(value) for value in read(ids).tolist()]
-        return _of_array(path.name, read(arrays[0]), given)
+        file = _of_array(path.name, read(own[0]), given, name=own[0])
+        return replace(file, like_labels=own == [data.label])
 
 
-def _of_array(file: str, array: NDArray[Any], ids: list[str] | None) -> PredictionFile:
+def _of_array(file: str, array: NDArray[Any], ids: list[str] | None, *, name: str = "") -> PredictionFile:
     import polars as pl
 
     if array.ndim not in (1, 2) or not array.size or array.dtype.kind not in "iufbUS":
@@ -190,9 +255,10 @@ def _of_array(file: str, array: NDArray[Any], ids: list[str] | None) -> Predicti
     floats, flat = array.dtype.kind == "f", array.ndim == 1
     texts = array.astype(np.str_) if array.dtype.kind == "S" else array
     parts = [texts] if flat else list(texts.T)
-    names = ["predictions"] if flat else [f"column {place}" for place in range(len(parts))]
+    single = "predictions" if not name or UNNAMED.fullmatch(name) else name
+    names = [single] if flat else [f"column {place}" for place in range(len(parts))]
     series: list[pl.Series] = [pl.Series(np.ascontiguousarray(part)) for part in parts]
     if floats:
         series = [one.cast(pl.Float64).fill_nan(None) for one in series]
-    columns = {name: column_of(one) for name, one in zip(names, series, strict=True)}
+    columns = {title: column_of(one) for title, one in zip(names, series, strict=True)}
     return PredictionFile(name=file, columns=columns, ids=ids, of_classes=floats and not flat)

@@ -24,7 +24,7 @@ from w2s_probe.pipeline.feature_addresses import ending, parse_address
 from w2s_probe.pipeline.feature_content import FeatureFile
 from w2s_probe.pipeline.feature_files import read_features
 from w2s_probe.pipeline.feature_rows import for_rows_of
-from w2s_probe.pipeline.prediction_files import file_of
+from w2s_probe.pipeline.prediction_files import parse_file
 from w2s_probe.pipeline.shipped import shipped_backbone
 from w2s_probe.pipeline.teachers import is_given, open_predictions
 from w2s_probe.results.read import FeaturesRead
@@ -35,12 +35,12 @@ def without_folders(name: str, *, keep: int = 0) -> str:
     kind, colon, rest = name.partition(":")
     if not colon:
         return ending(Path(name), keep)
-    if kind in ("features", "sentence-transformers", "transformers"):
-        path, columns = parse_address(rest) if kind == "features" else (Path(rest), None)
+    address = _address(kind, rest)
+    if address is not None:
+        path, columns = address
         return f"{kind}:{ending(path, keep)}" + ("" if columns is None else f"#{columns}")
-    if kind in ("hf", "labels"):
-        is_path = rest.startswith(("/", ".", "~")) if kind == "hf" else file_of(rest) is not None
-        return f"{kind}:{ending(Path(rest), keep) if is_path else rest}"
+    if kind == "hf" and rest.startswith(("/", ".", "~")):
+        return f"{kind}:{ending(Path(rest), keep)}"
     if kind == "timm":
         model, at, weights = rest.partition("@")
         return f"{kind}:{model}{at}{ending(Path(weights), keep)}"
@@ -49,6 +49,13 @@ def without_folders(name: str, *, keep: int = 0) -> str:
         folder = rest.startswith(("local-dir:", "/", ".", "~"))
         return f"{kind}:{'' if folder else model + slash}{ending(Path(weights or rest), keep)}"
     return name
+
+
+def _address(kind: str, rest: str) -> tuple[Path, str | None] | None:
+    """Return the path in a name, and what follows ``#``; None for other kinds, and for columns of predictions."""
+    if kind in ("features", "labels"):
+        return parse_address(rest) if kind == "features" else parse_file(rest)
+    return (Path(rest), None) if kind in ("sentence-transformers", "transformers") else None
 
 
 def names_without_folders(names: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Teachers that are predictions: ``labels:COLUMN``, ``labels:COLUMN,COLUMN,…`` and ``labels:FILE``."""
+"""Teachers that are predictions: ``labels:COLUMN``, ``labels:COLUMN,COLUMN,…`` and ``labels:FILE[#COLUMN,…]``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.columns import Column
 from w2s_probe.core.config import DataConfig, Task
-from w2s_probe.core.errors import BackboneError, ConfigError, DataError
+from w2s_probe.core.errors import BackboneError, ConfigError, DataError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec, FeatureSet
-from w2s_probe.core.labels import is_missing
+from w2s_probe.core.files import is_regular_file
+from w2s_probe.core.labels import Labels, is_missing
 from w2s_probe.core.predictions import Predictions
+from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column
 from w2s_probe.pipeline.prediction_columns import Shares, probabilities, shares_of
-from w2s_probe.pipeline.prediction_files import PredictionFile, file_of, read_predictions
+from w2s_probe.pipeline.prediction_files import SUFFIXES, PredictionFile, parse_file, read_predictions
 from w2s_probe.results.read import FeaturesRead
 
 KIND = "labels:"
 ALL = "all"  # of --teacher-saw
+ENOUGH = 20  # rows on which equal values are no chance
 
 
 def is_given(name: str) -> bool:
@@ -39,7 +42,7 @@ def columns_named(name: str) -> tuple[str, ...]:
     (('ann', 'bob'), ())
     """
     rest = name.removeprefix(KIND)
-    if file_of(rest) is not None:
+    if parse_file(rest) is not None:
         return ()
     columns = tuple(part.strip() for part in rest.split(","))
     if not all(columns) or len(set(columns)) < len(columns):
@@ -109,14 +112,18 @@ def no_features(name: str, role: str) -> BackboneError:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LabelsSource:
-    """Predictions of a table whose classes are not read yet, or with them their `shares`."""
+    """Predictions of a table whose classes are not read yet, or with them their `shares`.
+
+    `file` is where they come from, and `whole` what messages call it if none of its columns was named.
+    """
 
     name: str
     title: str
     columns: Mapping[str, Column]
     file: PredictionFile | None = None
+    whole: str = ""
     given: Predictions | None = None
-    meaning: str = ""
+    shares: Shares | None = None
 
     @property
     def spec(self) -> EmbeddingSpec:
@@ -135,35 +142,57 @@ class LabelsSource:
 
     def read(self, table: Table) -> FeaturesRead:
         """Return what it reads."""
-        given = self._known()
+        given, shares = self._known(), self.shares
         return FeaturesRead(
             backbone=self.title,
             columns=tuple(self.columns),
             dim=given.X.shape[1],
-            dtype=self.meaning,
+            dtype="" if shares is None else shares.meaning,
             file=None if self.file is None else self.file.name,
             matched_by="row" if self.file is None or self.file.ids is None else "id",
             abstains=int((~given.speaks).sum()),
+            ties=None if shares is None else shares.ties,
+            classes=None if shares is None or not shares.of else shares.of,
+            guessed=None if shares is None or not shares.of else shares.guessed,
         )
 
     def features_of(self, table: Table) -> FeatureSet:
         """Return the predictions of each row of the table."""
         return self._known()
 
-    def with_classes(self, table: Table, classes: Sequence[str], saw: NDArray[np.bool_] | None) -> LabelsSource:
-        """Return the source with what it predicts for each row of the table."""
+    def with_classes(self, table: Table, labels: Labels, rows: Rows, saw: NDArray[np.bool_] | None) -> LabelsSource:
+        """Return the source with what it predicts for each row of the table; `labels` are those of `rows`."""
+        classes = labels.classes or ()
         shares = self._shares(classes)
+        self._check_not_truth(shares, labels, rows)
         digest = hashlib.sha256(repr(tuple(classes)).encode())
         own = np.zeros(len(table), dtype=np.bool_) if saw is None else saw
         for part in (shares.X, shares.speaks, own):
             digest.update(part.tobytes())
         spec = EmbeddingSpec(backbone="labels", revision=f"sha256:{digest.hexdigest()}", dtype="float64")
         given = Predictions(ids=table.ids, X=shares.X, spec=spec, name=self.title, speaks=shares.speaks, saw=own)
-        return replace(self, given=given, meaning=shares.meaning)
+        return replace(self, given=given, shares=shares)
+
+    def _check_not_truth(self, shares: Shares, labels: Labels, rows: Rows) -> None:
+        """Raise `DataError` if the predictions have the name of the label column, and its values in all of these rows.
+
+        Fewer than `ENOUGH` rows with a prediction prove nothing.
+        """
+        if self.file is None or not self.file.like_labels:
+            return
+        spoken = shares.speaks[rows]
+        right = shares.X[rows[spoken], labels.values[spoken]] == 1
+        if len(right) < ENOUGH or not right.all():
+            return
+        msg = (
+            f"{self.title} must hold predictions: its values equal the labels of DATA in all {len(right):,} rows that "
+            "were compared. Use predictions of your old model."
+        )
+        raise DataError(msg)
 
     def _shares(self, classes: Sequence[str]) -> Shares:
         if self.file is None or not self.file.of_classes:
-            return shares_of(self.columns, classes, name=self.title)
+            return shares_of(self.columns, classes, name=self.title, file=self.whole)
         if len(self.columns) != len(classes):
             msg = (
                 f"{self.title} must have a column of probabilities for each of {len(classes)} classes: got "
@@ -173,7 +202,7 @@ class LabelsSource:
         P = np.column_stack(
             [np.array(values.values, dtype=np.float64)[values.codes] for values in self.columns.values()]
         )
-        return probabilities(P, list(self.columns), name=self.title)
+        return replace(probabilities(P, list(self.columns), name=self.title), of=tuple(classes), guessed=True)
 
     def _known(self) -> Predictions:
         if self.given is None:
@@ -184,16 +213,77 @@ class LabelsSource:
 
 def open_predictions(table: Table, name: str, data: DataConfig) -> LabelsSource:
     """Return the columns of predictions that ``labels:…`` names, for the rows of the table."""
+    address = parse_file(name.removeprefix(KIND))
+    if address is not None:
+        path, chosen = address
+        _check_no_column(table, name, path)
+        file = read_predictions(path, data, chosen)
+        title = f"{KIND}{path.name}" + ("" if chosen is None else f"#{chosen}")
+        whole = f"{KIND}{path}" if chosen is None else ""
+        return LabelsSource(name, title, file.for_rows_of(table), file, whole)
     columns = columns_named(name)
-    if not columns:
-        path = Path(name.removeprefix(KIND))
-        file = read_predictions(path, data)
-        return LabelsSource(name, f"{KIND}{path.name}", file.for_rows_of(table), file)
     for column in columns:
         if column not in table.others:
-            raise missing_column(column, table.columns, flag="--teacher labels:COLUMN", name=table.name)
+            raise _no_column(table, name, column, data)
     own = {column: Column.of(table.others[column]) for column in columns}
     return LabelsSource(name, f"{KIND}{','.join(columns)}", own)
+
+
+def _check_no_column(table: Table, name: str, path: Path) -> None:
+    """Raise `DataError` if a column of the data is named like a file of predictions, and there is no such file."""
+    typed = name.removeprefix(KIND)
+    columns = [column for column in (typed, *(part.strip() for part in typed.split(","))) if column in table.columns]
+    like_files = [column for column in columns if Path(column).suffix in SUFFIXES]
+    if like_files and not is_regular_file(path):
+        msg = (
+            f"{name:.60} must name a file, since it ends in {path.suffix}: there is none, but {table.name} has a "
+            f"column {like_files[0]!r:.60}. Rename this column."
+        )
+        raise DataError(msg)
+
+
+def _no_column(table: Table, name: str, column: str, data: DataConfig) -> DataError:
+    """Return the error for a column that ``labels:`` cannot find, with names that it can."""
+    typed = name.removeprefix(KIND)
+    odd = [own for own in table.columns if own != own.strip() or "," in own]
+    meant = next((own for own in odd if column in (part.strip() for part in own.split(","))), None)
+    if meant is not None:
+        return DataError(
+            f"labels: cannot name the column {meant!r:.60} of {table.name}: commas stand between columns, and spaces "
+            "at their ends are left out. Rename this column."
+        )
+    if is_regular_file(Path(typed)):
+        return DataError(
+            f"{KIND}{Path(typed).name} must be a file that ends in {', '.join(SUFFIXES)}: got "
+            f"{Path(typed).suffix or 'no suffix'!r}. Convert the file."
+        )
+    usable = [own for own in table.columns if own not in (*odd, data.label) and parse_file(own) is None]
+    near = did_you_mean(column, usable) or " Use one of these columns."
+    return DataError(
+        f"--teacher labels:COLUMN must name a column of {table.name}: got {column!r}, not one of "
+        f"{listed(table.columns)}.{near}"
+    )
+
+
+def check_pool(pool: Table, sources: Iterable[object]) -> None:
+    """Raise `DataError` if predictions of DATA, among its sources, cannot be those of a second table of pool rows."""
+    for source in sources:
+        if not isinstance(source, LabelsSource):
+            continue
+        if source.file is not None and source.file.ids is None:
+            msg = (
+                f"{source.title} must have ids with --pool, since {pool.name} and DATA have rows of their own: got "
+                "none. Save predictions and ids of the rows of both, and add --id COLUMN; or add the predictions to "
+                "both tables, and name their column as labels:COLUMN."
+            )
+            raise DataError(msg)
+        for column in columns_named(source.name):
+            if column not in pool.others:
+                msg = (
+                    f"the table of --pool must have the columns of --teacher {source.title:.60}: {pool.name} has "
+                    f"{listed(pool.columns)}, not {column!r:.60}. Add the predictions of its rows as this column."
+                )
+                raise DataError(msg)
 
 
 def seen_rows(table: Table, data: DataConfig) -> NDArray[np.bool_] | None:

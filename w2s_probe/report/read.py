@@ -196,8 +196,9 @@ def _features(key: str, entry: FeaturesRead, *, guess: bool) -> str:
 def _content(entry: FeaturesRead) -> str:
     """Return files, columns, dimension, type and order of features, or what predictions are."""
     if entry.abstains is not None:
-        silent = f", abstains on {entry.abstains:,} rows" if entry.abstains else ""
-        return f"{entry.dtype} of {_prediction_columns(entry.columns or ())}, by {entry.matched_by}{silent}"
+        silent = f", abstains on {_rows_text(entry.abstains)}" if entry.abstains else ""
+        ties = f", ties on {_rows_text(entry.ties)}, where the first class counts" if entry.ties else ""
+        return f"{_meaning(entry)} {_prediction_columns(entry.columns or ())}, by {entry.matched_by}{silent}{ties}"
     parts = [
         *([f"{entry.files:,} file{'s' * (entry.files > 1)} {_name(entry.file)}"] if entry.files is not None else []),
         *([_column_text(entry)] if entry.columns is not None else []),
@@ -206,6 +207,20 @@ def _content(entry: FeaturesRead) -> str:
         "by row" if entry.matched_by == "row" else f"by {entry.matched_by}",
     ]
     return ", ".join(parts)
+
+
+def _meaning(entry: FeaturesRead) -> str:
+    """Return what predictions are; of probabilities also of which classes."""
+    if not entry.classes:
+        return f"{entry.dtype} of"
+    names = [_name(label) for label in entry.classes]
+    shown = ", ".join(names if len(names) <= MOST_CLASSES else [*names[:EXTREMES], "…", *names[-EXTREMES:]])
+    order = " in sorted order" if entry.guessed and len(names) > 1 else ""
+    return f"{entry.dtype} of {shown}{order}{' (guess)' if entry.guessed else ''} in"
+
+
+def _rows_text(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _is_parquet(entry: FeaturesRead) -> bool:

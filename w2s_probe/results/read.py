@@ -34,6 +34,13 @@ class FeaturesRead:
         By what rows of the data find their features.
     abstains : int or None
         Rows without a prediction; None for features.
+    ties : int or None
+        Rows with a prediction whose largest share several classes have: their predicted class is the first of these;
+        None for features.
+    classes : tuple of str, or None
+        Class of each column of probabilities, in the order of `columns`; None for classes, votes and features.
+    guessed : bool or None
+        Whether no name of a column tells `classes`, so that their order is assumed; None without `classes`.
     """
 
     backbone: str
@@ -44,6 +51,9 @@ class FeaturesRead:
     matched_by: Literal["row", "id", "item"]
     files: Annotated[int | None, Mark.UNLESS_NONE] = None
     abstains: Annotated[int | None, Mark.UNLESS_NONE] = None
+    ties: Annotated[int | None, Mark.UNLESS_NONE] = None
+    classes: Annotated[tuple[str, ...] | None, Mark.UNLESS_NONE] = None
+    guessed: Annotated[bool | None, Mark.UNLESS_NONE] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

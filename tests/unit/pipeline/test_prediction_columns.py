@@ -46,6 +46,28 @@ def test_a_class_whose_name_ends_another_one_has_its_own_column() -> None:
     assert own.X.tolist() == [[0.75, 0.25]]
 
 
+@pytest.mark.parametrize(
+    ("column", "of", "guessed"),
+    [
+        ("prob", "pos", True),
+        ("pos", "pos", False),
+        ("p_neg", "neg", False),
+        ("neg", "neg", False),
+        ("pneg", "pos", True),
+    ],
+)
+def test_the_name_of_one_column_tells_the_class_of_its_probabilities(column: str, of: str, *, guessed: bool) -> None:
+    own = shares(TWO, **{column: [0.25, None, 0.5, 1]})
+    assert (own.of, own.guessed, own.ties) == ((of,), guessed, 1)
+    assert own.X[[0, 3], TWO.index(of)].tolist() == [0.25, 1]
+
+
+def test_whole_numbers_of_columns_called_like_the_classes_are_votes_unless_each_row_has_one() -> None:
+    assert shares(("0", "1"), a_1=[1, 0, None], a_0=[0, 1, None]).X.tolist() == [[0, 1], [1, 0], [0.5, 0.5]]
+    both = shares(("0", "1"), a_1=[1, 0, 1], a_0=[1, 0, 0])
+    assert (both.meaning, both.ties, both.X.tolist()) == ("votes", 1, [[0, 1], [1, 0], [0.5, 0.5]])
+
+
 def test_other_columns_are_votes_also_where_no_vote_names_a_class() -> None:
     own = shares(THREE, ann=["a", "b", None], bob=["a", None, None], cid=["b", None, None])
     assert own.meaning == "votes"
@@ -63,6 +85,8 @@ def test_other_columns_are_votes_also_where_no_vote_names_a_class() -> None:
         (TWO, {"p_neg": [0.5, 0.4], "p_pos": [0.5, 0.4]}, "must sum to 1 in every row: got 0.8 in row 1"),
         (TWO, {"p_neg": [0.5, None], "p_pos": [0.5, 0.4]}, "row 1 lacks some"),
         (THREE, {"old": [0.5, 0.2]}, "a column of probabilities for each of 3 classes: got one column"),
+        (("0", "1"), {"column_0": [0.5, 0.2]}, "Rename the column to p_0 or to p_1."),
+        (("1", "2"), {"1": [0.5, 0.2]}, "Rename the column to p_1 or to p_2."),
         (TWO, {"old": ["pos", "posit"]}, "got 'posit' in row 1 of column 'old'. Did you mean pos?"),
         (TWO, {"x": ["pos"], "y": ["other"]}, "classes of the data, neg, pos: got 'other' in row 0 of column 'y'"),
         (("0", "1"), {"x": [1], "y": [0.5]}, "got '0.5' in row 0 of column 'y'"),

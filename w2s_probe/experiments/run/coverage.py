@@ -15,6 +15,7 @@ from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.predictions import Predictions, all_speak, predictions_of
 from w2s_probe.core.splits import Part, Split
+from w2s_probe.core.text import joined
 from w2s_probe.core.types import Rows
 from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.problem import distinct_names
@@ -40,7 +41,8 @@ def spoken_split(split: Split, teachers: Sequence[FeatureSet]) -> Split:
     kept = {"unlabeled": split.unlabeled[speak[split.unlabeled]], "test": split.test[(speak & unseen)[split.test]]}
     for part, rows in kept.items():
         if not len(rows):
-            check_speaks(speak[split.parts()[part]], predictions_of(teachers), where=TITLES[part])  # type: ignore[index]
+            given, own = predictions_of(teachers), split.parts()[part]  # type: ignore[index]
+            check_speaks([(one.name, one.speaks[own]) for one in given], where=TITLES[part])
             msg = (
                 f"the test part must hold rows that the teacher was not trained on: got none of {len(split.test):,}. "
                 "Give other test rows, or correct --teacher-saw."
@@ -49,16 +51,27 @@ def spoken_split(split: Split, teachers: Sequence[FeatureSet]) -> Split:
     return replace(split, **kept)
 
 
-def check_speaks(speak: NDArray[np.bool_], teachers: Sequence[Predictions], *, where: str) -> None:
-    """Raise `DataError` if a teacher abstains on all rows of a part; `speak` are the rows on which all speak."""
+def check_speaks(speaks: Sequence[tuple[str, NDArray[np.bool_]]], *, where: str) -> None:
+    """Raise `DataError` if there is no row of a part on which all teachers speak: pairs of name and rows."""
+    speak = np.all([rows for _, rows in speaks], axis=0)
     if speak.any():
         return
-    names = " and ".join(teacher.name for teacher in teachers)
+    names = [name for name, rows in speaks if not rows.any()] or [name for name, rows in speaks if not rows.all()]
     msg = (
-        f"{names} must predict at least one row of {where}: got none for all {len(speak):,}. Fill in predictions "
-        "there, or use another teacher."
+        f"{joined(names)} must predict at least one row of {where}: got none for all {len(speak):,}"
+        f"{' that all of them predict' if len(names) > 1 else ''}. Fill in predictions there, or use another teacher."
     )
     raise DataError(msg)
+
+
+def silence(names: Sequence[str]) -> str:
+    """Return which teachers abstain, without a full stop."""
+    return f"{joined(names)} abstain{'s' if len(set(names)) == 1 else ''}"
+
+
+def training(names: Sequence[str]) -> str:
+    """Return which teachers were trained, without a full stop and on what."""
+    return f"{joined(names)} {'was' if len(set(names)) == 1 else 'were'} trained"
 
 
 def spoken_notes(
@@ -71,24 +84,33 @@ def spoken_notes(
     given = predictions_of(teachers)
     if not given:
         return
-    names = " and ".join(dict.fromkeys(teacher.name for teacher in given))
     for part, title in (("unlabeled", "rows of the pool"), ("test", "test rows")):
         lost = [len(old.parts()[part]) - len(new.parts()[part]) for old, new in zip(drawn, splits, strict=True)]  # type: ignore[index]
         worst = int(np.argmax(lost))
         if lost[worst]:
             seed = f" at seed {drawn[worst].seed}" if len(drawn) > 1 else ""
-            of = len(drawn[worst].parts()[part])  # type: ignore[index]
-            why = "abstains or was trained on them" if part == "test" and saw else "abstains"
-            yield f"{lost[worst]:,} of {of:,} {title} are left out{seed}, since {names} {why}."
+            rows = drawn[worst].parts()[part]  # type: ignore[index]
+            silent = [one.name for one in given if not one.speaks[rows].all()]
+            saw_some = [one.name for one in given if part == "test" and one.saw[rows].any()]
+            yield f"{lost[worst]:,} of {len(rows):,} {title} are left out{seed}, since {_why(silent, saw_some)}."
     if saw is None:
-        yield assumption(names)
+        yield assumption([one.name for one in given])
 
 
-def assumption(names: str) -> str:
+def _why(silent: Sequence[str], saw: Sequence[str]) -> str:
+    """Return why rows are left out: teachers that abstain on some, and those that saw some."""
+    reasons = [silence(silent)] * bool(silent) + [f"{training(saw)} on them"] * bool(saw)
+    if silent and set(silent) == set(saw):
+        reasons[1] = reasons[1].removeprefix(f"{joined(saw)} ")
+    return " or ".join(reasons)
+
+
+def assumption(names: Sequence[str]) -> str:
     """Return what is assumed of teachers whose training rows the user does not name."""
+    one = len(set(names)) == 1
     return (
-        f"It is assumed that {names} was trained on no row of these data: otherwise its accuracy here is too good. "
-        "Name the rows that it was trained on with --teacher-saw."
+        f"It is assumed that {training(names)} on no row of these data: otherwise {'its' if one else 'their'} accuracy "
+        f"here is too good. Name the rows that {'it was' if one else 'they were'} trained on with --teacher-saw."
     )
 
 

@@ -34,6 +34,17 @@ def test_abstentions_leave_the_pool_and_the_test_part_and_rows_that_it_saw_only_
     ]
 
 
+def test_notes_name_the_teachers_that_abstain_or_saw_rows() -> None:
+    old, half, ann = teacher(silent=[2]), teacher(silent=[3], name="labels:half"), teacher(saw=[5], name="labels:ann")
+    own = spoken_split(SPLIT, [old, half, ann])
+    assert list(spoken_notes([SPLIT], [own], [old, half, ann], saw="saw")) == [
+        "2 of 3 rows of the pool are left out, since labels:old and labels:half abstain.",
+        "1 of 3 test rows are left out, since labels:ann was trained on them.",
+    ]
+    with pytest.raises(DataError, match=r"labels:a and labels:b must predict .* got none for all 3 that all of them"):
+        spoken_split(SPLIT, [teacher(silent=[2], name="labels:a"), teacher(silent=[3, 4], name="labels:b")])
+
+
 def test_all_teachers_must_speak_and_none_may_have_seen_a_test_row() -> None:
     own = spoken_split(SPLIT, [teacher(silent=[2]), teacher(silent=[5], saw=[7])])
     assert (own.unlabeled.tolist(), own.test.tolist()) == ([3, 4], [6])
