@@ -14,7 +14,7 @@ from w2s_probe.core.errors import DataError, listed
 from w2s_probe.core.files import is_folder, is_regular_file
 from w2s_probe.core.images import SUFFIXES as IMAGES
 from w2s_probe.core.input_files import check_no_pipe
-from w2s_probe.datasets.class_names import names_beside, names_in_features, read_json
+from w2s_probe.datasets.class_names import ClassNames, names_beside, names_in_features, read_json
 from w2s_probe.datasets.formats import PACKED_KINDS, PACKINGS, SUFFIXES, bare_name, kind_of
 from w2s_probe.datasets.shard_names import ShardName, check_complete, numeric_order, parts_of, shard_name
 
@@ -48,7 +48,9 @@ class DataFiles:
     parts : tuple of str
         Part of each file; empty without parts.
     class_names : mapping of column to tuple of str
-        Names of classes that files of metadata tell.
+        Names of classes that files of metadata tell for all files.
+    own_names : mapping of Path to names of classes
+        Names that hold for single files, where parts have their own metadata.
     several : bool
         Whether a folder, a pattern or a name of the hub was given, not one file.
     notes : tuple of str
@@ -60,9 +62,20 @@ class DataFiles:
     kind: str
     paths: tuple[Path, ...]
     parts: tuple[str, ...] = ()
-    class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    class_names: ClassNames = field(default_factory=dict)
+    own_names: Mapping[Path, ClassNames] = field(default_factory=dict)
     several: bool = True
     notes: tuple[str, ...] = ()
+
+    @property
+    def short_names(self) -> list[str]:
+        """Names of the files, with as many folders as tell them apart."""
+        common = os.path.commonpath([path.parent for path in self.paths])
+        return [path.relative_to(common).as_posix() for path in self.paths]
+
+    def names_of(self, path: Path) -> ClassNames:
+        """Return the names of classes that files of metadata tell for one file."""
+        return {**self.class_names, **self.own_names.get(path, {})}
 
 
 def find_files(data: str, *, split: str | None = None) -> DataFiles | None:
@@ -274,12 +287,13 @@ def joined(parts: Mapping[str, DataFiles], *, name: str, split: str | None) -> D
         name=name,
         paths=tuple(path for files in parts.values() for path in files.paths),
         parts=() if split else parts_of(told, data=name),
-        class_names={column: names for files in parts.values() for column, names in files.class_names.items()},
+        class_names={},
+        own_names={path: files.class_names for files in parts.values() for path in files.paths},
         several=True,
     )
 
 
-def _names_above(folder: Path) -> Mapping[str, tuple[str, ...]]:
+def _names_above(folder: Path) -> ClassNames:
     """Return the names of classes that files beside the data or above ``data/`` tell."""
     folder = folder.resolve()
     return names_beside(folder) or (names_beside(folder.parent) if folder.name == "data" else {})
