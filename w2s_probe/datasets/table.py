@@ -92,6 +92,8 @@ class Table:
         Position of each row in the data, if rows were left out or put into another order.
     total : int
         Rows of the data, if rows were left out or put into another order; else 0.
+    all_ids : array of str, or None
+        Ids of all rows of the data, where `take` chose some of them.
     checked : bool
         Whether the ids are known to be distinct, so that copies of a table need no check.
     """
@@ -116,6 +118,7 @@ class Table:
     short_rows: int = 0
     positions: Rows | None = None
     total: int = 0
+    all_ids: NDArray[np.str_] | None = None
     checked: bool = False
 
     def __len__(self) -> int:
@@ -186,6 +189,7 @@ class Table:
             left_out={**self.left_out, reason: len(self) - len(rows)} if reason else self.left_out,
             positions=rows if self.positions is None else self.positions[rows],
             total=self.total or len(self),
+            all_ids=self.ids if self.all_ids is None else self.all_ids,
             others={name: Column.of(values)[rows] for name, values in self.others.items()},
             **columns,
         )

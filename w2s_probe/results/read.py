@@ -34,6 +34,8 @@ class FeaturesRead:
         By what rows of the data find their features.
     abstains : int or None
         Rows without a prediction; None for features.
+    unused : int or None
+        Rows of a file with ids that no row of DATA or of the second table has; None without such rows.
     """
 
     backbone: str
@@ -44,6 +46,7 @@ class FeaturesRead:
     matched_by: Literal["row", "id", "item"]
     files: Annotated[int | None, Mark.UNLESS_NONE] = None
     abstains: Annotated[int | None, Mark.UNLESS_NONE] = None
+    unused: Annotated[int | None, Mark.UNLESS_NONE] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
