@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import stat
 from pathlib import Path
@@ -37,6 +38,26 @@ def check_no_pipe(path: Path, name: str) -> None:
             "COMMAND > FILE, and name FILE."
         )
         raise DataError(msg)
+
+
+def pattern_advice(pattern: str) -> str:
+    """Return what helps where a pattern fits no file: the brackets of a name that is there are part of the name.
+
+    Parameters
+    ----------
+    pattern : str
+        A pattern such as ``b[1]/*.csv``.
+    """
+    written: list[str] = []
+    named = ""
+    for piece in Path(pattern).parts:
+        literal = piece.replace("[", "[[]")
+        is_name = literal != piece and bool(glob.glob(str(Path(*written, literal))))  # noqa: PTH207  # of any kind of path
+        named = named or (piece if is_name else "")
+        written.append(literal if is_name else piece)
+    if not named:
+        return "Check the pattern, and put it in quotes."
+    return f"There is {named!r:.60}: write [ as [[] in a pattern, '{Path(*written).as_posix():.240}'."
 
 
 def check_not_packed(path: Path, name: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from w2s_probe.core.errors import DataError, listed
 from w2s_probe.core.files import is_folder, is_regular_file
 from w2s_probe.core.images import SUFFIXES as IMAGES
-from w2s_probe.core.input_files import check_no_pipe
+from w2s_probe.core.input_files import check_no_pipe, pattern_advice
 from w2s_probe.datasets.class_names import ClassNames, names_beside, names_in_features, read_json
 from w2s_probe.datasets.formats import PACKED_KINDS, PACKINGS, SUFFIXES, bare_name, kind_of
 from w2s_probe.datasets.shard_names import (
@@ -133,7 +133,7 @@ def _by_pattern(data: str, split: str | None) -> DataFiles:
     paths = [Path(name) for name in glob.glob(data, recursive=True)]  # noqa: PTH207  # Path.glob takes no absolute pattern
     files = [path for path in paths if is_regular_file(path) and not path.name.startswith((".", "_"))]
     if not files:
-        msg = f"data must be files: the pattern {data!r:.120} fits none. Check the pattern, and put it in quotes."
+        msg = f"data must be files: the pattern {data!r:.120} fits none. {pattern_advice(data)}"
         raise DataError(msg)
     folder = Path(os.path.commonpath([path.parent for path in files]))
     names = [path.relative_to(folder).as_posix() for path in files]

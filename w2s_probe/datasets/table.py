@@ -94,6 +94,8 @@ class Table:
         Rows of the data, if rows were left out or put into another order; else 0.
     all_ids : array of str, or None
         Ids of all rows of the data, where `take` chose some of them.
+    in_order : bool
+        Whether the reader has put the rows into an order that depends on ids and names of files only.
     checked : bool
         Whether the ids are known to be distinct, so that copies of a table need no check.
     """
@@ -119,6 +121,7 @@ class Table:
     positions: Rows | None = None
     total: int = 0
     all_ids: NDArray[np.str_] | None = None
+    in_order: bool = False
     checked: bool = False
 
     def __len__(self) -> int:
@@ -143,9 +146,10 @@ class Table:
     def in_id_order(self) -> Table:
         """Return the rows by ascending id, if the data has ids: numbers depend on no order of the rows then.
 
-        Ids that are all whole numbers ascend as numbers, others as text.
+        Rows of several archives stay in the order of the archives' numbers. Ids that are all whole numbers ascend as
+        numbers, others as text.
         """
-        if not self.has_ids:
+        if not self.has_ids or self.in_order:
             return self
         order = np.argsort(_ascending(self.ids), kind="stable")
         return self if (order[1:] > order[:-1]).all() else self.take(order)

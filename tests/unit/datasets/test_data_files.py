@@ -120,6 +120,18 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path: Path) -> Non
     assert files(tmp_path / "a[1].csv").paths == (tmp_path / "a[1].csv",)
 
 
+@pytest.mark.parametrize(
+    ("name", "pattern"), [("d[2024]/rows.csv", "d[2024]/*.csv"), ("e/part[a]-1.csv", "e/part[a]-?.csv")]
+)
+def test_brackets_of_a_name_in_a_pattern_are_told_how_to_be_written(tmp_path: Path, name: str, pattern: str) -> None:
+    at(tmp_path, name)
+    with pytest.raises(DataError, match=r"write \[ as \[\[\] in a pattern") as refusal:
+        find_files(str(tmp_path / pattern))
+    assert files(str(refusal.value).rpartition(", '")[2].removesuffix("'.")).paths == (tmp_path / name,)
+    with pytest.raises(DataError, match="Check the pattern, and put it in quotes"):
+        find_files(str(tmp_path / "none[12]" / "*.csv"))
+
+
 def test_compressed_and_plain_files_are_one_kind(tmp_path: Path) -> None:
     text_layout(tmp_path / "d", ".csv.gz")
     text_layout(tmp_path / "d", "CSV").rename(tmp_path / "d" / "u.csv")
