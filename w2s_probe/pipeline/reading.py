@@ -204,8 +204,8 @@ def _with_used(entry: FeaturesRead, first: Table | None, second: Table) -> Featu
     """Return what was read of features of which a second table uses rows, too."""
     if entry.unused is None or first is None:
         return entry
-    known = [table.ids if table.all_ids is None else table.all_ids for table in (first, second)]
-    return replace(entry, unused=max(0, entry.unused - len(np.setdiff1d(known[1], known[0]))) or None)
+    ids, more_ids = (table.ids if table.all_ids is None else table.all_ids for table in (first, second))
+    return replace(entry, unused=max(0, entry.unused - len(np.setdiff1d(more_ids, ids))) or None)
 
 
 def with_groups(reading: Reading, groups: Groups | None, config: W2SConfig | SweepConfig) -> Reading:
