@@ -130,3 +130,67 @@ def test_a_matrix_of_the_theory_is_told_and_its_columns_can_be_named(cli: Cli, t
     assert "Note: features:T.parquet: columns a … b, 2 dimensions" in done.stdout
     refused = cli(*line, "--teacher-matrix", "T.parquet", "--student-matrix", "T.parquet")
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+
+
+def written(folder: Path, keys: list[str], **columns: object) -> pl.DataFrame:
+    """Write features of 60 rows and of these keys, in a list column; return the table."""
+    rng = np.random.default_rng(1)
+    rows = {"key": [f"k{i:02}" for i in range(60)], "label": ["no", "yes"] * 30, "part": (["train"] * 5 + ["val"]) * 10}
+    table = pl.DataFrame(rows).with_columns(part=pl.when(pl.col("key") > "k50").then(pl.lit("test")).otherwise("part"))
+    table.write_csv(folder / "w.csv")
+    X = rng.standard_normal((len(keys), 4))
+    pl.DataFrame({"id": keys, "emb": X.tolist(), **columns}).write_parquet(folder / "w.parquet")
+    np.save(folder / "w.npy", rng.standard_normal((60, 3)))
+    return table
+
+
+def pair_of(*more: str) -> tuple[str, ...]:
+    return ("w.csv", "--teacher", "features:w.parquet", "--student", "features:w.npy", *more)
+
+
+def test_rows_of_a_file_with_ids_that_the_data_lack_are_counted(cli: Cli, tmp_path: Path) -> None:
+    keys = [f"k{i:02}" for i in range(60)]
+    written(tmp_path, [*keys, "x", "y"])
+    for parts in ((), ("--split", "part")):  # rows of the validation part have items
+        done = cli("run", *pair_of("--id", "key", "-n", "10", "--seeds", "1", "--json", "--quiet", *parts))
+        assert done.returncode == 0, done.stderr
+        assert "teacher features:w.parquet: column emb, 4 dimensions, float64, by id, 2 rows of no item" in done.stderr
+        read = json.loads(done.stdout)["read"]
+        assert read["features"]["teacher"]["unused"] == 2
+        assert "unused" not in read["features"]["student"]
+        assert bool(read["left_out"]) == bool(parts)
+    written(tmp_path, keys[::-1])
+    assert "of no item" not in cli("diagnose", *pair_of("--id", "key")).stderr
+
+
+def test_rows_of_the_pool_are_not_counted_as_unused(cli: Cli, tmp_path: Path) -> None:
+    keys = [f"k{i:02}" for i in range(60)]
+    table = written(tmp_path, [*keys, "p1", "x", "y", "z"])
+    table.head(2).with_columns(key=pl.Series(["p1", "k03"])).write_csv(tmp_path / "more.csv")
+    pair = ("w.csv", "--teacher", "features:w.parquet", "--student", "features:w.parquet", "--pool", "more.csv")
+    done = cli("diagnose", *pair, "--id", "key", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "by id, 3 rows of no item" in done.stderr
+    assert json.loads(done.stdout)["read"]["features"]["student"]["unused"] == 3
+
+
+def test_a_column_that_shows_another_order_of_the_rows_is_refused(cli: Cli, tmp_path: Path) -> None:
+    keys = [f"k{i:02}" for i in range(60)]
+    written(tmp_path, keys)
+    order = np.random.default_rng(0).permutation(60)
+
+    def diagnose(column: list[str], *flags: str) -> str:
+        frame = pl.read_parquet(tmp_path / "w.parquet").select("emb", key=pl.Series(column))
+        frame.write_parquet(tmp_path / "w.parquet")
+        done = cli("diagnose", *pair_of(*flags))
+        assert done.returncode == ("in another order" in done.stderr), done.stderr
+        return " ".join((done.stdout + done.stderr).split())
+
+    assert "1 other column left out: key" in diagnose(keys)
+    assert "1 other column left out: key" in diagnose([f"other {key}" for key in keys])
+    mixed = [keys[row] for row in order]
+    error = "must have its rows in the order of w.csv, or ids: its column 'key' has the values of the table's column"
+    said = diagnose(mixed)
+    assert error in said
+    assert said.rstrip().endswith("in another order. Add --id key.")
+    assert "by id" in diagnose(mixed, "--id", "key")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import re
 import stat
 from pathlib import Path
 
@@ -18,6 +20,9 @@ PACKED = {
     b"7z\xbc\xaf\x27\x1c": "7z",
 }
 UNPACK = {"gzip": "gunzip", "zstd": "unzstd", "bzip2": "bunzip2", "xz": "unxz", "lz4": "unlz4", "zip": "unzip"}
+SKIPPED = re.compile(
+    rb"[\x50-\x5f]\x2a\x4d\x18"
+)  # begins a frame that decoders of zstd and lz4 skip, as the first of pzstd
 HEAD = 64  # bytes that tell a compression
 
 
@@ -33,6 +38,26 @@ def check_no_pipe(path: Path, name: str) -> None:
             "COMMAND > FILE, and name FILE."
         )
         raise DataError(msg)
+
+
+def pattern_advice(pattern: str) -> str:
+    """Return what helps where a pattern fits no file: the brackets of a name that is there are part of the name.
+
+    Parameters
+    ----------
+    pattern : str
+        A pattern such as ``b[1]/*.csv``.
+    """
+    written: list[str] = []
+    named = ""
+    for piece in Path(pattern).parts:
+        literal = piece.replace("[", "[[]")
+        is_name = literal != piece and bool(glob.glob(str(Path(*written, literal))))  # noqa: PTH207  # of any kind of path
+        named = named or (piece if is_name else "")
+        written.append(literal if is_name else piece)
+    if not named:
+        return "Check the pattern, and put it in quotes."
+    return f"There is {named!r:.60}: write [ as [[] in a pattern, '{Path(*written).as_posix():.240}'."
 
 
 def check_not_packed(path: Path, name: str) -> None:
@@ -59,6 +84,9 @@ def packing_of(head: bytes) -> str | None:
     'gzip'
     >>> packing_of(b"x^2,BZh")
     """
+    if SKIPPED.match(head) and len(head) >= 8:
+        rest = head[8 + int.from_bytes(head[4:8], "little") :]
+        return (packing_of(rest) if len(rest) >= 4 else None) or "zstd"
     if head[8:9] == b"{":  # a safetensors file: its first bytes are a length
         return None
     for magic, packing in PACKED.items():

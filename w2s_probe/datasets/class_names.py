@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from w2s_probe.core.errors import DataError
+from w2s_probe.core.errors import DataError, listed
 
 if TYPE_CHECKING:
     import polars as pl
 
 ClassNames = Mapping[str, tuple[str, ...]]  # by column
 NO_LABEL = -1
+SHOWN = 8  # names of which a message lists all
 LARGEST = 2**22  # bytes of a file of metadata
 ENTRY = re.compile(r"""^['"]?(\d+)['"]?:\s*(.*)$""")
 
@@ -128,6 +129,115 @@ def with_class_names(frame: pl.DataFrame, names: ClassNames, columns: Iterable[s
         named = pl.Series(column, classes, dtype=pl.String).gather(values.replace(NO_LABEL, None).cast(pl.UInt32))
         frame = frame.with_columns(named)
     return frame
+
+
+def with_names_of_each(
+    frames: Sequence[pl.DataFrame],
+    names: Sequence[ClassNames],
+    columns: Iterable[str | None],
+    *,
+    files: Sequence[str],
+    data: str,
+) -> tuple[list[pl.DataFrame], dict[str, str]]:
+    """Return the rows of each file with its own names of classes, and a sentence (or none) on each column with names.
+
+    A number may mean one class in one file and another class in the next. A file without names may hold texts, or no
+    labels (-1 or null).
+
+    Parameters
+    ----------
+    frames : sequence of polars.DataFrame
+        Rows of each file.
+    names : sequence of mapping of column to tuple of str
+        Names of classes of each file.
+    columns : iterable of str or None
+        Columns that may have names.
+    files : sequence of str
+        Names of the files, for messages.
+    data : str
+        Name of the data, for messages.
+
+    Raises
+    ------
+    DataError
+        If files name different classes, or one has numbers without names; see also `with_class_names`.
+    """
+    notes: dict[str, str] = {}
+    mapped = list(frames)
+    for column in dict.fromkeys(columns):
+        named = {i: told[column] for i, told in enumerate(names) if column in named_columns(frames[i], told, [column])}
+        if column is None or not named:
+            continue
+        _check_same_classes(named, column, files, data)
+        difference = _difference(named, files)
+        note = (
+            f"Files of {data} number the classes of column {column!r} in different ways: {difference}. Each file is "
+            "read with its own names."
+        )
+        notes[column] = note if difference else ""
+        for i, frame in enumerate(mapped):
+            if i in named:
+                where = files[i] if len(files) > 1 else data
+                mapped[i] = with_class_names(frame, {column: named[i]}, [column], data=where)
+            else:
+                mapped[i] = _without_names(frame, column, named, file=files[i], files=files, data=data)
+    return mapped, notes
+
+
+def _check_same_classes(named: Mapping[int, tuple[str, ...]], column: str, files: Sequence[str], data: str) -> None:
+    """Raise `DataError` if a file has a class that the file with the most classes lacks."""
+    first = max(named, key=lambda i: len(set(named[i])))
+    for i, classes in named.items():
+        more = [name for name in classes if name not in named[first]]
+        if more:
+            got = (
+                f"{files[i]} says {listed(classes)}; {files[first]} says {listed(named[first])}"
+                if max(len(classes), len(named[first])) <= SHOWN
+                else f"{files[i]} has {more[0]!r:.60}, which {files[first]} lacks"
+            )
+            msg = (
+                f"all files of {data} must name the same classes of column {column!r}: {got}. Save them with the same "
+            )
+            msg += "ClassLabel."
+            raise DataError(msg)
+
+
+def _difference(named: Mapping[int, tuple[str, ...]], files: Sequence[str]) -> str:
+    """Return which names two files tell for one number; empty if all agree."""
+    longest = max(named, key=lambda i: len(named[i]))
+    for i, classes in named.items():
+        at = next((at for at, name in enumerate(classes) if name != named[longest][at]), None)
+        if at is None:
+            continue
+        if len(named[longest]) <= SHOWN:
+            return f"{files[longest]} says {listed(named[longest])}; {files[i]} says {listed(classes)}"
+        return f"{at} is {named[longest][at]!r:.60} in {files[longest]} and {classes[at]!r:.60} in {files[i]}"
+    return ""
+
+
+def _without_names(
+    frame: pl.DataFrame,
+    column: str,
+    named: Mapping[int, tuple[str, ...]],
+    *,
+    file: str,
+    files: Sequence[str],
+    data: str,
+) -> pl.DataFrame:
+    """Return the rows of a file without names beside files with names; `DataError` if it holds numbers of classes."""
+    import polars as pl
+
+    values = frame[column]
+    if not values.dtype.is_numeric():
+        return frame
+    if (values.drop_nulls() != NO_LABEL).any():
+        first = min(named)
+        msg = (
+            f"all files of {data} must name the classes of column {column!r}: {files[first]} says "
+            f"{listed(named[first])}; {file} holds numbers without names. Save them with the same ClassLabel."
+        )
+        raise DataError(msg)
+    return frame.with_columns(pl.lit(None, dtype=pl.String).alias(column))
 
 
 def named_columns(frame: pl.DataFrame, names: ClassNames, columns: Iterable[str | None]) -> list[str]:

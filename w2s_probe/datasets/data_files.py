@@ -13,10 +13,18 @@ from pathlib import Path, PurePosixPath
 from w2s_probe.core.errors import DataError, listed
 from w2s_probe.core.files import is_folder, is_regular_file
 from w2s_probe.core.images import SUFFIXES as IMAGES
-from w2s_probe.core.input_files import check_no_pipe
-from w2s_probe.datasets.class_names import names_beside, names_in_features, read_json
+from w2s_probe.core.input_files import check_no_pipe, pattern_advice
+from w2s_probe.datasets.class_names import ClassNames, names_beside, names_in_features, read_json
 from w2s_probe.datasets.formats import PACKED_KINDS, PACKINGS, SUFFIXES, bare_name, kind_of
-from w2s_probe.datasets.shard_names import ShardName, check_complete, numeric_order, parts_of, shard_name
+from w2s_probe.datasets.shard_names import (
+    ShardName,
+    check_complete,
+    check_one_table,
+    numeric_order,
+    part_order,
+    parts_of,
+    shard_name,
+)
 
 METADATA = {
     "dataset_info.json",
@@ -48,7 +56,9 @@ class DataFiles:
     parts : tuple of str
         Part of each file; empty without parts.
     class_names : mapping of column to tuple of str
-        Names of classes that files of metadata tell.
+        Names of classes that files of metadata tell for all files.
+    own_names : mapping of Path to names of classes
+        Names that hold for single files, where parts have their own metadata.
     several : bool
         Whether a folder, a pattern or a name of the hub was given, not one file.
     notes : tuple of str
@@ -60,9 +70,20 @@ class DataFiles:
     kind: str
     paths: tuple[Path, ...]
     parts: tuple[str, ...] = ()
-    class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    class_names: ClassNames = field(default_factory=dict)
+    own_names: Mapping[Path, ClassNames] = field(default_factory=dict)
     several: bool = True
     notes: tuple[str, ...] = ()
+
+    @property
+    def short_names(self) -> list[str]:
+        """Names of the files, with as many folders as tell them apart."""
+        common = os.path.commonpath([path.parent for path in self.paths])
+        return [path.relative_to(common).as_posix() for path in self.paths]
+
+    def names_of(self, path: Path) -> ClassNames:
+        """Return the names of classes that files of metadata tell for one file."""
+        return {**self.class_names, **self.own_names.get(path, {})}
 
 
 def find_files(data: str, *, split: str | None = None) -> DataFiles | None:
@@ -112,7 +133,7 @@ def _by_pattern(data: str, split: str | None) -> DataFiles:
     paths = [Path(name) for name in glob.glob(data, recursive=True)]  # noqa: PTH207  # Path.glob takes no absolute pattern
     files = [path for path in paths if is_regular_file(path) and not path.name.startswith((".", "_"))]
     if not files:
-        msg = f"data must be files: the pattern {data!r:.120} fits none. Check the pattern, and put it in quotes."
+        msg = f"data must be files: the pattern {data!r:.120} fits none. {pattern_advice(data)}"
         raise DataError(msg)
     folder = Path(os.path.commonpath([path.parent for path in files]))
     names = [path.relative_to(folder).as_posix() for path in files]
@@ -133,14 +154,26 @@ def _in_folder(folder: Path, split: str | None) -> DataFiles | None:
     if is_regular_file(folder / STATE):
         return _saved(folder, name)
     tables, others, homes = _listing(folder, name)
-    numbered = any(shard_name(bare_name(PurePosixPath(table)).as_posix()).total >= 0 for table in tables)
+    numbered = any(_told(table).total >= 0 for table in tables)
     below_data = "data" not in homes and any(table.startswith("data/") for table in tables)
     if not tables or (homes and not numbered and not below_data):
         return None
     files = _ordered(folder, tables, data=name, split=split, expected=lambda _: True)
+    if not (files.parts or split):
+        check_one_table(tables, data=name, pattern=_pattern_of(folder, tables))
     left_out = [f"{count:,} {suffix}" for suffix, count in sorted(others.items()) if suffix not in SILENT]
     notes = (f"Files of {name} that are no tables are left out: {listed(left_out)}.",) if left_out else ()
     return replace(files, notes=notes, class_names=_names_above(folder))
+
+
+def _pattern_of(folder: Path, tables: Sequence[str]) -> str:
+    """Return a pattern that fits these files below a folder, in a form that can be typed."""
+    names = [PurePosixPath(table).name for table in tables]
+    suffixes = sorted({name.removeprefix(bare_name(PurePosixPath(name)).name) for name in names})
+    alike = all(suffix.startswith(suffixes[0]) for suffix in suffixes)  # .csv and .csv.gz
+    any_suffix = f"*{suffixes[0] if alike else '.*'}{'*' if alike and len(suffixes) > 1 else ''}"
+    below = "**/" if any("/" in table for table in tables) else ""
+    return (Path(glob.escape(str(folder))) / f"{below}{any_suffix}").as_posix()
 
 
 def _listing(folder: Path, name: str) -> tuple[list[str], Counter[str], set[str]]:
@@ -169,14 +202,16 @@ def _listing(folder: Path, name: str) -> tuple[list[str], Counter[str], set[str]
 def _ordered(
     folder: Path, names: Sequence[str], *, data: str, split: str | None, expected: Callable[[str], bool]
 ) -> DataFiles:
-    """Return the files with these paths relative to a folder, in numeric order, with the parts that their names tell.
+    """Return the files with these paths relative to a folder, with the parts that their names tell.
+
+    Files stand in the order of their parts, and those of one part in numeric order.
 
     `expected` says of the path of a missing file whether it was asked for.
     """
     _check_count(names, data)
     kind = _one_kind(names, data)
-    names = sorted(names, key=numeric_order)
-    told = [shard_name(bare_name(PurePosixPath(name)).as_posix()) for name in names]
+    names = sorted(names, key=lambda name: (part_order(_told(name).part), numeric_order(name)))
+    told = [_told(name) for name in names]
     check_complete(names, told, data=data, expected=expected)
     parents = {PurePosixPath(name).parent for name in names}
     return DataFiles(
@@ -186,6 +221,10 @@ def _ordered(
         paths=tuple(folder / name for name in names),
         parts=() if split else parts_of(told, data=data),
     )
+
+
+def _told(name: str) -> ShardName:
+    return shard_name(bare_name(PurePosixPath(name)).as_posix())
 
 
 def _check_count(names: Sequence[str], data: str) -> None:
@@ -256,7 +295,7 @@ def _saved_parts(folder: Path, name: str, split: str | None) -> DataFiles:
 
 
 def joined(parts: Mapping[str, DataFiles], *, name: str, split: str | None) -> DataFiles:
-    """Return the files of several parts of one data set as one.
+    """Return the files of several parts of one data set as one, in the order of `part_order`.
 
     Parameters
     ----------
@@ -267,6 +306,7 @@ def joined(parts: Mapping[str, DataFiles], *, name: str, split: str | None) -> D
     split : str or None
         Column of parts, beside which the names of parts do not count.
     """
+    parts = dict(sorted(parts.items(), key=lambda item: (part_order(item[0]), numeric_order(item[0]))))
     first = next(iter(parts.values()))
     told = [ShardName("", part) for part, files in parts.items() for _ in files.paths]
     return replace(
@@ -274,12 +314,13 @@ def joined(parts: Mapping[str, DataFiles], *, name: str, split: str | None) -> D
         name=name,
         paths=tuple(path for files in parts.values() for path in files.paths),
         parts=() if split else parts_of(told, data=name),
-        class_names={column: names for files in parts.values() for column, names in files.class_names.items()},
+        class_names={},
+        own_names={path: files.class_names for files in parts.values() for path in files.paths},
         several=True,
     )
 
 
-def _names_above(folder: Path) -> Mapping[str, tuple[str, ...]]:
+def _names_above(folder: Path) -> ClassNames:
     """Return the names of classes that files beside the data or above ``data/`` tell."""
     folder = folder.resolve()
     return names_beside(folder) or (names_beside(folder.parent) if folder.name == "data" else {})

@@ -20,6 +20,7 @@ from w2s_probe.datasets.class_names import (
     names_in_features,
     names_in_metadata,
     with_class_names,
+    with_names_of_each,
 )
 from w2s_probe.datasets.data_files import DataFiles
 from w2s_probe.datasets.delimited import read_rows, with_numbers
@@ -60,6 +61,8 @@ class Rows:
         Images that the files hold.
     image_column : str
         Their column; empty without them.
+    notes : tuple of str
+        Sentences on names of classes that differ between files.
     """
 
     frame: pl.DataFrame
@@ -70,6 +73,7 @@ class Rows:
     named: tuple[str, ...] = ()
     images: Images | None = None
     image_column: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -132,12 +136,7 @@ def read_files(files: DataFiles, config: DataConfig) -> Rows:
     for path in files.paths:
         with reading(path, files.kind):
             check_file(path)
-    binary = files.kind in ("Parquet", "Arrow")
-    rows, names = _read_binary(files, config) if binary else (_read_texts(files, config), files.class_names)
-    columns = named_columns(rows.frame, names, (config.label, config.group, config.split, *config.predictions))
-    if not columns:
-        return rows
-    return replace(rows, frame=with_class_names(rows.frame, names, columns, data=files.name), named=tuple(columns))
+    return _read_binary(files, config) if files.kind in ("Parquet", "Arrow") else _read_texts(files, config)
 
 
 def _read_texts(files: DataFiles, config: DataConfig) -> Rows:
@@ -154,25 +153,32 @@ def _read_texts(files: DataFiles, config: DataConfig) -> Rows:
     if files.kind in ("CSV", "TSV"):
         texts, numbers = texts_and_numbers(config)
         frame = with_numbers(frame, [name for name in numbers if name in frame.columns and name not in texts])
+    named = named_columns(frame, files.class_names, _columns_of_classes(config))
     return Rows(
-        frame=frame,
+        frame=with_class_names(frame, files.class_names, named, data=files.name),
         columns=collected.columns,
         counts=tuple(map(len, collected.frames)),
         short=collected.short,
         unpacked=collected.unpacked,
+        named=tuple(named),
     )
 
 
-def _read_binary(files: DataFiles, config: DataConfig) -> tuple[Rows, ClassNames]:
-    """Return the rows of Parquet or Arrow files, and the names of classes that their metadata tell."""
+def _columns_of_classes(config: DataConfig) -> tuple[str | None, ...]:
+    return (config.label, config.group, config.split, *config.predictions)
+
+
+def _read_binary(files: DataFiles, config: DataConfig) -> Rows:
+    """Return the rows of Parquet or Arrow files, with the names of classes that the metadata of each file tell."""
     collected = _Collected(files.name)
-    names: ClassNames = files.class_names
+    names: list[ClassNames] = []
     schema: Mapping[str, pl.DataType] = {}
     for path in files.paths:
         with reading(path, files.kind):
             own, told = _schema(path, files.kind)
         collected.check_columns(list(own), path.name)
-        schema, names = schema or own, {**names, **told}
+        schema = schema or own
+        names.append({**files.names_of(path), **told})
     image = image_column(schema, text=config.text, image=config.image)
     columns = asked_columns(config, collected.columns, but=image)
     _check_readable(files, columns)
@@ -180,12 +186,22 @@ def _read_binary(files: DataFiles, config: DataConfig) -> tuple[Rows, ClassNames
         with reading(path, files.kind):
             collected.frames.append(_read_columns(path, files.kind, columns))
     counts = tuple(map(len, collected.frames))
-    rows = Rows(frame=collected.joined(), columns=collected.columns, counts=counts, image_column=image or "")
+    collected.frames, named = with_names_of_each(
+        collected.frames, names, _columns_of_classes(config), files=files.short_names, data=files.name
+    )
+    rows = Rows(
+        frame=collected.joined(),
+        columns=collected.columns,
+        counts=counts,
+        image_column=image or "",
+        named=tuple(named),
+        notes=tuple(note for note in named.values() if note),
+    )
     if image is None or not sum(counts):
-        return rows, names
+        return rows
     with reading(files.paths[0], files.kind):
         images = images_in_column(files.paths, files.kind, image, name=files.name, folder=files.folder)
-    return replace(rows, images=images), names
+    return replace(rows, images=images)
 
 
 def read_text(path: Path, kind: str, config: DataConfig | None) -> tuple[pl.DataFrame, int]:

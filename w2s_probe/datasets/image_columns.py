@@ -31,13 +31,19 @@ if TYPE_CHECKING:
 
 
 def is_image_struct(kind: pl.DataType) -> bool:
-    """Return whether a type is a structure of bytes and path, as `datasets` stores images."""
+    """Return whether a type is a structure of bytes and path, as `datasets` stores images.
+
+    A field that is empty in all rows may have no type of its own, as pyarrow and polars write it.
+    """
     import polars as pl
 
-    return isinstance(kind, pl.Struct) and {field.name: field.dtype for field in kind.fields} == {
-        "bytes": pl.Binary(),
-        "path": pl.String(),
-    }
+    if not isinstance(kind, pl.Struct):
+        return False
+    fields = {field.name: field.dtype for field in kind.fields}
+    expected = {"bytes": pl.Binary(), "path": pl.String()}
+    if fields.keys() != expected.keys() or set(fields.values()) == {pl.Null()}:
+        return False
+    return all(fields[name] in (dtype, pl.Null()) for name, dtype in expected.items())
 
 
 def image_column(schema: Mapping[str, pl.DataType], *, text: str | None, image: str | None) -> str | None:
@@ -54,7 +60,7 @@ def image_column(schema: Mapping[str, pl.DataType], *, text: str | None, image: 
 def images_in_column(paths: Sequence[Path], kind: str, column: str, *, name: str, folder: Path) -> Images:
     """Return the images of a column, in the order of the rows.
 
-    Structures without bytes in the first row are paths of files, relative to `folder`.
+    Structures of which none has bytes are paths of files, relative to `folder`.
 
     Parameters
     ----------
@@ -112,13 +118,13 @@ class ImageColumn:
                 raise DataError(msg)
 
     def written_paths(self) -> list[str] | None:
-        """Return the paths in structures whose first one has no bytes; None for bytes."""
+        """Return the paths in structures of which none has bytes; None for bytes."""
         import polars as pl
 
         part = pl.col(self.column)
-        if self._is_binary or next(self._blocks(part.struct.field("bytes").is_not_null())).head(1).all():
+        if self._is_binary or any(block.any() for block in self._blocks(part.struct.field("bytes").is_not_null())):
             return None
-        written = pl.concat(list(self._blocks(part.struct.field("path"))))
+        written = pl.concat(list(self._blocks(part.struct.field("path").cast(pl.String))))
         row = written.is_null().arg_max() if written.null_count() else None
         if row is not None:
             self._refuse(row)

@@ -66,7 +66,7 @@ def table_of_files(files: DataFiles, config: DataConfig) -> Table:
 
 def with_origin(table: Table, files: DataFiles, rows: Rows) -> Table:
     """Return a table with what is told about its files: their parts, and rows with fewer fields than the header."""
-    table = replace(table, origin=origin_of(files, rows))
+    table = replace(table, origin=origin_of(files, rows), notes=(*table.notes, *rows.notes))
     if files.parts:
         table = replace(table, split=part_column(files.parts, rows.counts))
     if not rows.short:

@@ -17,6 +17,14 @@ from w2s_probe.datasets.published import PUBLISHED_NAMES
 
 NUMBERED = re.compile(r"(?P<prefix>.*?)[-._]?(?P<number>\d+)-of-(?P<total>\d+)")
 PART_NAMES = {*PUBLISHED_NAMES, *PARTS}
+WORDS = {
+    **PUBLISHED_NAMES,
+    **dict.fromkeys(("trainval", "trn"), "train"),
+    **dict.fromkeys(("eval", "evaluation"), "evaluation"),
+    **dict.fromkeys(("held", "heldout", "holdout"), "held-out"),
+}  # words of a longer name that tell a part to its reader only
+WORD = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+")  # also of myTrainSet
+ENDINGS = re.compile(r"(data|dataset|set|split|part|file|rows|samples|examples|items|texts|table|df)+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,24 @@ def numeric_order(name: str) -> list[tuple[int, int, str]]:
     """
     pieces = re.split(r"(\d+)", name)
     return [(1, int(piece), piece) if piece.isdecimal() else (0, 0, piece) for piece in pieces if piece]
+
+
+def part_order(part: str) -> int:
+    """Return a key that sorts parts as hubs do: train, validation, test, then others.
+
+    Parameters
+    ----------
+    part : str
+        Part that the name of a file tells; empty without one.
+
+    Examples
+    --------
+    >>> sorted(["test", "more", "validation", "train"], key=part_order)
+    ['train', 'validation', 'test', 'more']
+    """
+    order = list(dict.fromkeys(PUBLISHED_NAMES.values()))
+    meaning = PUBLISHED_NAMES.get(part.lower())
+    return len(order) if meaning is None else order.index(meaning)
 
 
 def shard_name(path: str) -> ShardName:
@@ -124,6 +150,41 @@ def check_complete(
                 "Remove the files of the old set, or name those of one set with a pattern in quotes."
             )
             raise DataError(msg)
+
+
+def check_one_table(paths: Sequence[str], *, data: str, pattern: str) -> None:
+    """Raise `DataError` if names without a part in a form that is read hold words such as train and test.
+
+    Their rows would be one table, in which test rows can be drawn for training.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Paths relative to the folder that was given.
+    data : str
+        Name of the data, for messages.
+    pattern : str
+        Pattern of all these files.
+    """
+    told = {path: _words_of_parts(str(PurePosixPath(path))) for path in paths}
+    if len(set(told.values())) < 2:
+        return
+    first = next(path for path, words in told.items() if words)
+    other = next(path for path, words in told.items() if words != told[first])
+    got = ", ".join(f"{path:.80} ({' and '.join(sorted(told[path])) or 'no part'})" for path in sorted((first, other)))
+    suffix = "".join(PurePosixPath(first).suffixes[-1:])
+    msg = (
+        f"file names of {data} must tell parts as train{suffix} and test{suffix} do, or none: got {got}. Rename the "
+        f"files to train{suffix}, validation{suffix} and test{suffix}, or read all of them as one table with a pattern "
+        f"in quotes, '{pattern}'."
+    )
+    raise DataError(msg)
+
+
+def _words_of_parts(path: str) -> frozenset[str]:
+    """Return the parts of which a path holds the words, such as train of ``my_train_set`` and ``trainingdata``."""
+    words = [word.lower() for word in WORD.findall(path)]
+    return frozenset(WORDS[bare] for word in words for bare in (word, ENDINGS.sub("", word)) if bare in WORDS)
 
 
 def _with_number(path: str, number: int) -> str:

@@ -92,6 +92,10 @@ class Table:
         Position of each row in the data, if rows were left out or put into another order.
     total : int
         Rows of the data, if rows were left out or put into another order; else 0.
+    all_ids : array of str, or None
+        Ids of all rows of the data, where `take` chose some of them.
+    in_order : bool
+        Whether the reader has put the rows into an order that depends on ids and names of files only.
     checked : bool
         Whether the ids are known to be distinct, so that copies of a table need no check.
     """
@@ -116,6 +120,8 @@ class Table:
     short_rows: int = 0
     positions: Rows | None = None
     total: int = 0
+    all_ids: NDArray[np.str_] | None = None
+    in_order: bool = False
     checked: bool = False
 
     def __len__(self) -> int:
@@ -140,9 +146,10 @@ class Table:
     def in_id_order(self) -> Table:
         """Return the rows by ascending id, if the data has ids: numbers depend on no order of the rows then.
 
-        Ids that are all whole numbers ascend as numbers, others as text.
+        Rows of several archives stay in the order of the archives' numbers. Ids that are all whole numbers ascend as
+        numbers, others as text.
         """
-        if not self.has_ids:
+        if not self.has_ids or self.in_order:
             return self
         order = np.argsort(_ascending(self.ids), kind="stable")
         return self if (order[1:] > order[:-1]).all() else self.take(order)
@@ -186,6 +193,7 @@ class Table:
             left_out={**self.left_out, reason: len(self) - len(rows)} if reason else self.left_out,
             positions=rows if self.positions is None else self.positions[rows],
             total=self.total or len(self),
+            all_ids=self.ids if self.all_ids is None else self.all_ids,
             others={name: Column.of(values)[rows] for name, values in self.others.items()},
             **columns,
         )

@@ -41,7 +41,8 @@ def read_tars(files: DataFiles, config: DataConfig) -> Table:
 
     Columns are ``cls`` and ``txt``, the texts of members with these suffixes, and the keys of ``json`` members. Where
     no column has the name of the labels' default, labels are ``cls``, else ``txt``. With several archives an id begins
-    with the name of its archive. Members of other suffixes are left out and counted in a note.
+    with the name of its archive, and archives stand in the order of their numbers (``s2`` before ``s10``). Members of
+    other suffixes are left out and counted in a note.
 
     Parameters
     ----------
@@ -207,11 +208,19 @@ def _table(
         origin=origin,
         notes=(*files.notes, *((f"Members that are no images or labels are left out: {left_out}.",) if others else ())),
     )
-    if not files.parts:
+    if files.parts:
+        parts = part_column(files.parts, counts)
+        rows = {part: int(parts.where(part.__eq__).sum()) for part in dict.fromkeys(files.parts)}
+        table = replace(table, split=parts, origin=replace(origin, parts=rows))
+    return table if config.id else _in_order(table, counts)
+
+
+def _in_order(table: Table, counts: Sequence[int]) -> Table:
+    """Return the rows of each archive by ascending id, the archives in the order of their numbers."""
+    if len(counts) == 1:
         return table
-    parts = part_column(files.parts, counts)
-    rows = {part: int(parts.where(part.__eq__).sum()) for part in dict.fromkeys(files.parts)}
-    return replace(table, split=parts, origin=replace(origin, parts=rows))
+    order = np.lexsort((table.ids, np.repeat(np.arange(len(counts)), counts)))
+    return replace(table if (order[1:] > order[:-1]).all() else table.take(order), in_order=True)
 
 
 def _series(name: str, cells: Sequence[Any]) -> Any:

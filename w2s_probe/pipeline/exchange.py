@@ -209,7 +209,7 @@ def export_features(
 def from_file(table: Table, address: Path | str, data: DataConfig) -> tuple[FeatureSet, tuple[str, ...]]:
     """Return the features of a file for the rows of a table, by ids if the file has any, and notes on its columns."""
     file = read_features(address, data)
-    return for_rows_of(table, file), file.notes
+    return for_rows_of(table, file, data), file.notes
 
 
 def from_cache(table: Table, name: str, store: FeatureStore) -> FeatureSet:
@@ -259,11 +259,11 @@ def _identified(
         table = open_data(data)
         digests = _digests(table, path.name, "item")
         file = read_features(path, data, temporary=store.temporary_file)
-        features = for_rows_of(table, file)
+        features = for_rows_of(table, file, data)
         if on_read:
             on_read(
                 reading_of(
-                    data, table, {"features": file.read(file.name)}, guessed=["features"] if file.guessed else []
+                    data, table, {"features": file.read(file.name, table)}, guessed=["features"] if file.guessed else []
                 )
             )
         return features.X, digests, "item", None, (*table.notes, *file.notes)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from w2s_probe.core.errors import DataError, listed
 from w2s_probe.core.files import is_folder, is_regular_file
-from w2s_probe.core.input_files import check_no_pipe
+from w2s_probe.core.input_files import check_no_pipe, pattern_advice
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
 NUMBER = re.compile(r"\d+")
@@ -134,7 +134,7 @@ def _matching(pattern: Path, name: str) -> list[Path]:
             check_suffix(path, f"features:{path.name}")
         return files
     what = f"only folders, such as {matches[0].name}" if matches else "none"
-    msg = f"{name} must match files: there is {what} at {pattern}. Check the pattern, and put it in quotes."
+    msg = f"{name} must match files: there is {what} at {pattern}. {pattern_advice(str(pattern))}"
     raise DataError(msg)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.errors import CacheError, DataError, W2SProbeError, listed
 from w2s_probe.core.files import check_memory, reason
 from w2s_probe.core.types import Features
+from w2s_probe.datasets import Table
 from w2s_probe.pipeline.feature_addresses import NUMBER, FeatureFiles
 from w2s_probe.pipeline.feature_columns import described
 from w2s_probe.results.read import FeaturesRead
@@ -48,14 +49,14 @@ class FeatureFile:
     """Features of a file, or of shards as one: what was read, and what was left out.
 
     `files` are the files, and `facts` those of the first one, which are the same for all. `possible_ids` returns other
-    columns of texts or whole numbers, as texts.
+    columns of texts or whole numbers, as texts: all, or those with given names.
     """
 
     X: Features
     ids: list[str] | None
     files: FeatureFiles
     facts: Facts
-    possible_ids: Callable[[], Iterator[pl.Series]] = lambda: iter(())
+    possible_ids: Callable[[Collection[str] | None], Iterator[pl.Series]] = lambda _: iter(())
 
     @property
     def name(self) -> str:
@@ -72,8 +73,8 @@ class FeatureFile:
         """Whether the columns or the array are those that are read where none are named."""
         return self.facts.usual
 
-    def read(self, name: str) -> FeaturesRead:
-        """Return what was read, for JSON; `name` is the name of the backbone."""
+    def read(self, name: str, table: Table | None = None) -> FeaturesRead:
+        """Return what was read for a table, if there is one; `name` is the name of the backbone."""
         return FeaturesRead(
             backbone=name,
             columns=self.facts.columns,
@@ -82,7 +83,15 @@ class FeatureFile:
             file=self.files.label,
             files=len(self.files.paths) if self.files.shards else None,
             matched_by="row" if self.ids is None else "id",
+            unused=None if table is None else self._unused(table),
         )
+
+    def _unused(self, table: Table) -> int | None:
+        """Return the number of rows whose ids are those of no row of a table; None if there are none."""
+        if self.ids is None or len(self.ids) == len(table):  # every row of the table has an id among these
+            return None
+        every = table.ids if table.all_ids is None else np.concatenate([table.ids, table.all_ids])
+        return len(set(self.ids).difference(every.tolist())) or None
 
     @property
     def notes(self) -> tuple[str, ...]:

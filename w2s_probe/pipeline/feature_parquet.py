@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -194,12 +194,14 @@ def _ids(path: Path, files: FeatureFiles, column: str | None) -> list[str] | Non
 
 
 def _possible_ids(
-    files: FeatureFiles, schemas: Sequence[Schema], facts: Facts, chosen: str | None
+    files: FeatureFiles, schemas: Sequence[Schema], facts: Facts, chosen: str | None, names: Collection[str] | None
 ) -> Iterator[pl.Series]:
-    """Yield each other column of texts or whole numbers that has no gaps, of all files as texts."""
+    """Yield each other column (of these names) of texts or whole numbers that has no gaps, of all files as texts."""
     import polars as pl
 
     for name in schemas[0]:
+        if names is not None and name not in names:
+            continue
         taken = name == facts.id_column or (chosen is not None and name in facts.columns)
         if facts.id_column is None and not taken and all(_may_be_ids(one.get(name)) for one in schemas):
             column = pl.concat([whole_column(path, name).cast(pl.String) for path in files.paths])

@@ -274,7 +274,9 @@ def _read(data: DataConfig) -> tuple[PairTable, Table]:
         columns=rows.columns,
     )
     whole = with_origin(whole, files, rows)
-    of_pairs = replace(whole.take(content.positions), ids=content.ids, left_out=content.left_out, notes=content.notes)
+    of_pairs = replace(
+        whole.take(content.positions), ids=content.ids, left_out=content.left_out, notes=(*rows.notes, *content.notes)
+    )
     table = with_published_split(of_pairs)
     if table.positions is not None and len(table) < len(of_pairs):  # without the validation part
         left = np.flatnonzero(np.isin(content.positions, table.positions))

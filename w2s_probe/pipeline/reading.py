@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups
@@ -194,7 +196,16 @@ def role_keys(roles: Roles) -> Iterator[tuple[str, str]]:
 def with_pool(reading: Reading, second: Table, left_out: Mapping[str, int] | None = None) -> Reading:
     """Return a reading with a second table of pool rows; `left_out` are the rows that only the verb leaves out."""
     pool = PoolRead(rows=second.total or len(second), left_out={**second.left_out, **(left_out or {})})
-    return replace(reading, pool=second.name, read=replace(reading.read, pool=pool))
+    features = {key: _with_used(entry, reading.table, second) for key, entry in reading.read.features.items()}
+    return replace(reading, pool=second.name, read=replace(reading.read, pool=pool, features=features))
+
+
+def _with_used(entry: FeaturesRead, first: Table | None, second: Table) -> FeaturesRead:
+    """Return what was read of features of which a second table uses rows, too."""
+    if entry.unused is None or first is None:
+        return entry
+    ids, more_ids = (table.ids if table.all_ids is None else table.all_ids for table in (first, second))
+    return replace(entry, unused=max(0, entry.unused - len(np.setdiff1d(more_ids, ids))) or None)
 
 
 def with_groups(reading: Reading, groups: Groups | None, config: W2SConfig | SweepConfig) -> Reading:

@@ -141,7 +141,7 @@ class FileSource:
 
     def read(self, table: Table) -> FeaturesRead:
         """Return what it reads."""
-        return self.file.read(self.title)
+        return self.file.read(self.title, table)
 
     def features_of(self, table: Table) -> FeatureSet:
         """Return a row of features for each row of the table."""
@@ -255,7 +255,7 @@ def open_source(table: Table, name: str, options: BackboneOptions, store: Featur
         return open_predictions(table, name, data)
     if kind == "features":
         file = read_features(rest, data, temporary=store.temporary_file)
-        return FileSource(file, for_rows_of(table, file), parse_address(rest)[1])
+        return FileSource(file, for_rows_of(table, file, data), parse_address(rest)[1])
     if kind == "cached":
         return ImportedSource(from_cache(table, rest, store), matched_by(resolve(store, rest)))
     try:

@@ -205,6 +205,7 @@ def _content(entry: FeaturesRead) -> str:
         f"{entry.dim:,} dimensions" if entry.dim else "not computed yet",
         f"{entry.dtype} widened to float32" if entry.dtype == "bfloat16" else entry.dtype,
         "by row" if entry.matched_by == "row" else f"by {entry.matched_by}",
+        *([f"{entry.unused:,} row{'s' * (entry.unused > 1)} of no item"] if entry.unused else []),
     ]
     return ", ".join(parts)
 

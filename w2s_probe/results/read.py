@@ -41,6 +41,8 @@ class FeaturesRead:
         Class of each column of probabilities, in the order of `columns`; None for classes, votes and features.
     guessed : bool or None
         Whether no name of a column tells `classes`, so that their order is assumed; None without `classes`.
+    unused : int or None
+        Rows of a file with ids that no row of DATA or of the second table has; None without such rows.
     """
 
     backbone: str
@@ -54,6 +56,7 @@ class FeaturesRead:
     ties: Annotated[int | None, Mark.UNLESS_NONE] = None
     classes: Annotated[tuple[str, ...] | None, Mark.UNLESS_NONE] = None
     guessed: Annotated[bool | None, Mark.UNLESS_NONE] = None
+    unused: Annotated[int | None, Mark.UNLESS_NONE] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,9 +81,55 @@ def test_a_pattern_may_choose_files_of_a_set(tmp_path: Path) -> None:
         find_files(str(tmp_path / "*" / "no.parquet"))
 
 
+def test_parts_stand_in_the_order_of_hubs_however_they_are_stored(tmp_path: Path) -> None:
+    order = ("train", "validation", "test")
+    names = [f"test-0000{i}-of-00002.parquet" for i in range(2)]
+    at(tmp_path, "hub/train-00000-of-00001.parquet", "hub/validation-00000-of-00001.parquet")
+    at(tmp_path / "hub", *names)
+    assert [path.name.partition("-")[0] for path in files(tmp_path / "hub").paths] == [*order, "test"]
+    chosen = find_files(str(tmp_path / "hub" / "*.parquet"), split="part")
+    assert chosen is not None
+    assert chosen.paths == files(tmp_path / "hub").paths
+    at(tmp_path, "d/test/0.csv", "d/dev/0.csv", "d/training/1.csv", "d/training/0.csv")
+    read = [path.relative_to(tmp_path / "d").as_posix() for path in files(tmp_path / "d").paths]
+    assert read == ["training/0.csv", "training/1.csv", "dev/0.csv", "test/0.csv"]
+    for part in order:
+        write_saved(tmp_path / "s" / part, [text_table(2)])
+    (tmp_path / "s" / "dataset_dict.json").write_text(json.dumps({"splits": ["test", "validation", "train"]}))
+    assert files(tmp_path / "s").parts == order
+
+
+def test_names_with_words_of_parts_are_no_shards_unless_a_pattern_or_a_column_says_so(tmp_path: Path) -> None:
+    folder = at(tmp_path / "[d]", "sms_train.csv", "sms_test.csv")
+    with pytest.raises(DataError, match=re.escape("got sms_test.csv (test), sms_train.csv (train). Rename")) as refusal:
+        find_files(str(folder))
+    pattern = str(refusal.value).rpartition(", '")[2].removesuffix("'.")
+    assert len(files(pattern).paths) == 2
+    assert find_files(str(folder), split="part") is not None
+    (folder / "sms_train.csv").rename(folder / "train.csv")
+    (folder / "sms_test.csv").rename(folder / "test.csv")
+    assert files(folder).parts == ("train", "test")
+    below = at(tmp_path / "e", "x/my_train.csv", "my_dev.csv.gz")
+    with pytest.raises(DataError, match=re.escape(r"/e/**/*.csv*'.")) as refusal:
+        find_files(str(below))
+    assert len(files(str(refusal.value).rpartition(", '")[2].removesuffix("'.")).paths) == 2
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path: Path) -> None:
     at(tmp_path, "a[1].csv", "a1.csv")
     assert files(tmp_path / "a[1].csv").paths == (tmp_path / "a[1].csv",)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"), [("d[2024]/rows.csv", "d[2024]/*.csv"), ("e/part[a]-1.csv", "e/part[a]-?.csv")]
+)
+def test_brackets_of_a_name_in_a_pattern_are_told_how_to_be_written(tmp_path: Path, name: str, pattern: str) -> None:
+    at(tmp_path, name)
+    with pytest.raises(DataError, match=r"write \[ as \[\[\] in a pattern") as refusal:
+        find_files(str(tmp_path / pattern))
+    assert files(str(refusal.value).rpartition(", '")[2].removesuffix("'.")).paths == (tmp_path / name,)
+    with pytest.raises(DataError, match="Check the pattern, and put it in quotes"):
+        find_files(str(tmp_path / "none[12]" / "*.csv"))
 
 
 def test_compressed_and_plain_files_are_one_kind(tmp_path: Path) -> None:

@@ -78,6 +78,27 @@ def test_structures_without_bytes_are_paths(tmp_path: Path, contents: list[bytes
     assert table.items.hashes == [hashlib.sha256(content).digest() for content in contents]
 
 
+@pytest.mark.parametrize("form", ["parquet", "file", "stream"])
+@pytest.mark.parametrize("named", [{"image": "picture"}, {}])
+def test_a_field_without_a_value_may_have_no_type(
+    tmp_path: Path, contents: list[bytes], form: str, named: dict[str, str]
+) -> None:
+    def table(name: str, rows: list[dict[str, object]], **types: type[pl.DataType]) -> Table:
+        frame = pl.DataFrame({"picture": rows, "label": range(12)}, schema_overrides={"picture": pl.Struct(types)})
+        return opened(write(tmp_path / f"{name}.{'parquet' if form == 'parquet' else 'arrow'}", form, frame), **named)
+
+    rows: list[dict[str, object]] = [{"bytes": content, "path": None} for content in contents]
+    images = table("a", rows, bytes=pl.Binary, path=pl.Null).items
+    assert isinstance(images, ColumnImages)
+    assert images.hashes == [hashlib.sha256(content).digest() for content in contents]
+    rows[0] = {"bytes": None, "path": None}
+    with pytest.raises(DataError, match=r"must hold an image in every row: row 0 has none\. Remove such rows"):
+        item_digests(table("b", rows, bytes=pl.Binary, path=pl.Null).items or [])
+    names = sorted(path.relative_to(tmp_path).as_posix() for path in (tmp_path / "photos").rglob("*.*"))
+    paths: list[dict[str, object]] = [{"bytes": None, "path": name} for name in names]
+    assert isinstance(table("c", paths, bytes=pl.Null, path=pl.String).items, ImageFiles)
+
+
 def test_only_one_column_of_structures_is_a_guess(tmp_path: Path, contents: list[bytes]) -> None:
     frame = structs([*contents])
     path = write(tmp_path / "t.parquet", "parquet", frame.with_columns(pl.col("picture").alias("other")))
@@ -91,8 +112,17 @@ def test_only_one_column_of_structures_is_a_guess(tmp_path: Path, contents: list
     ("change", "said"),
     [
         ({5: (None, "a.png")}, "column 'picture' of t.parquet must hold an image in every row: row 5 has none."),
-        ({0: (None, "photos/daisy/000.png")}, "t.parquet must be a file: 11 of 12 are missing, the first is row 1"),
-        ({0: (None, "a.png"), 3: (None, None)}, "must hold an image in every row: row 3 has none."),
+        ({0: (None, "photos/daisy/000.png")}, "must hold an image in every row: row 0 has none."),
+        ({0: (None, None)}, "must hold an image in every row: row 0 has none. Remove such rows, or add their images."),
+        (dict.fromkeys(range(7), (None, None)), "must hold an image in every row: row 0 has none."),
+        (
+            {0: (None, "photos/daisy/000.png"), **{row: (None, f"{row}.png") for row in range(1, 12)}},
+            "t.parquet must be a file: 11 of 12 are missing, the first is row 1",
+        ),
+        (
+            {3: (None, None), **{row: (None, "a.png") for row in range(12) if row != 3}},
+            "must hold an image in every row: row 3 has none.",
+        ),
     ],
 )  # fmt: skip
 def test_rows_without_an_image_are_refused(

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from w2s_probe.core.errors import DataError
-from w2s_probe.datasets.shard_names import ShardName, check_complete, numeric_order, parts_of, shard_name
+from w2s_probe.datasets.shard_names import (
+    ShardName,
+    check_complete,
+    check_one_table,
+    numeric_order,
+    parts_of,
+    shard_name,
+)
 
 
 @given(numbers=st.lists(st.integers(0, 10**12), min_size=1), stem=st.text("ab-_.", max_size=5))
@@ -83,3 +90,38 @@ def test_names_tell_parts_only_where_they_differ() -> None:
 def test_parts_that_cannot_be_used_are_refused(paths: tuple[str, ...], got: str) -> None:
     with pytest.raises(DataError, match=re.escape(got)):
         parts(*paths)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("sms_train_v2.csv", "sms_test_v2.csv"),
+        ("trainingdata.tsv", "testset.tsv"),
+        ("reviews.csv", "reviews-heldout.csv"),
+        ("TRAIN1.parquet", "b1.parquet"),
+        ("myTrainSet.csv", "myDevSet.csv"),
+        ("en_train/0.csv", "en_eval/0.csv"),
+        ("train_en-00000-of-00001.parquet", "test_en-00000-of-00001.parquet"),
+        ("a_valid.csv", "a_test.csv"),
+        ("x_train_test.csv", "x_train.csv"),
+    ],
+)
+def test_words_of_parts_that_differ_make_no_table(paths: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match="must tell parts as train") as refusal:
+        check_one_table(paths, data="d", pattern="d/*")
+    assert all(path in str(refusal.value) for path in paths)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("my_train_1.csv", "my_train_2.csv"),
+        ("contest.csv", "latest.csv", "trainer.csv", "device.csv", "evaluate.csv"),
+        ("part-1.csv", "part-2.csv", "validity.csv"),
+        ("fastest.csv", "constrained.csv"),
+        ("a_test.csv", "b_testing.csv"),
+        ("a_labeled.csv", "a_unlabeled.csv"),
+    ],
+)
+def test_other_words_and_one_part_are_one_table(paths: tuple[str, ...]) -> None:
+    check_one_table(paths, data="d", pattern="d/*")

@@ -76,10 +76,21 @@ def test_several_archives_have_parts_and_ids_of_their_own(tmp_path: Path) -> Non
     for name in ("train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001"):
         write_tar(tmp_path / "d" / f"{name}.tar", {"0.png": A, "0.cls": b"1", "1.png": B, "1.cls": b"0"})
     table = open_data(DataConfig(data=str(tmp_path / "d")))
-    assert table.ids.tolist()[:3] == ["test-00000-of-00001/0", "test-00000-of-00001/1", "train-00000-of-00002/0"]
-    assert (table.split, table.published) == (["test"] * 2 + [None] * 4, True)
+    assert table.ids.tolist()[:3] == ["train-00000-of-00002/0", "train-00000-of-00002/1", "train-00001-of-00002/0"]
+    assert (table.split, table.published) == ([None] * 4 + ["test"] * 2, True)
     assert table.origin is not None
     assert table.origin.parts == {"test": 2, "train": 4}
+
+
+def test_rows_of_archives_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    for number in (10, 9, 11):
+        write_tar(tmp_path / "d" / f"w{number}.tar", {"b.png": A + bytes([number]), "a.png": B + bytes([number])})
+    table = open_data(DataConfig(data=str(tmp_path / "d"))).in_id_order()
+    assert table.ids.tolist() == ["w9/a", "w9/b", "w10/a", "w10/b", "w11/a", "w11/b"]
+    assert isinstance(table.items, ImageRanges)
+    assert table.items[2].read() == B + bytes([10])
+    assert table.row_number(0) == 1  # in the archive, b is the first
 
 
 def test_one_of_several_images_is_named_by_its_suffix(tmp_path: Path) -> None:

@@ -47,6 +47,19 @@ def test_frames_after_each_other_are_one_text(tmp_path: Path, suffix: str) -> No
     assert content_of(written(tmp_path, suffix, pack(TEXT[:1000]) + pack(b"") + pack(TEXT[1000:]))) == TEXT
 
 
+@pytest.mark.parametrize("content", [b"", b"1234", b"{" * 3, b"x" * 100])
+@pytest.mark.parametrize("kind", [0x50, 0x57, 0x5F])
+def test_frames_of_zstd_that_decoders_skip_may_stand_anywhere(tmp_path: Path, content: bytes, kind: int) -> None:
+    skipped = bytes([kind]) + b"\x2a\x4d\x18" + len(content).to_bytes(4, "little") + content
+    whole = skipped + zstd(TEXT[:5000]) + skipped + skipped + zstd(TEXT[5000:]) + skipped
+    assert content_of(written(tmp_path, ".zst", whole)) == TEXT
+    with pytest.raises(DataError, match="must be a whole zstd file"):
+        content_of(written(tmp_path, ".zst", whole[:-1]))
+    (tmp_path / "u.csv").write_bytes(whole)
+    with pytest.raises(DataError, match=r"its content is compressed \(zstd\)"):
+        read_table(tmp_path / "u.csv", DataConfig(data="u.csv"))
+
+
 def test_a_cut_or_changed_file_is_refused_whatever_its_length(tmp_path: Path, suffix: str) -> None:
     packed = PACKINGS[suffix][1](TEXT)
     for end in (len(packed) - 1, len(packed) // 2, 20, 6):

@@ -126,6 +126,14 @@ def test_a_file_with_the_name_of_a_pattern_is_that_file(tmp_path: Path) -> None:
     assert len(read_features(tmp_path / "x[1].npy").X) == len(X)
 
 
+def test_brackets_of_a_folder_in_a_pattern_are_told_how_to_be_written(tmp_path: Path) -> None:
+    (tmp_path / "run[3]").mkdir()
+    np.save(tmp_path / "run[3]" / "emb_0.npy", X)
+    with pytest.raises(DataError, match=r"write \[ as \[\[\] in a pattern") as refusal:
+        read_features(f"{tmp_path}/run[3]/*.npy")
+    assert len(read_features(str(refusal.value).rpartition(", '")[2].removesuffix("'.")).X) == len(X)
+
+
 def test_names_without_numbers_need_ids(tmp_path: Path) -> None:
     ids = [f"r{i}" for i in range(23)]
     write(tmp_path / "train.npz", X[:9], ids[:9])
