@@ -47,7 +47,7 @@ class FeatureStore:
 
     Parameters
     ----------
-    root : Path
+    root : path
         Folder of the cache, created by the first write.
     shard_rows : int
         Rows per shard.
@@ -64,13 +64,13 @@ class FeatureStore:
 
     def __init__(
         self,
-        root: Path,
+        root: str | Path,
         *,
         shard_rows: int = SHARD_ROWS,
         below: Path | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
-        self.root = root
+        self.root = root = Path(root)
         self.shard_rows = shard_rows
         self._below = below
         self._clock = clock
