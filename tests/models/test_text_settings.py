@@ -72,9 +72,7 @@ def test_a_prefix_must_leave_room_for_a_word(name: str) -> None:
     room = get_backbone(name, BackboneOptions(prefix="a good ", max_length=5))  # two words, and two tokens of the model
     assert np.linalg.norm(np.diff(room.encode(["film", "book"]), axis=0)) > 0.01
     full = get_backbone(name, BackboneOptions(prefix="a good ", max_length=4))
-    with pytest.raises(
-        BackboneError, match=rf"`prefix` must leave .*'a good ' has 4 tokens, and {name} reads 4\."
-    ):
+    with pytest.raises(BackboneError, match=rf"`prefix` must leave .*'a good ' has 4 tokens, and {name} reads 4\."):
         full.encode(["film"])
     with pytest.raises(BackboneError, match="has 302 tokens, and packaged:minilm-l6 reads 256"):
         get_backbone("packaged:minilm-l6", BackboneOptions(prefix="good " * 300)).encode(["film"])

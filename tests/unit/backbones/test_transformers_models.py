@@ -174,9 +174,7 @@ def test_a_prefix_stands_before_each_text(folder: Path) -> None:
 
 def test_a_prefix_must_leave_room_for_a_token(folder: Path) -> None:
     assert model(folder, prefix="a fine ", max_length=3).truncated(["film good", "film"]) == [0]
-    with pytest.raises(
-        BackboneError, match=r"`prefix` must leave .*: 'a fine film' has 3 tokens, and .* reads 3\."
-    ):
+    with pytest.raises(BackboneError, match=r"`prefix` must leave .*: 'a fine film' has 3 tokens, and .* reads 3\."):
         model(folder, prefix="a fine film", max_length=3)
 
 
