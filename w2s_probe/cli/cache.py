@@ -110,11 +110,10 @@ def _differences(specs: Sequence[EmbeddingSpec]) -> list[str]:
             columns.append([value or f"{name} unknown" for value in values])
     revisions = [spec.revision.removeprefix("sha256:") for spec in specs]
     if len(set(revisions)) > 1:
-        beginnings = [revision[:8] for revision in revisions]
-        differ = len(set(beginnings)) == len(set(revisions))
-        columns.append(
-            [f"files {text}" for text in (beginnings if differ else [f"…{text[-8:]}" for text in revisions])]
-        )
+        shown = [revision[:8] for revision in revisions]
+        if len(set(shown)) < len(set(revisions)):
+            shown = [f"…{revision[-8:]}" for revision in revisions]
+        columns.append([f"files {text}" for text in shown])
     return [", ".join(parts) for parts in zip(*columns, strict=True)] or [""] * len(specs)
 
 

@@ -128,7 +128,7 @@ def _check_once(names: Sequence[str], seeds: NDArray[Any], parts: Mapping[Part, 
     for part, mask in parts.items():
         for row in np.flatnonzero(mask).tolist():
             part_of.setdefault((int(seeds[row]), names[row]), []).append(part)
-    repeated = {key: found for key, found in part_of.items() if len(found) > 1}
+    repeated = {key: several for key, several in part_of.items() if len(several) > 1}
     if repeated:
         (seed, id_), (first, second, *_) = next(iter(repeated.items()))
         where = f"twice in part {first}" if first == second else f"in parts {first} and {second}"

@@ -123,17 +123,9 @@ def diagnose(
     """
     config = config or DiagnoseConfig()
     show = partial(_show, on_progress)
-    check_one_order(
-        {
-            "teacher features": teacher_features,
-            "student features": student_features,
-            "targets": targets if labeled is None else None,
-        }
-    )
-    features = {
-        "teacher": as_matrix(teacher_features, "teacher features"),
-        "student": as_matrix(student_features, "student features"),
-    }
+    given = {"teacher features": teacher_features, "student features": student_features}
+    check_one_order({**given, **({"targets": targets} if labeled is None else {})})
+    features = {name.split()[0]: as_matrix(X, name) for name, X in given.items()}
     m = len(features["teacher"])
     check_same_rows("student features", len(features["student"]), "teacher features", m)
     show("moments")
