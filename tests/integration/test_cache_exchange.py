@@ -166,6 +166,26 @@ def test_a_cache_from_another_machine_serves_everything_and_may_be_read_only(
     assert json.loads(done.stdout) == here
 
 
+def test_a_damaged_shard_of_an_import_is_named_and_imported_again(cli: Cli, tmp_path: Path) -> None:
+    X = np.random.default_rng(4).standard_normal((600, 3)).astype(np.float32)
+    np.save(tmp_path / "Z.npy", X)
+    pl.DataFrame({"y": ["a", "b"] * 300}).write_csv(tmp_path / "rows.csv")
+    imported = ("cache", "import", "Z.npy", "--name", "mine", "--json")
+    told(cli, *imported)
+    shards = list((tmp_path / "cache" / "features").glob("*/*.npy"))
+    assert len(shards) == 2
+    shards[0].write_bytes(shards[0].read_bytes()[:-8])
+    run = ("run", "rows.csv", "--label", "y", "--teacher", "cached:mine", "--student", "classic:hashing-8", "--json")
+    one = "1 of its shards is damaged (see: w2s-probe cache verify). Import the features again."
+    assert one in cli(*run).stderr
+    assert one in cli("cache", "export", "mine", "back.npy").stderr
+    shards[1].write_bytes(b"")
+    assert "2 of its shards are damaged" in cli("cache", "export", "mine", "back.npy").stderr
+    told(cli, *imported)
+    told(cli, "cache", "export", "mine", "back.npy", "--json")
+    assert np.array_equal(np.load(tmp_path / "back.npy"), X)
+
+
 def test_the_kind_is_listed_among_the_backbones(cli: Cli) -> None:
     assert "\ncached:NAME\n" in cli("backbones").stdout
 

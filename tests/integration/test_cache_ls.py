@@ -43,6 +43,32 @@ def test_every_printed_fingerprint_is_accepted(
     assert max(map(len, lines)) <= 80
 
 
+def test_lines_that_look_alike_are_told_apart(cli: Cli, tmp_path: Path) -> None:
+    store, digests = FeatureStore(tmp_path / "cache"), item_digests(["a", "b"])
+    for prompt, tokens, revision in (("", 64, "1" * 64), ("query: ", 64, "1" * 64), ("query: ", 12, "12" * 32)):
+        settings = {"prompt": prompt, "preprocessing": f"at most {tokens} tokens", "revision": f"sha256:{revision}"}
+        spec = EmbeddingSpec(backbone="sentence-transformers", pooling="mean", **settings)
+        list(store.add([spec], digests, lambda _: [(np.ones((2, 3)), {})], positions=np.arange(2)))
+    lines = cli("cache", "ls").stdout.splitlines()
+    below = lines[lines.index("settings that differ:") + 1 :]
+    assert {line.split(": ", 1)[1] for line in below} == {
+        "no prompt, at most 64 tokens, files 11111111",
+        "prompt 'query: ', at most 64 tokens, files 11111111",
+        "prompt 'query: ', at most 12 tokens, files 12121212",
+    }
+    fingerprints = [line.split(":")[0].strip() for line in below]
+    assert all(cli("cache", "info", name).returncode == 0 for name in fingerprints)
+    assert max(map(len, lines)) <= 80
+
+
+def test_lines_that_do_not_look_alike_need_no_further_line(cli: Cli, tmp_path: Path) -> None:
+    store, digests = FeatureStore(tmp_path / "cache"), item_digests(["a", "b"])
+    for pooling in ("mean", "cls"):
+        spec = EmbeddingSpec(backbone="sentence-transformers", revision="1", pooling=pooling, prompt=pooling)
+        list(store.add([spec], digests, lambda _: [(np.ones((2, 3)), {})], positions=np.arange(2)))
+    assert "settings that differ" not in cli("cache", "ls").stdout
+
+
 @given(st.lists(st.text("ab", min_size=64, max_size=64), min_size=1, max_size=6, unique=True), st.integers(0, 64))
 def test_shortened_fingerprints_are_unique(fingerprints: list[str], common: int) -> None:
     fingerprints = list(dict.fromkeys("a" * common + one[common:] for one in fingerprints))

@@ -187,7 +187,8 @@ def test_the_quarantine_is_listed_not_read_and_emptied_when_asked(cli: Cli, old:
     (array,) = (old / "features").glob("573e805cfc45*/*.npy")
     array.write_bytes(array.read_bytes()[:-1] + b"!")
     size = array.stat().st_size + array.with_suffix(".json").stat().st_size
-    assert cli("cache", "gc").stdout.startswith("1 damaged shards or names moved to quarantine/")
+    assert cli("cache", "gc", "--dry-run").stdout.startswith("1 damaged shard or name would be moved to quarantine/")
+    assert cli("cache", "gc").stdout.startswith("1 damaged shard or name moved to quarantine/")
     assert json.loads(cli("cache", "ls", "--json").stdout)["quarantine_bytes"] == size
     assert f"quarantine: {size / 1e6:.3g} MB" in cli("cache", "ls").stdout
     assert cli("cache", "export", "mine", "back.npz").returncode == 1

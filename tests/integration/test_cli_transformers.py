@@ -83,8 +83,9 @@ MISTAKES = {
     ),
     "no model": (
         ("--student", "classic:hashing-32", "--prefix", "a"),
-        "--prefix applies to sentence-transformers: and transformers: models only",
+        "--prefix applies to sentence-transformers:, transformers: and packaged:minilm-l6 models only",
     ),
+    "no room": (("--prefix", "a word " * 40), "--prefix must leave room for the texts: 'a word a word a word"),
     "no language model": (
         ("--student", "packaged:minilm-l6", "--prefix", "a", "--chat-template"),
         "--chat-template applies to transformers: models only",

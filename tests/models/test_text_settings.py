@@ -67,6 +67,17 @@ def test_a_length_that_the_model_cannot_read_is_refused(length: int, expected: s
         assert backbone.spec is None or backbone.encode(TEXTS) is None
 
 
+@pytest.mark.parametrize("name", ["packaged:minilm-l6", "packaged:minilm-l6@2"])
+def test_a_prefix_must_leave_room_for_a_word(name: str) -> None:
+    room = get_backbone(name, BackboneOptions(prefix="a good ", max_length=5))  # two words, and two tokens of the model
+    assert np.linalg.norm(np.diff(room.encode(["film", "book"]), axis=0)) > 0.01
+    full = get_backbone(name, BackboneOptions(prefix="a good ", max_length=4))
+    with pytest.raises(BackboneError, match=rf"`prefix` must leave .*'a good ' has 4 tokens, and {name} reads 4\."):
+        full.encode(["film"])
+    with pytest.raises(BackboneError, match="has 302 tokens, and packaged:minilm-l6 reads 256"):
+        get_backbone("packaged:minilm-l6", BackboneOptions(prefix="good " * 300)).encode(["film"])
+
+
 def test_a_static_model_takes_a_prefix_and_no_length(tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding

@@ -17,6 +17,7 @@ from w2s_probe.core.errors import BackboneError, MissingExtraError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.images import Images
 from w2s_probe.core.install import install_line
+from w2s_probe.core.setting_types import check_types
 from w2s_probe.core.text_settings import TextSettings
 from w2s_probe.core.types import Rows
 
@@ -63,6 +64,7 @@ class BackboneOptions(TextSettings):
     on_note: Callable[[str], object] | None = None
 
     def __post_init__(self) -> None:
+        check_types(self, {})
         if self.batch_size < 1:
             msg = f"`batch_size` must be at least 1: got {self.batch_size}. Use 32 unless memory is short."
             raise BackboneError(msg)

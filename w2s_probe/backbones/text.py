@@ -31,6 +31,7 @@ from w2s_probe.backbones.resolved import Resolved, resolved_from_folder, resolve
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_folder, is_regular_file
+from w2s_probe.core.text_settings import no_room
 from w2s_probe.core.types import Rows
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class SentenceTransformerBackbone(Backbone):
 
     @cached_property
     def model(self) -> SentenceTransformer:
-        """The model with the settings of texts as its own; raise if its longest text leaves no room for a word."""
+        """The model with the settings of texts as its own; raise if it leaves no room for a word of a text."""
         model, settings = self.loaded, self.options
         if settings.prefix:
             model.prompts, model.default_prompt_name = {PREFIX: settings.prefix}, PREFIX
@@ -89,7 +90,18 @@ class SentenceTransformerBackbone(Backbone):
                 msg = f"`max_length` must be at least {least}, for {self.name}: got {settings.max_length}. Use more."
                 raise BackboneError(msg)
             model.max_seq_length = settings.max_length
+        self.check_room(model)
         return model
+
+    def check_room(self, model: SentenceTransformer) -> None:
+        """Raise if what the model reads before each text fills its limit, so that every text would be cut away."""
+        prompt = model.prompts.get(model.default_prompt_name or "")
+        if not prompt or model.max_seq_length is None or not hasattr(model.tokenizer, "model_max_length"):
+            return
+        with self.one_line("compute features"):
+            tokens = len(model.tokenizer(prompt, truncation=False, padding=False, verbose=False)["input_ids"])
+        if tokens >= model.max_seq_length:
+            raise BackboneError(no_room(prompt, tokens=tokens, limit=model.max_seq_length, name=self.name))
 
     @property
     def prompt(self) -> str:

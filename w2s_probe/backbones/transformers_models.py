@@ -24,7 +24,7 @@ from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_folder, is_regular_file
 from w2s_probe.core.text import visible
-from w2s_probe.core.text_settings import TextSettings
+from w2s_probe.core.text_settings import TextSettings, no_room
 
 if TYPE_CHECKING:
     import torch
@@ -94,10 +94,15 @@ class TransformersModel(LanguageModel):
         self.pool = parts.pool or ("last" if self.settings.is_decoder else "mean")
         self.guessed = parts.layer is None or parts.pool is None
         self._parts = parts
-        self.most_tokens  # noqa: B018  # raises for a limit that the model cannot have
+        most = self.most_tokens  # raises for a limit that the model cannot have
         if options.chat_template and not self.settings.tokenizer.chat_template:
             msg = f"`chat_template` needs a tokenizer with a chat template: {name} has none. Leave it out."
             raise BackboneError(msg)
+        if options.prefix and most is not None:
+            with self.computing():
+                tokens = len(self.uncut([""])[0]["input_ids"])
+            if tokens >= most:
+                raise BackboneError(no_room(options.prefix, tokens=tokens, limit=most, name=name))
 
     @property
     def place(self) -> Path:

@@ -111,6 +111,16 @@ class Listing:
         """Return how many files are not served, for each reason."""
         return Counter(error.fault for error in self.faults.values())
 
+    def damaged_count(self, folder: Path) -> int:
+        """Return how many damaged files of a folder were met.
+
+        Parameters
+        ----------
+        folder : Path
+            Folder of a spec.
+        """
+        return sum(error.fault == "damaged" and path.parent == folder for path, error in self.faults.items())
+
     def damaged_in(self, folders: Collection[Path]) -> list[Path]:
         """Return the sidecars of the damaged shards in some folders, and forget them; files of others stay."""
         paths = [

@@ -47,7 +47,7 @@ class FeatureStore:
 
     Parameters
     ----------
-    root : Path
+    root : path
         Folder of the cache, created by the first write.
     shard_rows : int
         Rows per shard.
@@ -64,13 +64,13 @@ class FeatureStore:
 
     def __init__(
         self,
-        root: Path,
+        root: str | Path,
         *,
         shard_rows: int = SHARD_ROWS,
         below: Path | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
-        self.root = root
+        self.root = root = Path(root)
         self.shard_rows = shard_rows
         self._below = below
         self._clock = clock
@@ -289,6 +289,21 @@ class FeatureStore:
             f"{counts['newer']:,} of a newer version; they stay as they are. See: w2s-probe cache verify",
         )
 
+    def damage(self, spec: EmbeddingSpec) -> str:
+        """Return which shards of a spec were met that are damaged, and what to do about it; empty if none was.
+
+        Parameters
+        ----------
+        spec : EmbeddingSpec
+            The embedding.
+        """
+        count = self._listing.damaged_count(self._folder(spec))
+        if not count:
+            return ""
+        shards = "1 of its shards is" if count == 1 else f"{count:,} of its shards are"
+        again = "Import the features" if spec.backbone.startswith("cached:") else "Embed the data"
+        return f"{shards} damaged (see: w2s-probe cache verify). {again} again."
+
     @property
     def _temporary(self) -> Path:
         return self.root / "tmp"
@@ -299,7 +314,8 @@ class FeatureStore:
     def _gather(self, spec: EmbeddingSpec, digests: Digests) -> Features:
         places = self._locate(spec, digests)
         if not len(digests) or (places.shard < 0).any():
-            msg = f"the cache must hold every item: some are missing in {self.root}. Embed the data first."
+            first = "Import the features first." if spec.backbone.startswith("cached:") else "Embed the data first."
+            msg = f"the cache must hold every item: some are missing in {self.root}. {self.damage(spec) or first}"
             raise CacheError(" ".join([msg, *self.notes]))
         widths = {places.sidecars[shard].dim for shard in np.unique(places.shard)}
         if len(widths) > 1:

@@ -18,6 +18,7 @@ from w2s_probe.core.text import shortest_beginnings, visible
 
 if TYPE_CHECKING:
     from w2s_probe.cache import Contents
+    from w2s_probe.core.features import EmbeddingSpec
 
 
 @click.group()
@@ -36,6 +37,7 @@ def cache() -> None:
 def ls(*, cache: str | None, as_json: bool) -> None:
     """List the cached features, one line for each backbone.
 
+    Lines that look alike, as those of one model with another --prefix or --max-length, are told apart below the table.
     Features called (shipped) are those of the demo: they are part of the package, and nothing changes them.
 
     \b
@@ -67,7 +69,7 @@ def ls(*, cache: str | None, as_json: bool) -> None:
 
 
 def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:
-    from w2s_probe.report.render.terminal import columns
+    from w2s_probe.report.render.terminal import columns, wrapped
 
     short = shortest_beginnings([entry.fingerprint for entry in contents], taken=names.values())
     rows = [
@@ -84,7 +86,35 @@ def _table(contents: Sequence[Contents], names: Mapping[str, str]) -> str:
         for entry in contents
     ]
     header = ("fingerprint", "name", "backbone", "pooling", "type", "rows", "dim", "MB")
-    return columns(header, rows, right=(5, 6, 7), whole=True)
+    table = columns(header, rows, right=(5, 6, 7), whole=True)
+    alike: dict[tuple[str, ...], list[Contents]] = {}
+    for row, entry in zip(rows, contents, strict=True):
+        alike.setdefault(row[2:5], []).append(entry)
+    lines = [
+        wrapped(f"  {short[entry.fingerprint]}: {settings}")
+        for entries in alike.values()
+        for entry, settings in zip(entries, _differences([entry.spec for entry in entries]), strict=True)
+        if settings
+    ]
+    return "\n".join([table, *(["", "settings that differ:", *lines] if lines else [])])
+
+
+def _differences(specs: Sequence[EmbeddingSpec]) -> list[str]:
+    """Return the settings of each of some specs that are not those of all of them."""
+    columns: list[list[str]] = []
+    if len({spec.prompt for spec in specs}) > 1:
+        columns.append([f"prompt {spec.prompt!r:.40}" if spec.prompt else "no prompt" for spec in specs])
+    for name in ("preprocessing", "normalization"):
+        values: list[str] = [getattr(spec, name) for spec in specs]
+        if len(set(values)) > 1:
+            columns.append([value or f"{name} unknown" for value in values])
+    revisions = [spec.revision.removeprefix("sha256:") for spec in specs]
+    if len(set(revisions)) > 1:
+        shown = [revision[:8] for revision in revisions]
+        if len(set(shown)) < len(set(revisions)):
+            shown = [f"…{revision[-8:]}" for revision in revisions]
+        columns.append([f"files {text}" for text in shown])
+    return [", ".join(parts) for parts in zip(*columns, strict=True)] or [""] * len(specs)
 
 
 @cache.command()

@@ -10,14 +10,14 @@ from w2s_probe.core.errors import CacheError
 from w2s_probe.core.serialize import to_json
 
 WORDS = {
-    "temporary": "abandoned temporary files",
-    "damaged": "damaged shards",
-    "incomplete": "shards that were never finished",
-    "duplicate": "shards all rows of which are in others",
-    "unused": "shards not used for so long",
-    "requested": "shards as requested",
-    "quarantined": "damaged shards or names moved to quarantine/, since no backbone may be able to compute them",
-    "emptied": "folders of quarantine/",
+    "temporary": ("abandoned temporary file", "abandoned temporary files"),
+    "damaged": ("damaged shard", "damaged shards"),
+    "incomplete": ("shard that was never finished", "shards that were never finished"),
+    "duplicate": ("shard whose rows are all in others", "shards whose rows are all in others"),
+    "unused": ("shard not used for so long", "shards not used for so long"),
+    "requested": ("shard as requested", "shards as requested"),
+    "quarantined": ("damaged shard or name", "damaged shards or names"),
+    "emptied": ("folder of quarantine/", "folders of quarantine/"),
 }
 
 
@@ -91,5 +91,15 @@ def gc(
         return
     for reason in REASONS:
         if counts[reason]:
-            say(f"{counts[reason]:,} {WORDS[reason]}")
+            say(_line(reason, counts[reason], dry_run=dry_run))
     say(f"{'would free' if dry_run else 'freed'} {total / 1e6:.1f} MB")
+
+
+def _line(reason: str, count: int, *, dry_run: bool) -> str:
+    """Return what was done, or would be done, with some files."""
+    words = WORDS[reason][count != 1]
+    if reason != "quarantined":
+        return f"{count:,} {words}"
+    moved = "would be moved" if dry_run else "moved"
+    them = "it" if count == 1 else "them"
+    return f"{count:,} {words} {moved} to quarantine/, since no backbone may be able to compute {them}"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.foreign_arrays import numpy_array
 from w2s_probe.core.row_view import RowView
 from w2s_probe.core.types import Features, Float
 
@@ -21,12 +22,13 @@ def as_matrix(X: ArrayLike, name: str) -> Features:
     """Return `X` as a finite float array of shape (n, d), without copying float32 or float64.
 
     float16 becomes float32, any other type float64; memory maps stay memory maps, and a `RowView`, whose rows were
-    checked, stays one. Raises `ShapeError`, with `name` (such as ``"teacher features"``) in its message, if `X` is not
-    two-dimensional, is empty, or holds NaN, infinity or anything but numbers.
+    checked, stays one. `numpy_array` takes tensors and columns of lists. Raises `ShapeError`, with `name` (such as
+    ``"teacher features"``) in its message, if `X` is not two-dimensional, is empty, or holds NaN, infinity or anything
+    but numbers.
     """
     if isinstance(X, RowView) and len(X):
         return cast("Features", X)
-    array = np.asanyarray(X)
+    array = numpy_array(X, name)
     check_shape(array, name)
     if array.dtype != computed_type(array.dtype):  # halves, extended and foreign byte orders, integers
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused below

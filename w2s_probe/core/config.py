@@ -11,6 +11,7 @@ from w2s_probe.core.errors import require_setting
 from w2s_probe.core.fit_options import RIDGE_POINTS, FitOptions, Head, Rule, default_points
 from w2s_probe.core.limits import COUNTS, LARGEST_FILE, LARGEST_SEED, MOST_ROWS, require_count
 from w2s_probe.core.serialize import Mark
+from w2s_probe.core.setting_types import check_types
 
 Task = Literal["classification", "regression", "preference"]
 LabelTask = Literal["classification", "regression"]
@@ -24,7 +25,7 @@ class DataConfig:
 
     Parameters
     ----------
-    data : str
+    data : str or path
         Path of a table (CSV, TSV, Parquet, NDJSON, JSON, Arrow), a folder or pattern of such files, a folder or tar of
         images, ``hf:ORG/NAME[@CONFIG]``, or ``builtin:NAME``.
     text, image : str or None
@@ -74,6 +75,7 @@ class DataConfig:
     predictions: Annotated[tuple[str, ...], Mark.HIDDEN] = ()
 
     def __post_init__(self) -> None:
+        check_types(self, {"data": "Name a file, or call the verb with features and labels: run(X, Z, labels)."})
         require_count(self.max_bytes, "max_bytes", least=1, most=LARGEST_FILE)
 
     def to_dict(self) -> dict[str, Any]:
@@ -214,6 +216,7 @@ class W2SConfig:
     min_gap: float | None = None
 
     def __post_init__(self) -> None:
+        check_types(self, {"seeds": "It counts the seeds, from `seed` on; SweepConfig takes a tuple of seeds."})
         if self.head is None:
             object.__setattr__(self, "head", default_head(self.task))
         for name, value in _BY_HEAD[self.kind].items():
@@ -363,6 +366,7 @@ class DiagnoseConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_types(self, {})
         right = 0 < self.energy <= 1
         require_setting(right, "energy", "a share above 0 and at most 1", self.energy, "Use 0.99 for 99 %.")
         for name, least in {"neighbors": 2, "mutual_neighbors": 1, "sample": 3}.items():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import as_matrix, check_magnitude, check_same_rows, read_only, row_blocks
 from w2s_probe.core.errors import DataError, ShapeError
+from w2s_probe.core.foreign_arrays import check_one_order
 from w2s_probe.core.row_view import is_view, row_view
 from w2s_probe.core.types import Features, Rows
 
@@ -84,6 +85,7 @@ class FeatureSet:
     name: str = "features"
 
     def __post_init__(self) -> None:
+        check_one_order({self.name: self.X, "ids": self.ids})
         X = as_matrix(self.X, self.name)
         check_magnitude(X, self.name)
         X = X if is_view(X) else read_only(X)
@@ -148,6 +150,7 @@ class FeatureSet:
         return FeatureSet(ids=targets, X=X, spec=self.spec, name=self.name)
 
 
+NAME_IDS = "Name the column of the same ids with --id."
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "leading zeros": lambda name: name.lstrip("0"),
     "a decimal point": lambda name: re.sub(r"\.0+$", "", name),
@@ -166,5 +169,5 @@ def missing_id_advice(missing: Sequence[str], present: Sequence[str], *, total: 
             pair = f"{matched[0]!r:.60} in the data, {names[spelled(matched[0])]!r:.60} in the features"
             return f"The ids differ in {difference}: {pair}. Write them the same way in both, as texts."
     if present and len(missing) == total:
-        return f"The features have ids such as {present[0]!r:.60}. Name the column of the same ids with --id."
+        return f"The features have ids such as {present[0]!r:.60}. {NAME_IDS}"
     return "Embed these rows too."

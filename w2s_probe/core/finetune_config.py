@@ -8,6 +8,7 @@ from typing import Any
 
 from w2s_probe.core.errors import require_setting
 from w2s_probe.core.limits import MOST_BATCH, require_count
+from w2s_probe.core.setting_types import check_types
 
 MOST_EPOCHS = 1000
 AUTO_EPOCHS = 3  # epochs of which the best on held-out labels is chosen
@@ -46,6 +47,7 @@ class FinetuneConfig:
     checkpoint_steps: int = 50
 
     def __post_init__(self) -> None:
+        check_types(self, {})
         require_count(self.epochs, "epochs", least=0, most=MOST_EPOCHS)
         require_count(self.batch_size, "batch_size", least=1, most=MOST_BATCH)
         require_count(self.layers, "layers", least=0, most=MOST_EPOCHS)

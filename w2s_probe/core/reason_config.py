@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from w2s_probe.core.errors import require_setting
 from w2s_probe.core.limits import COUNTS, MOST_ROWS, require_count
+from w2s_probe.core.setting_types import check_types
 
 Method = Literal["w2sr", "mutual"]
 LEAST_SIZE, MOST_SIZE = 4_000, 4_000_000  # parameters of a decoder
@@ -90,6 +91,7 @@ class ReasonConfig:
     level: float = 0.95
 
     def __post_init__(self) -> None:
+        check_types(self, {})
         counts = {
             "weak": (1, 3),
             "rounds": (1, 20),

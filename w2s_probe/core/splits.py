@@ -56,12 +56,16 @@ class Split:
             if not len(rows):
                 msg = f"the {part} part must hold at least one row: got none. Make another part smaller."
                 raise SplitError(msg)
+            repeats = len(rows) - len(np.unique(rows))
+            if repeats:
+                twice = "1 row is" if repeats == 1 else f"{repeats:,} rows are"
+                msg = f"the {part} part must hold each row once: {twice} in it again. Remove the repeated rows."
+                raise SplitError(msg)
         every = np.concatenate(list(self.parts().values()))
-        if len(np.unique(every)) != len(every):
-            msg = (
-                "labeled, unlabeled and test must not share rows: "
-                f"{len(every) - len(np.unique(every))} rows are in two parts. Put each row into one part."
-            )
+        shared = len(every) - len(np.unique(every))
+        if shared:
+            both = "1 row is" if shared == 1 else f"{shared:,} rows are"
+            msg = f"labeled, unlabeled and test must not share rows: {both} in two parts. Put each row into one part."
             raise SplitError(msg)
 
     def parts(self) -> dict[Part, Rows]:

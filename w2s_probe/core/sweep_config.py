@@ -19,6 +19,7 @@ from w2s_probe.core.config import (
 )
 from w2s_probe.core.fit_options import Head
 from w2s_probe.core.limits import check_axes
+from w2s_probe.core.setting_types import check_types
 
 AXES = (
     "n_labeled",
@@ -105,6 +106,7 @@ class SweepConfig:
     min_gap: float | None = None
 
     def __post_init__(self) -> None:
+        check_types(self, {"seeds": "Name each seed: range(5) are the seeds 0 to 4."})
         if not self.head:
             object.__setattr__(self, "head", (default_head(self.task),))
         check_axes({name: getattr(self, name) for name in AXES})

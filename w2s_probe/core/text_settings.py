@@ -8,6 +8,37 @@ from typing import Any, Literal
 LANGUAGE_MODELS_ONLY = {"chat_template", "precision"}  # the others apply to models of sentence-transformers, too
 
 
+def kinds_reading(setting: str) -> str:
+    """Return the kinds of models that a setting applies to, in words.
+
+    Parameters
+    ----------
+    setting : str
+        A field of `TextSettings`.
+    """
+    if setting in LANGUAGE_MODELS_ONLY:
+        return "transformers:"
+    return "sentence-transformers:, transformers: and packaged:minilm-l6"
+
+
+def no_room(prefix: str, *, tokens: int, limit: int, name: str) -> str:
+    """Return what is wrong with a prefix that fills what the model reads, so that every text would be cut away.
+
+    Parameters
+    ----------
+    prefix : str
+        Text before each text.
+    tokens, limit : int
+        Tokens of the prefix, with those that the model adds, and of the longest text.
+    name : str
+        Name of the model.
+    """
+    return (
+        f"`prefix` must leave room for the texts: {prefix!r:.40} has {tokens:,} tokens, and {name} reads {limit:,}. "
+        "Use a shorter prefix, or a larger `max_length`."
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextSettings:
     """How a language model reads texts.

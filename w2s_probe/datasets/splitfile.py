@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import eq
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.columns import Column
-from w2s_probe.core.errors import DataError, SplitError
+from w2s_probe.core.errors import DataError, SplitError, listed
 from w2s_probe.core.limits import LARGEST_SEED, MOST_SEEDS
 from w2s_probe.core.splits import PARTS, Part, Split
 from w2s_probe.core.writing import check_file, file_errors, write_file
 from w2s_probe.datasets.readers import read_frame
 
 FLAG = "--save-split"
+COLUMNS = {
+    "seed": "a whole number, equal for all rows of a split: 0 if there is one split",
+    "id": "the id of a row of the data, or its position from 0 if the data has no ids",
+    "part": "labeled, unlabeled or test",
+}
 SUFFIXES = (".csv", ".parquet", ".ndjson", ".jsonl")
 
 if TYPE_CHECKING:
@@ -81,12 +86,10 @@ def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
     Raises
     ------
     SplitError
-        If a column is missing, an id or part is unknown, or a seed lacks a part.
+        If a column is missing, an id or part is unknown or repeated, or a seed lacks a part.
     """
     frame = read_frame(path)
-    if not {"seed", "id", "part"} <= set(frame.columns):
-        msg = f"{path.name} must have columns seed, id and part: got {', '.join(frame.columns)}. Rename its columns."
-        raise SplitError(msg)
+    _check_columns(frame.columns, path.name)
     _check_seeds(frame, path.name)
     row_of = {name: row for row, name in enumerate(ids.tolist())}
     names = [str(name) for name in frame["id"].to_list()]
@@ -100,10 +103,41 @@ def read_split_file(path: Path, ids: NDArray[np.str_]) -> list[Split]:
     rows = np.array([row_of[name] for name in names], dtype=np.intp)
     seeds = frame["seed"].to_numpy()
     parts = parts_of_column(frame["part"].to_list(), name=path.name)
+    _check_once(names, seeds, parts, path.name)
     return [
         Split(**{part: rows[mask & (seeds == seed)] for part, mask in parts.items()}, seed=int(seed))
         for seed in np.unique(seeds)
     ]
+
+
+def _check_columns(columns: Sequence[str], name: str) -> None:
+    """Raise `SplitError` if a column is missing: which one, and what it holds."""
+    missing = [column for column in COLUMNS if column not in columns]
+    if missing:
+        holds = "; ".join(f"{column} holds {COLUMNS[column]}" for column in missing)
+        msg = (
+            f"{name} must have columns seed, id and part: got {listed(columns)}, no {' and no '.join(missing)}. "
+            f"Rename or add a column: {holds}."
+        )
+        raise SplitError(msg)
+
+
+def _check_once(names: Sequence[str], seeds: NDArray[Any], parts: Mapping[Part, NDArray[np.bool_]], name: str) -> None:
+    """Raise `SplitError` if an id is in two rows of one seed: in two parts, or twice in one."""
+    part_of: dict[tuple[int, str], list[Part]] = {}
+    for part, mask in parts.items():
+        for row in np.flatnonzero(mask).tolist():
+            part_of.setdefault((int(seeds[row]), names[row]), []).append(part)
+    repeated = {key: several for key, several in part_of.items() if len(several) > 1}
+    if repeated:
+        (seed, id_), (first, second, *_) = next(iter(repeated.items()))
+        where = f"twice in part {first}" if first == second else f"in parts {first} and {second}"
+        rows = "1 id has" if len(repeated) == 1 else f"{len(repeated):,} ids have"
+        msg = (
+            f"{name} must hold each id once for each seed: {rows} several rows, such as {id_!r:.60}, {where} of seed "
+            f"{seed}. Remove all but one of these rows."
+        )
+        raise SplitError(msg)
 
 
 def _check_seeds(frame: pl.DataFrame, name: str) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from w2s_probe.core.arrays import as_matrix, check_same_rows
 from w2s_probe.core.config import DiagnoseConfig
 from w2s_probe.core.errors import ShapeError
+from w2s_probe.core.foreign_arrays import check_one_order
 from w2s_probe.core.near_copies import TOLERANCE, near_copies
 from w2s_probe.core.types import Features, Progress, Rows
 from w2s_probe.diagnostics.dimension import SpectralDimension, ridge_df, spectral_dimension
@@ -122,10 +123,9 @@ def diagnose(
     """
     config = config or DiagnoseConfig()
     show = partial(_show, on_progress)
-    features = {
-        "teacher": as_matrix(teacher_features, "teacher features"),
-        "student": as_matrix(student_features, "student features"),
-    }
+    given = {"teacher features": teacher_features, "student features": student_features}
+    check_one_order({**given, **({"targets": targets} if labeled is None else {})})
+    features = {name.split()[0]: as_matrix(X, name) for name, X in given.items()}
     m = len(features["teacher"])
     check_same_rows("student features", len(features["student"]), "teacher features", m)
     show("moments")

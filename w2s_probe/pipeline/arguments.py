@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from numpy.typing import ArrayLike
 
 from w2s_probe.cache import SHIPPED, FeatureStore, default_cache
 from w2s_probe.core.config import DataConfig
-from w2s_probe.core.errors import ConfigError, DataError
+from w2s_probe.core.errors import ConfigError, DataError, did_you_mean, listed
 from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.foreign_arrays import check_one_order
 from w2s_probe.core.labels import Labels
 from w2s_probe.pipeline.arrays import array_data
 
@@ -21,6 +24,8 @@ Values = Sequence[Any] | ArrayLike
 Names = str | Sequence[str]
 Config = TypeVar("Config")
 ROLES = ("teacher", "student")
+FIRST = ("data", "config", "teacher_features", "student_features")  # arguments without a name
+PATHS = ("split_file", "folder")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -98,10 +103,47 @@ def arguments(
     if getattr(settings, "task", "") == "preference":
         msg = "preference pairs must be rows of a table: got features in memory. Name the table in a DataConfig."
         raise ConfigError(msg)
+    check_one_order(_by_role(first, second, labels=labels, **columns))
     weak, strong = (_named(one, role, name) for one, role, name in zip((first, second), ROLES, names, strict=True))
     _check_distinct(weak, strong)
     data = array_data({**weak, **strong}, labels=labels, **columns)
     return Arguments(data=data, config=settings, teachers=list(weak), students=list(strong))
+
+
+def further(verb: str, function: Callable[..., Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the further arguments of a verb, paths as `Path`.
+
+    Parameters
+    ----------
+    verb : str
+        Name of the verb, for messages.
+    function : callable
+        The function that takes them.
+    more : mapping of str to Any
+        Arguments by name.
+
+    Raises
+    ------
+    ConfigError
+        If the function takes no such argument; ``teachers`` is that of other verbs than ``teacher``.
+    """
+    taken = [name for name in signature(function).parameters if name not in FIRST]
+    for name in more.keys() - set(taken):
+        many, one = f"{name}s", name.removesuffix("s")
+        other = many if many in taken else one if one != name and one in taken else ""
+        near = f" Use {other}= instead." if other else did_you_mean(name, taken) or f" It takes {listed(taken)}."
+        msg = f"{verb} must be called with arguments that it has: got {name!r:.60}.{near}"
+        raise ConfigError(msg)
+    return {name: Path(value) if name in PATHS and isinstance(value, str) else value for name, value in more.items()}
+
+
+def _by_role(first: Any, second: Any, **columns: Any) -> dict[str, Any]:
+    """Return all arrays of a call by their name for messages."""
+    given = {}
+    for role, one in zip(ROLES, (first, second), strict=True):
+        several = one if isinstance(one, Mapping) else {role: one}
+        given.update({f"features of {name}": features for name, features in several.items()})
+    return {**given, **columns}
 
 
 def default_store() -> FeatureStore:

@@ -13,7 +13,7 @@ from w2s_probe.core.arrays import as_matrix, check_not_transposed
 from w2s_probe.core.columns import Column
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import ConfigError, DataError, ShapeError, did_you_mean, listed
-from w2s_probe.core.features import FeatureSet
+from w2s_probe.core.features import NAME_IDS, FeatureSet
 from w2s_probe.core.labels import Labels, check_filled
 from w2s_probe.core.types import Features
 from w2s_probe.datasets import Table
@@ -75,6 +75,8 @@ def array_data(
         name: one if isinstance(one, FeatureSet) else as_matrix(one, f"features of {name}")
         for name, one in features.items()
     }
+    if names is not None:
+        _check_distinct(names)
     first = next(iter(matrices))
     n, of = (len(matrices[first]), f"features of {first}") if names is None else (len(names), "ids")
     for name, matrix in matrices.items():
@@ -92,7 +94,8 @@ def array_data(
         group=read.get("group"),
     )
     aligned = {
-        name: matrix.align(table.ids) if isinstance(matrix, FeatureSet) else matrix for name, matrix in matrices.items()
+        name: _aligned(matrix, table.ids) if isinstance(matrix, FeatureSet) else matrix
+        for name, matrix in matrices.items()
     }
     named: dict[str, Any] = {"group": "group" if groups is not None else None, "id": "id" if table.has_ids else None}
     return ArrayData(features=aligned, table=table, **named)
@@ -141,6 +144,25 @@ def _id_texts(ids: Any) -> NDArray[np.str_]:
     column = _column_of(ids, "ids")
     check_filled(column, name="ids", what="an id")
     return np.array([str(value) for value in column], dtype=np.str_)
+
+
+def _check_distinct(ids: NDArray[np.str_]) -> None:
+    distinct, counts = np.unique(ids, return_counts=True)
+    if len(distinct) < len(ids):
+        twice, times = str(distinct[counts.argmax()]), counts.max()
+        msg = (
+            f"ids of {NAME} must be distinct: {twice!r:.60} occurs {times} times. Give every row its own id, or call "
+            "without ids if all arrays have one order."
+        )
+        raise DataError(msg)
+
+
+def _aligned(features: FeatureSet, ids: NDArray[np.str_]) -> FeatureSet:
+    """Return the rows with these ids; advice of an error names the argument, not the flag."""
+    try:
+        return features.align(ids)
+    except DataError as error:
+        raise DataError(str(error).replace(NAME_IDS, "Give the ids of the same rows as ids=.")) from error
 
 
 def _check_rows(what: str, rows: int, of: str, n: int) -> None:

@@ -16,7 +16,7 @@ from w2s_probe.core.labels import Labels
 from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.diagnostics import diagnose as diagnose_features
-from w2s_probe.pipeline.arguments import Given, Names, Several, Values, arguments, default_store
+from w2s_probe.pipeline.arguments import Given, Names, Several, Values, arguments, default_store, further
 from w2s_probe.pipeline.diagnose import diagnose as diagnose_data
 from w2s_probe.pipeline.forecast import Forecasted
 from w2s_probe.pipeline.forecast import forecast as forecast_data
@@ -93,6 +93,7 @@ def run(  # type: ignore[misc]  # `config` is the second or the fourth argument
     W2SProbeError
         One sentence: what was expected, what came, what to do.
     """
+    more = further("run", run_data, more)
     shared: dict[str, Any] = {"names": (teacher, student), "columns": {"groups": groups, "ids": ids}}
     asked = arguments("run", data, student_features, labels, config, default=W2SConfig, **shared)
     return run_data(
@@ -171,6 +172,7 @@ def forecast(  # type: ignore[misc]  # `config` is the second or the fourth argu
     W2SProbeError
         One sentence: what was expected, what came, what to do.
     """
+    more = further("forecast", forecast_data, more)
     shared: dict[str, Any] = {"names": (teachers, students), "columns": {"groups": groups, "ids": ids}}
     asked = arguments("forecast", data, student_features, labels, config, default=W2SConfig, **shared)
     _check_pool(data, more.get("pool"))
@@ -249,6 +251,7 @@ def sweep(  # type: ignore[misc]  # `config` is the second or the fourth argumen
     W2SProbeError
         One sentence: what was expected, what came, what to do.
     """
+    more = further("sweep", sweep_data, more)
     shared: dict[str, Any] = {"names": (teachers, students), "columns": {"groups": groups, "ids": ids}}
     asked = arguments("sweep", data, student_features, labels, config, default=SweepConfig, **shared)
     return sweep_data(
@@ -331,7 +334,8 @@ def diagnose(  # type: ignore[misc]  # `config` is the second or the fourth argu
         One sentence: what was expected, what came, what to do.
     """
     if more.keys() & {"targets", "labeled"} and labels is None and not isinstance(data, DataConfig):
-        return diagnose_features(data, student_features, config=config, **more)
+        return diagnose_features(data, student_features, config=config, **further("diagnose", diagnose_features, more))
+    more = further("diagnose", diagnose_data, more)
     shared: dict[str, Any] = {"names": (teacher, student), "columns": {"ids": ids}, "needs_labels": False}
     asked = arguments("diagnose", data, student_features, labels, config, default=DiagnoseConfig, **shared)
     _check_pool(data, more.get("pool"))

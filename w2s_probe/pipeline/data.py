@@ -27,7 +27,7 @@ from w2s_probe.core.labels import Labels, is_missing, placeholder_notes, read_la
 from w2s_probe.core.predictions import Predictions
 from w2s_probe.core.splits import PARTS, Part, Split, draw_splits
 from w2s_probe.core.sweep_config import SweepConfig
-from w2s_probe.core.text_settings import LANGUAGE_MODELS_ONLY
+from w2s_probe.core.text_settings import kinds_reading
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
@@ -217,8 +217,7 @@ def open_sources(
     read = {name for source in embedded for name in source.backbone.text_settings}
     unread = [name for name in options.given if name not in read]
     if unread and sources:
-        kinds = "transformers:" if unread[0] in LANGUAGE_MODELS_ONLY else "sentence-transformers: and transformers:"
-        named = ", ".join(sources)
+        named, kinds = ", ".join(sources), kinds_reading(unread[0])
         msg = f"`{unread[0]}` applies to {kinds} models only: got {named:.120}. Leave it out, or use such a model."
         raise ConfigError(msg)
     notes = (*table.notes, *(note for source in sources.values() for note in source.notes))

@@ -340,6 +340,9 @@ def _cached_digests(table: Table, name: str, entry: Contents, store: FeatureStor
 
 
 def _lacking_advice(table: Table, lacking: Rows, entry: Contents, store: FeatureStore) -> str:
+    damage = store.damage(entry.spec)
+    if damage:
+        return damage
     advice = "Embed or import these rows too."
     if matched_by(entry) != "id":
         return advice

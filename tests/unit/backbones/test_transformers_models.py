@@ -172,6 +172,12 @@ def test_a_prefix_stands_before_each_text(folder: Path) -> None:
     np.testing.assert_array_equal(with_prefix, model(folder).encode(["a fine film", "a fine good"]))
 
 
+def test_a_prefix_must_leave_room_for_a_token(folder: Path) -> None:
+    assert model(folder, prefix="a fine ", max_length=3).truncated(["film good", "film"]) == [0]
+    with pytest.raises(BackboneError, match=r"`prefix` must leave .*: 'a fine film' has 3 tokens, and .* reads 3\."):
+        model(folder, prefix="a fine film", max_length=3)
+
+
 def test_a_chat_template_wraps_a_text_and_does_not_depend_on_the_day(tmp_path: Path) -> None:
     folder = save_llama(tmp_path / "chat", chat_template=TEMPLATE)
     expected = model(folder).encode(["<s> a good film </s> a"])

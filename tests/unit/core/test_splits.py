@@ -163,8 +163,15 @@ def test_what_the_data_cannot_supply_is_named(counts: list[int], sizes: dict[str
 
 
 def test_a_split_whose_parts_share_a_row_is_refused() -> None:
-    with pytest.raises(SplitError, match="are in two parts"):
+    with pytest.raises(SplitError, match="1 row is in two parts"):
         Split(labeled=np.array([0, 1]), unlabeled=np.array([1, 2]), test=np.array([3]), seed=0)
+    with pytest.raises(SplitError, match="2 rows are in two parts"):
+        Split(labeled=np.array([0, 1]), unlabeled=np.array([1, 2]), test=np.array([0]), seed=0)
+
+
+def test_a_row_that_a_part_holds_twice_is_refused() -> None:
+    with pytest.raises(SplitError, match="the unlabeled part must hold each row once: 1 row is in it again"):
+        Split(labeled=np.array([0, 1]), unlabeled=np.array([2, 3, 2]), test=np.array([4]), seed=0)
 
 
 @settings(max_examples=40, deadline=None)

@@ -82,7 +82,23 @@ def test_splits_come_back_as_they_were_written(tmp_path: Path, suffix: str) -> N
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ("seed,id\n0,a\n", "must have columns seed, id and part"),
+        (
+            "seed,id\n0,a\n",
+            "must have columns seed, id and part: got seed, id, no part. Rename or add a column: part",
+        ),
+        (
+            "id,part\na,test\n",
+            "no seed. Rename or add a column: seed holds a whole number",
+        ),
+        ("seed,row\n0,a\n", "got seed, row, no id and no part. Rename or add a column: id holds the id of a row"),
+        (
+            "seed,id,part\n3,a,test\n3,b,labeled\n3,a,test\n",
+            "1 id has several rows, such as 'a', twice in part test",
+        ),
+        (
+            "seed,id,part\n3,a,test\n3,b,labeled\n3,a,labeled\n3,b,unlabeled\n4,a,test\n",
+            "2 ids have several rows, such as 'b', in parts labeled and unlabeled of seed 3.",
+        ),
         ("seed,id,part\n0,zzz,test\n", "the first is 'zzz'"),
         ("seed,id,part\n0,a,train\n", "got 'train'"),
         ("seed,id,part\n0,a,test\n", "labeled part must hold at least one row"),

@@ -201,6 +201,15 @@ def test_the_settings_of_data_hold_no_array() -> None:
         ),
         (lambda: w2s_probe.run(DataConfig(data="t.csv"), SMALL, config=SMALL), "got two further arguments"),
         (lambda: w2s_probe.run(array_data({"a": W}, labels=Y), teacher="b", student="a"), "given (a): got 'b'."),
+        (lambda: w2s_probe.forecast(W, S, SOME, ids=IDS // 3), "Give every row its own id, or call without ids"),
+        (lambda: w2s_probe.run(feature_set(W), S, Y, ids=IDS + 900), "Give the ids of the same rows as ids=."),
+        (
+            lambda: w2s_probe.run(DataConfig(data="t.csv"), SMALL, teachers=["a"]),
+            "'teachers'. Use teacher= instead.",
+        ),
+        (lambda: w2s_probe.diagnose(W, S, students="s"), "got 'students'. Use student= instead."),
+        (lambda: w2s_probe.sweep(W, S, Y, teacher="w"), "got 'teacher'. Use teachers= instead."),
+        (lambda: w2s_probe.forecast(W, S, SOME, split="t.csv"), "got 'split'. Did you mean split_file"),
     ],
 )
 def test_a_mistake_is_one_line(call: Any, said: str) -> None:
@@ -226,3 +235,40 @@ def test_labels_of_a_series_are_those_of_a_list() -> None:
     series = (pl.Series(codes), pd.Series(codes, dtype="Int64"), pd.Series(codes, dtype="object"))
     assert [array_data({"a": W}, labels=one).table.label for one in series] == [expected] * 3
     assert array_data({"a": W}, labels=np.array(codes, dtype=object)).table.label == expected
+
+
+def shuffled(*arrays: Any) -> tuple[Any, ...]:
+    """Return arrays as frames and series of pandas with one index in another order."""
+    pd = pytest.importorskip("pandas")
+    order = np.random.default_rng(0).permutation(300)
+    return tuple((pd.DataFrame if np.ndim(one) == 2 else pd.Series)(one, index=order) for one in arrays)
+
+
+@pytest.mark.parametrize(
+    ("call", "which"),
+    [
+        (lambda moved: w2s_probe.run(*map(plain, (W, S)), moved[2], SMALL), "features of teacher and labels"),
+        (lambda moved: w2s_probe.run(W, moved[1], plain(Y), SMALL), "features of student and labels"),
+        (lambda moved: w2s_probe.run(W, S, plain(Y), SMALL, groups=moved[3]), "labels and groups"),
+        (lambda moved: w2s_probe.forecast({"a": plain(W), "b": moved[0]}, S, Y), "features of a and features of b"),
+        (lambda moved: w2s_probe.sweep(W, plain(S), moved[2], SWEPT), "features of student and labels"),
+        (lambda moved: w2s_probe.diagnose(moved[0], S, plain(Y), ids=IDS), "features of teacher and labels"),
+        (lambda moved: w2s_probe.diagnose(plain(W), S, Y, ids=moved[2]), "features of teacher and ids"),
+    ],
+)
+def test_rows_in_another_order_are_refused(call: Any, which: str) -> None:
+    with pytest.raises(W2SProbeError, match=f"rows of {which} must be in one order: .*, first at row"):
+        call(shuffled(W, S, Y, COLOR))
+
+
+def plain(array: Any) -> Any:
+    """Return an array as pandas, rows counted from 0."""
+    pd = pytest.importorskip("pandas")
+    return (pd.DataFrame if array.ndim == 2 else pd.Series)(array)
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_frames_with_one_index_have_the_numbers_of_arrays() -> None:
+    weak, strong, labels, colors = shuffled(W, S, Y, COLOR)
+    found = w2s_probe.run(weak, strong, labels, SMALL, groups=colors).result
+    assert numbers(found) == numbers(w2s_probe.run(W, S, Y, SMALL, groups=COLOR).result)
