@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.locks import needs_folder_locks
+
 TESTS = Path(__file__).parents[1]
 LACKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -29,6 +31,7 @@ def without_locks(library: Path, error: int, *command: str, folder: Path) -> sub
     )
 
 
+@needs_folder_locks
 @pytest.mark.parametrize("error", LACKS)
 def test_a_cache_without_locks_is_written_and_left_clean(tmp_path: Path, library: Path, error: int) -> None:
     code = f"import fcntl, os; fcntl.flock(os.open({str(tmp_path)!r}, os.O_RDONLY), fcntl.LOCK_EX)"

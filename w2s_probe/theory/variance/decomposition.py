@@ -226,8 +226,11 @@ def _student_misfit(pool: Moments, root: Float, alpha: float) -> _Misfit:
     rows = pool.n - 1
     s, axes = _positive(pool.gram("student"), "student")
     s, axes = s[-rows:], axes[:, -rows:]
-    rest, free = alpha / (s + alpha), rows - len(s)  # eigenvalues of I - H, and how many more are 1
+    h, rest = s / (s + alpha), alpha / (s + alpha)  # eigenvalues of H and of I - H
+    free = rows - len(s)  # further eigenvalues, which are 0 and 1
     first, second = free + float(rest.sum()), free + float((rest**2).sum())  # traces of I - H and of its square
+    spread = rest if free == 0 and rest.sum() < h.sum() else h  # both vary alike: the smaller ones without cancellation
+    mean = float(spread.sum()) / rows
     if second < TINY:
         msg = (
             f"the student must have fewer degrees of freedom than centered rows: got {rows} of both. "
@@ -242,8 +245,8 @@ def _student_misfit(pool: Moments, root: Float, alpha: float) -> _Misfit:
     return _Misfit(
         total=total,
         second=misfit,
-        df1=rows - first,
-        df=rows - first**2 / second,
+        df1=float(h.sum()),
+        df=rows * (float(((spread - mean) ** 2).sum()) + free * mean**2) / second,
         linear=min(max(total - 2 * linear + misfit, 0.0), total),
     )
 

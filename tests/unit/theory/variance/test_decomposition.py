@@ -197,3 +197,14 @@ def test_a_pool_of_fewer_rows_than_features_has_the_limit_of_small_strengths(row
     assert least.inherited.value == pytest.approx(small.inherited.value, rel=1e-6)
     assert least.reduced.value == pytest.approx(small.reduced.value, rel=1e-6)
     assert large.inherited.value != pytest.approx(small.inherited.value, rel=1e-3)
+
+
+@pytest.mark.parametrize("alpha", [1e12, 1e15, 1e18])
+@pytest.mark.parametrize("rows", [20, 60, 200])
+def test_a_student_that_learns_almost_nothing_reduces_nothing(rows: int, alpha: float) -> None:
+    rng = np.random.default_rng(rows)
+    X = rng.standard_normal((rows, 75))
+    pool = moments_of({"teacher": X[:, :6], "student": X})
+    parts = decompose(pool, n=200, teacher_alpha=1, student_alpha=alpha, noise_variance=1)
+    assert 0 < parts.reduced.value < parts.teacher_variance / rows * 1.01  # its intercept's mean only
+    assert rows < parts.reduced.N_to_halve <= 2 * rows
