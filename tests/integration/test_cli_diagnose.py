@@ -67,6 +67,37 @@ def test_a_pool_of_its_own_is_rows_without_labels(cli: Cli, tmp_path: Path) -> N
     assert {**one, "config": 0, "read": 0} == {**two, "config": 0, "read": 0}
 
 
+@pytest.mark.parametrize("verb", ["diagnose", "forecast"])
+def test_features_by_row_cannot_be_those_of_two_tables(cli: Cli, tmp_path: Path, verb: str) -> None:
+    rng = np.random.default_rng(0)
+    ids = {"labeled": range(60), "pool": range(60, 120)}
+    X, y = rng.standard_normal((120, 4)), rng.integers(2, size=120)
+    for name, rows in ids.items():
+        pl.DataFrame({"key": list(rows), "label": y[list(rows)]}).write_csv(tmp_path / f"{name}.csv")
+    np.save(tmp_path / "t.npy", X[:60, :2])
+    np.savez(tmp_path / "s.npz", X=X, ids=np.arange(120))
+    command = (
+        verb,
+        "labeled.csv",
+        "--label",
+        "label",
+        "--pool",
+        "pool.csv",
+        "--id",
+        "key",
+        "--student",
+        "features:s.npz",
+    )
+    refused = cli(*command, "--teacher", "features:t.npy")
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert (
+        "features:t.npy must have ids with --pool, since labeled.csv and pool.csv have rows of their own"
+        in refused.stderr
+    )
+    np.savez(tmp_path / "t.npz", X=X[:, :2], ids=np.arange(120))
+    assert cli(*command, "--teacher", "features:t.npz").returncode == 0
+
+
 def test_the_text_fits_80_columns_and_says_why_dimensions_differ(cli: Cli, table: Path) -> None:
     done = cli(*DIAGNOSE, "--label", "y")
     assert done.returncode == 0

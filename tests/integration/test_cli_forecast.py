@@ -201,7 +201,10 @@ def test_out_holds_the_json_and_tidy_rows(cli: Cli, arrays: Path, tmp_path: Path
         (("some.csv", "--strategy", "half"), "forecast supports only the vanilla strategy: got half"),
         (("some.csv", "--teacher", " ,"), "--teacher must have a value before and after each comma: got ' ,'"),
         (("some.csv", "--task", "regression"), "must hold numbers for regression: got 'yes'"),
-        (("labeled.csv", "--pool", "pool.csv", "--teacher", "features:f.npy"), "one row for each row of pool.csv"),
+        (
+            ("labeled.csv", "--pool", "pool.csv", "--teacher", "features:f.npy"),
+            "f.npy must have ids with --pool",
+        ),
     ],
 )
 def test_mistakes_are_one_line(cli: Cli, texts: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from w2s_probe.pipeline.data import Opened, echo, open_rows, pool_config
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
 from w2s_probe.pipeline.preference import check_no_pairs, open_pairs, resolved
 from w2s_probe.pipeline.reading import OnRead, with_dims, with_pool
+from w2s_probe.pipeline.sources import check_two_tables
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -109,8 +111,10 @@ def _open(
         return pairs, None, np.arange(len(pairs.labels)), pairs.labels
     check_no_pairs(data, task)
     opened = open_rows(data, names, store, options)
-    second = None if pool is None else open_rows(pool_config(pool, data), names, store, options)
-    return (opened, second, *_labels(opened, task))
+    if pool is None:
+        return (opened, None, *_labels(opened, task))
+    check_two_tables(opened.sources.values(), opened.table, Path(pool).name)
+    return (opened, open_rows(pool_config(pool, data), names, store, options), *_labels(opened, task))
 
 
 def _duplicate_notes(diagnosis: Diagnosis) -> tuple[str, ...]:

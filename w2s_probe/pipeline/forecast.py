@@ -38,6 +38,7 @@ from w2s_probe.pipeline.parts import near_pool_notes
 from w2s_probe.pipeline.preference import check_no_pairs, open_pairs, resolved
 from w2s_probe.pipeline.progress import part_of
 from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
+from w2s_probe.pipeline.sources import check_two_tables
 from w2s_probe.pipeline.teachers import check_pool, with_teachers
 from w2s_probe.results.forecast import Forecast, ForecastResult
 from w2s_probe.results.suspects import SuspectsFound
@@ -169,6 +170,7 @@ def _tables(
     if pool is not None:
         own = pool_config(pool, data)
         second = open_table(own, store)
+        check_two_tables(tables[0].sources.values(), tables[0].table, second.name)
         check_pool(second, tables[0].sources.values())
         tables.append(open_sources(own, second, names, store, options))
     rows = forecast_rows(tables, config, split_file)

@@ -196,6 +196,18 @@ class ImportedSource:
         return self.features
 
 
+def check_two_tables(sources: Iterable[Source], table: Table, pool: str) -> None:
+    """Raise `DataError` if features that a table finds by row would have to be those of a second table, too."""
+    for source in sources:
+        if isinstance(source, FileSource | ImportedSource) and source.read(table).matched_by == "row":
+            msg = (
+                f"{source.title} must have ids with --pool, since {table.name} and {pool} have rows of their own: it "
+                "has none. Save features and ids of the rows of both, and add --id COLUMN; or put all rows in one table, "
+                "those of the pool without a label."
+            )
+            raise DataError(msg)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class EmbeddedSource:
     """A backbone whose features are read from the cache after `fetch` has embedded what it lacked."""
