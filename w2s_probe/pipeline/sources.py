@@ -202,8 +202,8 @@ def check_two_tables(sources: Iterable[Source], table: Table, pool: str) -> None
         if isinstance(source, FileSource | ImportedSource) and source.read(table).matched_by == "row":
             msg = (
                 f"{source.title} must have ids with --pool, since {table.name} and {pool} have rows of their own: it "
-                "has none. Save features and ids of the rows of both, and add --id COLUMN; or put all rows in one table, "
-                "those of the pool without a label."
+                "has none. Save features and ids of the rows of both, and add --id COLUMN; or put all rows in one "
+                "table, those of the pool without a label."
             )
             raise DataError(msg)
 
