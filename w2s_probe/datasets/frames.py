@@ -184,7 +184,8 @@ def _read_binary(files: DataFiles, config: DataConfig) -> Rows:
     _check_readable(files, columns)
     for path in files.paths:
         with reading(path, files.kind):
-            collected.frames.append(_read_columns(path, files.kind, columns))
+            frame = _read_columns(path, files.kind, columns) if columns else _rows_only(path, files.kind, image or "")
+            collected.frames.append(frame)
     counts = tuple(map(len, collected.frames))
     collected.frames, named = with_names_of_each(
         collected.frames, names, _columns_of_classes(config), files=files.short_names, data=files.name
@@ -338,6 +339,19 @@ def _read_columns(path: Path, kind: str, columns: Sequence[str]) -> pl.DataFrame
         return read_arrow(path, columns)
     with native_reader():
         return pl.read_parquet(path, columns=list(columns), glob=False)
+
+
+def _rows_only(path: Path, kind: str, column: str) -> pl.DataFrame:
+    """Return a frame with an empty column for the only one of a file, which is read later: no column means no rows."""
+    import polars as pl
+
+    with native_reader():
+        if kind == "Arrow" and is_stream(path):
+            rows = pl.read_ipc_stream(path, columns=[column]).height
+        else:
+            scanned = pl.scan_ipc(path, glob=False) if kind == "Arrow" else pl.scan_parquet(path, glob=False)
+            rows = scanned.select(pl.len()).collect().item()
+    return pl.DataFrame({column: pl.repeat(None, rows, eager=True)})
 
 
 def _check_readable(files: DataFiles, columns: Sequence[str]) -> None:

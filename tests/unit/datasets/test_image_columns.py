@@ -62,6 +62,19 @@ def test_all_forms_hold_the_same_items(tmp_path: Path, contents: list[bytes], fo
     assert (item_digests(taken) == item_digests(images)[[7, 0, 7]]).all()
 
 
+@pytest.mark.parametrize("form", ["parquet", "file", "stream"])
+def test_images_may_be_the_only_column(tmp_path: Path, contents: list[bytes], form: str) -> None:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for number, part in enumerate((contents[:5], contents[5:])):
+        only = structs([*part]).select("picture")
+        write(folder / f"{number}.{'parquet' if form == 'parquet' else 'arrow'}", form, only)
+    table = opened(folder)
+    assert isinstance(table.items, ColumnImages)
+    assert (len(table), table.columns, table.label) == (len(contents), ("picture",), None)
+    assert table.items.hashes == [hashlib.sha256(content).digest() for content in contents]
+
+
 def test_hashes_alone_copy_nothing(tmp_path: Path, contents: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     images = opened(write(tmp_path / "t.parquet", "parquet", structs([*contents]))).items
     assert isinstance(images, Images)
