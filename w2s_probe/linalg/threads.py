@@ -103,3 +103,4 @@ def map_in_order(function: Callable[[T], R], tasks: Iterable[T], *, at_once: int
     rest = iter(tasks)
     while group := list(islice(rest, at_once or AHEAD * threads.count)):
         yield from map(function, group) if len(group) == 1 else threads.map(function, group)
+        group.clear()  # tasks may be large: none waits while the next ones are made
