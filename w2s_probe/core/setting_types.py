@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
-
-import numpy as np
 
 from w2s_probe.core.errors import require_setting
 
@@ -83,10 +82,10 @@ def _as(value: Any, hint: Any) -> Any:
     if origin is tuple:
         return _as_tuple(value, get_args(hint))
     if origin is bool:
-        return bool(value) if isinstance(value, bool | np.bool_) else _WRONG
+        return bool(value) if isinstance(value, (bool, *_of_numpy("bool_"))) else _WRONG
     if origin in (int, float):
         kind: Any = Integral if origin is int else Real
-        right = isinstance(value, kind) and not isinstance(value, bool | np.bool_)
+        right = isinstance(value, kind) and not isinstance(value, (bool, *_of_numpy("bool_")))
         return value if type(value) is origin else origin(value) if right else _WRONG
     if origin is str and isinstance(value, os.PathLike):
         path = os.fspath(value)
@@ -94,8 +93,15 @@ def _as(value: Any, hint: Any) -> Any:
     return value if isinstance(value, origin) else _WRONG
 
 
+def _of_numpy(name: str) -> tuple[type, ...]:
+    """Return a type of numpy, or nothing before numpy was imported: then no value has it."""
+    numpy = sys.modules.get("numpy")
+    return () if numpy is None else (getattr(numpy, name),)
+
+
 def _as_tuple(value: Any, inner: tuple[Any, ...]) -> Any:
-    if not isinstance(value, list | tuple | range | np.ndarray):
+    sequences: Any = (list, tuple, range, *_of_numpy("ndarray"))
+    if not isinstance(value, sequences):
         return _WRONG
     plain = tuple(_plain(one, _options(inner[0])) for one in value)  # every tuple has one type of values
     if any(one is _WRONG for one in plain):
@@ -125,7 +131,7 @@ def _expected(options: tuple[Any, ...]) -> str:
 def _advice(value: Any, options: tuple[Any, ...]) -> str:
     """Return what to do about a value of another type."""
     origins = [get_origin(hint) for hint in options]
-    if isinstance(value, list | tuple | range | np.ndarray):
+    if isinstance(value, (list, tuple, range, *_of_numpy("ndarray"))):
         return "Give every value this type." if tuple in origins else "Give one value."
     if tuple in origins:
         return f"Use ({value!r:.20},) for one value." if isinstance(value, str | int | float) else "Use a tuple."
