@@ -27,7 +27,7 @@ from w2s_probe import (
 )
 
 TEACHER, STUDENT = "packaged:wordllama", "packaged:minilm-l6@1"
-SIZES = W2SConfig(head="softmax", n_labeled=100, n_unlabeled=200, n_test=200, seeds=2)
+SIZES = W2SConfig(head="softmax", n_labeled=100, n_unlabeled=200, n_test=200, seeds=3)
 
 
 def main() -> None:
