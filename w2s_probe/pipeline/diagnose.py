@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from w2s_probe.core.types import Progress, Rows
 from w2s_probe.diagnostics import Diagnosis
 from w2s_probe.diagnostics import diagnose as diagnose_features
 from w2s_probe.pipeline.committees import one_backbone
-from w2s_probe.pipeline.data import Opened, echo, open_rows, pool_config
+from w2s_probe.pipeline.data import Opened, echo, open_rows, open_sources, open_table, pool_config
 from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
 from w2s_probe.pipeline.preference import check_no_pairs, open_pairs, resolved
 from w2s_probe.pipeline.reading import OnRead, with_dims, with_pool
@@ -113,8 +112,10 @@ def _open(
     opened = open_rows(data, names, store, options)
     if pool is None:
         return (opened, None, *_labels(opened, task))
-    check_two_tables(opened.sources.values(), opened.table, Path(pool).name)
-    return (opened, open_rows(pool_config(pool, data), names, store, options), *_labels(opened, task))
+    own = pool_config(pool, data)
+    table = open_table(own, store)
+    check_two_tables(opened.sources.values(), opened.table, table.name)
+    return (opened, open_sources(own, table, names, store, options), *_labels(opened, task))
 
 
 def _duplicate_notes(diagnosis: Diagnosis) -> tuple[str, ...]:
