@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.models.test_resolved_pooling import minilm, prompted
-from w2s_probe.backbones import BackboneOptions, get_backbone
+from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
 from w2s_probe.backbones.packaged import MINILM_EXITS
 from w2s_probe.core.errors import BackboneError
+from w2s_probe.core.features import EmbeddingSpec
 
 pytestmark = pytest.mark.models
 
 TEXTS = ["A fine film.", "", "not good, not bad " * 5, "word " * 300]
 OPTIONS = BackboneOptions(prefix="query: ", max_length=12)
+
+
+def embedded(backbone: Backbone) -> tuple[EmbeddingSpec, np.ndarray]:
+    return backbone.spec, backbone.encode(TEXTS)
 
 
 def test_features_are_those_of_the_library_with_this_prompt_and_limit(tmp_path: Path) -> None:
@@ -64,7 +70,7 @@ def test_exits_read_with_the_same_settings() -> None:
 def test_a_length_that_the_model_cannot_read_is_refused(length: int, expected: str) -> None:
     backbone = get_backbone("packaged:minilm-l6", BackboneOptions(max_length=length))
     with pytest.raises(BackboneError, match=expected):
-        assert backbone.spec is None or backbone.encode(TEXTS) is None
+        embedded(backbone)
 
 
 @pytest.mark.parametrize("name", ["packaged:minilm-l6", "packaged:minilm-l6@2"])
@@ -93,3 +99,12 @@ def test_a_static_model_takes_a_prefix_and_no_length(tmp_path: Path) -> None:
     limited = get_backbone(name, BackboneOptions(max_length=5))
     with pytest.raises(BackboneError, match="must be left out: it reads texts of any length"):
         limited.spec.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("length", "advice"), [(None, "Use a shorter prefix."), (8, "Use a shorter prefix, or a larger `max_length`.")]
+)
+def test_the_advice_on_a_prefix_without_room_can_be_followed(length: int | None, advice: str) -> None:
+    options = BackboneOptions(prefix="word " * (300 if length is None else 9), max_length=length)
+    with pytest.raises(BackboneError, match=re.escape(advice) + "$"):
+        embedded(get_backbone("packaged:minilm-l6", options))

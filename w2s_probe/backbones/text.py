@@ -37,7 +37,6 @@ from w2s_probe.core.types import Rows
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-
 PREFIX = "prefix"  # name of the user's prompt
 
 
@@ -101,7 +100,8 @@ class SentenceTransformerBackbone(Backbone):
         with self.one_line("compute features"):
             tokens = len(model.tokenizer(prompt, truncation=False, padding=False, verbose=False)["input_ids"])
         if tokens >= model.max_seq_length:
-            raise BackboneError(no_room(prompt, tokens=tokens, limit=model.max_seq_length, name=self.name))
+            asked, limit = self.options.max_length, model.max_seq_length
+            raise BackboneError(no_room(prompt, tokens=tokens, limit=limit, name=self.name, asked=asked))
 
     @property
     def prompt(self) -> str:

@@ -102,7 +102,9 @@ class TransformersModel(LanguageModel):
             with self.computing():
                 tokens = len(self.uncut([""])[0]["input_ids"])
             if tokens >= most:
-                raise BackboneError(no_room(options.prefix, tokens=tokens, limit=most, name=name))
+                raise BackboneError(
+                    no_room(options.prefix, tokens=tokens, limit=most, name=name, asked=options.max_length)
+                )
 
     @property
     def place(self) -> Path:

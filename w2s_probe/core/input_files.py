@@ -20,9 +20,7 @@ PACKED = {
     b"7z\xbc\xaf\x27\x1c": "7z",
 }
 UNPACK = {"gzip": "gunzip", "zstd": "unzstd", "bzip2": "bunzip2", "xz": "unxz", "lz4": "unlz4", "zip": "unzip"}
-SKIPPED = re.compile(
-    rb"[\x50-\x5f]\x2a\x4d\x18"
-)  # begins a frame that decoders of zstd and lz4 skip, as the first of pzstd
+SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # a frame that decoders of zstd and lz4 skip, the first of pzstd
 HEAD = 64  # bytes that tell a compression
 
 

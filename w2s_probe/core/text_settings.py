@@ -21,7 +21,7 @@ def kinds_reading(setting: str) -> str:
     return "sentence-transformers:, transformers: and packaged:minilm-l6"
 
 
-def no_room(prefix: str, *, tokens: int, limit: int, name: str) -> str:
+def no_room(prefix: str, *, tokens: int, limit: int, name: str, asked: int | None) -> str:
     """Return what is wrong with a prefix that fills what the model reads, so that every text would be cut away.
 
     Parameters
@@ -32,10 +32,13 @@ def no_room(prefix: str, *, tokens: int, limit: int, name: str) -> str:
         Tokens of the prefix, with those that the model adds, and of the longest text.
     name : str
         Name of the model.
+    asked : int or None
+        Limit that the user set, which may be larger; None for the model's own.
     """
+    larger = "" if asked is None else ", or a larger `max_length`"
     return (
         f"`prefix` must leave room for the texts: {prefix!r:.40} has {tokens:,} tokens, and {name} reads {limit:,}. "
-        "Use a shorter prefix, or a larger `max_length`."
+        f"Use a shorter prefix{larger}."
     )
 
 

@@ -197,8 +197,8 @@ def _check_same_classes(named: Mapping[int, tuple[str, ...]], column: str, files
             )
             msg = (
                 f"all files of {data} must name the same classes of column {column!r}: {got}. Save them with the same "
+                "ClassLabel."
             )
-            msg += "ClassLabel."
             raise DataError(msg)
 
 

@@ -20,14 +20,7 @@ from w2s_probe.experiments.run.outcome import SYSTEMS, TEACHERS, TOGETHER, SeedO
 from w2s_probe.experiments.run.stages import stage_accuracies, stage_results, stage_scores
 from w2s_probe.metrics import Draws, GroupRows, RowScore
 from w2s_probe.results.estimate import Estimate, PriorMean
-from w2s_probe.results.student import (
-    CoveragePoint,
-    PoolPart,
-    Selection,
-    Spread,
-    Strength,
-    StudentResult,
-)
+from w2s_probe.results.student import CoveragePoint, PoolPart, Selection, Spread, Strength, StudentResult
 from w2s_probe.strategies.base import Scorer
 from w2s_probe.strategies.control import CONTROL, CoverageScores
 
