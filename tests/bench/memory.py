@@ -84,7 +84,7 @@ def _write_shards(folder: Path, name: str, X: NDArray[np.float32]) -> None:
             np.save(shards / f"{number}.npy", X[rows[0] : rows[-1] + 1])
         else:
             frame = pl.DataFrame({"emb": np.asarray(X[rows[0] : rows[-1] + 1])})
-            frame.write_parquet(shards / f"{number}.parquet", row_group_size=BLOCK // 4)
+            frame.write_parquet(shards / f"{number}.parquet", row_group_size=BLOCK // 10)
 
 
 def usage_of(command: tuple[str, ...], folder: Path) -> Usage:
