@@ -152,13 +152,16 @@ def _summary(found: list[dict[str, Any]], name: str) -> list[str]:
         "| --- | --- | --- | --- |",
     ]
     means = [_means(cell, name) for cell in found]
+    pairs = np.unique(
+        [[cell["cell"][key] for key in ("data", "teacher", "student")] for cell in found], axis=0, return_inverse=True
+    )[1]
     tuned = np.array([mean["fine-tuned"] for mean in means])
     for kind in ("forecast", "frozen"):
         values = np.array([mean[kind] for mean in means])
         resolved = _resolved(found, name, kind)
         right = np.sign(values[resolved]) == np.sign(tuned[resolved])
-        rank = _interval(values, tuned, lambda a, b: float(spearmanr(a, b).statistic))
-        error = _interval(values, tuned, lambda a, b: float(np.abs(a - b).mean()))
+        rank = _interval(values, tuned, pairs, lambda a, b: float(spearmanr(a, b).statistic))
+        error = _interval(values, tuned, pairs, lambda a, b: float(np.abs(a - b).mean()))
         lines.append(f"| {kind} | {rank} | {error} | {_share(right)} |")
     return lines
 
@@ -174,10 +177,11 @@ def _resolved(found: list[dict[str, Any]], name: str, kind: str) -> NDArray[np.b
     return np.array(flags)
 
 
-def _interval(values: Float, tuned: Float, statistic: Any) -> str:
-    """Return a statistic over cells with its interval over resampled cells."""
-    rng = np.random.default_rng(0)
-    drawn = [rng.integers(len(values), size=len(values)) for _ in range(RESAMPLES)]
+def _interval(values: Float, tuned: Float, pairs: NDArray[np.intp], statistic: Any) -> str:
+    """Return a statistic over cells, with its interval over resampled pairs; `pairs` numbers the pair of each cell."""
+    rng, cells = np.random.default_rng(0), [np.flatnonzero(pairs == pair) for pair in range(pairs.max() + 1)]
+    chosen = [rng.integers(len(cells), size=len(cells)) for _ in range(RESAMPLES)]
+    drawn = [np.concatenate([cells[pair] for pair in of_draw]) for of_draw in chosen]
     spread = [statistic(values[rows], tuned[rows]) for rows in drawn if len(set(rows.tolist())) > 2]
     low, high = np.nanquantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return f"{statistic(values, tuned):.3f} [{low:.3f}, {high:.3f}]"

@@ -238,7 +238,8 @@ def test_weights_of_an_earlier_call_are_removed_and_those_of_another_refused(
         (("--task", "regression"), "--task must be classification for finetune"),
         (("--epochs", "many"), "--epochs must be auto or a whole number"),
         (("--epochs", "-1"), "--epochs must be at least 0"),
-        (("--lr", "0"), "--lr must be a finite number above 0"),
+        (("--lr", "0"), "--lr must be above 0 and at most 1"),
+        (("--lr", "2"), "--lr must be above 0 and at most 1"),
         (("--layers", "9"), "--layers must be at most 2"),
         (("--device", "cuda"), "--device must be one that torch can use: got cuda"),
         (("--device", "no-such"), "--device must be one that torch can use"),
@@ -255,6 +256,50 @@ def test_errors_are_one_line(place: Path, cli: Cli, more: tuple[str, ...], said:
     assert done.returncode in (1, 2)
     assert len(lines) == 1, lines
     assert said in lines[0]
+
+
+def test_what_cannot_be_trained_is_refused_before_anything_is_embedded(place: Path, cli: Cli) -> None:
+    refused = cli(*command(place, "--layers", "9"))
+    assert "--layers must be at most 2" in refused.stderr
+    assert json.loads(cli("cache", "ls", "--json").stdout)["features"] == []
+
+
+@pytest.mark.parametrize("task", ["preference", "regression"])
+def test_other_tasks_are_referred_to_run(task: str, place: Path, cli: Cli) -> None:
+    arguments = command(place, *(("--task", task) if task == "regression" else ()))
+    data = "builtin:vader-pairs-movie" if task == "preference" else arguments[1]
+    refused = cli("finetune", data, *arguments[8:])
+    assert f"--task must be classification for finetune: got {task}. Use run with --task {task}" in refused.stderr
+
+
+def test_all_stands_for_the_same_strategies_as_in_a_run(place: Path, cli: Cli) -> None:
+    printed = output(cli, command(place, "--epochs", "1", "--seeds", "1", "--strategy", "all"))
+    frozen = {name for name in printed["students"] if not name.startswith("finetuned") and "/" not in name}
+    names = {name.removeprefix("finetuned/") for name in printed["students"] if name.startswith("finetuned/")}
+    left_out = {name.removeprefix("finetuned/") for name in printed["skipped"] if name.startswith("finetuned/")}
+    assert names | left_out == frozen - {"vanilla"}
+    assert {"high_confidence", "two_stage", "confidence_weighted"} <= names
+
+
+def test_advice_does_not_contradict_itself(place: Path, cli: Cli) -> None:
+    notes = " ".join(output(cli, command(place, "--lr", ".3", "--batch-size", "4"))["notes"])
+    assert "Worse than frozen after fine-tuning: finetuned_ceiling" in notes
+    assert "Try a smaller --lr." in notes
+    for note in notes.split("The last epoch")[1:]:
+        assert "finetuned_ceiling" not in note.split("more may be better")[0]
+
+
+def test_equal_baselines_are_not_said_to_differ(place: Path, cli: Cli) -> None:
+    printed = output(cli, command(place, "--epochs", "1", "--lr", "1e-9"))
+    assert printed["finetuning"]["baseline"] == "finetuned_baseline"
+    assert not any("frozen baseline is better" in note for note in printed["notes"])
+
+
+def test_one_of_several_teachers_is_trained(place: Path, cli: Cli) -> None:
+    model = f"sentence-transformers:{place / 'tiny' / 'model'}"
+    tuned = ("--epochs", "1", "--seeds", "1", "--finetune-teacher", "--teacher", f"{model}+classic:hashing-64")
+    notes = output(cli, command(place, *tuned))["notes"]
+    assert any(f"finetuned_teacher is {model} alone, the first of 2 teachers" in note for note in notes)
 
 
 def test_predictions_are_a_frozen_teacher(place: Path, cli: Cli) -> None:

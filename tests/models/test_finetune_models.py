@@ -41,9 +41,14 @@ def test_encoders_give_the_frozen_features_and_have_blocks(tmp_path: Path) -> No
         backbone = get_backbone(name, BackboneOptions()).suited_to(pixels)
         encoder = encoder_of(backbone)
         encoder.check(pixels, backbone.encode(pixels))
-        choose_parameters(encoder.module, layers=1, lora=False, name=name)
+        choose_parameters(encoder, layers=1, lora=False)
         trained, every = count_parameters(encoder.module)
         assert 0 < trained < every
+    own = {key: parameter.requires_grad for key, parameter in encoder.module.named_parameters()}
+    assert own["proj"]  # follows the blocks of the tower of open_clip, although it is registered before them
+    assert own["ln_post.weight"]
+    assert not own["class_embedding"]
+    assert not own["ln_pre.weight"]
 
 
 @pytest.mark.parametrize("student", ["packaged:minilm-l6", f"timm:{TINY_CNN}"])

@@ -21,9 +21,9 @@ def report(*, folder: str, markdown: bool, as_json: bool) -> None:
       w2s-probe report out/demo
       w2s-probe report out/demo --markdown | gh pr comment -F -
 
-    Reads the result.json that --out DIR of `run`, `forecast`, `sweep`, `diagnose` or `theory` wrote,
-    writes report.html and report.md again, byte for byte if the version of w2s_probe is the same, and
-    prints the tables. With --json nothing is written, and the verb's JSON is printed.
+    Reads the result.json that --out DIR of `run`, `forecast`, `sweep`, `diagnose`, `finetune`, `reason`
+    or `theory` wrote, writes report.html and report.md again, byte for byte if the version of w2s_probe
+    is the same, and prints the tables. With --json nothing is written, and the verb's JSON is printed.
     """
     from w2s_probe.cli.streams import say, say_json
     from w2s_probe.report import load_results, write_report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -23,7 +22,7 @@ class FinetuneConfig:
     ----------
     epochs : int or None
         Passes over the training rows; None is the best of 1 to 3 on a tenth of the training rows, held out with their
-        labels or pseudolabels.
+        labels or pseudolabels: neither the weights nor the head at which they start learn these rows.
     lr : float or None
         Largest learning rate; None is 2e-5.
     batch_size : int
@@ -52,8 +51,8 @@ class FinetuneConfig:
         require_count(self.batch_size, "batch_size", least=1, most=MOST_BATCH)
         require_count(self.layers, "layers", least=0, most=MOST_EPOCHS)
         require_count(self.checkpoint_steps, "checkpoint_steps", least=1, most=10**9)
-        right = self.lr is None or 0 < self.lr < math.inf
-        require_setting(right, "lr", "a finite number above 0", self.lr, f"Use {RATE:g}, or leave it out.")
+        right = self.lr is None or 0 < self.lr <= 1
+        require_setting(right, "lr", "above 0 and at most 1", self.lr, f"Use {RATE:g}, or leave it out.")
 
     @property
     def rate(self) -> float:

@@ -35,9 +35,12 @@ class Encoder(ABC):
         The backbone's name.
     device : str
         Torch device.
+    example : list of str, or array of shape (1, height, width, 3)
+        An item of the kind that it takes.
     """
 
     module: torch.nn.Module
+    example: Items = ("an example",)
 
     def __init__(self, backbone: Backbone, device: str) -> None:
         self.name, self.device = backbone.name, device
@@ -111,6 +114,8 @@ class LayerEncoder(Encoder):
 
 class ImageEncoder(Encoder):
     """A model of timm, or the image tower of a model of open_clip."""
+
+    example = np.zeros((1, 32, 32, 3), dtype=np.uint8)
 
     def __init__(self, backbone: ImageModel) -> None:
         super().__init__(backbone, backbone.options.torch_device)

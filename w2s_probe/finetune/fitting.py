@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,21 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from w2s_probe.core.blocks import random_order
 from w2s_probe.core.errors import ConfigError, W2SProbeError
 from w2s_probe.core.finetune_config import FinetuneConfig
-from w2s_probe.core.types import Float, Rows
+from w2s_probe.core.types import Features, Float, Rows
 from w2s_probe.core.writing import write_file
 from w2s_probe.finetune.checkpoints import Checkpoint, Record, key_of
 from w2s_probe.finetune.classifier import Classifier
+from w2s_probe.finetune.divergence import check_finite
 from w2s_probe.finetune.losses import loss_rows
+from w2s_probe.finetune.parameters import less_memory
 from w2s_probe.finetune.tasks import Task
 from w2s_probe.finetune.training import Plan, train
 from w2s_probe.finetune.tuned import Tuned
+from w2s_probe.heads import LinearHead
+from w2s_probe.heads.fit import fit_head
 
 REVISION = 2  # of the code that trains: one more whenever other weights come out
 HELD_OUT = 0.1  # share of the training rows on which the number of epochs is chosen
@@ -40,6 +45,10 @@ class Fitter:
         The model with its head, and the items of all rows of the table.
     digests : array of bytes, shape (rows,)
         A hash of each item.
+    X : array of shape (rows, d)
+        Frozen features, for heads that must not see held-out rows.
+    blocks : array of int, shape (rows,)
+        Rows with equal numbers are held out together.
     config : FinetuneConfig
         Epochs, learning rate, batch size.
     origin : str
@@ -52,6 +61,8 @@ class Fitter:
 
     classifier: Classifier
     digests: NDArray[np.bytes_]
+    X: Features
+    blocks: Rows
     config: FinetuneConfig
     origin: str
     folder: Path | None = None
@@ -74,7 +85,10 @@ class Fitter:
         """
         config, auto = self.config, self.config.epochs is None
         wanted = test if pool is None else np.concatenate([test, pool])
-        rows, apart = _parts(len(task.rows), seed) if auto else (np.arange(len(task.rows)), np.array([], dtype=np.intp))
+        rows, apart = np.arange(len(task.rows)), np.array([], dtype=np.intp)
+        if auto:
+            rows, apart = _parts(self.blocks[task.rows], seed)
+            task = replace(task, head=self._head_on(task, rows))
         plan = Plan(epochs=config.most_epochs, lr=config.rate, batch_size=config.batch_size, seed=seed)
         self.classifier.reset(task.head)
         key = self._key(task, plan, wanted, auto=auto)
@@ -83,12 +97,13 @@ class Fitter:
 
         def evaluate() -> Record:
             logits = self.classifier.predict(wanted, config.batch_size)
+            check_finite([torch.as_tensor(logits)], config.rate)
             loss = losses.mean(apart, config.batch_size) if auto else np.nan
             if weights is not None and not loss > _saved_loss(weights):
                 write_file(weights, save(dict(self.classifier.weights()), {"loss": repr(loss)}))
             return {"logits": logits, "loss": np.array(loss)}
 
-        with memory_errors(config.batch_size):
+        with memory_errors(config):
             if plan.epochs == 0:
                 records: list[Record] = [evaluate()]
             else:
@@ -105,6 +120,12 @@ class Fitter:
                 if checkpoint:
                     checkpoint.finish(records)
         return _tuned(task, records, frozen_scores, config, m=len(test), auto=auto), weights
+
+    def _head_on(self, task: Task, places: Rows) -> LinearHead:
+        """Return the frozen head of some rows of a task, by their positions, with the strength of its own head."""
+        weights = None if task.weights is None else task.weights[places]
+        options = replace(task.options, alpha=task.head.alpha)
+        return fit_head(self.X[task.rows[places]], task.targets[places], options, sample_weight=weights)
 
     def _checkpoint(self, key: str, weights: Path | None) -> Checkpoint | None:
         if self.folder is None:
@@ -130,7 +151,7 @@ class Fitter:
 
 
 @contextmanager
-def memory_errors(batch_size: int) -> Iterator[None]:
+def memory_errors(config: FinetuneConfig) -> Iterator[None]:
     """Turn a lack of memory into one line with the batch size to try."""
     try:
         yield
@@ -138,8 +159,9 @@ def memory_errors(batch_size: int) -> Iterator[None]:
         of_torch = isinstance(error, RuntimeError) and not isinstance(error, W2SProbeError)
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not (of_torch and "memory" in str(error)):
             raise
-        advice = f"Use `batch_size` {batch_size // 2}." if batch_size > 1 else "Use `layers` 1, or a smaller student."
-        msg = f"training needs more memory than there is: got `batch_size` {batch_size}. {advice}"
+        size = config.batch_size
+        way = f"`batch_size` {size // 2}" if size > 1 else less_memory(layers=config.layers, lora=config.lora)
+        msg = f"training needs more memory than there is: got `batch_size` {size}. Use {way}."
         raise ConfigError(msg) from error
 
 
@@ -165,12 +187,13 @@ class _Losses:
         return float((self.weights[places].cpu() * of_rows).mean())
 
 
-def _parts(n: int, seed: int) -> tuple[Rows, Rows]:
-    """Return the positions to train on and those held out; a single row is both."""
-    if n < 2:
+def _parts(blocks: Rows, seed: int) -> tuple[Rows, Rows]:
+    """Return the positions to train on and those held out, in whole blocks; a single block is both."""
+    order, n = random_order([seed, 11], blocks), len(blocks)
+    starts = np.flatnonzero(np.diff(blocks[order], prepend=-1))  # of blocks
+    if len(starts) < 2:
         return np.arange(n), np.arange(n)
-    order = np.random.default_rng([seed, 11]).permutation(n)
-    apart = max(1, round(HELD_OUT * n))
+    apart = starts[1:][np.abs(starts[1:] - HELD_OUT * n).argmin()]
     return np.sort(order[apart:]), np.sort(order[:apart])
 
 

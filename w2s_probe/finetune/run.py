@@ -27,7 +27,7 @@ from w2s_probe.experiments.run.outcome import SeedOutcome
 from w2s_probe.experiments.run.scores import VANILLA
 from w2s_probe.finetune.classifier import Classifier
 from w2s_probe.finetune.device import check_device
-from w2s_probe.finetune.encoders import check_trainable, encoder_of
+from w2s_probe.finetune.encoders import Encoder, check_trainable, encoder_of
 from w2s_probe.finetune.fitting import Fitter
 from w2s_probe.finetune.parameters import check_memory, choose_parameters, count_parameters
 from w2s_probe.finetune.summary import summarize
@@ -46,6 +46,7 @@ from w2s_probe.finetune.tuned import Tuned, TunedOutcome
 from w2s_probe.pipeline.arguments import default_store
 from w2s_probe.pipeline.committees import committee
 from w2s_probe.pipeline.flags import result_with_flags
+from w2s_probe.pipeline.preference import is_scored
 from w2s_probe.pipeline.reading import OnRead
 from w2s_probe.pipeline.run import Run
 from w2s_probe.pipeline.run import run as run_frozen
@@ -114,11 +115,12 @@ def run_finetune(  # noqa: PLR0913  # the arguments of a run, and those of its t
     W2SProbeError
         One sentence: what was expected, what came, what to do.
     """
-    config, store = _checked(config), store or default_store()
+    config, store = _checked(config, data), store or default_store()
     options = _checked_options(options or BackboneOptions())
     first = committee(teacher)[0]
     for name in (student, *([first] if tuning.finetune_teacher else [])):
         check_trainable(get_backbone(name, options) if _is_backbone(name) else name)
+        _trainable(get_backbone(name, options), tuning, options.device)  # refused before anything is embedded
     shared: dict[str, Any] = {"teacher": teacher, "student": student, "store": store, "options": options}
     frozen = run_frozen(data, config, **shared, split_file=split_file, on_progress=on_progress, on_read=on_read)
     steps = _Steps(on_progress, frozen, config, tuning)
@@ -127,11 +129,12 @@ def run_finetune(  # noqa: PLR0913  # the arguments of a run, and those of its t
     if tuning.finetune_teacher:
         weak = _Tuner(frozen, first, frozen.teacher, options, tuning, folder=folder, save_weights=save_weights)
     skipped: dict[str, str] = {}
-    weights: dict[str, list[Path]] = {}
+    weights: dict[str, list[Path]] = {}  # of each seed in which there is such a system
     outcomes = [
         _tune_seed(outcome, frozen, config, tuner=tuner, weak=weak, skipped=skipped, weights=weights, steps=steps)
         for outcome in frozen.outcomes
     ]
+    weights = {name: files for name, files in weights.items() if len(files) == len(outcomes)}
     settings = {**tuning.to_dict(), "device": options.device}
     result = summarize(
         frozen,
@@ -141,6 +144,7 @@ def run_finetune(  # noqa: PLR0913  # the arguments of a run, and those of its t
         fingerprint=_fingerprint(frozen.result.fingerprint, settings),
         settings=settings,
         parameters=tuner.parameters,
+        notes=_teacher_notes(committee(teacher), tuning),
         skipped=skipped,
         weights={weight_file(name): _hash_of(files) for name, files in weights.items()} or None,
     )
@@ -164,19 +168,17 @@ class _Tuner:
     ) -> None:
         items: Items = frozen.table.items if frozen.table.items is not None else []
         backbone: Backbone = get_backbone(name, options).suited_to(items)
-        encoder = encoder_of(backbone)
-        encoder.check(items, features.X)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)  # adapters of LoRA start at random
-            choose_parameters(encoder.module, layers=tuning.layers, lora=tuning.lora, name=name)
+        encoder = _trainable(backbone, tuning, options.device, lambda one: one.check(items, features.X))
         classes = frozen.labels.classes or ()
         self.classifier = Classifier(encoder, items, features.X, classes=len(classes))
-        check_memory(self.classifier, options.device)
         self.parameters = count_parameters(self.classifier)
-        origin = json.dumps([__version__, backbone.spec.to_dict(), tuning.layers, tuning.lora], sort_keys=True)
+        trained = [key for key, parameter in encoder.module.named_parameters() if parameter.requires_grad]
+        origin = json.dumps([__version__, backbone.spec.to_dict(), trained], sort_keys=True)
         self.fitter = Fitter(
             classifier=self.classifier,
             digests=item_digests(items),
+            X=features.X,
+            blocks=frozen.opened.blocks,
             config=tuning,
             origin=origin,
             folder=folder,
@@ -184,13 +186,26 @@ class _Tuner:
         )
 
 
+def _trainable(
+    backbone: Backbone, tuning: FinetuneConfig, device: str, check: Callable[[Encoder], None] = lambda _: None
+) -> Encoder:
+    """Return the encoder of a backbone with the parameters to train; `check` may refuse it before they are chosen."""
+    encoder = encoder_of(backbone)
+    check(encoder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # adapters of LoRA start at random
+        choose_parameters(encoder, layers=tuning.layers, lora=tuning.lora)
+    check_memory(encoder.module, device, layers=tuning.layers, lora=tuning.lora)
+    return encoder
+
+
 class _Steps:
     """Progress in systems and, within each, in training steps."""
 
     def __init__(self, on_progress: Progress | None, frozen: Run, config: W2SConfig, tuning: FinetuneConfig) -> None:
-        each = 2 + sum(name.partition(":")[0] in config.strategies for name in frozen.outcomes[0].students)
-        each += 2 if tuning.finetune_teacher else 0
-        self.on_progress, self.total, self.done = on_progress, 1000 * each * len(frozen.outcomes), 0
+        more = 4 if tuning.finetune_teacher else 2  # beside the students
+        systems = sum(more + len(list(student_tasks(outcome, config, {}))) for outcome in frozen.outcomes)
+        self.on_progress, self.total, self.done = on_progress, 1000 * systems, 0
 
     def of(self, name: str, seed: int) -> Callable[[int, int], None]:
         """Return a callback for the steps of one system."""
@@ -268,15 +283,23 @@ def _with_head(student: Student, tuned: Tuned, outcome: SeedOutcome, name: str) 
     )
 
 
-def _checked(config: W2SConfig) -> W2SConfig:
+def _checked(config: W2SConfig, data: DataConfig) -> W2SConfig:
     """Return the config with the vanilla student; raise `ConfigError` for tasks that fine-tuning does not have."""
-    if config.task != "classification":
-        msg = f"`task` must be classification for finetune: got {config.task}. Use run, on frozen features."
+    task = "preference" if is_scored(data) else config.task
+    if task != "classification":
+        msg = f"`task` must be classification for finetune: got {task}. Use run with `task` {task}, on frozen features."
         raise ConfigError(msg)
     if config.kind != "softmax":
         msg = "`head` must be softmax for finetune, which starts at a softmax head: got ridge. Use `head` softmax."
         raise ConfigError(msg)
     return replace(config, strategies=tuple(dict.fromkeys((VANILLA, *config.strategies))))
+
+
+def _teacher_notes(names: Sequence[str], tuning: FinetuneConfig) -> tuple[str, ...]:
+    """Return a note if there are several teachers, of which one is trained."""
+    if not tuning.finetune_teacher or len(names) < 2:
+        return ()
+    return (f"finetuned_teacher is {names[0]} alone, the first of {len(names)} teachers, and so is {BY_TUNED}'s.",)
 
 
 def _checked_options(options: BackboneOptions) -> BackboneOptions:

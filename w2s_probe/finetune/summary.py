@@ -36,12 +36,13 @@ def summarize(
     settings: dict[str, Any],
     parameters: tuple[int, int],
     skipped: dict[str, str],
+    notes: Sequence[str] = (),
     weights: dict[str, str] | None = None,
 ) -> FinetuneResult:
     """Return frozen and fine-tuned systems with intervals, on the same test rows.
 
     `parameters` are the numbers of trained parameters and of all parameters; `skipped` says why a strategy's student
-    was not fine-tuned; `weights` are the hashes of files of weights, by name.
+    was not fine-tuned; `notes` precede those on the result; `weights` are the hashes of files of weights, by name.
     """
     labels, groups, result = frozen.labels, frozen.groups, frozen.result
     by_seed = [row_scores(outcome, labels) for outcome in outcomes]
@@ -68,7 +69,7 @@ def summarize(
             **result.reliability,
             **{name: reliability_of(name, outcomes, rows) for name in (*systems, *students)},
         },
-        "notes": (*result.notes, *_notes(systems, students, outcomes, tuning, verdict)),
+        "notes": (*result.notes, *notes, *_notes(systems, students, outcomes, tuning, verdict)),
         "cells": tuple(tidy_rows(outcomes, by_seed, everywhere, labels, groups)),
     }
     trained, every = parameters
@@ -108,7 +109,7 @@ def _mean(run: RunScores, score: RowScore) -> Any:
 
 def _verdict(run: RunScores, student: StudentResult) -> dict[str, Any]:
     """Return the verdict on the fine-tuned student, with the better baseline and the difference to it."""
-    better = max(("baseline", BASELINE), key=lambda name: run.rows[name][run.main].numerator.sum())
+    better = max((BASELINE, "baseline"), key=lambda name: run.rows[name][run.main].numerator.sum())
     versus = metrics.difference(run.rows[STUDENT][run.main], run.rows[better][run.main], run.draws)
     n = len(run.outcomes[0].split.labeled)
     given = isinstance(run.outcomes[0].heads["teacher"], GivenHead)
@@ -125,17 +126,23 @@ def _notes(
 ) -> Iterator[str]:
     """Yield notes: fine-tuning that made a system worse, and epochs at the end of their range."""
     named: list[tuple[str, SystemResult]] = [*systems.items(), *students.items()]
-    worse = [
-        f"{name} {signed(system.versus_frozen)}"
+    worse = {
+        name: signed(system.versus_frozen)
         for name, system in named
         if system.versus_frozen and system.versus_frozen.high < 0
-    ]
+    }
     if worse:
-        yield f"Worse than frozen after fine-tuning: {', '.join(worse)}. Try a smaller `lr`, or fewer `epochs`."
+        changes = ", ".join(f"{name} {change}" for name, change in worse.items())
+        fewer = ", or fewer `epochs`" if (tuning.epochs or 0) > 1 else ""
+        yield f"Worse than frozen after fine-tuning: {changes}. Try a smaller `lr`{fewer}."
     if verdict["baseline"] != BASELINE and tuning.most_epochs:
         yield "The frozen baseline is better than the fine-tuned one: the verdict compares the student with it."
     if tuning.epochs is None:
-        last = [name for name in outcomes[0].tuned if all(o.tuned[name].epochs == tuning.most_epochs for o in outcomes)]
+        last = [
+            name
+            for name, _ in named
+            if name not in worse and all(o.tuned[name].epochs == tuning.most_epochs for o in outcomes)
+        ]
         if last:
             yield (
                 f"The last epoch, {tuning.most_epochs}, was chosen in every seed for {', '.join(last)}: more may be "

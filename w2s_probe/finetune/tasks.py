@@ -17,6 +17,7 @@ from w2s_probe.finetune.tuned import ChosenBy
 from w2s_probe.heads import LinearHead
 from w2s_probe.strategies import Student
 from w2s_probe.strategies.control import CONTROL
+from w2s_probe.strategies.registry import chosen_strategies
 
 BASELINE, CEILING, TEACHER = "finetuned_baseline", "finetuned_ceiling", "finetuned_teacher"
 STUDENT = "finetuned"  # the vanilla student; others are finetuned/STRATEGY
@@ -83,9 +84,9 @@ def label_task(name: str, frozen: str, rows: Rows, head: LinearHead, labels: Lab
 
 def student_tasks(outcome: SeedOutcome, config: W2SConfig, skipped: dict[str, str]) -> Iterator[Task]:
     """Yield each strategy's student, and the random control of a selection; why others are left out is in `skipped`."""
+    strategies = chosen_strategies(config.strategies)
     for name, student in outcome.students.items():
-        strategy = name.removesuffix(CONTROL)
-        if strategy not in config.strategies:
+        if name.removesuffix(CONTROL) not in strategies:
             continue
         tuned = STUDENT if name == VANILLA else f"{STUDENT}/{name}"
         if student.uses_labels or not isinstance(student.head, LinearHead):
@@ -94,8 +95,7 @@ def student_tasks(outcome: SeedOutcome, config: W2SConfig, skipped: dict[str, st
                 f"Read the frozen result of {name}."
             )
             continue
-        targets = outcome.targets(strategy)
-        yield student_task(tuned, name, outcome, student, student.head, targets, config)
+        yield student_task(tuned, name, outcome, student, student.head, outcome.targets(name), config)
 
 
 def student_task(

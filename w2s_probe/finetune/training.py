@@ -17,6 +17,7 @@ import torch
 
 from w2s_probe.core.types import Rows
 from w2s_probe.finetune.checkpoints import Checkpoint, Record
+from w2s_probe.finetune.divergence import check_finite
 
 SORTED = 50  # batches whose rows are sorted by length together
 
@@ -96,7 +97,8 @@ def train(
 
     ``loss(rows)`` is the mean loss of some of the rows, of which there are as many as `lengths`. After each epoch
     ``evaluate()`` returns arrays to record; if ``stop(record)``, no epoch follows. `on_step` is called after each step
-    with the number of steps done and of all steps. The last step is not saved: that is up to the caller.
+    with the number of steps done and of all steps. The last step is not saved: that is up to the caller. Raises
+    `ConfigError` if weights are not finite after an epoch.
     """
     optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.lr)
     trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -121,6 +123,7 @@ def train(
             done = step + 1
             if done % each == 0:
                 model.eval()
+                check_finite(trained, plan.lr)
                 records.append(evaluate())
             if checkpoint and checkpoint.is_due(done) and done < total:
                 checkpoint.store(model, optimizer, done, records)

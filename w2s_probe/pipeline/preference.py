@@ -142,7 +142,10 @@ def open_experiment(
 
 
 def check_no_pairs(data: DataConfig, task: str) -> None:
-    """Raise `ConfigError` if columns of pairs are named for another task."""
+    """Raise `ConfigError` if columns of pairs are named for another task, or built-in pairs for classes."""
+    if task == "classification" and data.data.startswith(SCORED):
+        msg = f"{data.data} holds preference pairs: got --task {task}. Add --task preference."
+        raise ConfigError(msg)
     for flag, column in (("--chosen", data.chosen), ("--rejected", data.rejected), ("--score", data.score)):
         if column is not None:
             msg = f"{flag} names a column of preference pairs: got {column!r} and --task {task}. Add --task preference."

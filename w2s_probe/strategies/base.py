@@ -298,6 +298,8 @@ class Student:
         and class mix of the result are those of these targets.
     weights : array of shape (N,), optional
         Weights of the rows, at least 0 with a positive sum.
+    refit_targets : array of shape (N, K), optional
+        The targets that `refit` uses, if they are not `targets`.
     parts : mapping of str to array of bool, shape (N,)
         Named parts of the pool; the result has the label precision of each part.
     fitted : mapping of str to float
@@ -326,6 +328,7 @@ class Student:
     enters: Float | None = None
     targets: Float | None = None
     weights: Float | None = None
+    refit_targets: Float | None = None
     parts: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     fitted: Mapping[str, float] = field(default_factory=dict)
     uses_labels: bool = False

@@ -42,7 +42,14 @@ def random_control(student: Student, pseudolabels: Float, rng: np.random.Generat
     if student.refit is None or student.kept.all():
         return None
     kept = _random_rows(student.kept, pseudolabels.argmax(axis=1), rng)
-    return Student(head=student.refit(kept), kept=kept, rule="random rows, as many of each class")
+    targets = student.targets if student.refit_targets is None else student.refit_targets
+    return Student(
+        head=student.refit(kept),
+        kept=kept,
+        rule="random rows, as many of each class",
+        targets=targets,
+        options=student.options,
+    )
 
 
 def coverage_scores(

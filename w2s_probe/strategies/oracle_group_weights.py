@@ -28,4 +28,5 @@ def oracle_group_weights(problem: W2SProblem, config: OracleGroupWeightsConfig) 
         head=head,
         kept=np.ones(len(groups), dtype=np.bool_),
         rule="all pseudolabels, equal total weight of each true group (oracle)",
+        weights=weights,
     )

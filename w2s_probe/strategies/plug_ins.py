@@ -131,6 +131,9 @@ def _student(title: str, student: object, problem: W2SProblem, *, variant: bool 
         enters=_optional(title, "enters", own["enters"], (rows,), "Give each row the share at which it is added."),
         targets=_optional(title, "targets", own["targets"], (rows, classes), "Give each row of the pool its target."),
         weights=_weights(title, own["weights"], rows),
+        refit_targets=_optional(
+            title, "refit_targets", own["refit_targets"], (rows, classes), "Give each row of the pool its target."
+        ),
         parts={key: _mask(title, f"the part {key:.40}", value, rows) for key, value in parts.items()},
         fitted={key: _number(title, key, value) for key, value in fitted.items()},
         uses_labels=_flag(title, own["uses_labels"]),

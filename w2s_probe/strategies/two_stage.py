@@ -179,8 +179,9 @@ def _student(fits: _Fits, first: Callable[[float], _FirstStage], own: _Setting, 
         head=fits.fit(A | B, targets) if B.any() else stage.head,
         kept=A | B,
         rule=f"{agree}; {anew}",
-        refit=fits.fit,  # a random control has the labels of the teacher's committee
+        refit=fits.fit,
         targets=targets,
+        refit_targets=committee.labels,
         parts={"A": A, "B": B},
         fitted={
             **fitted,

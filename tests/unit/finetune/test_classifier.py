@@ -18,12 +18,13 @@ from w2s_probe.backbones import BackboneOptions, get_backbone
 from w2s_probe.backbones.identity import HashedFiles
 from w2s_probe.backbones.packaged_decoder import SmolLM2
 from w2s_probe.core.errors import BackboneError, ConfigError
+from w2s_probe.core.finetune_config import FinetuneConfig
 from w2s_probe.core.fit_options import FitOptions
 from w2s_probe.core.types import Float
 from w2s_probe.finetune import parameters
 from w2s_probe.finetune.classifier import Classifier
 from w2s_probe.finetune.encoders import Encoder, encoder_of
-from w2s_probe.finetune.fitting import _Losses, memory_errors
+from w2s_probe.finetune.fitting import Fitter, _Losses, _parts, memory_errors
 from w2s_probe.finetune.losses import loss_rows
 from w2s_probe.finetune.parameters import check_memory, choose_parameters, count_parameters
 from w2s_probe.finetune.tasks import Task
@@ -139,7 +140,7 @@ def test_features_of_another_model_are_refused(encoder: Encoder, features: Float
 
 @pytest.mark.parametrize(("layers", "blocks"), [(None, 3), (2, 2), (1, 1), (0, 0)])
 def test_layers_choose_blocks_from_the_top(encoder: Encoder, layers: int | None, blocks: int) -> None:
-    choose_parameters(encoder.module, layers=layers, lora=False, name="tiny")
+    choose_parameters(encoder, layers=layers, lora=False)
     trained = {name for name, parameter in encoder.module.named_parameters() if parameter.requires_grad}
     assert any("embeddings" in name for name in trained) == (layers is None)
     assert sum(any(f"layer.{i}." in name for name in trained) for i in range(2)) == min(blocks, 2)
@@ -147,18 +148,93 @@ def test_layers_choose_blocks_from_the_top(encoder: Encoder, layers: int | None,
 
 
 def test_more_layers_than_there_are_is_an_error(encoder: Encoder) -> None:
-    with pytest.raises(ConfigError, match="`layers` must be at most 2, the blocks of tiny: got 3"):
-        choose_parameters(encoder.module, layers=3, lora=False, name="tiny")
+    with pytest.raises(ConfigError, match=r"`layers` must be at most 2, the blocks of .*: got 3"):
+        choose_parameters(encoder, layers=3, lora=False)
 
 
 def test_adapters_change_nothing_before_training_and_are_all_that_is_trained(encoder: Encoder, features: Float) -> None:
     X = features
-    choose_parameters(encoder.module, layers=1, lora=True, name="tiny")
+    choose_parameters(encoder, layers=1, lora=True)
     encoder.check(TEXTS, X)
     trained, every = count_parameters(encoder.module)
     assert 0 < trained < every
     names = [name for name, parameter in encoder.module.named_parameters() if parameter.requires_grad]
     assert all("lora_" in name and "layer.0." not in name for name in names)
+
+
+def test_parameters_that_decide_no_feature_are_not_trained(encoder: Encoder) -> None:
+    choose_parameters(encoder, layers=None, lora=False)
+    trained = {name for name, parameter in encoder.module.named_parameters() if parameter.requires_grad}
+    assert not any("pooler" in name for name in trained)
+    encoder.features(TEXTS[:3]).square().sum().backward()  # type: ignore[no-untyped-call]
+    assert all(p.grad is not None for p in encoder.module.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize("save", [save_llama, save_gpt2])
+def test_below_an_exit_there_are_no_blocks_to_train(save: Callable[[Path], Path], tmp_path: Path) -> None:
+    encoder = encoder_of(get_backbone(f"transformers:{save(tmp_path / 'm')}@0:mean", BackboneOptions()))
+    with pytest.raises(ConfigError, match="`layers` must be at most 0"):
+        choose_parameters(encoder, layers=1, lora=False)
+    with pytest.raises(ConfigError, match="`lora` needs linear layers"):
+        choose_parameters(encoder, layers=None, lora=True)
+    choose_parameters(encoder, layers=None, lora=False)
+    trained = {name for name, parameter in encoder.module.named_parameters() if parameter.requires_grad}
+    assert trained
+    assert not any(".0." in name for name in trained)
+
+
+@pytest.mark.parametrize("save", [save_llama, save_gpt2])
+def test_adapters_of_decoders_are_in_their_top_blocks(save: Callable[[Path], Path], tmp_path: Path) -> None:
+    encoder = encoder_of(get_backbone(f"transformers:{save(tmp_path / 'm')}@2:mean", BackboneOptions()))
+    choose_parameters(encoder, layers=1, lora=True)
+    names = [name for name, parameter in encoder.module.named_parameters() if parameter.requires_grad]
+    assert names
+    assert all("lora_" in name and ".1." in name for name in names)
+
+
+@pytest.mark.parametrize("ending", [0, 1])
+def test_labels_of_held_out_rows_decide_no_weight(encoder: Encoder, features: Float, ending: int) -> None:
+    blocks = np.arange(60) // 3  # three rows of one item each
+    fitter = Fitter(
+        classifier=Classifier(encoder, TEXTS, features, classes=2),
+        digests=np.arange(60).astype("S16"),
+        X=features,
+        blocks=blocks,
+        config=FinetuneConfig(lr=3e-3, batch_size=8),
+        origin="tiny",
+    )
+    rows, apart = _parts(blocks, ending)
+    assert (len(rows), len(apart)) == (54, 6)
+    assert not set(blocks[rows]) & set(blocks[apart])
+    changed = LABELS.copy()
+    changed[apart] = changed[apart, ::-1]
+    done = [
+        fitter.fit(
+            Task(
+                name="finetuned",
+                frozen="vanilla",
+                rows=ROWS,
+                targets=targets,
+                head=fit_softmax(features, targets, scale="standard", alpha=1.0),
+                options=FitOptions(kind="softmax", scale="standard"),
+                chosen_by="held_out_pseudolabels",
+            ),
+            seed=ending,
+            test=ROWS,
+            frozen_scores=np.zeros((60, 2)),
+        )[0]
+        for targets in (LABELS, changed)
+    ]
+    np.testing.assert_array_equal(done[0].logits[1:], done[1].logits[1:])
+    assert done[0].held_out != done[1].held_out
+
+
+def test_one_block_is_trained_on_and_held_out() -> None:
+    for blocks in (np.zeros(1, dtype=np.intp), np.full(7, 3)):
+        rows, apart = _parts(blocks, 0)
+        assert rows.tolist() == apart.tolist() == list(range(len(blocks)))
+    rows, apart = _parts(np.repeat([0, 1], [30, 2]), 0)
+    assert sorted((len(rows), len(apart))) == [2, 30]
 
 
 @pytest.mark.parametrize(
@@ -186,21 +262,21 @@ def test_a_training_without_memory_is_refused_before_it_starts(
     encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained, _ = count_parameters(encoder.module)
-    check_memory(encoder.module, "cpu")
+    check_memory(encoder.module, "cpu", layers=None, lora=False)
     monkeypatch.setattr(parameters, "_free_bytes", lambda device: 17 * trained)
     with pytest.raises(ConfigError, match=r"training needs about .* GB of free memory .* Use `lora`, or `layers` 2"):
-        check_memory(encoder.module, "cpu")
+        check_memory(encoder.module, "cpu", layers=None, lora=False)
     monkeypatch.setattr(parameters, "_free_bytes", lambda device: None)
-    check_memory(encoder.module, "cpu")
+    check_memory(encoder.module, "cpu", layers=None, lora=False)
 
 
 def test_lack_of_memory_in_training_names_the_batch_size_to_try() -> None:
     for error in (torch.OutOfMemoryError("CUDA"), MemoryError(), RuntimeError("can't allocate memory: 9 bytes")):
-        with pytest.raises(ConfigError, match="Use `batch_size` 16"), memory_errors(32):
+        with pytest.raises(ConfigError, match="Use `batch_size` 16"), memory_errors(FinetuneConfig()):
             raise error
-    with pytest.raises(ConfigError, match="Use `layers` 1"), memory_errors(1):
+    with pytest.raises(ConfigError, match="Use `lora`, or `layers` 2"), memory_errors(FinetuneConfig(batch_size=1)):
         raise MemoryError
-    with pytest.raises(RuntimeError, match="shapes"), memory_errors(32):
+    with pytest.raises(RuntimeError, match="shapes"), memory_errors(FinetuneConfig()):
         torch.zeros(2, 3) @ torch.zeros(2, 3)
 
 

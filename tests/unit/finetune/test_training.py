@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.special import softmax
 
+from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.fit_options import FitOptions, LossName
 from w2s_probe.finetune.checkpoints import Checkpoint
 from w2s_probe.finetune.losses import loss_rows
@@ -141,3 +142,16 @@ def test_training_stops_after_the_epoch_that_was_waited_for() -> None:
         stop=lambda record: bool(record["weight"].any()),
     )
     assert len(records) == 1
+
+
+def test_a_training_that_diverges_is_one_line() -> None:
+    X, P = data()
+    model = network()
+    options, far = FitOptions(), 1e200
+    with pytest.raises(ConfigError, match=r"it diverged with `lr` 0\.5\. Use a smaller one, such as 0\.05\."):
+        train(
+            model,
+            lambda rows: loss_rows(model(X[rows]) * far, P[rows], options).mean() * far,
+            lengths=np.zeros(ROWS, dtype=np.intp),
+            plan=Plan(epochs=1, lr=0.5, batch_size=4),
+        )

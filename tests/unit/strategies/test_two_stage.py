@@ -218,6 +218,10 @@ def test_random_controls_have_labels_of_the_teachers_committee(head: str) -> Non
     control = random_control(first, targets_of(first), np.random.default_rng(0))
     assert control is not None
     assert control.kept.sum() == first.kept.sum()
+    of_both = random_control(student, targets_of(student), np.random.default_rng(0))
+    assert of_both is not None
+    assert not np.array_equal(targets_of(student), targets_of(first))
+    np.testing.assert_array_equal(targets_of(of_both), targets_of(first))
 
 
 def test_softmax_students_have_the_strength_of_the_student_of_the_whole_pool() -> None:
