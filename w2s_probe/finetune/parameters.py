@@ -104,9 +104,9 @@ def _blocks(model: torch.nn.Module) -> list[Block]:
 
 def _outermost(model: torch.nn.Module, kind: type[torch.nn.Module]) -> list[torch.nn.Module]:
     """Return the modules of a kind that lie in no other one."""
-    found = [module for module in model.modules() if isinstance(module, kind)]
-    inner = {id(part) for module in found for part in module.modules() if part is not module}
-    return [module for module in found if id(module) not in inner]
+    modules = [module for module in model.modules() if isinstance(module, kind)]
+    inner = {id(part) for module in modules for part in module.modules() if part is not module}
+    return [module for module in modules if id(module) not in inner]
 
 
 def _used(encoder: Encoder, first: Block | None = None) -> set[torch.nn.Parameter]:
@@ -119,16 +119,16 @@ def _used(encoder: Encoder, first: Block | None = None) -> set[torch.nn.Paramete
         end = encoder.features(encoder.example).grad_fn
     if hook is not None:
         hook.remove()
-    used: set[torch.nn.Parameter] = set()
-    seen, rest = {None}, [end]
+    leaves: set[torch.nn.Parameter] = set()
+    visits, rest = {None}, [end]
     while rest:
         node: Any = rest.pop()
-        if node not in seen:
-            seen.add(node)
+        if node not in visits:
+            visits.add(node)
             rest += [before for before, _ in node.next_functions]
-            if hasattr(node, "variable"):  # a leaf
-                used.add(node.variable)
-    return used
+            if hasattr(node, "variable"):
+                leaves.add(node.variable)
+    return leaves
 
 
 def _parameters(block: Block) -> set[torch.nn.Parameter]:
