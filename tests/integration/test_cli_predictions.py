@@ -118,13 +118,13 @@ def test_the_line_on_what_was_read_says_how_predictions_were_understood(cli: Cli
         "labels:prob": "teacher labels:prob: probabilities of pos (guess) in column prob, by row",
         "labels:p_neg": "teacher labels:p_neg: probabilities of neg in column p_neg, by row",
         "labels:p.npy": "labels:p.npy: probabilities of neg, pos in sorted order (guess) in 2 columns column 0",
-        "labels:ann,bob,cid": "teacher labels:ann,bob,cid: votes of 3 columns ann … cid, by row",
+        "labels:ann,bob,cid": "teacher labels:ann,bob,cid: votes of 3 columns ann, bob, cid, by row",
         "labels:half": "teacher labels:half: classes of column half, by row, abstains on 150 rows",
         "labels:p.csv": "teacher labels:p.csv: probabilities of neg, pos in 2 columns p_neg … p_pos, by id",
     }.items():
         assert text in cli(*arguments("run", teacher, "--seeds", "1")).stderr
     ties = pl.read_csv(table / "d.csv").filter(pl.col("ann") != pl.col("bob")).height
-    text = f"votes of 2 columns ann … bob, by row, ties on {ties} rows, where the first class counts; student"
+    text = f"votes of 2 columns ann, bob, by row, ties on {ties} rows, where the first class counts; student"
     assert text in cli(*arguments("run", "labels:ann,bob", "--seeds", "1")).stderr
 
 
