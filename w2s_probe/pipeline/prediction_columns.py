@@ -14,7 +14,7 @@ from w2s_probe.core.errors import DataError
 from w2s_probe.core.labels import is_missing, is_placeholder
 from w2s_probe.core.types import Float
 from w2s_probe.pipeline.prediction_errors import check_classes, check_inside, wrong_width
-from w2s_probe.pipeline.prediction_names import UNNAMED, class_named, columns_of_classes
+from w2s_probe.pipeline.prediction_names import UNNAMED, class_told, columns_of_classes
 from w2s_probe.pipeline.prediction_values import (
     Coding,
     coding_of,
@@ -107,14 +107,14 @@ def shares_of(
             return _one_class(numbers, classes, order, name=name, column=column, unnamed=unnamed)
         coding = coding_of(columns, classes, order, name=name)
         if not unnamed:
-            _check_not_inverted(column, values, classes, coding, name=name)
+            _check_not_inverted(column, values, classes, order, coding, name=name)
         check_classes(columns, classes, coding, name=name, file=file, unnamed=unnamed)
         return _voted(columns, len(classes), coding, meaning="classes")
     P, coding = matrix_of(columns.values()), coding_of(columns, classes, order, name=name)
     if P is not None and unnamed and _by_place(P, columns, len(classes), coding):
         return _of_places(P, list(columns), classes, order, name=name)
     if P is not None and not unnamed:
-        own = _of_names(P, columns, classes, name=name)
+        own = _of_names(P, columns, classes, order, coding, name=name)
         if own is not None:
             return own
     check_classes(columns, classes, coding, name=name, file=file, unnamed=unnamed)
@@ -147,17 +147,19 @@ def _of_places(P: Float, columns: Sequence[str], classes: Sequence[str], order: 
     return replace(shares, X=X, of=tuple(own), guessed=not order, numbered=bool(order))
 
 
-def _of_names(P: Float, columns: Mapping[str, Column], classes: Sequence[str], *, name: str) -> Shares | None:
+def _of_names(
+    P: Float, columns: Mapping[str, Column], classes: Sequence[str], order: Sequence[str], coding: Coding, *, name: str
+) -> Shares | None:
     """Return probabilities of the classes that the columns are named after; None if they are votes."""
-    of_class = columns_of_classes(list(columns), classes)
+    of_class, numbered = columns_of_classes(list(columns), classes, order)
     if of_class:
-        names = Coding(dict.fromkeys(classes, 0))
+        names = coding if numbered else Coding(dict.fromkeys(classes, 0))
         if not one_hot(P) and not any(names.unknown(values) for values in columns.values()):
             return None
         own, in_order = list(columns), list(of_class.values())
         shares = probabilities(P[:, [own.index(column) for column in in_order]], in_order, name=name)
         class_of = {column: label for label, column in of_class.items()}
-        return replace(shares, of=tuple(class_of[column] for column in columns))
+        return replace(shares, of=tuple(class_of[column] for column in columns), numbered=numbered)
     if P.shape[1] == len(classes) and len(P) >= ENOUGH and one_hot(P):
         msg = (
             f"{name} must say of which classes its columns are: each row has one 1 and otherwise 0. Rename the columns "
@@ -213,7 +215,7 @@ def _one_class(
             "numbers. Name a column for each class, with commas between, or a column of predicted classes."
         )
         raise DataError(msg)
-    own, sure = (None, False) if unnamed else class_named(column, classes)
+    own, sure, numbered = (None, False, False) if unnamed else class_told(column, classes, order)
     first, second = classes
     if own == first and UNNAMED.fullmatch(column):
         msg = (
@@ -230,14 +232,23 @@ def _one_class(
             f"class that is predicted in each row. {advice}, or give the predicted classes."
         )
         raise DataError(msg)
-    numbered = own is None and unnamed and bool(order)
-    own = own or ([label for label in order if label in classes][1] if numbered else second)
+    by_number = next(reversed([label for label in order if label in classes]), second)
+    if own is None and not unnamed and by_number == first:
+        msg = (
+            f"{name} must say whose probabilities column {column!r:.60} holds: {second} is the second class by name, "
+            f"{first} in the metadata. Rename the column to p_{second} or to p_{first}."
+        )
+        raise DataError(msg)
+    numbered = numbered or (own is None and unnamed and bool(order))
+    own = own or by_number
     p = np.where(speaks, numbers, 0.5)
     X = np.column_stack([p, 1 - p] if own == first else [1 - p, p])
     return Shares(X=X, speaks=speaks, meaning="probabilities", of=(own,), guessed=not sure, numbered=numbered)
 
 
-def _check_not_inverted(column: str, values: Column, classes: Sequence[str], coding: Coding, *, name: str) -> None:
+def _check_not_inverted(
+    column: str, values: Column, classes: Sequence[str], order: Sequence[str], coding: Coding, *, name: str
+) -> None:
     """Raise `DataError` if 0 and 1 may be classes, or probabilities of the class that 0 would mean."""
     texts = {label_of(value) for value in values.values if not is_missing(value)}
     zero, one = ("false", "true") if texts <= {"false", "true"} else ("0", "1")
@@ -245,7 +256,7 @@ def _check_not_inverted(column: str, values: Column, classes: Sequence[str], cod
         return
     if UNNAMED.fullmatch(column):  # the place of a column without a name
         return
-    own, _ = class_named(column, classes)
+    own, *_ = class_told(column, classes, order)
     if own == classes[coding.codes[zero]]:
         other = next(label for label in classes if label != own)
         msg = (

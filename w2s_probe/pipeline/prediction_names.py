@@ -12,6 +12,7 @@ UNNAMED = re.compile(
 )  # names that pandas and polars give to nameless columns
 WORD = re.compile(r"[^\W_]+")
 OF_CLASS = ("p", "prob", "proba", "probability", "class", "label")  # words before the number of a class
+GLUED = re.compile(rf"({'|'.join(OF_CLASS)})(\d+)")
 
 
 def class_named(column: str, classes: Sequence[str]) -> tuple[str | None, bool]:
@@ -46,27 +47,57 @@ def class_named(column: str, classes: Sequence[str]) -> tuple[str | None, bool]:
     return (among[0], True) if len(among) == 1 else (None, False)
 
 
-def columns_of_classes(columns: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
-    """Return the column of each class, by class; empty unless each class has exactly one and no column is left.
+def class_told(column: str, classes: Sequence[str], order: Sequence[str]) -> tuple[str | None, bool, bool]:
+    """Return `class_named`, else the class whose number in the metadata the name tells, and whether it is a number.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+    classes : sequence of str
+        Classes of the data.
+    order : sequence of str
+        Names of the classes in the order of their numbers in the metadata; empty without such names.
+
+    Examples
+    --------
+    >>> class_told("p_0", ["neg", "pos"], ["pos", "neg"]), class_told("old_0", ["neg", "pos"], ["pos", "neg"])
+    (('pos', True, True), (None, False, False))
+    """
+    label, sure = class_named(column, classes)
+    words = _words(column)
+    numbers = [words[at + 1] for at in range(len(words) - 1) if words[at] in OF_CLASS and words[at + 1].isdecimal()]
+    if label is None and len(numbers) == 1 and int(numbers[0]) < len(order) and order[int(numbers[0])] in classes:
+        return order[int(numbers[0])], True, True
+    return label, sure, False
+
+
+def columns_of_classes(
+    columns: Sequence[str], classes: Sequence[str], order: Sequence[str] = ()
+) -> tuple[dict[str, str], bool]:
+    """Return the column of each class, by class, and whether numbers in the metadata tell the classes.
+
+    Empty unless each class has exactly one and no column is left.
 
     Parameters
     ----------
     columns : sequence of str
         Names of columns.
-    classes : sequence of str
-        Classes of the data.
+    classes, order : sequence of str
+        As in `class_told`.
     """
-    found: dict[str, str] = {}
-    for column in columns:
-        label, _ = class_named(column, classes)
-        if label is None or label in found:
-            return {}
-        found[label] = column
-    return {label: found[label] for label in classes} if len(found) == len(classes) else {}
+    told = [class_told(column, classes, order) for column in columns]
+    found = {label: column for column, (label, *_) in zip(columns, told, strict=True) if label is not None}
+    numbered = {number for *_, number in told}
+    if len(found) != len(columns) or len(found) != len(classes) or len(numbered) > 1:
+        return {}, False
+    return {label: found[label] for label in classes}, True in numbered
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(WORD.findall(text.casefold()))
+    """Return the words of a name, in which a word such as p and the number after it are two."""
+    glued = ((GLUED.fullmatch(word), word) for word in WORD.findall(text.casefold()))
+    return tuple(part for match, word in glued for part in (match.groups() if match else (word,)))
 
 
 def _occurs(label: tuple[str, ...], column: tuple[str, ...], *, number: bool) -> bool:

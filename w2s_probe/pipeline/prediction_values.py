@@ -75,8 +75,7 @@ def coding_of(columns: Mapping[str, Column], classes: Sequence[str], order: Sequ
     if other and labels <= set(numbers):
         msg = (
             f"{name} must predict classes in one way: {other[0]} may be the class of this name, or the number of the "
-            f"class {order[int(other[0])]!r:.60} in the metadata. Save names of classes as texts, in a .parquet or .npy "
-            "file."
+            f"class {order[int(other[0])]!r:.60} in the metadata. Save names of classes as texts, in .parquet or .npy."
         )
         raise DataError(msg)
     return names
