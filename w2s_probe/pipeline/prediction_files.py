@@ -170,7 +170,7 @@ def read_predictions(path: Path, data: DataConfig, chosen: str | None = None) ->
     ----------
     path : Path
         CSV or Parquet: all columns but that of the ids. ``.npy``, and ``.npz`` with one array beside ``ids``: one
-        column, or two dimensions; floats are then probabilities of the classes in their order, else votes.
+        column, or two dimensions, whose columns have no names.
     data : DataConfig
         The table; its id column is the file's id column too.
     chosen : str, optional
