@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -52,7 +53,7 @@ def test_rows_of_other_ids_are_counted(cli: Cli, table: Path) -> None:
 def test_rows_in_another_order_are_refused(cli: Cli, table: Path) -> None:
     data = pl.read_csv(table / "d.csv")
     old = data["old"].to_numpy().astype(str)
-    others = {"X": np.zeros((N, 2)), "info": np.array([{}], dtype=object)}
+    others: dict[str, Any] = {"X": np.zeros((N, 2)), "info": np.array([{}], dtype=object)}
     np.savez(table / "back.npz", pred=old[::-1], key=data["id"].to_numpy().astype(str)[::-1], **others)
     assert "got the ids of d.csv in column 'key'" in cli(*arguments("run", "labels:back.npz#pred")).stderr
     np.savez(table / "back.npz", pred=old, **others)
@@ -86,13 +87,13 @@ def test_numbers_mean_the_classes_of_the_metadata(cli: Cli, table: Path) -> None
         assert text in done.stderr
         check_schema("run", json.loads(done.stdout))
         assert json.loads(done.stdout)["systems"] == result(cli, "run", same, "--seeds", "1")["systems"]
-    text = pl.Series([f"w{row}" for row in range(N)])
-    coded.with_columns(text=text)[:300].write_parquet(
+    words_of_rows = pl.Series([f"w{row}" for row in range(N)])
+    coded.with_columns(text=words_of_rows)[:300].write_parquet(
         table / "l.parquet", metadata={"huggingface": json.dumps({"info": order})}
     )
-    data.with_columns(text=text)[300:].select("id", "text").write_csv(table / "pool.csv")
+    data.with_columns(text=words_of_rows)[300:].select("id", "text").write_csv(table / "pool.csv")
     given = ("--id", "id", "--text", "text", "--student", "classic:hashing-16", "-n", "80", "--pool", "pool.csv")
-    data.with_columns(text=text)[:300].write_csv(table / "l.csv")
+    data.with_columns(text=words_of_rows)[:300].write_csv(table / "l.csv")
     first = cli("forecast", "l.parquet", *given, "--teacher", "labels:P.npz#X", "--json")
     second = cli("forecast", "l.csv", *given, "--teacher", "labels:p.csv", "--json")
     assert json.loads(first.stdout)["gain"] == json.loads(second.stdout)["gain"], first.stderr

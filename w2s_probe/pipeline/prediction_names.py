@@ -87,11 +87,11 @@ def columns_of_classes(
         As in `class_told`.
     """
     told = [class_told(column, classes, order) for column in columns]
-    found = {label: column for column, (label, *_) in zip(columns, told, strict=True) if label is not None}
+    columns_by_class = {label: column for column, (label, *_) in zip(columns, told, strict=True) if label is not None}
     numbered = {number for *_, number in told}
-    if len(found) != len(columns) or len(found) != len(classes) or len(numbered) > 1:
+    if len(columns_by_class) != len(columns) or len(columns_by_class) != len(classes) or len(numbered) > 1:
         return {}, False
-    return {label: found[label] for label in classes}, True in numbered
+    return {label: columns_by_class[label] for label in classes}, True in numbered
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def true_columns(
     name : str
         Name of the teacher, for messages.
     """
-    found = {}
+    true = {}
     for column, values in columns.items():
         if any(isinstance(value, float) and not value.is_integer() for value in values.values):  # no class
             continue
@@ -42,10 +42,10 @@ def true_columns(
         if not all(is_placeholder(label_of(values.values[at])) for at in coding.unknown(values)):
             continue
         own = coding.of(values)[rows]
-        known = own >= 0
-        if known.sum() >= ENOUGH and (own[known] == labels.values[known]).all():
-            found[column] = int(known.sum())
-    return found
+        both = own >= 0
+        if both.sum() >= ENOUGH and (own[both] == labels.values[both]).all():
+            true[column] = int(both.sum())
+    return true
 
 
 def compared(shares: Shares, labels: Labels, rows: Rows) -> int:

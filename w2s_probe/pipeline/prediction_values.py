@@ -33,8 +33,8 @@ class Coding:
 
     def of(self, column: Column) -> Rows:
         """Return the class of each row, shape (n,); -1 for values that are missing or no class."""
-        known = [-1 if is_missing(value) else self.codes.get(label_of(value), -1) for value in column.values]
-        return np.array(known, dtype=np.intp)[column.codes]
+        codes = [-1 if is_missing(value) else self.codes.get(label_of(value), -1) for value in column.values]
+        return np.array(codes, dtype=np.intp)[column.codes]
 
     def unknown(self, column: Column) -> list[int]:
         """Return the positions of the values that are no class and not missing."""

@@ -19,16 +19,14 @@ TWO, THREE = ("neg", "pos"), ("a", "b", "c")
 NUMBERED = ("joy", "anger", "fear")  # classes in the order of their numbers in the metadata
 
 
-def shares(
-    classes: Sequence[str], *, order: Sequence[str] = (), unnamed: bool = False, **columns: Sequence[Any]
-) -> Shares:
+def shares(classes: Sequence[str], order: Sequence[str] = (), /, **columns: Sequence[Any]) -> Shares:
     given = {name: Column.of(values) for name, values in columns.items()}
-    return shares_of(given, classes, name="labels:x", order=order, unnamed=unnamed)
+    return shares_of(given, classes, name="labels:x", order=order)
 
 
 def array(classes: Sequence[str], rows: Sequence[Sequence[Any]], order: Sequence[str] = ()) -> Shares:
-    columns = {f"column {at}": list(values) for at, values in enumerate(zip(*rows, strict=True))}
-    return shares(classes, order=order, unnamed=True, **columns)
+    columns = {f"column {at}": Column.of(values) for at, values in enumerate(zip(*rows, strict=True))}
+    return shares_of(columns, classes, name="labels:x", order=order, unnamed=True)
 
 
 def test_one_column_holds_classes_and_a_missing_one_is_an_abstention() -> None:
@@ -172,32 +170,32 @@ def test_arrays_are_probabilities_in_the_order_of_the_numbers_in_the_metadata() 
 
 def test_whole_numbers_are_classes_by_their_numbers_in_the_metadata() -> None:
     for own in (
-        shares(sorted(NUMBERED), order=NUMBERED, old=[0, 2.0, None]),
+        shares(sorted(NUMBERED), NUMBERED, old=[0, 2.0, None]),
         array(sorted(NUMBERED), [[0], [2], [None]], NUMBERED),
     ):
         assert (own.meaning, own.numbered) == ("classes", True)
         assert own.X[:2].tolist() == [[0, 0, 1], [0, 1, 0]]
         assert own.speaks.tolist() == [True, True, False]
-    votes = shares(sorted(NUMBERED), order=NUMBERED, ann=[0, 1], bob=[0, 2])
+    votes = shares(sorted(NUMBERED), NUMBERED, ann=[0, 1], bob=[0, 2])
     assert (votes.meaning, votes.X[0].tolist(), votes.numbered) == ("votes", [0, 0, 1], True)
-    named = shares(sorted(NUMBERED), order=NUMBERED, old=["joy"])
+    named = shares(sorted(NUMBERED), NUMBERED, old=["joy"])
     assert (named.X.tolist(), named.numbered) == ([[0, 0, 1]], False)
     for values, got in (([0, 3], "or their numbers in the metadata, 0 to 2: got '3'"), ([1, -1], "empty to abstain")):
         with pytest.raises(DataError, match=got):
-            shares(sorted(NUMBERED), order=NUMBERED, old=values)
+            shares(sorted(NUMBERED), NUMBERED, old=values)
     with pytest.raises(DataError, match="1 may be the class of this name, or the number of the class '2'"):
-        shares(("1", "2", "3"), order=("1", "2", "3"), old=[1, 2])
+        shares(("1", "2", "3"), ("1", "2", "3"), old=[1, 2])
 
 
 def test_names_tell_numbers_of_the_metadata() -> None:
-    own = shares(TWO, order=("pos", "neg"), p_0=[0.25, 1])
+    own = shares(TWO, ("pos", "neg"), p_0=[0.25, 1])
     assert (own.of, own.guessed, own.numbered) == (("pos",), False, True)
-    own = shares(sorted(NUMBERED), order=NUMBERED, LABEL_0=[0.5], LABEL_1=[0.25], LABEL_2=[0.25])
+    own = shares(sorted(NUMBERED), NUMBERED, LABEL_0=[0.5], LABEL_1=[0.25], LABEL_2=[0.25])
     assert (own.of, own.X.tolist()) == (NUMBERED, [[0.25, 0.25, 0.5]])
     with pytest.raises(DataError, match="pos is the second class by name, neg in the metadata"):
-        shares(TWO, order=("pos", "neg"), old=[0.25, 1])
+        shares(TWO, ("pos", "neg"), old=[0.25, 1])
     with pytest.raises(DataError, match="say what 0 and 1 in column 'p_0' mean"):
-        shares(TWO, order=TWO, p_0=[0, 1])
+        shares(TWO, TWO, p_0=[0, 1])
 
 
 @pytest.mark.parametrize("one", [1, 1.0, True])
