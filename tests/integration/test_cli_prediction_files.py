@@ -63,7 +63,7 @@ def test_rows_in_another_order_are_refused(cli: Cli, table: Path) -> None:
         frame = pl.DataFrame({column: place, "pred": old[place]})
         frame.write_parquet(table / name) if name == "i.parquet" else frame.write_csv(table / name)
         error = cli(*arguments("run", f"labels:{name}#pred")).stderr
-        assert f"column '{column}', has the numbers of 600 rows in another order. Save df.sort_index(), or" in error
+        assert f"column '{column}', has the numbers of 600 rows in another order. Save df.sort_index(); or" in error
         frame = frame.sort(column)
         frame.write_parquet(table / name) if name == "i.parquet" else frame.write_csv(table / name)
         assert result(cli, "run", f"labels:{name}#pred", "--seeds", "1")["systems"]
@@ -72,7 +72,7 @@ def test_rows_in_another_order_are_refused(cli: Cli, table: Path) -> None:
 def test_numbers_mean_the_classes_of_the_metadata(cli: Cli, table: Path) -> None:
     data = pl.read_csv(table / "d.csv")
     number = {name: pl.col(name).replace_strict({"pos": 0, "neg": 1}) for name in ("label", "old")}
-    coded = data.with_columns(**number)
+    coded = data.with_columns(**number, p_0="p_pos")
     order = {"features": {"label": {"_type": "ClassLabel", "names": ["pos", "neg"]}}}
     coded.write_parquet(table / "c.parquet", metadata={"huggingface": json.dumps({"info": order})})
     P = data.select("p_pos", "p_neg").to_numpy()
@@ -80,6 +80,8 @@ def test_numbers_mean_the_classes_of_the_metadata(cli: Cli, table: Path) -> None
     np.savez(table / "P.npz", ids=data["id"].to_numpy().astype(str), X=P)
     for teacher, same, text in (
         ("labels:old", "labels:old", "classes of column old, numbers named by the metadata, by row"),
+        ("labels:p_pos", "labels:p_pos", "probabilities of pos in column p_pos, by row"),
+        ("labels:p_0", "labels:p_pos", "probabilities of pos by number in the metadata in column p_0, by row"),
         ("labels:P.npy", "labels:p_neg,p_pos", "probabilities of pos, neg in the order of the metadata in 2 columns"),
     ):
         words = [word.replace("d.csv", "c.parquet") for word in arguments("run", teacher, "--seeds", "1")]

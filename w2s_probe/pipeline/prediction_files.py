@@ -133,11 +133,11 @@ class PredictionFile:
             numbers = np.array([int(text) for text in texts])[values.codes]
             ordered = np.arange(len(numbers))
             if not np.array_equal(numbers, ordered) and np.array_equal(np.sort(numbers), ordered):
-                own = f"Add --id {name}" if name and name in table.columns else "Save df.sort_index()"
+                own = f"Add --id {name}, or save" if name and name in table.columns else "Save"
                 msg = (
                     f"labels:{self.name} must have its rows in the order of {table.name}, or ids: its index, column "
-                    f"{name!r:.60}, has the numbers of {len(numbers):,} rows in another order. {own}, or save the ids "
-                    "as a column id of both and add --id id."
+                    f"{name!r:.60}, has the numbers of {len(numbers):,} rows in another order. {own} df.sort_index(); "
+                    f"or df.reset_index(drop=True), if the rows are in the order of {table.name}."
                 )
                 raise DataError(msg)
 

@@ -221,7 +221,8 @@ def _meaning(entry: FeaturesRead) -> str:
     names = [_name(label) for label in entry.classes]
     shown = ", ".join(names if len(names) <= MOST_CLASSES else [*names[:EXTREMES], "…", *names[-EXTREMES:]])
     order = " in sorted order" if entry.guessed and len(names) > 1 else ""
-    order = " in the order of the metadata" if entry.numbered and len(names) > 1 else order
+    if entry.numbered:
+        order = " in the order of the metadata" if len(names) > 1 else " by number in the metadata"
     return f"{entry.dtype} of {shown}{order}{' (guess)' if entry.guessed else ''} in"
 
 
