@@ -147,6 +147,11 @@ class Table:
             raise DataError(msg)
         object.__setattr__(self, "checked", True)
 
+    @property
+    def class_order(self) -> tuple[str, ...]:
+        """Names of the classes in the order of their numbers in the metadata; empty without such names."""
+        return () if self.origin is None else self.origin.classes
+
     def in_id_order(self) -> Table:
         """Return the rows by ascending id, if the data has ids: numbers depend on no order of the rows then.
 

@@ -91,23 +91,14 @@ class Opened:
         marked = seen_rows(self.table, self.data)
         return None if marked is None else marked | np.isin(self.keys, self.keys[marked])
 
-    @property
-    def class_order(self) -> tuple[str, ...]:
-        """Names of the classes in the order of their numbers in the metadata; empty without such names."""
-        return () if self.table.origin is None else self.table.origin.classes
-
     def with_classes(self, labels: Labels, rows: Rows, order: tuple[str, ...] | None = None) -> Self:
-        """Return the same table, whose teachers that are predictions know the classes, and notes on them.
-
-        `labels` are those of `rows`; `order` is the `class_order` of another table that has the labels.
-        """
-        order = self.class_order if order is None else order
+        """Return the same table, whose teachers that are predictions know the classes; see `LabelsSource`."""
         sources = {
             name: one.with_classes(self.table, labels, rows, self.saw, order) if isinstance(one, LabelsSource) else one
             for name, one in self.sources.items()
         }
-        notes = [note for one in sources.values() if isinstance(one, LabelsSource) for note in one.notes]
-        named = replace(self, sources=sources, table=replace(self.table, notes=(*self.table.notes, *notes)))
+        doubts = [note for one in sources.values() if isinstance(one, LabelsSource) for note in one.notes]
+        named = replace(self, sources=sources, table=replace(self.table, notes=(*self.table.notes, *doubts)))
         vars(named).update({name: vars(self)[name] for name in ("keys", "saw") if name in vars(self)})
         return named
 

@@ -174,7 +174,7 @@ def _tables(
         check_pool(second, tables[0].sources.values())
         tables.append(open_sources(own, second, names, store, options))
     rows = forecast_rows(tables, config, split_file)
-    none, order = replace(rows.labels, values=rows.labels.values[:0]), tables[0].class_order
+    none, order = replace(rows.labels, values=rows.labels.values[:0]), tables[0].table.class_order
     first = tables[0].with_classes(rows.labels, rows.labeled)
     doubts = first.table.notes[len(tables[0].table.notes) :]
     tables = [first, *(second.with_classes(none, rows.labeled[:0], order) for second in tables[1:])]

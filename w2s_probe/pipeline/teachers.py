@@ -170,12 +170,13 @@ class LabelsSource:
         labels: Labels,
         rows: Rows,
         saw: NDArray[np.bool_] | None,
-        order: Sequence[str] = (),
+        order: Sequence[str] | None = None,
     ) -> LabelsSource:
         """Return the source with what it predicts for each row of the table; `labels` are those of `rows`.
 
-        `order` has the names of the classes in the order of their numbers in the data's metadata.
+        `order` is the `class_order` of the table that has the labels, if it is another one.
         """
+        order = table.class_order if order is None else order
         classes = labels.classes or ()
         unnamed = self.file is not None and self.file.unnamed
         true = true_columns(self.columns, order, labels, rows, name=self.title)
