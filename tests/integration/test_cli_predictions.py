@@ -13,60 +13,14 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from tests.conftest import Cli
-from tests.schemas import check_schema
-
-N = 600
-SIZES = ("-n", "80", "-N", "200", "--n-test", "150")
-NAMES = np.array(["neg", "pos"])
+from tests.predictions import NAMES, SIZES, N, arguments, labels_file, result, write_predictions
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """Write d.csv with predictions of several kinds and their files, and the features t.npy and s.npy."""
-    rng = np.random.default_rng(0)
-    Z = rng.standard_normal((N, 6))
-    y = (Z.sum(axis=1) + rng.standard_normal(N) > 0).astype(int)
-    wrong = [np.where(rng.random(N) < 0.75, y, 1 - y) for _ in range(4)]
-    p = 1 / (1 + np.exp(-(Z[:, 0] + Z[:, 1] + 0.5 * rng.standard_normal(N))))
-    P = np.column_stack([1 - p, p])
-    ids = [f"r{row}" for row in range(N)]
-    columns: dict[str, Any] = {
-        "id": ids,
-        "label": NAMES[y],
-        "old": NAMES[wrong[0]],
-        "prob": p,
-        "p_neg": P[:, 0],
-        "p_pos": P[:, 1],
-        "half": [None if row % 4 == 0 else NAMES[wrong[0][row]] for row in range(N)],
-        "never": [None] * N,
-        "saw": [row % 3 == 0 for row in range(N)],
-        **{name: NAMES[votes] for name, votes in zip(("ann", "bob", "cid"), wrong[1:], strict=True)},
-    }
-    pl.DataFrame(columns).write_csv(tmp_path / "d.csv")
-    order = rng.permutation(N)
-    named = {"id": np.array(ids)[order], "p_neg": P[order, 0], "p_pos": P[order, 1]}
-    pl.DataFrame(named).write_csv(tmp_path / "p.csv")
-    pl.DataFrame(named).write_parquet(tmp_path / "p.parquet")
-    pl.DataFrame(named).head(N - 1).write_csv(tmp_path / "few.csv")
-    np.save(tmp_path / "p.npy", P)
-    np.save(tmp_path / "short.npy", P[:-1])
-    np.savez(tmp_path / "p.npz", X=P[order], ids=np.array(ids)[order])
-    np.save(tmp_path / "t.npy", (Z[:, :3] + rng.standard_normal((N, 3))).astype(np.float32))
-    np.save(tmp_path / "s.npy", np.hstack([Z + 0.3 * rng.standard_normal((N, 6)), rng.standard_normal((N, 3))]))
+    """Return the folder of d.csv, of its predictions and of its features."""
+    write_predictions(tmp_path)
     return tmp_path
-
-
-def arguments(verb: str, teacher: str, *more: str) -> tuple[str, ...]:
-    start = (verb, "d.csv", "--id", "id", "--teacher", teacher, "--student", "features:s.npy", "--json")
-    return (*start, *(() if "-n" in more or "--split-file" in more else SIZES), *more)
-
-
-def result(cli: Cli, verb: str, teacher: str, *more: str) -> dict[str, Any]:
-    done = cli(*arguments(verb, teacher, *more))
-    assert done.returncode == 0, done.stderr
-    printed: dict[str, Any] = json.loads(done.stdout)
-    check_schema(verb, printed)
-    return printed
 
 
 @pytest.mark.parametrize("targets", ["soft", "hard"])
@@ -118,13 +72,13 @@ def test_the_line_on_what_was_read_says_how_predictions_were_understood(cli: Cli
         "labels:prob": "teacher labels:prob: probabilities of pos (guess) in column prob, by row",
         "labels:p_neg": "teacher labels:p_neg: probabilities of neg in column p_neg, by row",
         "labels:p.npy": "labels:p.npy: probabilities of neg, pos in sorted order (guess) in 2 columns column 0",
-        "labels:ann,bob,cid": "teacher labels:ann,bob,cid: votes of 3 columns ann … cid, by row",
+        "labels:ann,bob,cid": "teacher labels:ann,bob,cid: votes of 3 columns ann, bob, cid, by row",
         "labels:half": "teacher labels:half: classes of column half, by row, abstains on 150 rows",
         "labels:p.csv": "teacher labels:p.csv: probabilities of neg, pos in 2 columns p_neg … p_pos, by id",
     }.items():
         assert text in cli(*arguments("run", teacher, "--seeds", "1")).stderr
     ties = pl.read_csv(table / "d.csv").filter(pl.col("ann") != pl.col("bob")).height
-    text = f"votes of 2 columns ann … bob, by row, ties on {ties} rows, where the first class counts; student"
+    text = f"votes of 2 columns ann, bob, by row, ties on {ties} rows, where the first class counts; student"
     assert text in cli(*arguments("run", "labels:ann,bob", "--seeds", "1")).stderr
 
 
@@ -134,19 +88,6 @@ def test_one_column_holds_the_probabilities_of_the_class_in_its_name(cli: Cli, t
         assert result(cli, "run", teacher, "--seeds", "1")["systems"] == expected["systems"]
     own = result(cli, "run", "labels:p.npz#X", "--seeds", "1")["read"]["features"]["teacher"]
     assert (own["classes"], own["guessed"], own["ties"]) == (["neg", "pos"], True, 0)
-
-
-def labels_file(table: Path, name: str, **columns: Any) -> str:
-    """Write a file of predictions with the values of columns of d.csv, and return its name."""
-    data = pl.read_csv(table / "d.csv")
-    values = {new: data[old] for new, old in columns.items()}
-    if name.endswith(".npz"):
-        np.savez(table / name, **{new: column.to_numpy().astype(str) for new, column in values.items()})
-    elif name.endswith(".parquet"):
-        pl.DataFrame(values).write_parquet(table / name)
-    else:
-        pl.DataFrame(values).write_csv(table / name)
-    return f"labels:{name}"
 
 
 @pytest.mark.parametrize(

@@ -125,8 +125,13 @@ def placeholder_notes(counts: Mapping[str, int]) -> tuple[str, ...]:
 
     -1 beside 1 alone is the usual coding of two classes.
     """
-    names = [name for name in counts if _bare(name) in PLACEHOLDERS and set(counts) != {"-1", "1"}]
+    names = [name for name in counts if is_placeholder(name) and set(counts) != {"-1", "1"}]
     return tuple(placeholder_note(name, counts[name], sum(counts.values())) for name in names)
+
+
+def is_placeholder(name: str) -> bool:
+    """Return whether a text often means that there is no value, as -1 and NA do."""
+    return _bare(name) in PLACEHOLDERS
 
 
 def placeholder_note(name: str, rows: int, total: int) -> str:
@@ -156,7 +161,7 @@ def _numbers(column: Column, name: str) -> Labels:
         number = read_number(value)
         if number is None:
             hint = ""
-            if isinstance(value, str) and _bare(value) in PLACEHOLDERS:
+            if isinstance(value, str) and is_placeholder(value):
                 hint = f"If {value!r:.60} means that a row has no label, leave the label empty. Otherwise: "
             msg = (
                 f"column {name!r} must hold numbers for regression: got {value!r:.60} in row {column.first_row(at)}. "

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.columns import Column
+from w2s_probe.core.errors import DataError
 from w2s_probe.core.labels import is_missing
 from w2s_probe.core.types import Rows
 
@@ -59,9 +60,17 @@ class Texts(Sequence[str]):
 
 
 def column_of(series: pl.Series) -> Column:
-    """Return a column of labels or other names, in which texts of blanks are missing, as empty CSV fields are."""
+    """Return a column of labels or other names, in which texts of blanks are missing, as empty CSV fields are.
+
+    Decimals become floats, so that 1.00 is the class 1, and bytes become texts. Raises `DataError` for bytes that are
+    not UTF-8.
+    """
     import polars as pl
 
+    if series.dtype.is_decimal():
+        series = series.cast(pl.Float64)
+    elif series.dtype == pl.Binary:
+        series = _decoded(series)
     if series.dtype.is_nested() or series.dtype == pl.Object:
         return Column.of([None if is_missing(value) else value for value in series.to_list()])
     distinct = series.unique(maintain_order=True)
@@ -73,6 +82,20 @@ def column_of(series: pl.Series) -> Column:
     if len(distinct) > FEW and not any(is_missing(value) for value in _blockwise(distinct)):
         return Column(codes, _array_of(distinct))
     return Column(codes, [None if is_missing(value) else value for value in distinct.to_list()])
+
+
+def _decoded(series: pl.Series) -> pl.Series:
+    """Return bytes as texts."""
+    import polars as pl
+
+    try:
+        return series.cast(pl.String)
+    except pl.exceptions.PolarsError:
+        msg = (
+            f"column {series.name!r:.60} must hold texts or numbers: got bytes that are no text in UTF-8. Save the "
+            "column as text, or name another column."
+        )
+        raise DataError(msg) from None
 
 
 def first_missing(series: pl.Series) -> int | None:

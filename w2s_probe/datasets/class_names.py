@@ -240,6 +240,21 @@ def _without_names(
     return frame.with_columns(pl.lit(None, dtype=pl.String).alias(column))
 
 
+def class_order(names: Sequence[ClassNames], column: str) -> tuple[str, ...]:
+    """Return the names of a column's classes in the order of their numbers; none if files number them differently.
+
+    Parameters
+    ----------
+    names : sequence of mapping of column to tuple of str
+        Names of classes of each file.
+    column : str
+        The column.
+    """
+    told = [own[column] for own in names if column in own]
+    longest = max(told, key=len, default=())
+    return longest if all(own == longest[: len(own)] for own in told) else ()
+
+
 def named_columns(frame: pl.DataFrame, names: ClassNames, columns: Iterable[str | None]) -> list[str]:
     """Return which of these columns hold whole numbers that have names.
 

@@ -16,6 +16,7 @@ from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 from w2s_probe.datasets.arrow_files import arrow_metadata, arrow_schema, is_stream, read_arrow
 from w2s_probe.datasets.class_names import (
     ClassNames,
+    class_order,
     named_columns,
     names_in_features,
     names_in_metadata,
@@ -57,6 +58,9 @@ class Rows:
         Bytes that compressed files hold.
     named : tuple of str
         Columns whose numbers were replaced by names of classes.
+    classes : tuple of str
+        Names of the classes of the label column in the order of their numbers; none where files differ in it, or the
+        column is not among `named`.
     images : Images or None
         Images that the files hold.
     image_column : str
@@ -71,6 +75,7 @@ class Rows:
     short: int = 0
     unpacked: int = 0
     named: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     images: Images | None = None
     image_column: str = ""
     notes: tuple[str, ...] = ()
@@ -161,6 +166,7 @@ def _read_texts(files: DataFiles, config: DataConfig) -> Rows:
         short=collected.short,
         unpacked=collected.unpacked,
         named=tuple(named),
+        classes=class_order([files.class_names], config.label) if config.label in named else (),
     )
 
 
@@ -196,6 +202,7 @@ def _read_binary(files: DataFiles, config: DataConfig) -> Rows:
         counts=counts,
         image_column=image or "",
         named=tuple(named),
+        classes=class_order(names, config.label) if config.label in named else (),
         notes=tuple(note for note in named.values() if note),
     )
     if image is None or not sum(counts):

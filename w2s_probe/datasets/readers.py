@@ -98,6 +98,7 @@ def origin_of(files: DataFiles, rows: Rows) -> Origin | None:
         unpacked=rows.unpacked,
         parts=dict(parts),
         named=rows.named,
+        classes=rows.classes,
         image=rows.image_column,
     )
 

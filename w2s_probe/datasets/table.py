@@ -37,6 +37,9 @@ class Origin:
         Rows of each part that names of files tell; empty without parts.
     named : tuple of str
         Columns whose numbers were replaced by names of classes from the metadata.
+    classes : tuple of str
+        Names of the classes of the labels in the order of their numbers in the metadata; none without such names, or
+        if files number them differently.
     image : str
         Column that holds images; empty without one.
     label : str
@@ -48,6 +51,7 @@ class Origin:
     unpacked: int = 0
     parts: Mapping[str, int] = field(default_factory=dict)
     named: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     image: str = ""
     label: str = ""
 
@@ -142,6 +146,11 @@ class Table:
             )
             raise DataError(msg)
         object.__setattr__(self, "checked", True)
+
+    @property
+    def class_order(self) -> tuple[str, ...]:
+        """Names of the classes in the order of their numbers in the metadata; empty without such names."""
+        return () if self.origin is None else self.origin.classes
 
     def in_id_order(self) -> Table:
         """Return the rows by ascending id, if the data has ids: numbers depend on no order of the rows then.

@@ -91,13 +91,14 @@ class Opened:
         marked = seen_rows(self.table, self.data)
         return None if marked is None else marked | np.isin(self.keys, self.keys[marked])
 
-    def with_classes(self, labels: Labels, rows: Rows) -> Self:
-        """Return the same table, whose teachers that are predictions know the classes; `labels` are those of `rows`."""
+    def with_classes(self, labels: Labels, rows: Rows, order: tuple[str, ...] | None = None) -> Self:
+        """Return the same table, whose teachers that are predictions know the classes; see `LabelsSource`."""
         sources = {
-            name: one.with_classes(self.table, labels, rows, self.saw) if isinstance(one, LabelsSource) else one
+            name: one.with_classes(self.table, labels, rows, self.saw, order) if isinstance(one, LabelsSource) else one
             for name, one in self.sources.items()
         }
-        named = replace(self, sources=sources)
+        doubts = [note for one in sources.values() if isinstance(one, LabelsSource) for note in one.notes]
+        named = replace(self, sources=sources, table=replace(self.table, notes=(*self.table.notes, *doubts)))
         vars(named).update({name: vars(self)[name] for name in ("keys", "saw") if name in vars(self)})
         return named
 

@@ -174,11 +174,11 @@ def _tables(
         check_pool(second, tables[0].sources.values())
         tables.append(open_sources(own, second, names, store, options))
     rows = forecast_rows(tables, config, split_file)
-    none = replace(rows.labels, values=rows.labels.values[:0])
-    tables = [tables[0].with_classes(rows.labels, rows.labeled)] + [
-        second.with_classes(none, rows.labeled[:0]) for second in tables[1:]
-    ]
-    return tables, replace(rows, opened=tables[0])
+    none, order = replace(rows.labels, values=rows.labels.values[:0]), tables[0].table.class_order
+    first = tables[0].with_classes(rows.labels, rows.labeled)
+    doubts = first.table.notes[len(tables[0].table.notes) :]
+    tables = [first, *(second.with_classes(none, rows.labeled[:0], order) for second in tables[1:])]
+    return tables, replace(rows, opened=first, notes=(*rows.notes, *doubts))
 
 
 def _forecast(  # one pair of a table that is open

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,13 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.columns import Column
-from w2s_probe.core.errors import DataError, did_you_mean, listed
-from w2s_probe.core.labels import class_name, is_missing
+from w2s_probe.core.errors import DataError
+from w2s_probe.core.labels import is_missing, is_placeholder
 from w2s_probe.core.types import Float
+from w2s_probe.pipeline.prediction_errors import check_classes, check_inside, wrong_width
+from w2s_probe.pipeline.prediction_names import UNNAMED, class_told, columns_of_classes
+from w2s_probe.pipeline.prediction_values import (
+    Coding,
+    coding_of,
+    fractional,
+    label_of,
+    matrix_of,
+    numbers_of,
+    one_hot,
+)
 
 Meaning = Literal["classes", "probabilities", "votes"]
 ROUNDED = 0.02  # largest distance of a row's sum of probabilities from 1
-UNNAMED = re.compile(r"(column_)?\d+")  # names that pandas and polars give to columns without one
+ENOUGH = 20  # rows whose values are no chance
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -35,7 +45,9 @@ class Shares:
     of : tuple of str
         Class of each column of probabilities, in the order of the columns; empty for classes and votes.
     guessed : bool
-        Whether no name of a column tells these classes.
+        Whether neither the name of a column nor the data's metadata tells these classes.
+    numbered : bool
+        Whether places of columns, or whole numbers, mean the classes with these numbers in the data's metadata.
     """
 
     X: Float
@@ -43,6 +55,7 @@ class Shares:
     meaning: Meaning
     of: tuple[str, ...] = ()
     guessed: bool = False
+    numbered: bool = False
 
     @property
     def ties(self) -> int:
@@ -50,14 +63,22 @@ class Shares:
         return int((((self.X.max(axis=1, keepdims=True) == self.X).sum(axis=1) > 1) & self.speaks).sum())
 
 
-def shares_of(columns: Mapping[str, Column], classes: Sequence[str], *, name: str, file: str = "") -> Shares:
+def shares_of(
+    columns: Mapping[str, Column],
+    classes: Sequence[str],
+    *,
+    name: str,
+    file: str = "",
+    order: Sequence[str] = (),
+    unnamed: bool = False,
+) -> Shares:
     """Return what columns of n rows predict; a missing value is an abstention.
 
     One column holds classes; with a value strictly between 0 and 1 it holds the probability of one of two classes:
-    of CLASS, if it is called CLASS or ends in ``_CLASS``, else of the second one. Several columns are probabilities if
-    each class has exactly one of such a name, and all values lie in [0, 1]; if all values are names of classes, too,
-    one of each row must be 1 and the others 0. Otherwise each column is an annotator, and the shares are those of
-    their votes.
+    of the one that its name tells (see `class_named`), else of the second one. Several columns are probabilities if
+    each class has exactly one that is named after it; if all values are names of classes, too, one of each row must
+    be 1 and the others 0. Columns of an array are probabilities by their place, unless they hold classes. Otherwise
+    each column is an annotator, and the shares are those of their votes.
 
     Parameters
     ----------
@@ -69,30 +90,83 @@ def shares_of(columns: Mapping[str, Column], classes: Sequence[str], *, name: st
         Name of the teacher, for messages.
     file : str
         For messages, ``labels:FILE`` if all columns of a file are there since none was named; else empty.
+    order : sequence of str
+        Names of the classes in the order of their numbers in the data's metadata; empty without such names.
+    unnamed : bool
+        Whether the columns are those of an array, whose names say nothing.
 
     Raises
     ------
     DataError
-        If a value is no class of the data, or a probability lies outside [0, 1].
+        If a value is no class of the data, a probability lies outside [0, 1], or columns have two likely meanings.
     """
     if len(columns) == 1:
         ((column, values),) = columns.items()
-        numbers = _numbers(values)
-        if numbers is not None and _fractional(numbers).any():
-            return _one_class(numbers, classes, name=name, column=column)
-        return _voted({column: values}, classes, name=name, meaning="classes")
-    of_class = _columns_of_classes(list(columns), classes)
-    numeric = {column: _numbers(values) for column, values in columns.items()}
-    table = [numeric[column] for column in of_class.values()]
-    if of_class and all(numbers is not None for numbers in table):
-        P = np.column_stack([numbers for numbers in table if numbers is not None])
-        inside = not (np.isfinite(P) & ((P < 0) | (P > 1))).any()
-        votes = not _one_hot(P) and not any(_no_classes(values, classes) for values in columns.values())
-        if (inside or _fractional(P).any()) and not votes:
-            shares = probabilities(P, list(of_class.values()), name=name)
-            class_of = {column: label for label, column in of_class.items()}
-            return replace(shares, of=tuple(class_of[column] for column in columns))
-    return _voted(columns, classes, name=name, meaning="votes", file=file)
+        numbers = numbers_of(values)
+        if numbers is not None and fractional(numbers).any():
+            return _one_class(numbers, classes, order, name=name, column=column, unnamed=unnamed)
+        coding = coding_of(columns, classes, order, name=name)
+        if not unnamed:
+            _check_not_inverted(column, values, classes, order, coding, name=name)
+        check_classes(columns, classes, coding, name=name, file=file, unnamed=unnamed)
+        return _voted(columns, len(classes), coding, meaning="classes")
+    P, coding = matrix_of(columns.values()), coding_of(columns, classes, order, name=name)
+    if P is not None and unnamed and _by_place(P, columns, len(classes), coding):
+        return _of_places(P, list(columns), classes, order, name=name)
+    if P is not None and not unnamed:
+        own = _of_names(P, columns, classes, order, coding, name=name)
+        if own is not None:
+            return own
+    check_classes(columns, classes, coding, name=name, file=file, unnamed=unnamed)
+    shares = _voted(columns, len(classes), coding, meaning="votes")
+    if shares.ties == shares.speaks.sum() >= ENOUGH:
+        msg = (
+            f"{name} must have a row in which one class has the most votes: classes tie in all {shares.ties:,} rows. "
+            f"Give one column of predicted classes, or columns of probabilities, called p_{classes[0]}, p_{classes[1]} "
+            "and so on."
+        )
+        raise DataError(msg)
+    return shares
+
+
+def _by_place(P: Float, columns: Mapping[str, Column], classes: int, coding: Coding) -> bool:
+    """Return whether columns of an array hold probabilities, not classes: one that is no class, or one-hot rows."""
+    if fractional(P).any() or P.shape[1] != classes:
+        return bool(fractional(P).any())
+    unknown = (values.values[at] for values in columns.values() for at in coding.unknown(values))
+    return one_hot(P) or not all(is_placeholder(label_of(value)) for value in unknown)
+
+
+def _of_places(P: Float, columns: Sequence[str], classes: Sequence[str], order: Sequence[str], *, name: str) -> Shares:
+    """Return probabilities of the classes in the order of their numbers in the metadata, else in sorted order."""
+    own = [label for label in order if label in classes] or list(classes)
+    if P.shape[1] != len(classes):
+        raise wrong_width(P.shape[1], classes, order, name=name)
+    shares = probabilities(P, columns, name=name)
+    X = shares.X[:, [own.index(label) for label in classes]]
+    return replace(shares, X=X, of=tuple(own), guessed=not order, numbered=bool(order))
+
+
+def _of_names(
+    P: Float, columns: Mapping[str, Column], classes: Sequence[str], order: Sequence[str], coding: Coding, *, name: str
+) -> Shares | None:
+    """Return probabilities of the classes that the columns are named after; None if they are votes."""
+    of_class, numbered = columns_of_classes(list(columns), classes, order)
+    if of_class:
+        names = coding if numbered else Coding(dict.fromkeys(classes, 0))
+        if not one_hot(P) and not any(names.unknown(values) for values in columns.values()):
+            return None
+        own, in_order = list(columns), list(of_class.values())
+        shares = probabilities(P[:, [own.index(column) for column in in_order]], in_order, name=name)
+        class_of = {column: label for label, column in of_class.items()}
+        return replace(shares, of=tuple(class_of[column] for column in columns), numbered=numbered)
+    if P.shape[1] == len(classes) and len(P) >= ENOUGH and one_hot(P):
+        msg = (
+            f"{name} must say of which classes its columns are: each row has one 1 and otherwise 0. Rename the columns "
+            f"to p_{classes[0]}, p_{classes[1]} and so on if a column is a class, not an annotator."
+        )
+        raise DataError(msg)
+    return None
 
 
 def probabilities(P: Float, columns: Sequence[str], *, name: str) -> Shares:
@@ -116,7 +190,7 @@ def probabilities(P: Float, columns: Sequence[str], *, name: str) -> Shares:
         )
         raise DataError(msg)
     for place, column in enumerate(columns):
-        _check_inside(P[:, place], name=name, column=column)
+        check_inside(P[:, place], name=name, column=column)
     sums = P[speaks].sum(axis=1)
     wrong = np.flatnonzero(np.abs(sums - 1) > ROUNDED)
     if len(wrong):
@@ -131,7 +205,9 @@ def probabilities(P: Float, columns: Sequence[str], *, name: str) -> Shares:
     return Shares(X=X, speaks=speaks, meaning="probabilities")
 
 
-def _one_class(numbers: Float, classes: Sequence[str], *, name: str, column: str) -> Shares:
+def _one_class(
+    numbers: Float, classes: Sequence[str], order: Sequence[str], *, name: str, column: str, unnamed: bool
+) -> Shares:
     """Return the probabilities of the class that the name of the column tells, else of the second class."""
     if len(classes) != 2:
         msg = (
@@ -139,130 +215,68 @@ def _one_class(numbers: Float, classes: Sequence[str], *, name: str, column: str
             "numbers. Name a column for each class, with commas between, or a column of predicted classes."
         )
         raise DataError(msg)
+    own, sure, numbered = (None, False, False) if unnamed else class_told(column, classes, order)
     first, second = classes
-    own = _class_of(column, classes)
     if own == first and UNNAMED.fullmatch(column):
         msg = (
             f"{name} must say whose probabilities column {column!r:.60} holds: {own} may be the class, or the place of "
             f"a column without a name. Rename the column to p_{first} or to p_{second}."
         )
         raise DataError(msg)
-    _check_inside(numbers, name=name, column=column)
+    check_inside(numbers, name=name, column=column)
     speaks = np.asarray(~np.isnan(numbers))
+    if not sure and speaks.sum() >= ENOUGH and numbers[speaks].min() >= 1 / 2:  # a model's confidence looks like this
+        advice = "Save a column for each class" if unnamed else f"Name the column after its class, as in p_{second}"
+        msg = (
+            f"{name} must say whose probabilities column {column!r:.60} holds: all are at least 0.5, as those of the "
+            f"class that is predicted in each row. {advice}, or give the predicted classes."
+        )
+        raise DataError(msg)
+    by_number = next(reversed([label for label in order if label in classes]), second)
+    if own is None and not unnamed and by_number == first:
+        msg = (
+            f"{name} must say whose probabilities column {column!r:.60} holds: {second} is the second class by name, "
+            f"{first} in the metadata. Rename the column to p_{second} or to p_{first}."
+        )
+        raise DataError(msg)
+    numbered = numbered or (own is None and unnamed and bool(order))
+    own = own or by_number
     p = np.where(speaks, numbers, 0.5)
     X = np.column_stack([p, 1 - p] if own == first else [1 - p, p])
-    return Shares(X=X, speaks=speaks, meaning="probabilities", of=(own or second,), guessed=own is None)
+    return Shares(X=X, speaks=speaks, meaning="probabilities", of=(own,), guessed=not sure, numbered=numbered)
 
 
-def _voted(
-    columns: Mapping[str, Column], classes: Sequence[str], *, name: str, meaning: Meaning, file: str = ""
-) -> Shares:
-    """Return the shares of the classes among the values of each row."""
-    _check_classes(columns, classes, name=name, file=file)
-    place = {label: code for code, label in enumerate(classes)}
+def _check_not_inverted(
+    column: str, values: Column, classes: Sequence[str], order: Sequence[str], coding: Coding, *, name: str
+) -> None:
+    """Raise `DataError` if 0 and 1 may be classes, or probabilities of the class that 0 would mean."""
+    texts = {label_of(value) for value in values.values if not is_missing(value)}
+    zero, one = ("false", "true") if texts <= {"false", "true"} else ("0", "1")
+    if len(classes) != 2 or not texts or not texts <= {zero, one} or zero not in coding.codes:
+        return
+    if UNNAMED.fullmatch(column):  # the place of a column without a name
+        return
+    own, *_ = class_told(column, classes, order)
+    if own == classes[coding.codes[zero]]:
+        other = next(label for label in classes if label != own)
+        msg = (
+            f"{name} must say what {zero} and {one} in column {column!r:.60} mean: predicted classes, or probabilities "
+            f"of {own}. Rename the column of classes to a name without a class, or give probabilities of {other} as "
+            f"p_{other}."
+        )
+        raise DataError(msg)
+
+
+def _voted(columns: Mapping[str, Column], K: int, coding: Coding, *, meaning: Meaning) -> Shares:
+    """Return the shares of K classes among the values of each row."""
     n = len(next(iter(columns.values())))
-    votes = np.zeros((n, len(classes)))
+    votes = np.zeros((n, K))
     for values in columns.values():
-        codes = np.full(len(values.values), -1)
-        for at, value in enumerate(values.values):
-            if not is_missing(value):
-                codes[at] = place[_label(value)]
-        own = codes[values.codes]
+        own = coding.of(values)
         given = np.flatnonzero(own >= 0)
         votes[given, own[given]] += 1
     total = votes.sum(axis=1)
     speaks = total > 0
-    X = np.full(votes.shape, 1 / len(classes))
+    X = np.full(votes.shape, 1 / K)
     X[speaks] = votes[speaks] / total[speaks, None]
-    return Shares(X=X, speaks=speaks, meaning=meaning)
-
-
-def _check_classes(columns: Mapping[str, Column], classes: Sequence[str], *, name: str, file: str) -> None:
-    """Raise `DataError` for the first value that is no class, with an advice that suits the column."""
-    wrong = {column: _no_classes(values, classes) for column, values in columns.items()}
-    column = next((column for column, places in wrong.items() if places), None)
-    if column is None:
-        return
-    values, places = columns[column], wrong[column]
-    value = values.values[places[0]]
-    label = _label(value)
-    given = sum(not is_missing(one) for one in values.values)
-    fraction = isinstance(value, float) and 0 < value < 1
-    if len(columns) > 1 and file and 2 * len(places) > given:
-        usable = [other for other, places in wrong.items() if not places and "," not in other]
-        advice = (
-            f"Name the columns of predictions, as in {file}#{','.join(usable[:3]) or 'COLUMN'}; a column of ids must "
-            "be called id, or as --id says."
-        )
-    elif len(columns) > 1 and fraction:
-        named = ", ".join(f"p_{one}" for one in classes[:3])
-        advice = f"A column of probabilities must end in _CLASS, and every class must have one: rename them to {named}."
-    else:
-        advice = did_you_mean(label, classes).strip() or "Correct these values, or leave them empty to abstain."
-    msg = (
-        f"{name} must predict classes of the data, {listed(classes)}: got {label!r:.60} in row "
-        f"{values.first_row(places[0])} of column {column!r:.60}. {advice}"
-    )
-    raise DataError(msg)
-
-
-def _no_classes(column: Column, classes: Sequence[str]) -> list[int]:
-    """Return the positions of the values that are no class and not missing."""
-    names = set(classes)
-    return [at for at, value in enumerate(column.values) if not is_missing(value) and _label(value) not in names]
-
-
-def _label(value: object) -> str:
-    """Return a value as the name of a class."""
-    return str(value) if isinstance(value, float) and not value.is_integer() else class_name(value)
-
-
-def _class_of(column: str, classes: Sequence[str]) -> str | None:
-    """Return the class that a column is called or ends in, after an underscore; the longest of several."""
-    named = [label for label in classes if column == label or column.endswith(f"_{label}")]
-    return max(named, key=len, default=None)
-
-
-def _one_hot(P: Float) -> bool:
-    """Return whether whole numbers are 1 for one class in every row, and 0 for the others; a row may be empty."""
-    given = P[~np.isnan(P).all(axis=1)]
-    return bool(((given == 0) | (given == 1)).all() and (given.sum(axis=1) == 1).all())
-
-
-def _columns_of_classes(columns: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
-    """Return the column of each class, by class; empty unless each class has exactly one and no column is left."""
-    found: dict[str, str] = {}
-    for column in columns:
-        label = _class_of(column, classes)
-        if label is None or label in found:
-            return {}
-        found[label] = column
-    return {label: found[label] for label in classes} if len(found) == len(classes) else {}
-
-
-def _numbers(column: Column) -> Float | None:
-    """Return a column as numbers, missing ones as NaN; None if a value is something else."""
-    numbers = np.empty(len(column.values))
-    for at, value in enumerate(column.values):
-        if is_missing(value):
-            numbers[at] = np.nan
-        elif isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
-            numbers[at] = float(value)
-        else:
-            return None
-    return numbers[column.codes]
-
-
-def _fractional(numbers: Float) -> NDArray[np.bool_]:
-    return np.isfinite(numbers) & (numbers != np.floor(numbers))
-
-
-def _check_inside(numbers: Float, *, name: str, column: str) -> None:
-    """Raise `DataError` if a number is no probability."""
-    outside = np.flatnonzero(~np.isnan(numbers) & ~((numbers >= 0) & (numbers <= 1)))
-    if len(outside):
-        msg = (
-            f"probabilities of {name} must lie in [0, 1]: got {numbers[outside[0]]:.6g} in row {outside[0]} of column "
-            f"{column!r:.60}. Give probabilities, not logits or percent, or the predicted class."
-        )
-        raise DataError(msg)
+    return Shares(X=X, speaks=speaks, meaning=meaning, numbered=coding.numbered)

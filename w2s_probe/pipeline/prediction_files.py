@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".parquet", ".npy", ".npz")
 UNNAMED = re.compile(r"arr_\d+")  # names that NumPy gives to arrays without one
+INDEX = re.compile(
+    r"|__index_level_\d+__|unnamed: ?\d+|level_\d+|index|idx|row|row_?(nr|number|num|index|id)", re.IGNORECASE
+)  # names that the index of a frame has in a file
+LONGEST = 18  # digits of a number of a row
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -46,8 +50,8 @@ class PredictionFile:
         Columns in the order of the file.
     ids : list of str, or None
         Ids of its rows; None if they are in the order of the data.
-    of_classes : bool
-        Whether the columns are probabilities of the classes by their place: those of an array of numbers.
+    unnamed : bool
+        Whether the columns are those of an array without names.
     others : mapping of str to Column
         Columns that were not chosen.
     like_labels : bool
@@ -57,7 +61,7 @@ class PredictionFile:
     name: str
     columns: Mapping[str, Column]
     ids: list[str] | None
-    of_classes: bool = False
+    unnamed: bool = False
     others: Mapping[str, Column] = field(default_factory=dict)
     like_labels: bool = False
 
@@ -72,10 +76,18 @@ class PredictionFile:
         rows = self._rows(table)
         return {name: values[rows] for name, values in self.columns.items()}
 
+    def unused(self, table: Table) -> int | None:
+        """Return the number of rows whose ids are those of no row of a table; None if there are none."""
+        if self.ids is None or len(self.ids) == len(table):  # every row of the table has an id among these
+            return None
+        every = table.ids if table.all_ids is None else np.concatenate([table.ids, table.all_ids])
+        return len(set(self.ids).difference(every.tolist())) or None
+
     def _rows(self, table: Table) -> Rows:
         title, count = f"labels:{self.name}", len(next(iter(self.columns.values())))
         if self.ids is None:
             self._check_no_ids(table)
+            self._check_no_index(table)
             rows = table.rows_among(count)
             if rows is None:
                 check_same_rows(title, count, table.name, len(table))
@@ -112,6 +124,23 @@ class PredictionFile:
                 )
                 raise DataError(msg)
 
+    def _check_no_index(self, table: Table) -> None:
+        """Raise `DataError` if the index that pandas saved says that the rows are in another order."""
+        for name, values in {**self.columns, **self.others}.items():
+            texts = [str(value) for value in values.values] if INDEX.fullmatch(name) else []
+            if not texts or not all(text.isdecimal() and text.isascii() and len(text) < LONGEST for text in texts):
+                continue
+            numbers = np.array([int(text) for text in texts])[values.codes]
+            ordered = np.arange(len(numbers))
+            if not np.array_equal(numbers, ordered) and np.array_equal(np.sort(numbers), ordered):
+                own = f"Add --id {name}, or save" if name and name in table.columns else "Save"
+                msg = (
+                    f"labels:{self.name} must have its rows in the order of {table.name}, or ids: its index, column "
+                    f"{name!r:.60}, has the numbers of {len(numbers):,} rows in another order. {own} df.sort_index(); "
+                    f"or df.reset_index(drop=True), if the rows are in the order of {table.name}."
+                )
+                raise DataError(msg)
+
 
 def parse_file(text: str) -> tuple[Path, str | None] | None:
     """Return the file that follows ``labels:``, and what follows ``#``; None for columns of the data.
@@ -141,7 +170,7 @@ def read_predictions(path: Path, data: DataConfig, chosen: str | None = None) ->
     ----------
     path : Path
         CSV or Parquet: all columns but that of the ids. ``.npy``, and ``.npz`` with one array beside ``ids``: one
-        column, or two dimensions; floats are then probabilities of the classes in their order, else votes.
+        column, or two dimensions, whose columns have no names.
     data : DataConfig
         The table; its id column is the file's id column too.
     chosen : str, optional
@@ -238,7 +267,27 @@ def _of_archive(path: Path, data: DataConfig, chosen: str | None) -> PredictionF
         read = partial(read_member, path, archive, label=f"labels:{path.name}")
         given = None if ids is None else [str(value) for value in read(ids).tolist()]
         file = _of_array(path.name, read(own[0]), given, name=own[0])
-        return replace(file, like_labels=own == [data.label])
+        flat = [] if ids else [name for name in arrays if name not in own and _may_be_ids(archive, name)]
+        others = {name: _ids_column(read(name)) for name in flat}
+        return replace(file, like_labels=own == [data.label], others=others)
+
+
+def _may_be_ids(archive: zipfile.ZipFile, name: str) -> bool:
+    """Return whether the header of an array tells one dimension of whole numbers or texts."""
+    with archive.open(f"{name}.npy") as handle:
+        try:
+            first = np.lib.format.read_magic(handle) == (1, 0)
+            header = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+            shape, _, dtype = header(handle)
+        except ValueError:  # of an array that is not read
+            return False
+    return len(shape) == 1 and dtype.kind in "iuUS"
+
+
+def _ids_column(array: NDArray[Any]) -> Column:
+    import polars as pl
+
+    return column_of(pl.Series(array.astype(np.str_) if array.dtype.kind == "S" else array))
 
 
 def _of_array(file: str, array: NDArray[Any], ids: list[str] | None, *, name: str = "") -> PredictionFile:
@@ -252,13 +301,15 @@ def _of_array(file: str, array: NDArray[Any], ids: list[str] | None, *, name: st
         raise DataError(msg)
     if ids is not None:
         check_same_rows(f"labels:{file}", len(array), "its ids", len(ids))
-    floats, flat = array.dtype.kind == "f", array.ndim == 1
+    floats = array.dtype.kind == "f"
+    flat = array.ndim == 1 or (floats and array.shape[1] == 1)
     texts = array.astype(np.str_) if array.dtype.kind == "S" else array
-    parts = [texts] if flat else list(texts.T)
-    single = "predictions" if not name or UNNAMED.fullmatch(name) else name
+    parts = [texts.reshape(len(texts))] if flat else list(texts.T)
+    named = bool(name) and not UNNAMED.fullmatch(name)
+    single = name if named else "predictions"
     names = [single] if flat else [f"column {place}" for place in range(len(parts))]
     series: list[pl.Series] = [pl.Series(np.ascontiguousarray(part)) for part in parts]
     if floats:
         series = [one.cast(pl.Float64).fill_nan(None) for one in series]
     columns = {title: column_of(one) for title, one in zip(names, series, strict=True)}
-    return PredictionFile(name=file, columns=columns, ids=ids, of_classes=floats and not flat)
+    return PredictionFile(name=file, columns=columns, ids=ids, unnamed=not (flat and named))

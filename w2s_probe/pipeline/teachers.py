@@ -19,13 +19,13 @@ from w2s_probe.core.labels import Labels, is_missing
 from w2s_probe.core.predictions import Predictions
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table, missing_column
-from w2s_probe.pipeline.prediction_columns import Shares, probabilities, shares_of
+from w2s_probe.pipeline.prediction_columns import Shares, shares_of
 from w2s_probe.pipeline.prediction_files import SUFFIXES, PredictionFile, parse_file, read_predictions
+from w2s_probe.pipeline.prediction_truth import compared, true_columns, truth_among, truth_note
 from w2s_probe.results.read import FeaturesRead
 
 KIND = "labels:"
 ALL = "all"  # of --teacher-saw
-ENOUGH = 20  # rows on which equal values are no chance
 
 
 def is_given(name: str) -> bool:
@@ -114,7 +114,8 @@ def no_features(name: str, role: str) -> BackboneError:
 class LabelsSource:
     """Predictions of a table whose classes are not read yet, or with them their `shares`.
 
-    `file` is where they come from, and `whole` what messages call it if none of its columns was named.
+    `file` is where they come from, and `whole` what messages call it if none of its columns was named. `doubt` is a
+    sentence on predictions that are the labels.
     """
 
     name: str
@@ -124,6 +125,7 @@ class LabelsSource:
     whole: str = ""
     given: Predictions | None = None
     shares: Shares | None = None
+    doubt: str = ""
 
     @property
     def spec(self) -> EmbeddingSpec:
@@ -132,8 +134,8 @@ class LabelsSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences on what was read: none; `read` says it."""
-        return ()
+        """A sentence on predictions that are the labels; `read` says the rest."""
+        return (self.doubt,) if self.doubt else ()
 
     @property
     def guessed(self) -> bool:
@@ -154,55 +156,49 @@ class LabelsSource:
             ties=None if shares is None else shares.ties,
             classes=None if shares is None or not shares.of else shares.of,
             guessed=None if shares is None or not shares.of else shares.guessed,
+            numbered=True if shares is not None and shares.numbered else None,
+            unused=None if self.file is None else self.file.unused(table),
         )
 
     def features_of(self, table: Table) -> FeatureSet:
         """Return the predictions of each row of the table."""
         return self._known()
 
-    def with_classes(self, table: Table, labels: Labels, rows: Rows, saw: NDArray[np.bool_] | None) -> LabelsSource:
-        """Return the source with what it predicts for each row of the table; `labels` are those of `rows`."""
+    def with_classes(
+        self,
+        table: Table,
+        labels: Labels,
+        rows: Rows,
+        saw: NDArray[np.bool_] | None,
+        order: Sequence[str] | None = None,
+    ) -> LabelsSource:
+        """Return the source with what it predicts for each row of the table; `labels` are those of `rows`.
+
+        `order` is the `class_order` of the table that has the labels, if it is another one.
+        """
+        order = table.class_order if order is None else order
         classes = labels.classes or ()
-        shares = self._shares(classes)
-        self._check_not_truth(shares, labels, rows)
+        unnamed = self.file is not None and self.file.unnamed
+        true = true_columns(self.columns, order, labels, rows, name=self.title)
+        own_label = self.file is not None and self.file.like_labels
+        if true and self.whole and len(self.columns) > 1:
+            raise truth_among(true, list(self.columns), name=self.title, file=self.whole, unnamed=unnamed)
+        shares = shares_of(self.columns, classes, name=self.title, file=self.whole, order=order, unnamed=unnamed)
+        equal = compared(shares, labels, rows)
+        if own_label and equal:
+            msg = (
+                f"{self.title} must hold predictions: its values equal the labels of DATA in all {equal:,} rows that "
+                "were compared. Use predictions of your old model."
+            )
+            raise DataError(msg)
         digest = hashlib.sha256(repr(tuple(classes)).encode())
         own = np.zeros(len(table), dtype=np.bool_) if saw is None else saw
         for part in (shares.X, shares.speaks, own):
             digest.update(part.tobytes())
         spec = EmbeddingSpec(backbone="labels", revision=f"sha256:{digest.hexdigest()}", dtype="float64")
         given = Predictions(ids=table.ids, X=shares.X, spec=spec, name=self.title, speaks=shares.speaks, saw=own)
-        return replace(self, given=given, shares=shares)
-
-    def _check_not_truth(self, shares: Shares, labels: Labels, rows: Rows) -> None:
-        """Raise `DataError` if the predictions have the name of the label column, and its values in all of these rows.
-
-        Fewer than `ENOUGH` rows with a prediction prove nothing.
-        """
-        if self.file is None or not self.file.like_labels:
-            return
-        spoken = shares.speaks[rows]
-        right = shares.X[rows[spoken], labels.values[spoken]] == 1
-        if len(right) < ENOUGH or not right.all():
-            return
-        msg = (
-            f"{self.title} must hold predictions: its values equal the labels of DATA in all {len(right):,} rows that "
-            "were compared. Use predictions of your old model."
-        )
-        raise DataError(msg)
-
-    def _shares(self, classes: Sequence[str]) -> Shares:
-        if self.file is None or not self.file.of_classes:
-            return shares_of(self.columns, classes, name=self.title, file=self.whole)
-        if len(self.columns) != len(classes):
-            msg = (
-                f"{self.title} must have a column of probabilities for each of {len(classes)} classes: got "
-                f"{len(self.columns)}. Save classes or votes as whole numbers or texts."
-            )
-            raise DataError(msg)
-        P = np.column_stack(
-            [np.array(values.values, dtype=np.float64)[values.codes] for values in self.columns.values()]
-        )
-        return replace(probabilities(P, list(self.columns), name=self.title), of=tuple(classes), guessed=True)
+        doubt = truth_note(true, equal, name=self.title, single=len(self.columns) == 1)
+        return replace(self, given=given, shares=shares, doubt=doubt)
 
     def _known(self) -> Predictions:
         if self.given is None:

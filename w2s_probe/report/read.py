@@ -13,6 +13,7 @@ from w2s_probe.results.read import FeaturesRead, FilesRead, Read
 
 NAME = 40  # cells of a name in the line
 MOST_CLASSES = 12  # classes that the line and the page name; of more, the largest and the smallest
+MOST_VOTES = 6  # columns of votes that are named; of more, the first ones
 EXTREMES = 3
 FLAGS = {"n_labeled": "-n", "n_unlabeled": "-N", "n_test": "--n-test"}
 TITLES = {"labeled": "n = {}", "unlabeled": "N = {}", "test": "{} test rows"}
@@ -198,14 +199,17 @@ def _content(entry: FeaturesRead) -> str:
     if entry.abstains is not None:
         silent = f", abstains on {_rows_text(entry.abstains)}" if entry.abstains else ""
         ties = f", ties on {_rows_text(entry.ties)}, where the first class counts" if entry.ties else ""
-        return f"{_meaning(entry)} {_prediction_columns(entry.columns or ())}, by {entry.matched_by}{silent}{ties}"
+        named = ", numbers named by the metadata" if entry.numbered and not entry.classes else ""
+        unused = f", {_unused(entry.unused)}" if entry.unused else ""
+        columns = _prediction_columns(entry.columns or (), every=entry.dtype == "votes")
+        return f"{_meaning(entry)} {columns}{named}, by {entry.matched_by}{unused}{silent}{ties}"
     parts = [
         *([f"{entry.files:,} file{'s' * (entry.files > 1)} {_name(entry.file)}"] if entry.files is not None else []),
         *([_column_text(entry)] if entry.columns is not None else []),
         f"{entry.dim:,} dimensions" if entry.dim else "not computed yet",
         f"{entry.dtype} widened to float32" if entry.dtype == "bfloat16" else entry.dtype,
         "by row" if entry.matched_by == "row" else f"by {entry.matched_by}",
-        *([f"{entry.unused:,} row{'s' * (entry.unused > 1)} of no item"] if entry.unused else []),
+        *([_unused(entry.unused)] if entry.unused else []),
     ]
     return ", ".join(parts)
 
@@ -217,6 +221,8 @@ def _meaning(entry: FeaturesRead) -> str:
     names = [_name(label) for label in entry.classes]
     shown = ", ".join(names if len(names) <= MOST_CLASSES else [*names[:EXTREMES], "…", *names[-EXTREMES:]])
     order = " in sorted order" if entry.guessed and len(names) > 1 else ""
+    if entry.numbered:
+        order = " in the order of the metadata" if len(names) > 1 else " by number in the metadata"
     return f"{entry.dtype} of {shown}{order}{' (guess)' if entry.guessed else ''} in"
 
 
@@ -228,9 +234,17 @@ def _is_parquet(entry: FeaturesRead) -> bool:
     return (entry.file or "").endswith(".parquet")
 
 
-def _prediction_columns(columns: Sequence[str]) -> str:
+def _unused(rows: int) -> str:
+    return f"{_rows_text(rows)} of no item"
+
+
+def _prediction_columns(columns: Sequence[str], *, every: bool) -> str:
+    """Return the names of columns: the first and the last one, or `every` one of a few."""
     if len(columns) == 1:
         return f"column {_name(columns[0])}"
+    if every:
+        more = f" and {len(columns) - MOST_VOTES:,} more" if len(columns) > MOST_VOTES else ""
+        return f"{len(columns):,} columns {', '.join(map(_name, columns[:MOST_VOTES]))}{more}"
     return f"{len(columns):,} columns {_name(columns[0])} … {_name(columns[-1])}"
 
 

@@ -41,6 +41,9 @@ class FeaturesRead:
         Class of each column of probabilities, in the order of `columns`; None for classes, votes and features.
     guessed : bool or None
         Whether no name of a column tells `classes`, so that their order is assumed; None without `classes`.
+    numbered : bool or None
+        True if the places of columns, or whole numbers as predictions, mean the classes that have these numbers in the
+        metadata of DATA; else None.
     unused : int or None
         Rows of a file with ids that no row of DATA or of the second table has; None without such rows.
     """
@@ -56,6 +59,7 @@ class FeaturesRead:
     ties: Annotated[int | None, Mark.UNLESS_NONE] = None
     classes: Annotated[tuple[str, ...] | None, Mark.UNLESS_NONE] = None
     guessed: Annotated[bool | None, Mark.UNLESS_NONE] = None
+    numbered: Annotated[bool | None, Mark.UNLESS_NONE] = None
     unused: Annotated[int | None, Mark.UNLESS_NONE] = None
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from w2s_probe.core.labels import is_missing
+from w2s_probe.core.errors import DataError
+from w2s_probe.core.labels import class_name, is_missing
 from w2s_probe.datasets import arrow
 from w2s_probe.datasets.arrow import Texts, column_of, first_missing, ids_of, row_numbers
 
@@ -40,6 +41,15 @@ def test_columns_keep_their_values_and_blanks_are_missing(name: str, few: int, m
     assert column is None or [str(value) for value in column] == [str(value) for value in present]
     assert first_missing(pl.Series(values)) == next((row for row, value in enumerate(cleaned) if value is None), None)
     assert first_missing(pl.Series(present, dtype=pl.Series(values).dtype)) is None
+
+
+def test_decimals_are_numbers_and_bytes_are_texts() -> None:
+    money = pl.Series(["1.00", "0.00", None, "0.25"]).cast(pl.Decimal(10, 2))
+    assert [class_name(value) for value in column_of(money[:2])] == ["1", "0"]
+    assert list(column_of(money)) == [1.0, 0.0, None, 0.25]
+    assert list(column_of(pl.Series([b"caf\xc3\xa9", None, b" "]))) == ["café", None, None]
+    with pytest.raises(DataError, match="column 'raw' must hold texts or numbers: got bytes that are no text in UTF-8"):
+        column_of(pl.Series("raw", [b"a", b"\xff"]))
 
 
 def test_float32_values_are_those_that_python_reads(monkeypatch: pytest.MonkeyPatch) -> None:

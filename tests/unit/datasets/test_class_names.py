@@ -72,7 +72,7 @@ def test_numbers_become_names_and_the_table_says_so(tmp_path: Path) -> None:
     table = read(tmp_path, [1, 0, -1, 1], ("no", "yes"))
     assert table.label == ["yes", "no", None, "yes"]
     assert table.origin is not None
-    assert table.origin.named == ("label",)
+    assert (table.origin.named, table.origin.classes) == (("label",), ("no", "yes"))
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,13 @@ def test_the_numbers_of_each_file_are_read_with_its_own_names(tmp_path: Path) ->
 def test_the_same_names_need_no_note_and_a_file_may_have_fewer_classes(tmp_path: Path) -> None:
     read = table(plain(tmp_path / "d", a1=([0, 1, 2], ("x", "y", "z")), a2=([1], ("x", "y"))))
     assert (read.label, read.notes) == (["x", "y", "z", "y"], ())
+    assert read.origin is not None
+    assert read.origin.classes == ("x", "y", "z")
     read = table(plain(tmp_path / "e", a1=([0, 1, 2], ("x", "y", "z")), a2=([0], ("z",))))
     assert read.label == ["x", "y", "z", "z"]
     assert read.notes
+    assert read.origin is not None
+    assert read.origin.classes == ()  # a number means two classes
 
 
 def saved(folder: Path, **parts: Names) -> Path:

@@ -16,8 +16,17 @@ from w2s_probe.pipeline.teachers import columns_named
 TWO, THREE = ("neg", "pos"), ("a", "b", "c")
 
 
-def shares(classes: Sequence[str], **columns: Sequence[Any]) -> Shares:
-    return shares_of({name: Column.of(values) for name, values in columns.items()}, classes, name="labels:x")
+NUMBERED = ("joy", "anger", "fear")  # classes in the order of their numbers in the metadata
+
+
+def shares(classes: Sequence[str], order: Sequence[str] = (), /, **columns: Sequence[Any]) -> Shares:
+    given = {name: Column.of(values) for name, values in columns.items()}
+    return shares_of(given, classes, name="labels:x", order=order)
+
+
+def array(classes: Sequence[str], rows: Sequence[Sequence[Any]], order: Sequence[str] = ()) -> Shares:
+    columns = {f"column {at}": Column.of(values) for at, values in enumerate(zip(*rows, strict=True))}
+    return shares_of(columns, classes, name="labels:x", order=order, unnamed=True)
 
 
 def test_one_column_holds_classes_and_a_missing_one_is_an_abstention() -> None:
@@ -54,6 +63,12 @@ def test_a_class_whose_name_ends_another_one_has_its_own_column() -> None:
         ("p_neg", "neg", False),
         ("neg", "neg", False),
         ("pneg", "pos", True),
+        ("P Neg", "neg", False),
+        ("neg_prob", "neg", False),
+        ("score(NEG)", "neg", False),
+        ("Pos.score", "pos", False),
+        ("neg_and_pos_mean", "pos", True),
+        ("pos_vs_neg", "neg", True),
     ],
 )
 def test_the_name_of_one_column_tells_the_class_of_its_probabilities(column: str, of: str, *, guessed: bool) -> None:
@@ -90,6 +105,37 @@ def test_other_columns_are_votes_also_where_no_vote_names_a_class() -> None:
         (TWO, {"old": ["pos", "posit"]}, "got 'posit' in row 1 of column 'old'. Did you mean pos?"),
         (TWO, {"x": ["pos"], "y": ["other"]}, "classes of the data, neg, pos: got 'other' in row 0 of column 'y'"),
         (("0", "1"), {"x": [1], "y": [0.5]}, "got '0.5' in row 0 of column 'y'"),
+        (TWO, {"sure": [0.5, 0.75] * 10}, "column 'sure' holds: all are at least 0.5"),
+        (("0", "1"), {"p_0": [0.0, 1.0, None]}, "say what 0 and 1 in column 'p_0' mean"),
+        (("0", "1"), {"prob 0": [1]}, "or give probabilities of 1 as p_1."),
+        (("false", "true"), {"was_FALSE": [True, False]}, "say what false and true in column 'was_FALSE' mean"),
+        (
+            TWO,
+            {"p_neg": [80, 5], "p_pos": [20, 95]},
+            "in [0, 1]: got 80 in row 0 of column 'p_neg'. Give probabilities",
+        ),
+        (
+            TWO,
+            {"pos_rate": [80, 5]},
+            "got '80' in row 0 of column 'pos_rate'. Give probabilities, not logits or percent",
+        ),
+        (("0", "1"), {"x": [1, -1]}, "got '-1' in row 1 of column 'x'. Leave them empty to abstain."),
+        (TWO, {"x": ["pos", "none"]}, "got 'none' in row 1 of column 'x'. Leave them empty to abstain."),
+        (TWO, {"x": ["0.25", "NA", "1"]}, "got 'NA' in row 1 of column 'x'. Leave them empty to abstain, so that the"),
+        (
+            TWO,
+            {"p_neg": ["0.2", "n/a"], "p_pos": ["0.8", "n/a"]},
+            "empty to abstain, so that the other values are read",
+        ),
+        (TWO, {"x": ["0.25", "NA", "posit"]}, "got '0.25' in row 0"),
+        (
+            TWO,
+            {"p_pos": [0.25, -1]},
+            "got -1 in row 1 of column 'p_pos'. Leave them empty to abstain (NaN in an array).",
+        ),
+        (("0", "1"), {"x": [0, 1] * 10, "y": [1, 0] * 10}, "Rename the columns to p_0, p_1 and so on"),
+        (THREE, {"x": [1, 0, 0] * 7, "y": [0, 1, 0] * 7, "z": [0, 0, 1] * 7}, "Rename the columns to p_a, p_b"),
+        (THREE, {"x": ["a", "b"] * 10, "y": ["b", "c"] * 10}, "classes tie in all 20 rows"),
     ],
 )
 def test_other_values_are_refused_in_one_line(classes: Sequence[str], columns: dict[str, list[Any]], part: str) -> None:
@@ -97,6 +143,79 @@ def test_other_values_are_refused_in_one_line(classes: Sequence[str], columns: d
         shares(classes, **columns)
     assert part in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_name_without_a_class_keeps_its_reading() -> None:
+    assert shares(("0", "1"), old=[0, 1]).meaning == "classes"
+    assert shares(("0", "1"), column_0=[0, 1]).X.tolist() == [[1, 0], [0, 1]]  # the place of a column without a name
+    assert shares(("0", "1"), p_1=[0, 1]).X.tolist() == [[1, 0], [0, 1]]
+    assert shares(TWO, sure=[0.5, 0.75] * 9).guessed  # 18 rows may be at least 0.5 by chance
+    assert shares(TWO, p_pos=[0.5, 0.75] * 10).of == ("pos",)
+    assert shares(("0", "1"), fold_0_prob=[0.5, 0.25]).of == ("1",)
+    assert shares(("0", "1"), p0=[0.5, 0.25]).of == ("0",)
+
+
+def test_arrays_are_probabilities_in_the_order_of_the_numbers_in_the_metadata() -> None:
+    own = array(sorted(NUMBERED), [[0.5, 0.25, 0.25], [None, None, None]], NUMBERED)
+    assert (own.of, own.guessed, own.numbered) == (NUMBERED, False, True)
+    assert own.X[0].tolist() == [0.25, 0.25, 0.5]
+    assert own.speaks.tolist() == [True, False]
+    own = array(sorted(NUMBERED), [[0.5, 0.25, 0.25]])
+    assert (own.of, own.guessed, own.numbered) == (tuple(sorted(NUMBERED)), True, False)
+    single = array(TWO, [[0.25], [0.75]], ("pos", "neg"))
+    assert (single.of, single.guessed, single.X[0].tolist()) == (("neg",), True, [0.25, 0.75])
+    with pytest.raises(DataError, match="No row of the data has the class fear: leave out the column"):
+        array(("anger", "joy"), [[0.5, 0.25, 0.25]], NUMBERED)
+
+
+def test_whole_numbers_are_classes_by_their_numbers_in_the_metadata() -> None:
+    for own in (
+        shares(sorted(NUMBERED), NUMBERED, old=[0, 2.0, None]),
+        array(sorted(NUMBERED), [[0], [2], [None]], NUMBERED),
+    ):
+        assert (own.meaning, own.numbered) == ("classes", True)
+        assert own.X[:2].tolist() == [[0, 0, 1], [0, 1, 0]]
+        assert own.speaks.tolist() == [True, True, False]
+    votes = shares(sorted(NUMBERED), NUMBERED, ann=[0, 1], bob=[0, 2])
+    assert (votes.meaning, votes.X[0].tolist(), votes.numbered) == ("votes", [0, 0, 1], True)
+    named = shares(sorted(NUMBERED), NUMBERED, old=["joy"])
+    assert (named.X.tolist(), named.numbered) == ([[0, 0, 1]], False)
+    for values, got in (([0, 3], "or their numbers in the metadata, 0 to 2: got '3'"), ([1, -1], "empty to abstain")):
+        with pytest.raises(DataError, match=got):
+            shares(sorted(NUMBERED), NUMBERED, old=values)
+    with pytest.raises(DataError, match="1 may be the class of this name, or the number of the class '2'"):
+        shares(("1", "2", "3"), ("1", "2", "3"), old=[1, 2])
+
+
+def test_names_tell_numbers_of_the_metadata() -> None:
+    own = shares(TWO, ("pos", "neg"), p_0=[0.25, 1])
+    assert (own.of, own.guessed, own.numbered) == (("pos",), False, True)
+    own = shares(sorted(NUMBERED), NUMBERED, LABEL_0=[0.5], LABEL_1=[0.25], LABEL_2=[0.25])
+    assert (own.of, own.X.tolist()) == (NUMBERED, [[0.25, 0.25, 0.5]])
+    with pytest.raises(DataError, match="pos is the second class by name, neg in the metadata"):
+        shares(TWO, ("pos", "neg"), old=[0.25, 1])
+    with pytest.raises(DataError, match="say what 0 and 1 in column 'p_0' mean"):
+        shares(TWO, TWO, p_0=[0, 1])
+
+
+@pytest.mark.parametrize("one", [1, 1.0, True])
+def test_one_hot_rows_of_an_array_are_probabilities(one: Any) -> None:
+    zero = type(one)(0)
+    own = array(THREE, [[zero, zero, one], [one, zero, zero]])
+    assert (own.meaning, own.of, own.guessed) == ("probabilities", THREE, True)
+    assert own.X.tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert array(THREE[:2], [[zero, one]]).X.tolist() == [[0, 1]]
+
+
+def test_votes_of_floats_may_lack_some() -> None:
+    own = array(("0", "1"), [[1.0, None, 1.0], [None, None, 0.0], [None, None, None]])
+    assert (own.meaning, own.X.tolist()) == ("votes", [[0, 1], [1, 0], [0.5, 0.5]])
+    with pytest.raises(DataError, match='or as texts with "" to abstain'):
+        array(("0", "1"), [[0.5, None, 1.0]])
+    with pytest.raises(DataError, match="Leave them empty to abstain: NaN in an array of floats"):
+        array(THREE, [["a", "b"], ["a", "-1"]])
+    with pytest.raises(DataError, match=r"must lie in \[0, 1\]: got 40 .* not logits or percent"):
+        array(TWO, [[40, 60], [10, 90]])
 
 
 @pytest.mark.parametrize("name", ["labels:", "labels:a,,b", "labels:a,a", "labels: ,a"])

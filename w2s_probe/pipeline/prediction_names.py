@@ -1,0 +1,113 @@
+"""Which class the name of a column of predictions tells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from w2s_probe.core.labels import NUMBER
+
+UNNAMED = re.compile(
+    r"(column_|unnamed: ?)?\d+", re.IGNORECASE
+)  # names that pandas and polars give to nameless columns
+WORD = re.compile(r"[^\W_]+")
+OF_CLASS = ("p", "prob", "proba", "probability", "class", "label")  # words before the number of a class
+GLUED = re.compile(rf"({'|'.join(OF_CLASS)})(\d+)")
+
+
+def class_named(column: str, classes: Sequence[str]) -> tuple[str | None, bool]:
+    """Return the class that a column is named after, and whether the name tells no other class.
+
+    It is the class that the column is called or ends in, after an underscore; else the only one whose words occur
+    among the column's, in any case. None without such a class, or if several occur. A number counts where it stands
+    first or last, or after a word such as p.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+    classes : sequence of str
+        Classes of the data.
+
+    Examples
+    --------
+    >>> class_named("neg_prob", ["neg", "pos"]), class_named("prob", ["neg", "pos"])
+    (('neg', True), (None, False))
+    """
+    exact = [label for label in classes if column == label or column.endswith(f"_{label}")]
+    words = {label: _words(label) for label in classes}
+    usable = [label for label in classes if words[label] and list(words.values()).count(words[label]) == 1]
+    own = _words(column)
+    ends = exact or [label for label in usable if own[-len(words[label]) :] == words[label]]
+    among = [label for label in usable if _occurs(words[label], own, number=NUMBER.fullmatch(label) is not None)]
+    among = [label for label in among if not any(_inside(words[label], words[other]) for other in among)]
+    if ends:
+        label = max(ends, key=len)
+        return label, set(among) <= {label}
+    return (among[0], True) if len(among) == 1 else (None, False)
+
+
+def class_told(column: str, classes: Sequence[str], order: Sequence[str]) -> tuple[str | None, bool, bool]:
+    """Return `class_named`, else the class whose number in the metadata the name tells, and whether it is a number.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+    classes : sequence of str
+        Classes of the data.
+    order : sequence of str
+        Names of the classes in the order of their numbers in the metadata; empty without such names.
+
+    Examples
+    --------
+    >>> class_told("p_0", ["neg", "pos"], ["pos", "neg"]), class_told("old_0", ["neg", "pos"], ["pos", "neg"])
+    (('pos', True, True), (None, False, False))
+    """
+    label, sure = class_named(column, classes)
+    words = _words(column)
+    numbers = [words[at + 1] for at in range(len(words) - 1) if words[at] in OF_CLASS and words[at + 1].isdecimal()]
+    if label is None and len(numbers) == 1 and int(numbers[0]) < len(order) and order[int(numbers[0])] in classes:
+        return order[int(numbers[0])], True, True
+    return label, sure, False
+
+
+def columns_of_classes(
+    columns: Sequence[str], classes: Sequence[str], order: Sequence[str] = ()
+) -> tuple[dict[str, str], bool]:
+    """Return the column of each class, by class, and whether numbers in the metadata tell the classes.
+
+    Empty unless each class has exactly one and no column is left.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Names of columns.
+    classes, order : sequence of str
+        As in `class_told`.
+    """
+    told = [class_told(column, classes, order) for column in columns]
+    columns_by_class = {label: column for column, (label, *_) in zip(columns, told, strict=True) if label is not None}
+    numbered = {number for *_, number in told}
+    if len(columns_by_class) != len(columns) or len(columns_by_class) != len(classes) or len(numbered) > 1:
+        return {}, False
+    return {label: columns_by_class[label] for label in classes}, True in numbered
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Return the words of a name, in which a word such as p and the number after it are two."""
+    glued = ((GLUED.fullmatch(word), word) for word in WORD.findall(text.casefold()))
+    return tuple(part for match, word in glued for part in (match.groups() if match else (word,)))
+
+
+def _occurs(label: tuple[str, ...], column: tuple[str, ...], *, number: bool) -> bool:
+    """Return whether the words of a class stand next to each other among those of a column."""
+    places = [at for at in range(len(column)) if column[at : at + len(label)] == label]
+    if not number:
+        return bool(places)
+    return any(at in (0, len(column) - len(label)) or column[at - 1] in OF_CLASS for at in places)
+
+
+def _inside(label: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Return whether the words of a class are some of those of another class."""
+    return len(label) < len(other) and any(other[at : at + len(label)] == label for at in range(len(other)))
