@@ -23,7 +23,7 @@ from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups, read_groups
 from w2s_probe.core.images import Images
-from w2s_probe.core.labels import Labels, is_missing, placeholder_notes, read_labels
+from w2s_probe.core.labels import Labels, is_missing, label_notes, name_notes, read_labels
 from w2s_probe.core.predictions import Predictions
 from w2s_probe.core.splits import PARTS, Part, Split, draw_splits
 from w2s_probe.core.sweep_config import SweepConfig
@@ -186,7 +186,7 @@ def open_labeled(
     column = Opened(data=data, table=table, sources={}).label_column
     _check_labeled(table, column, data.label)
     labels = read_labels(column, name=data.label, task=config.label_task)
-    table = replace(table, notes=(*table.notes, *placeholder_notes(labels.class_counts())))
+    table = replace(table, notes=(*table.notes, *label_notes(column, labels, name=data.label)))
     check_strategies(config.strategies, config.settings)
     opened = open_sources(data, table, names, store, options).labeled(labels, groups_of(table, labels, data, config))
     return opened.with_classes(labels, np.arange(len(table)))
@@ -220,7 +220,8 @@ def open_sources(
         named, kinds = ", ".join(sources), kinds_reading(unread[0])
         msg = f"`{unread[0]}` applies to {kinds} models only: got {named:.120}. Leave it out, or use such a model."
         raise ConfigError(msg)
-    notes = (*table.notes, *(note for source in sources.values() for note in source.notes))
+    groups = name_notes(table.group, name=str(data.group), what="group values") if table.group is not None else ()
+    notes = (*table.notes, *groups, *(note for source in sources.values() for note in source.notes))
     return Opened(data=data, table=replace(table, notes=tuple(dict.fromkeys(notes))), sources=sources)
 
 

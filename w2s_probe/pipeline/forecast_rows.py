@@ -13,7 +13,15 @@ from w2s_probe.core.columns import Column
 from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.folds import stratified_part
-from w2s_probe.core.labels import Labels, class_name, is_missing, placeholder_note, placeholder_notes, read_labels
+from w2s_probe.core.labels import (
+    Labels,
+    class_name,
+    is_missing,
+    name_notes,
+    placeholder_note,
+    placeholder_notes,
+    read_labels,
+)
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table
 from w2s_probe.datasets.splitfile import parts_of_column
@@ -205,12 +213,13 @@ def _class_notes(opened: Opened, rows: Rows, config: W2SConfig, *, more_pool: in
     column = opened.label_column
     labels = column[rows[~column[rows].where(is_missing)]]
     counts = Column.of(labels).renamed(class_name).counts()
+    names = name_notes(labels, name=opened.data.label, what="labels")
     name, largest = counts.most_common(1)[0]
     unlabeled = len(rows) - len(labels) + more_pool
     few = unlabeled < (config.n_unlabeled or largest) and not opened.data.data.startswith("builtin:")
     if not few or 2 * largest <= len(column) or len(counts) == 2:
-        return placeholder_notes(counts)
+        return (*placeholder_notes(counts), *names)
     others = {other: count for other, count in counts.items() if other != name}
     question = placeholder_note(name, largest, len(labels))
     note = f"{question} It has more than half of the rows of {opened.table.name}; {unlabeled:,} rows have no label."
-    return (note, *placeholder_notes(others))
+    return (note, *placeholder_notes(others), *names)
