@@ -48,7 +48,7 @@ def read_table(path: Path, config: DataConfig) -> Table:
         If the file is missing, empty, unreadable or not UTF-8, if a column or a text is missing,
         or if ids repeat.
     """
-    files = find_files(str(path), split=config.split)
+    files = find_files(str(path), split=config.own_parts)
     if files is None:
         msg = f"{path.name} must be a table file, or a folder of them: it holds none. Check the path."
         raise DataError(msg)
@@ -99,6 +99,7 @@ def origin_of(files: DataFiles, rows: Rows) -> Origin | None:
         parts=dict(parts),
         named=rows.named,
         image=rows.image_column,
+        one_part=files.one_part,
     )
 
 
@@ -203,7 +204,7 @@ def read_frame(path: Path) -> pl.DataFrame:
     if not is_regular_file(path):
         msg = f"--split-file must be a table file: there is no file {path}. Check the path."
         raise DataError(msg)
-    kind = SPLIT_KINDS.get(path.suffix)
+    kind = SPLIT_KINDS.get(path.suffix.lower())
     if kind is None:
         msg = f"{path.name} must end in {', '.join(SPLIT_KINDS)}: got {path.suffix or 'no suffix'!r}. "
         msg += "Convert or rename the file."

@@ -58,7 +58,7 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
     ]
     frame = pl.concat(frames)
     tables: dict[str, Callable[[io.BytesIO], object]] = {".csv": frame.write_csv, ".parquet": frame.write_parquet}
-    write = tables.get(path.suffix, frame.write_ndjson)
+    write = tables.get(path.suffix.lower(), frame.write_ndjson)
     buffer = io.BytesIO()
     write(buffer)
     with file_errors(path, flag=FLAG):
@@ -67,7 +67,7 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
 
 def check_split_path(path: Path) -> None:
     """Raise `DataError` if the suffix of `path` is none of a table, or `ConfigError` if it cannot be written."""
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         msg = f"a split file must end in .csv, .parquet or .ndjson: got {path.name!r}. Use one of these suffixes."
         raise DataError(msg)
     check_file(path, flag=FLAG)

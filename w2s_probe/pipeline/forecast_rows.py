@@ -26,7 +26,7 @@ from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.pipeline.data import LabeledData, Opened, groups_of, shared_notes, split_notes, split_rows
-from w2s_probe.pipeline.parts import divided_source_notes
+from w2s_probe.pipeline.parts import check_test_labels, divided_source_notes
 
 EXPECTED_TEST = 2000  # rows of the test set that the observed interval assumes, if the data have none
 
@@ -68,6 +68,7 @@ def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second
     rows = np.flatnonzero(has_label & (marked["labeled"] if marked["labeled"].any() else free))
     pool = np.flatnonzero(marked["unlabeled"] if marked["unlabeled"].any() else ~has_label & free)
     if not len(rows) or not (second or len(pool)):
+        check_test_labels(table, ~has_label)
         msg = (
             f"{table.name} must have labeled rows and a pool: got {len(rows)} labels and {len(pool)} rows without. "
             "Leave the label of pool rows empty, or name a second table with --pool."

@@ -229,7 +229,7 @@ def test_blanks_at_the_ends_of_labels_make_no_classes(tmp_path: Path, truth: lis
     (note,) = set(other["notes"]) - set(plain["notes"])
     assert note.startswith("160 of 240 labels in column 'label' have blanks at their ends, which are removed: ")
     half = write(tmp_path / name, {"label": [*padded[:120], *[""] * 120]})
-    assert any("80 of 120 labels in column" in one for one in forecasted(half).to_dict()["notes"])
+    assert any("80 of 120 labels in column" in one for one in forecasted(half).best.notes)
 
 
 def test_blanks_at_the_ends_of_group_values_make_no_groups() -> None:
