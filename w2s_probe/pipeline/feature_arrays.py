@@ -161,7 +161,7 @@ def _npz(path: Path, *, chosen: str | None, data: DataConfig | None, example: st
         ids = None
         if facts.id_column is not None:
             _check_no_objects(path.name, facts.id_column, _header(archive, facts.id_column))
-            ids = _ids(read(facts.id_column))
+            ids = _ids(read(facts.id_column), path.name, facts.id_column)
     return Part(X=X, facts=replace(facts, dtype=X.dtype.name), ids=ids)
 
 
@@ -271,7 +271,8 @@ def _safetensors(path: Path, *, chosen: str | None, data: DataConfig | None, exa
                 f"({kind}). Save it as float32, with {name:.60}.float() in PyTorch."
             )
             raise DataError(msg)
-        ids = None if facts.id_column is None else _ids(arrays.get_tensor(facts.id_column))
+        column = facts.id_column
+        ids = None if column is None else _ids(arrays.get_tensor(column), path.name, column)
     X = _tensor(path, name, dtype=TYPES[dtype], shape=shapes[name])
     return Part(X=X, facts=replace(facts, dtype=BFLOAT if dtype == "BF16" else X.dtype.name), ids=ids)
 
@@ -352,10 +353,14 @@ def _no_single_array(file: str, problems: Mapping[str, str], usual: Sequence[str
     return DataError(f"features:{file} must hold one array named X, or one matrix: it holds {content}.{near} {advice}")
 
 
-def _ids(column: NDArray[Any]) -> list[str]:
+def _ids(column: NDArray[Any], file: str, name: str) -> list[str]:
     if column.ndim != 1 or column.dtype.kind not in "USiu":
-        msg = f"its ids have dtype {column.dtype} and shape {column.shape}, not one text or integer for each row"
-        raise TypeError(msg)
+        advice = f"Save {name:.60}.astype(int)" if column.ndim == 1 else "Save an array of one dimension"
+        msg = (
+            f"features:{file} must hold one text or whole number for each row as its ids: its array {name!r:.60} has "
+            f"type {column.dtype!s:.60} and shape {column.shape}. {advice}, or leave it out."
+        )
+        raise DataError(msg)
     return _texts(column)
 
 

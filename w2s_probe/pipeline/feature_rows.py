@@ -22,7 +22,10 @@ from w2s_probe.pipeline.feature_content import FeatureFile
 if TYPE_CHECKING:
     import polars as pl
 
-INDEX = re.compile(r"__index_level_\d+__|unnamed: ?\d+|level_\d+|index|idx|row_?(nr|number|num|index)?", re.IGNORECASE)
+INDEX = re.compile(
+    r"__index_level_\d+__|unnamed: ?\d+|level_\d+|index|idx|order|row_?(nr|number|num|index)?|(.*_)?ids?_?\d*",
+    re.IGNORECASE,
+)
 
 
 def for_rows_of(table: Table, file: FeatureFile, data: DataConfig) -> FeatureSet:
@@ -84,6 +87,8 @@ def _check_index(file: FeatureFile, table: Table) -> None:
     """
     import polars as pl
 
+    of_pandas = "call df.sort_index() before saving, or remove the index"
+    advice = of_pandas if file.files.suffix == ".parquet" else "sort the rows by it before saving, or leave it out"
     names = [name for name in file.facts.left_out if INDEX.fullmatch(name) and name not in table.columns]
     for column in file.possible_ids(names) if names else ():
         numbers = column.cast(pl.Int64, strict=False).to_numpy()
@@ -91,8 +96,8 @@ def _check_index(file: FeatureFile, table: Table) -> None:
         if (numbers != order).any() and np.array_equal(np.sort(numbers), order):
             msg = (
                 f"{file.name} must have its rows in the order of {table.name}, or ids: its index {column.name!r:.60} "
-                "numbers them in another order. Save the id as a column, call df.sort_index() before saving, or "
-                f"remove the index if the rows are in the order of {table.name}: df.reset_index(drop=True)."
+                f"numbers them in another order. Save the ids of the table as id, {advice} if the rows are in the "
+                f"order of {table.name}."
             )
             raise DataError(msg)
 

@@ -205,6 +205,31 @@ def test_ids_that_are_objects_are_told_how_to_become_texts(tmp_path: Path, name:
         from_file(open_data(data), tmp_path / "x.npz", data)
 
 
+@pytest.mark.parametrize("ids", [np.arange(6.0), np.array([[1, 2]] * 6)])
+def test_ids_that_are_no_column_of_names_are_told_how_to_become_one(tmp_path: Path, ids: np.ndarray) -> None:
+    np.savez(tmp_path / "x.npz", X=X, ids=ids)
+    advice = r"Save ids\.astype\(int\)" if ids.ndim == 1 else "Save an array of one dimension"
+    with pytest.raises(DataError, match=rf"its array 'ids' has type (float64|int64) and shape .* {advice}, or leave"):
+        read_features(tmp_path / "x.npz")
+
+
+def test_an_array_of_ids_that_number_the_rows_in_another_order_is_refused(tmp_path: Path) -> None:
+    data = table_with_ids(tmp_path)
+    save_file({"X": X[::-1].copy(), "ids2": WHOLE[::-1].copy()}, tmp_path / "x.safetensors")
+    with pytest.raises(DataError, match=r"its index 'ids2' numbers them in another order.* sort the rows by it before"):
+        from_file(open_data(data), tmp_path / "x.safetensors", data)
+
+
+def test_suffixes_of_features_may_be_in_capitals(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", X=X)
+    (tmp_path / "x.npz").rename(tmp_path / "X.NPZ")
+    np.testing.assert_array_equal(read_features(tmp_path / "X.NPZ").X, X)
+    for number in range(2):
+        with (tmp_path / f"s_{number}.NPY").open("wb") as handle:
+            np.save(handle, X)
+    assert len(read_features(tmp_path / "s_*").X) == 12
+
+
 @pytest.mark.parametrize("name", ["__index_level_0__", "index"])
 def test_an_index_in_another_order_is_refused(tmp_path: Path, name: str) -> None:
     pl.DataFrame({"label": [0, 1] * 3, "n": WHOLE}).write_csv(tmp_path / "d.csv")
