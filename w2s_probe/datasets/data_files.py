@@ -192,10 +192,10 @@ def _listing(folder: Path, name: str) -> tuple[list[str], Counter[str], set[str]
     tables: list[str] = []
     others: Counter[str] = Counter()
     homes: set[str] = set()
-    seen = {folder.resolve()}
+    places = {folder.resolve()}
     for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
         visible = [inner for inner in folders if not inner.startswith((".", "_"))]
-        folders[:] = _not_seen(Path(place), visible, seen)
+        folders[:] = _new_folders(Path(place), visible, places)
         within = Path(place).relative_to(folder)
         for file in (file for file in files if not file.startswith((".", "_")) and file not in METADATA):
             suffix = Path(file).suffix.lower()[:20]
@@ -207,13 +207,13 @@ def _listing(folder: Path, name: str) -> tuple[list[str], Counter[str], set[str]
     return tables, +others, homes
 
 
-def _not_seen(place: Path, folders: Sequence[str], seen: set[Path]) -> list[str]:
-    """Return which folders in a place were not seen under another name, links after others; they are seen now."""
+def _new_folders(place: Path, folders: Sequence[str], places: set[Path]) -> list[str]:
+    """Return the folders in a place that are none of `places`, links after others, and add them to `places`."""
     new: list[str] = []
     for name in sorted(folders, key=lambda name: ((place / name).is_symlink(), name)):
         real = (place / name).resolve()
-        if real not in seen:
-            seen.add(real)
+        if real not in places:
+            places.add(real)
             new.append(name)
     return new
 
