@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import polars as pl
 import pytest
 from safetensors.numpy import save_file
 
+from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError
 from w2s_probe.datasets.load import open_data
-from w2s_probe.pipeline.exchange import from_file
+from w2s_probe.pipeline.exchange import from_file, import_features
 from w2s_probe.pipeline.feature_addresses import parse_address
 from w2s_probe.pipeline.feature_files import read_features
 from w2s_probe.pipeline.sources import without_folders
@@ -183,6 +185,8 @@ def test_rows_never_go_by_order_beside_an_array_of_ids(tmp_path: Path, suffix: s
         np.savez(path, **arrays) if suffix == "npz" else save_file(arrays, path)  # type: ignore[arg-type]
         with pytest.raises(DataError, match=rf"in an array called id, .* in '{name}'\. Rename this array to id\."):
             from_file(open_data(data), path, data)
+        with pytest.raises(DataError, match=rf"got the ids of d\.csv in '{name}'"):
+            import_features(path, name="x", store=FeatureStore(tmp_path / "cache"), data=replace(data, text="key"))
     other = {"X": X, name: np.zeros(6, dtype=np.int64)}
     np.savez(path, **other) if suffix == "npz" else save_file(other, path)  # type: ignore[arg-type]
     assert "rows in the file's order" in from_file(open_data(data), path, data)[1][0]

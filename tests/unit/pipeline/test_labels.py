@@ -249,3 +249,11 @@ def test_names_that_differ_in_case_are_named() -> None:
     (note,) = name_notes(["A", "a", "B", "b"], name="g", what="group values")
     assert "'A' and 'a' of column 'g' differ in case only (and 1 more such names) and are different groups." in note
     assert name_notes(["a", "b", 1, True], name="y", what="labels") == ()
+
+
+def test_a_forecast_of_a_test_part_without_labels_says_so(tmp_path: Path, truth: list[str]) -> None:
+    parts = ["train"] * 160 + ["test"] * 80
+    path = write(tmp_path / "t.parquet", {"label": [*truth[:160], *[None] * 80], "part": parts})
+    names: dict[str, Any] = {"teachers": [f"features:{tmp_path}/t.npy"], "students": [f"features:{tmp_path}/s.npy"]}
+    with pytest.raises(DataError, match=r"the test part of t\.parquet must have labels: none of its 80 rows has one"):
+        forecast(DataConfig(data=str(path), split="part"), W2SConfig(), **names, **arguments(path))
