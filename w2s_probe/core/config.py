@@ -27,7 +27,7 @@ class DataConfig:
     ----------
     data : str or path
         Path of a table (CSV, TSV, Parquet, NDJSON, JSON, Arrow), a folder or pattern of such files, a folder or tar of
-        images, ``hf:ORG/NAME[@CONFIG][#PART]``, or ``builtin:NAME``.
+        images, ``hf:ORG/NAME[@CONFIG][#PART,…]``, or ``builtin:NAME``.
     text, image : str or None
         Column of the items: texts, or image files relative to the table's folder.
     prompt : str or None

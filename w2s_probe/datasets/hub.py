@@ -21,14 +21,14 @@ NOT_THERE = {"DatasetNotFoundError", "DataFilesNotFoundError", "EmptyDatasetErro
 
 
 def load_hub(data: str, *, split: str | None = None) -> DataFiles:
-    """Return the Arrow files of ``hf:ORG/NAME[@CONFIG][#PART]``; a local folder may stand for ``ORG/NAME``.
+    """Return the Arrow files of ``hf:ORG/NAME[@CONFIG][#PART,…]``; a local folder may stand for ``ORG/NAME``.
 
     Files that were loaded before are taken from the cache of `datasets`. Code of a data set never runs.
 
     Parameters
     ----------
     data : str
-        Name of the data set, with its configuration if it has several, and one of its parts if not all are meant.
+        Name of the data set, with its configuration if it has several, and names of parts if not all are meant.
     split : str or None
         Column of parts, beside which the names of parts do not count.
 
@@ -56,11 +56,13 @@ def load_hub(data: str, *, split: str | None = None) -> DataFiles:
         raise MissingExtraError(msg) from error
     with _one_line(data), _quiet(datasets):
         loaded = datasets.load_dataset(name, config or None)
-    if part and part not in loaded:
-        near = did_you_mean(part, loaded) or " Name one of these parts."
-        msg = f"{data} must name a part of the data set: it has {listed(list(loaded))}.{near}"
+    wanted = part.split(",") if part else list(loaded)
+    unknown = next((one for one in wanted if one not in loaded), None)
+    if unknown is not None:
+        near = did_you_mean(unknown, loaded) or " Name one of these parts."
+        msg = f"{data} must name parts of the data set: it has {listed(list(loaded))}, not {unknown!r:.60}.{near}"
         raise DataError(msg)
-    parts = {one: _files_of(data, one, rows) for one, rows in loaded.items() if one == (part or one)}
+    parts = {one: _files_of(data, one, rows) for one, rows in loaded.items() if one in wanted}
     return joined(
         parts,
         name=_title(name, config) + sharp + part,

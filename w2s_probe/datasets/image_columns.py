@@ -131,10 +131,10 @@ class ImageColumn:
         if self._is_binary or any(block.any() for block in self._blocks(part.struct.field("bytes").is_not_null())):
             return None
         written = pl.concat(list(self._blocks(part.struct.field("path").cast(pl.String))))
-        row = written.is_null().arg_max() if written.null_count() else None
+        row = written.is_null().arg_max() if written.null_count() and not self.gaps else None
         if row is not None:
             self._refuse(row)
-        return written.to_list()
+        return written.fill_null("").to_list()
 
     @cached_property
     def hashes(self) -> list[bytes]:
@@ -176,13 +176,13 @@ class ImageColumn:
         for block in self._blocks(part if self._is_binary else part.struct.field("bytes")):
             for content in block.to_list():
                 if content is None and not self.gaps:
-                    self._refuse(row, "rows, add their images, or add --skip-damaged.")
+                    self._refuse(row)
                 yield content or b""
                 row += 1
 
-    def _refuse(self, row: int, advice: str = "rows, or add their images.") -> None:
+    def _refuse(self, row: int) -> None:
         msg = f"column {self.column!r} of {self.name} must hold an image in every row: row {row} has none. Remove such "
-        msg += advice
+        msg += "rows, add their images, or add --skip-damaged."
         raise DataError(msg)
 
     @cached_property

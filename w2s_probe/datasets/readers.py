@@ -150,12 +150,16 @@ def _items(
     frame: pl.DataFrame, config: DataConfig, name: str, folder: Path, images: Images | None
 ) -> tuple[Literal["text", "image"] | None, Texts | Images | None]:
     """Return the modality of the items, and the texts or images."""
+    import polars as pl
+
     if images is not None:
         return "image", images
     column = config.text or config.image
     values = _column(frame, column, "--text" if config.text else "--image", name)
     if values is None:
         return None, None
+    if config.image and config.skip_damaged:  # a row without a path counts as a damaged image
+        values = values.fill_null("") if values.dtype in (pl.String, pl.Null) else values
     _check_texts(values, name, what="text" if config.text else "path")
     if config.text:
         return "text", Texts(_after(_column(frame, config.prompt, "--prompt", name), values, name))

@@ -71,18 +71,19 @@ def test_parts_and_names_of_classes_come_along(tmp_path: Path, datasets: Any) ->
 
 
 @pytest.mark.usefixtures("datasets")
-def test_one_part_is_named_behind_a_sharp(tmp_path: Path) -> None:
+def test_parts_are_named_behind_a_sharp(tmp_path: Path) -> None:
     frame = text_table(30)
     (tmp_path / "d").mkdir()
-    for part, rows in {"train": frame[:10], "validation": frame[10:30]}.items():
+    for part, rows in {"train": frame[:10], "validation": frame[10:30], "test": frame[:4]}.items():
         rows.write_parquet(tmp_path / "d" / f"{part}.parquet")
     data = f"hf:{tmp_path / 'd'}"
-    with pytest.raises(DataError, match=rf"must tell the parts .* Name one part, as in {data}#train, or"):
-        opened(data, text="text")
+    assert opened(f"{data}#test,train", text="text").split == [None] * 10 + ["test"] * 4
+    with pytest.raises(DataError, match=rf"must tell the parts .* Name one part, as in {data}#train.*, or"):
+        opened(f"{data}#train,validation", text="text")
     table = opened(f"{data}#validation", text="text")
     assert (list(table.items or ()), table.name) == (frame["text"].to_list()[10:], "d#validation")
     with pytest.raises(
-        DataError, match=r"must name a part of the data set: it has train, validation\. Did you mean tra"
+        DataError, match=r"must name parts of the data set: it has .*, not 'trian'\. Did you mean train"
     ):
         opened(f"{data}#trian", text="text")
     with pytest.raises(DataError, match="hf: must be followed by"):
