@@ -169,7 +169,7 @@ def test_rows_without_a_path_are_damaged_images_if_those_are_left_out(
     if form == "csv":
         frame.write_csv(path)
     else:
-        write(path, "parquet", structs([None] * 12, [*names]) if form == "structures" else frame)  # type: ignore[list-item]
+        write(path, "parquet", structs([None] * 12, [*names]) if form == "structures" else frame)
     config = DataConfig(data=str(path), image="picture", skip_damaged=True)
     table = open_table(config, FeatureStore(tmp_path / "cache"))
     assert (len(table), table.left_out, table.label) == (10, {"damaged image": 2}, [0, 1, 3, 4, 5, 6, 8, 9, 10, 11])
