@@ -92,10 +92,11 @@ def test_parts_of_file_names_are_the_parts_of_a_run_unless_a_flag_names_others(c
     assert "parts of column split, read as" in read_line(own.stderr)
 
 
-def test_a_split_file_replaces_parts_of_file_names(cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["test", "unsupervised"])
+def test_a_split_file_replaces_parts_of_file_names(cli: Cli, tmp_path: Path, other: str) -> None:
     frame = text_table(90)
     (tmp_path / "d").mkdir()
-    for name, part in {"train": frame[:60], "test": frame[60:]}.items():
+    for name, part in {"train": frame[:60], other: frame[60:]}.items():
         part.write_parquet(tmp_path / "d" / f"{name}.parquet")
     parts = ["labeled"] * 30 + ["unlabeled"] * 30 + ["test"] * 30
     pl.DataFrame({"seed": [0] * 90, "id": range(90), "part": parts}).write_csv(tmp_path / "s.csv")

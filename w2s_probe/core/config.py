@@ -27,7 +27,7 @@ class DataConfig:
     ----------
     data : str or path
         Path of a table (CSV, TSV, Parquet, NDJSON, JSON, Arrow), a folder or pattern of such files, a folder or tar of
-        images, ``hf:ORG/NAME[@CONFIG]``, or ``builtin:NAME``.
+        images, ``hf:ORG/NAME[@CONFIG][#PART,…]``, or ``builtin:NAME``.
     text, image : str or None
         Column of the items: texts, or image files relative to the table's folder.
     prompt : str or None
@@ -54,6 +54,8 @@ class DataConfig:
         Column of the rows that a ``labels:`` teacher was trained on (true or false), or ``all``.
     predictions : tuple of str
         Columns of ``labels:`` teachers; `pipeline.teachers` names them.
+    file_parts : bool
+        Whether names of files tell parts; verbs that are given a split file say no.
     """
 
     data: str
@@ -73,6 +75,7 @@ class DataConfig:
     criterion: Literal["better", "safer"] = "better"
     teacher_saw: str | None = None
     predictions: Annotated[tuple[str, ...], Mark.HIDDEN] = ()
+    file_parts: Annotated[bool, Mark.HIDDEN] = True
 
     def __post_init__(self) -> None:
         check_types(self, {"data": "Name a file, or call the verb with features and labels: run(X, Z, labels)."})
@@ -81,7 +84,12 @@ class DataConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values; those of pairs, the limit and `teacher_saw` only where they are set."""
         plain = without_defaults(self, ("max_bytes", *PAIR_COLUMNS, "teacher_saw"))
-        return {name: value for name, value in plain.items() if name != "predictions"}
+        return {name: value for name, value in plain.items() if name not in ("predictions", "file_parts")}
+
+    @property
+    def own_parts(self) -> str | None:
+        """The column or flag that replaces the parts that names of files tell, if there is one."""
+        return self.split or (None if self.file_parts else "--split-file")
 
     @property
     def saw_column(self) -> str | None:

@@ -85,10 +85,14 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     """Return ``" Did you mean A or B?"`` for names close to `name`, else an empty string."""
     short = [option for option in options if len(option) <= LONGEST][:MOST_COMPARED]
     near = difflib.get_close_matches(name[:LONGEST], short, n=3, cutoff=0.5)
-    return f" Did you mean {' or '.join(near)}?" if near else ""
+    return f" Did you mean {' or '.join(map(_shown, near))}?" if near else ""
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return the first names with commas between, short whatever they are."""
-    shown = [name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names[:8]]
+    """Return the first names with commas between, short whatever they are; those with blanks at an end in quotes."""
+    shown = [_shown(name if len(name) <= LONGEST else f"{name[:LONGEST]}…") for name in names[:8]]
     return ", ".join([*shown, "…"] if len(names) > 8 else shown)
+
+
+def _shown(name: str) -> str:
+    return repr(name) if name != name.strip() else name

@@ -30,8 +30,10 @@ def numpy_array(X: Any, name: str) -> NDArray[Any]:
     Raises
     ------
     ShapeError
-        If it is no array, or its rows differ in length.
+        If it is no array, is sparse, has masked values, or its rows differ in length.
     """
+    _check_sparse(X, name)
+    X = _without_mask(X, name)
     try:
         return _array(X)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -78,6 +80,31 @@ def _array(X: Any) -> NDArray[Any]:
         return array
     rows = [_without_torch(row) for row in array.ravel().tolist()]
     return np.stack([np.asarray(row) for row in rows]) if any(_length(row) is not None for row in rows) else array
+
+
+def _check_sparse(X: Any, name: str) -> None:
+    if hasattr(X, "toarray") and (_is_of(X, "scipy") or _is_of(X, "cupyx")):
+        msg = (
+            f"{name} must be a dense array: got {type(X).__name__} of shape {getattr(X, 'shape', '')}, which is "
+            "sparse. Convert it with .toarray(), or reduce its columns first."
+        )
+        raise ShapeError(msg)
+
+
+def _without_mask(X: Any, name: str) -> Any:
+    """Return a masked array without masked values as a plain one, also as rows of a list."""
+    masked = sum(_masked(row) for row in X) if isinstance(X, list | tuple) else _masked(X)
+    if masked:
+        msg = (
+            f"{name} must have a number in every place: got {masked:,} masked values. Fill them in with "
+            ".filled(VALUE), or leave their rows out."
+        )
+        raise ShapeError(msg)
+    return X.data if isinstance(X, np.ma.MaskedArray) else X
+
+
+def _masked(X: Any) -> int:
+    return int(np.ma.getmaskarray(X).sum()) if isinstance(X, np.ma.MaskedArray) else 0
 
 
 def _is_of(value: Any, package: str) -> bool:

@@ -60,7 +60,7 @@ class ImageFiles(Images):
     folder : Path
         Folder to which relative names belong.
     names : tuple of str
-        Paths as the data gives them, relative or absolute.
+        Paths as the data gives them, relative or absolute; empty for a row without one, which cannot be decoded.
     """
 
     folder: Path
@@ -77,7 +77,7 @@ class ImageFiles(Images):
 
     def name_of(self, row: int) -> str:
         """Return the path as the data gives it."""
-        return self.names[row]
+        return self.names[row] or f"row {row}"
 
     def take(self, rows: Iterable[int]) -> ImageFiles:
         """Return the files of these rows, in this order."""
@@ -89,7 +89,7 @@ class ImageFiles(Images):
 
     def check_present(self, name: str) -> None:
         """Raise `DataError`, with the `name` of the data, unless every path is a file."""
-        missing = [row for row, path in enumerate(self) if not is_regular_file(path)]
+        missing = [row for row, path in enumerate(self) if self.names[row] and not is_regular_file(path)]
         if missing:
             check_no_pipe(self[missing[0]], f"row {missing[0]} of {name}")
             msg = (
@@ -105,6 +105,8 @@ class ImageFiles(Images):
             return list(pool.map(self._hash, range(len(self))))
 
     def _hash(self, row: int) -> bytes:
+        if not self.names[row]:
+            return hashlib.sha256().digest()
         check_no_pipe(self[row], self.names[row])
         try:
             with self[row].open("rb") as handle:

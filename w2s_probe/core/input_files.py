@@ -62,7 +62,7 @@ def check_not_packed(path: Path, name: str) -> None:
     """Raise `DataError` if a file called `name` is compressed, unless its suffix says so."""
     with path.open("rb") as handle:
         packing = packing_of(handle.read(HEAD))
-    if packing is None or (packing == "zip" and path.suffix == ".npz"):
+    if packing is None or (packing == "zip" and path.suffix.lower() == ".npz"):
         return
     command = f" with {UNPACK[packing]}" if packing in UNPACK else ""
     msg = (

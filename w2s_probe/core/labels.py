@@ -142,6 +142,48 @@ def placeholder_note(name: str, rows: int, total: int) -> str:
     )
 
 
+def label_notes(column: Sequence[Any], labels: Labels, *, name: str) -> tuple[str, ...]:
+    """Return what `placeholder_notes` and `name_notes` say of a column of labels; nothing for regression."""
+    if labels.classes is None:
+        return ()
+    return (*placeholder_notes(labels.class_counts()), *name_notes(column, name=name, what="labels"))
+
+
+def name_notes(column: Sequence[Any], *, name: str, what: str) -> tuple[str, ...]:
+    """Return how many values of a column lose blanks at their ends, and which names differ in case only.
+
+    Parameters
+    ----------
+    column : sequence of length n
+        Labels or group values; missing ones are passed over.
+    name : str
+        Name of the column, for messages.
+    what : {"labels", "group values"}
+        What the column holds.
+    """
+    column = Column.of(column)
+    padded = [value for value in column.values if isinstance(value, str) and value.strip() != value and value.strip()]
+    notes = []
+    if padded:
+        rows = int(column.where(set(padded).__contains__).sum())
+        notes.append(
+            f"{rows:,} of {len(column):,} {what} in column {name!r:.60} have blanks at their ends, which are removed: "
+            f"{padded[0]!r:.60} is {padded[0].strip()!r:.60}."
+        )
+    alike: dict[str, list[str]] = {}
+    for text in sorted({value.strip() for value in column.values if isinstance(value, str) and value.strip()}):
+        alike.setdefault(text.casefold(), []).append(text)
+    several = [names for names in alike.values() if len(names) > 1]
+    if several:
+        got = " and ".join(f"{text!r:.60}" for text in several[0])
+        more = f" (and {len(several) - 1:,} more such names)" if len(several) > 1 else ""
+        notes.append(
+            f"{what.capitalize()} {got} of column {name!r:.60} differ in case only{more} and are different "
+            f"{'classes' if what == 'labels' else 'groups'}. Write them in one way if they mean the same."
+        )
+    return tuple(notes)
+
+
 def _bare(name: str) -> str:
     """Return a name in lower case, with blanks for underscores and without brackets, number signs or a last dot."""
     bare = " ".join(name.casefold().replace("_", " ").split()).strip("<>()[]{}#'\" ")
@@ -149,10 +191,13 @@ def _bare(name: str) -> str:
 
 
 def class_name(value: Any) -> str:
-    """Return a label or group value as text: booleans as true and false, whole numbers without a decimal point."""
+    """Return a label or group value as text: booleans as true and false, whole numbers without a decimal point.
+
+    Blanks at the ends of texts are removed.
+    """
     if isinstance(value, bool):
         return str(value).lower()
-    return str(int(value)) if isinstance(value, float) else str(value)
+    return str(int(value)) if isinstance(value, float) else str(value).strip()
 
 
 def _numbers(column: Column, name: str) -> Labels:

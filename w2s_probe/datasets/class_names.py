@@ -114,8 +114,11 @@ def with_class_names(frame: pl.DataFrame, names: ClassNames, columns: Iterable[s
     import polars as pl
 
     for column in named_columns(frame, names, columns):
-        values, classes = frame[column], names[column]
-        wrong = values.filter((values < NO_LABEL) | (values >= len(classes)))
+        stored, classes = frame[column], names[column]
+        values = stored.cast(pl.Int64, strict=False)  # unsigned numbers cannot be compared with -1
+        wrong = stored.filter(
+            (values < NO_LABEL) | (values >= len(classes)) | (values.is_null() & stored.is_not_null())
+        )
         if len(wrong):
             msg = (
                 f"column {column!r} of {data} must hold numbers of its {len(classes)} named classes, or -1 for none:"
@@ -184,6 +187,26 @@ def with_names_of_each(
     return mapped, notes
 
 
+def other_names(told: ClassNames, beside: ClassNames, *, file: str, data: str) -> dict[str, str]:
+    """Return a sentence for each column whose names in a file differ from those that other files tell for it.
+
+    Parameters
+    ----------
+    told, beside : mapping of column to tuple of str
+        Names of classes in the metadata of the file, which are read, and in files of metadata beside it.
+    file, data : str
+        Names of the file and of the data, for messages.
+    """
+    return {
+        column: (
+            f"The names of classes of column {column!r:.60} differ in {file} ({listed(told[column])}) and in the "
+            f"metadata beside it ({listed(beside[column])}): those in the files of {data} are used."
+        )
+        for column in told
+        if beside.get(column, told[column]) != told[column]
+    }
+
+
 def _check_same_classes(named: Mapping[int, tuple[str, ...]], column: str, files: Sequence[str], data: str) -> None:
     """Raise `DataError` if a file has a class that the file with the most classes lacks."""
     first = max(named, key=lambda i: len(set(named[i])))
@@ -230,7 +253,7 @@ def _without_names(
     values = frame[column]
     if not values.dtype.is_numeric():
         return frame
-    if (values.drop_nulls() != NO_LABEL).any():
+    if (values.drop_nulls().cast(pl.Float64) != NO_LABEL).any():
         first = min(named)
         msg = (
             f"all files of {data} must name the classes of column {column!r}: {files[first]} says "

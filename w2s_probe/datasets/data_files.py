@@ -34,7 +34,8 @@ METADATA = {
     "config.json",
     "croissant.json",
 }
-SILENT = (".md", ".txt", ".py", ".pdf", ".bib", ".lock", "")  # documents beside data
+SILENT = (".md", ".rst", ".py", ".pdf", ".bib", ".lock")  # documents beside data
+DOCUMENTS = ("readme", "license", "licence", "copying", "copyright", "notice", "authors", "citation", "changelog")
 STATE, INFO, DICT = "state.json", "dataset_info.json", "dataset_dict.json"
 MOST_FILES = 100_000
 
@@ -63,6 +64,8 @@ class DataFiles:
         Whether a folder, a pattern or a name of the hub was given, not one file.
     notes : tuple of str
         Sentences on files that are not read.
+    one_part : str
+        What to name in place of the data for the rows of its first part only; empty without parts.
     """
 
     name: str
@@ -74,6 +77,7 @@ class DataFiles:
     own_names: Mapping[Path, ClassNames] = field(default_factory=dict)
     several: bool = True
     notes: tuple[str, ...] = ()
+    one_part: str = ""
 
     @property
     def short_names(self) -> list[str]:
@@ -121,7 +125,9 @@ def _single(path: Path) -> DataFiles:
     kind = kind_of(path)
     if not kind:
         inner = path.with_suffix("").suffix
-        packed = f" ({', '.join(PACKINGS)} of {', '.join(PACKED_KINDS)} are read)" if path.suffix in PACKINGS else ""
+        packed = (
+            f" ({', '.join(PACKINGS)} of {', '.join(PACKED_KINDS)} are read)" if path.suffix.lower() in PACKINGS else ""
+        )
         got = f"{inner}{path.suffix}" if packed else path.suffix or "no suffix"
         advice = "Unpack it first." if packed else "Convert or rename the file."
         msg = f"{path.name} must end in {SUFFIXES}{packed}: got {got!r:.60}. {advice}"
@@ -161,9 +167,9 @@ def _in_folder(folder: Path, split: str | None) -> DataFiles | None:
     files = _ordered(folder, tables, data=name, split=split, expected=lambda _: True)
     if not (files.parts or split):
         check_one_table(tables, data=name, pattern=_pattern_of(folder, tables))
-    left_out = [f"{count:,} {suffix}" for suffix, count in sorted(others.items()) if suffix not in SILENT]
-    notes = (f"Files of {name} that are no tables are left out: {listed(left_out)}.",) if left_out else ()
-    return replace(files, notes=notes, class_names=_names_above(folder))
+    left_out = [f"{count:,} {suffix or 'without a suffix'}" for suffix, count in sorted(others.items())]
+    note = f"Files of {name} that are no tables by their names are left out: {listed(left_out)}."
+    return replace(files, notes=(note,) if left_out else (), class_names=_names_above(folder))
 
 
 def _pattern_of(folder: Path, tables: Sequence[str]) -> str:
@@ -186,17 +192,30 @@ def _listing(folder: Path, name: str) -> tuple[list[str], Counter[str], set[str]
     tables: list[str] = []
     others: Counter[str] = Counter()
     homes: set[str] = set()
-    for place, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(inner for inner in folders if not inner.startswith((".", "_")))
+    places = {folder.resolve()}
+    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        visible = [inner for inner in folders if not inner.startswith((".", "_"))]
+        folders[:] = _new_folders(Path(place), visible, places)
         within = Path(place).relative_to(folder)
         for file in (file for file in files if not file.startswith((".", "_")) and file not in METADATA):
             suffix = Path(file).suffix.lower()[:20]
             if kind_of(Path(file)):
                 tables.append((within / file).as_posix())
             else:
-                others[suffix] += 1
+                others[suffix] += suffix not in SILENT and Path(file).stem.lower() not in DOCUMENTS
                 homes |= {next(iter(within.parts), "")} if suffix in IMAGES else set()
-    return tables, others, homes
+    return tables, +others, homes
+
+
+def _new_folders(place: Path, folders: Sequence[str], places: set[Path]) -> list[str]:
+    """Return the folders in a place that are none of `places`, links after others, and add them to `places`."""
+    new: list[str] = []
+    for name in sorted(folders, key=lambda name: ((place / name).is_symlink(), name)):
+        real = (place / name).resolve()
+        if real not in places:
+            places.add(real)
+            new.append(name)
+    return new
 
 
 def _ordered(
@@ -214,13 +233,31 @@ def _ordered(
     told = [_told(name) for name in names]
     check_complete(names, told, data=data, expected=expected)
     parents = {PurePosixPath(name).parent for name in names}
+    one_part = _one_part(folder, names, told)
     return DataFiles(
         name=data,
         folder=folder / parents.pop() if len(parents) == 1 else folder,
         kind=kind,
         paths=tuple(folder / name for name in names),
-        parts=() if split else parts_of(told, data=data),
+        parts=() if split else parts_of(told, data=data, one_part=one_part),
+        one_part=one_part,
     )
+
+
+def _one_part(folder: Path, names: Sequence[str], told: Sequence[ShardName]) -> str:
+    """Return what to name for the files of the first part only, a file or a pattern in quotes; empty for one part."""
+    part = told[0].part
+    chosen = [name for name, one in zip(names, told, strict=True) if one.part == part]
+    if not part or len(chosen) == len(names):
+        return ""
+    if len(chosen) == 1:
+        return (folder / chosen[0]).as_posix()
+    same = [len(set(letters)) == 1 for letters in zip(*chosen, strict=False)]
+    start = chosen[0][: [*same, False].index(False)].rstrip("0123456789")
+    others = [name for name in names if name not in set(chosen)]
+    if any(name.startswith(start) for name in others) or any("/" in name[len(start) :] for name in chosen):
+        return ""
+    return f"'{(Path(glob.escape(str(folder))) / glob.escape(start)).as_posix()}{'/' * start.endswith('/')}*'"
 
 
 def _told(name: str) -> ShardName:
@@ -291,10 +328,13 @@ def _saved_parts(folder: Path, name: str, split: str | None) -> DataFiles:
         msg = f"{DICT} of {name} must name the parts of the data set: got none. Save the data set again."
         raise DataError(msg)
     saved = [_saved(folder / Path(str(part)).name, f"{name}/{part}") for part in splits]
-    return joined({str(part): files for part, files in zip(splits, saved, strict=True)}, name=name, split=split)
+    parts = {str(part): files for part, files in zip(splits, saved, strict=True)}
+    return joined(parts, name=name, split=split, one_part=lambda part: (folder / part).as_posix())
 
 
-def joined(parts: Mapping[str, DataFiles], *, name: str, split: str | None) -> DataFiles:
+def joined(
+    parts: Mapping[str, DataFiles], *, name: str, split: str | None, one_part: Callable[[str], str] = lambda _: ""
+) -> DataFiles:
     """Return the files of several parts of one data set as one, in the order of `part_order`.
 
     Parameters
@@ -305,15 +345,19 @@ def joined(parts: Mapping[str, DataFiles], *, name: str, split: str | None) -> D
         Name of the data.
     split : str or None
         Column of parts, beside which the names of parts do not count.
+    one_part : callable
+        Returns what to name for the rows of one part only.
     """
     parts = dict(sorted(parts.items(), key=lambda item: (part_order(item[0]), numeric_order(item[0]))))
+    alone = one_part(next(iter(parts)))
     first = next(iter(parts.values()))
     told = [ShardName("", part) for part, files in parts.items() for _ in files.paths]
     return replace(
         first,
         name=name,
         paths=tuple(path for files in parts.values() for path in files.paths),
-        parts=() if split else parts_of(told, data=name),
+        parts=() if split else parts_of(told, data=name, one_part=alone),
+        one_part=alone if len(parts) > 1 else "",
         class_names={},
         own_names={path: files.class_names for files in parts.values() for path in files.paths},
         several=True,

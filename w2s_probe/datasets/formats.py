@@ -29,12 +29,12 @@ def kind_of(path: PurePath) -> str:
 
     Examples
     --------
-    >>> kind_of(PurePath("a.csv.gz")), kind_of(PurePath("a.parquet.gz")), kind_of(PurePath("a.b.jsonl"))
+    >>> kind_of(PurePath("a.csv.gz")), kind_of(PurePath("a.parquet.gz")), kind_of(PurePath("a.b.JSONL"))
     ('CSV', '', 'NDJSON')
     """
-    if path.suffix not in PACKINGS:
-        return KINDS.get(path.suffix, "")
-    kind = KINDS.get(path.with_suffix("").suffix, "")
+    if path.suffix.lower() not in PACKINGS:
+        return KINDS.get(path.suffix.lower(), "")
+    kind = KINDS.get(path.with_suffix("").suffix.lower(), "")
     return kind if kind in PACKED_KINDS else ""
 
 
@@ -46,7 +46,7 @@ def packing_by_name(path: PurePath) -> str:
     path : PurePath
         Path of a file.
     """
-    return PACKINGS.get(path.suffix, "")
+    return PACKINGS.get(path.suffix.lower(), "")
 
 
 def bare_name(path: PurePath) -> PurePath:
@@ -57,5 +57,5 @@ def bare_name(path: PurePath) -> PurePath:
     path : PurePath
         Path of a file.
     """
-    inner = path.with_suffix("") if path.suffix in PACKINGS else path
+    inner = path.with_suffix("") if path.suffix.lower() in PACKINGS else path
     return inner.with_suffix("")

@@ -20,6 +20,7 @@ from w2s_probe.datasets.class_names import (
     named_columns,
     names_in_features,
     names_in_metadata,
+    other_names,
     with_class_names,
     with_names_of_each,
 )
@@ -27,7 +28,7 @@ from w2s_probe.datasets.data_files import DataFiles
 from w2s_probe.datasets.delimited import read_rows, with_numbers
 from w2s_probe.datasets.formats import bare_name, packing_by_name
 from w2s_probe.datasets.image_columns import image_column, images_in_column
-from w2s_probe.datasets.json_arrays import json_lines
+from w2s_probe.datasets.json_arrays import MARK, json_lines
 from w2s_probe.datasets.parquet import promised_bytes
 from w2s_probe.datasets.trial import FAULT, fatal_file
 from w2s_probe.datasets.unpacking import unpacked
@@ -178,6 +179,7 @@ def _read_binary(files: DataFiles, config: DataConfig) -> Rows:
     """Return the rows of Parquet or Arrow files, with the names of classes that the metadata of each file tell."""
     collected = _Collected(files.name)
     names: list[ClassNames] = []
+    doubts: dict[str, str] = {}
     schema: Mapping[str, pl.DataType] = {}
     for path in files.paths:
         with reading(path, files.kind):
@@ -185,6 +187,7 @@ def _read_binary(files: DataFiles, config: DataConfig) -> Rows:
         collected.check_columns(list(own), path.name)
         schema = schema or own
         names.append({**files.names_of(path), **told})
+        doubts = {**other_names(told, files.names_of(path), file=path.name, data=files.name), **doubts}
     image = image_column(schema, text=config.text, image=config.image)
     columns = asked_columns(config, collected.columns, but=image)
     _check_readable(files, columns)
@@ -203,12 +206,14 @@ def _read_binary(files: DataFiles, config: DataConfig) -> Rows:
         image_column=image or "",
         named=tuple(named),
         classes=class_order(names, config.label) if config.label in named else (),
-        notes=tuple(note for note in named.values() if note),
+        notes=tuple(note for column in named for note in (named[column], doubts.get(column)) if note),
     )
     if image is None or not sum(counts):
         return rows
     with reading(files.paths[0], files.kind):
-        images = images_in_column(files.paths, files.kind, image, name=files.name, folder=files.folder)
+        images = images_in_column(
+            files.paths, files.kind, image, name=files.name, folder=files.folder, gaps=config.skip_damaged
+        )
     return replace(rows, images=images)
 
 
@@ -230,7 +235,7 @@ def read_text(path: Path, kind: str, config: DataConfig | None) -> tuple[pl.Data
         texts, numbers = texts_and_numbers(config)
         return read_rows(path, "\t" if kind == "TSV" else ",", columns=(*texts, *numbers))
     with native_reader():
-        content = path.read_bytes()  # not by path: polars would expand brackets and stars in it
+        content = path.read_bytes().removeprefix(MARK)  # not by path: polars would expand brackets and stars in it
         if kind == "JSON":
             content = json_lines(content, name=path.name)
         if not content:

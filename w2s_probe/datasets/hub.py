@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from w2s_probe.core.errors import DataError, MissingExtraError, listed
+from w2s_probe.core.errors import DataError, MissingExtraError, did_you_mean, listed
+from w2s_probe.core.files import is_folder
 from w2s_probe.core.install import install_line
 from w2s_probe.datasets.class_names import names_in_features
 from w2s_probe.datasets.data_files import DataFiles, joined
@@ -20,14 +21,14 @@ NOT_THERE = {"DatasetNotFoundError", "DataFilesNotFoundError", "EmptyDatasetErro
 
 
 def load_hub(data: str, *, split: str | None = None) -> DataFiles:
-    """Return the Arrow files of ``hf:ORG/NAME[@CONFIG]``; a local folder may stand for ``ORG/NAME``.
+    """Return the Arrow files of ``hf:ORG/NAME[@CONFIG][#PART,…]``; a local folder may stand for ``ORG/NAME``.
 
     Files that were loaded before are taken from the cache of `datasets`. Code of a data set never runs.
 
     Parameters
     ----------
     data : str
-        Name of the data set, with its configuration if it has several.
+        Name of the data set, with its configuration if it has several, and names of parts if not all are meant.
     split : str or None
         Column of parts, beside which the names of parts do not count.
 
@@ -36,11 +37,17 @@ def load_hub(data: str, *, split: str | None = None) -> DataFiles:
     MissingExtraError
         If `datasets` is not installed.
     DataError
-        If the data set or the configuration does not exist, the network cannot be reached, or loading fails.
+        If the data set, the configuration or the part does not exist, the network cannot be reached, or loading fails.
     """
-    name, _, config = data.removeprefix(PREFIX).rpartition("@") if "@" in data else (data.removeprefix(PREFIX), "", "")
-    if not name or ("@" in data and not config):
-        msg = f"hf: must be followed by ORG/NAME or ORG/NAME@CONFIG: got {data!r:.60}. Name a data set of the hub."
+    address, sharp, part = data.removeprefix(PREFIX), "", ""
+    if "#" in address and not is_folder(Path(address)):
+        address, sharp, part = address.rpartition("#")
+    name, _, config = address.rpartition("@") if "@" in address else (address, "", "")
+    if not name or ("@" in address and not config) or (sharp and not part):
+        msg = (
+            f"hf: must be followed by ORG/NAME, ORG/NAME@CONFIG or ORG/NAME#PART: got {data!r:.60}. Name a data set of "
+            "the hub."
+        )
         raise DataError(msg)
     try:
         import datasets
@@ -49,8 +56,19 @@ def load_hub(data: str, *, split: str | None = None) -> DataFiles:
         raise MissingExtraError(msg) from error
     with _one_line(data), _quiet(datasets):
         loaded = datasets.load_dataset(name, config or None)
-    parts = {part: _files_of(data, part, rows) for part, rows in loaded.items()}
-    return joined(parts, name=_title(name, config), split=split)
+    wanted = part.split(",") if part else list(loaded)
+    unknown = next((one for one in wanted if one not in loaded), None)
+    if unknown is not None:
+        near = did_you_mean(unknown, loaded) or " Name one of these parts."
+        msg = f"{data} must name parts of the data set: it has {listed(list(loaded))}, not {unknown!r:.60}.{near}"
+        raise DataError(msg)
+    parts = {one: _files_of(data, one, rows) for one, rows in loaded.items() if one in wanted}
+    return joined(
+        parts,
+        name=_title(name, config) + sharp + part,
+        split=split,
+        one_part=lambda one: f"{PREFIX}{address}#{one}",
+    )
 
 
 def _files_of(data: str, part: str, rows: Any) -> DataFiles:

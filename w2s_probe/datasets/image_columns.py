@@ -57,7 +57,9 @@ def image_column(schema: Mapping[str, pl.DataType], *, text: str | None, image: 
     return structs[0] if text is None and len(structs) == 1 else None
 
 
-def images_in_column(paths: Sequence[Path], kind: str, column: str, *, name: str, folder: Path) -> Images:
+def images_in_column(
+    paths: Sequence[Path], kind: str, column: str, *, name: str, folder: Path, gaps: bool = False
+) -> Images:
     """Return the images of a column, in the order of the rows.
 
     Structures of which none has bytes are paths of files, relative to `folder`.
@@ -74,8 +76,10 @@ def images_in_column(paths: Sequence[Path], kind: str, column: str, *, name: str
         Name of the data, for messages.
     folder : Path
         Folder to which paths belong.
+    gaps : bool
+        Whether a row of bytes may have no image; it counts as one that cannot be decoded.
     """
-    stored = ImageColumn(paths, kind, column, name)
+    stored = ImageColumn(paths, kind, column, name, gaps=gaps)
     stored.check_readable()
     written = stored.written_paths()
     if written is None:
@@ -98,10 +102,12 @@ class ImageColumn:
         The column.
     name : str
         Name of the data, for messages.
+    gaps : bool
+        Whether a row may have no image, which is read as no bytes.
     """
 
-    def __init__(self, paths: Sequence[Path], kind: str, column: str, name: str) -> None:
-        self.paths, self.kind, self.column, self.name = paths, kind, column, name
+    def __init__(self, paths: Sequence[Path], kind: str, column: str, name: str, *, gaps: bool = False) -> None:
+        self.paths, self.kind, self.column, self.name, self.gaps = paths, kind, column, name, gaps
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -125,10 +131,10 @@ class ImageColumn:
         if self._is_binary or any(block.any() for block in self._blocks(part.struct.field("bytes").is_not_null())):
             return None
         written = pl.concat(list(self._blocks(part.struct.field("path").cast(pl.String))))
-        row = written.is_null().arg_max() if written.null_count() else None
+        row = written.is_null().arg_max() if written.null_count() and not self.gaps else None
         if row is not None:
             self._refuse(row)
-        return written.to_list()
+        return written.fill_null("").to_list()
 
     @cached_property
     def hashes(self) -> list[bytes]:
@@ -169,14 +175,14 @@ class ImageColumn:
         row = 0
         for block in self._blocks(part if self._is_binary else part.struct.field("bytes")):
             for content in block.to_list():
-                if content is None:
+                if content is None and not self.gaps:
                     self._refuse(row)
-                yield content
+                yield content or b""
                 row += 1
 
     def _refuse(self, row: int) -> None:
         msg = f"column {self.column!r} of {self.name} must hold an image in every row: row {row} has none. Remove such "
-        msg += "rows, or add their images."
+        msg += "rows, add their images, or add --skip-damaged."
         raise DataError(msg)
 
     @cached_property

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from w2s_probe.core.errors import DataError
 
 BLANKS = b" \t\r\n"
+MARK = b"\xef\xbb\xbf"  # which Windows writes before UTF-8
 
 
 def json_lines(content: bytes, *, name: str) -> bytes:
@@ -32,6 +33,7 @@ def json_lines(content: bytes, *, name: str) -> bytes:
     >>> json_lines(b'[{"a": 1},\n {"a": 2}]', name="t.json")
     b'{"a": 1}\n{"a": 2}\n'
     """
+    content = content.removeprefix(MARK)
     start = content.lstrip(BLANKS)
     if start[:1] != b"[":
         _check_lines(start, name)

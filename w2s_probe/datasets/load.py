@@ -47,5 +47,5 @@ def open_files(config: DataConfig) -> DataFiles | None:
     from w2s_probe.datasets.hub import load_hub
 
     if config.data.startswith("hf:"):
-        return load_hub(config.data, split=config.split)
-    return find_files(config.data, split=config.split)
+        return load_hub(config.data, split=config.own_parts)
+    return find_files(config.data, split=config.own_parts)

@@ -48,7 +48,7 @@ def read_table(path: Path, config: DataConfig) -> Table:
         If the file is missing, empty, unreadable or not UTF-8, if a column or a text is missing,
         or if ids repeat.
     """
-    files = find_files(str(path), split=config.split)
+    files = find_files(str(path), split=config.own_parts)
     if files is None:
         msg = f"{path.name} must be a table file, or a folder of them: it holds none. Check the path."
         raise DataError(msg)
@@ -100,6 +100,7 @@ def origin_of(files: DataFiles, rows: Rows) -> Origin | None:
         named=rows.named,
         classes=rows.classes,
         image=rows.image_column,
+        one_part=files.one_part,
     )
 
 
@@ -150,12 +151,16 @@ def _items(
     frame: pl.DataFrame, config: DataConfig, name: str, folder: Path, images: Images | None
 ) -> tuple[Literal["text", "image"] | None, Texts | Images | None]:
     """Return the modality of the items, and the texts or images."""
+    import polars as pl
+
     if images is not None:
         return "image", images
     column = config.text or config.image
     values = _column(frame, column, "--text" if config.text else "--image", name)
     if values is None:
         return None, None
+    if config.image and config.skip_damaged:  # a row without a path counts as a damaged image
+        values = values.fill_null("") if values.dtype in (pl.String, pl.Null) else values
     _check_texts(values, name, what="text" if config.text else "path")
     if config.text:
         return "text", Texts(_after(_column(frame, config.prompt, "--prompt", name), values, name))
@@ -204,7 +209,7 @@ def read_frame(path: Path) -> pl.DataFrame:
     if not is_regular_file(path):
         msg = f"--split-file must be a table file: there is no file {path}. Check the path."
         raise DataError(msg)
-    kind = SPLIT_KINDS.get(path.suffix)
+    kind = SPLIT_KINDS.get(path.suffix.lower())
     if kind is None:
         msg = f"{path.name} must end in {', '.join(SPLIT_KINDS)}: got {path.suffix or 'no suffix'!r}. "
         msg += "Convert or rename the file."

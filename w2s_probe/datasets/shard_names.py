@@ -39,12 +39,16 @@ class ShardName:
         Part of the data, such as train; empty if the name tells none.
     number, total : int
         Place in a numbered set and the size of the set; -1 without them.
+    prefix : str
+        What stands before the part in the name of a file of a numbered set; with a slash, the name of the set in the
+        folder of a part.
     """
 
     home: str
     part: str
     number: int = -1
     total: int = -1
+    prefix: str = ""
 
 
 def numeric_order(name: str) -> list[tuple[int, int, str]]:
@@ -100,14 +104,15 @@ def shard_name(path: str) -> ShardName:
     place = PurePosixPath(path)
     home, numbered = str(place.parent), NUMBERED.fullmatch(place.name)
     stem = numbered["prefix"] if numbered else place.name
-    numbers = (int(numbered["number"]), int(numbered["total"])) if numbered else ()
+    number, total = (int(numbered["number"]), int(numbered["total"])) if numbered else (-1, -1)
     last = re.split(r"[-._]", stem)[-1]
     for name in (stem, last) if numbered else (stem,):
         if name.lower() in PART_NAMES:
-            return ShardName(home, name.lower(), *numbers)
+            return ShardName(home, name.lower(), number, total, stem[: -len(name)])
     if place.parent.name.lower() in PART_NAMES:
-        return ShardName(str(place.parent.parent), place.parent.name.lower(), *numbers)
-    return ShardName(home, stem if numbered else "", *numbers)
+        prefix = f"/{stem}" if numbered else ""
+        return ShardName(str(place.parent.parent), place.parent.name.lower(), number, total, prefix)
+    return ShardName(home, stem if numbered else "", number, total)
 
 
 def check_complete(
@@ -126,15 +131,15 @@ def check_complete(
     expected : callable
         Whether a missing file of this path was asked for.
     """
-    sets: dict[tuple[str, str], dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
-    example: dict[tuple[str, str, int], str] = {}
+    sets: dict[tuple[str, str, str], dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    example: dict[tuple[str, str, str, int], str] = {}
     for path, name in zip(paths, names, strict=True):
         if name.total >= 0:
-            sets[name.home, name.part][name.total].add(name.number)
-            example.setdefault((name.home, name.part, name.total), path)
-    for (home, part), totals in sets.items():
+            sets[name.home, name.part, name.prefix][name.total].add(name.number)
+            example.setdefault((name.home, name.part, name.prefix, name.total), path)
+    for (home, part, prefix), totals in sets.items():
         for total, numbers in totals.items():
-            written = example[home, part, total]
+            written = example[home, part, prefix, total]
             absent = next((number for number in range(total) if number not in numbers), None)
             if absent is not None and expected(missing := _with_number(written, absent)):
                 msg = (
@@ -173,10 +178,15 @@ def check_one_table(paths: Sequence[str], *, data: str, pattern: str) -> None:
     other = next(path for path, words in told.items() if words != told[first])
     got = ", ".join(f"{path:.80} ({' and '.join(sorted(told[path])) or 'no part'})" for path in sorted((first, other)))
     suffix = "".join(PurePosixPath(first).suffixes[-1:])
+    several = len(set(told.values())) < len(told)
+    advice = (
+        "Move the files of each part into a folder called train, validation or test"
+        if several
+        else f"Rename the files to train{suffix}, validation{suffix} and test{suffix}"
+    )
     msg = (
-        f"file names of {data} must tell parts as train{suffix} and test{suffix} do, or none: got {got}. Rename the "
-        f"files to train{suffix}, validation{suffix} and test{suffix}, or read all of them as one table with a pattern "
-        f"in quotes, '{pattern}'."
+        f"file names of {data} must tell parts as train{suffix} and test{suffix} do, or none: got {got}. {advice}, or "
+        f"read all of them as one table with a pattern in quotes, '{pattern}'."
     )
     raise DataError(msg)
 
@@ -197,7 +207,7 @@ def _with_number(path: str, number: int) -> str:
     return re.sub(r"(\d+)(-of-\d+)", other, path)
 
 
-def parts_of(names: Sequence[ShardName], *, data: str) -> tuple[str, ...]:
+def parts_of(names: Sequence[ShardName], *, data: str, one_part: str = "") -> tuple[str, ...]:
     """Return the part of each file; empty if the names tell no parts, or all of them the same one.
 
     Parameters
@@ -206,6 +216,8 @@ def parts_of(names: Sequence[ShardName], *, data: str) -> tuple[str, ...]:
         What the names of the files tell.
     data : str
         Name of the data, for messages.
+    one_part : str
+        What to name for the rows of one part only, for messages.
 
     Raises
     ------
@@ -220,14 +232,33 @@ def parts_of(names: Sequence[ShardName], *, data: str) -> tuple[str, ...]:
             "these folders."
         )
         raise DataError(msg)
+    _check_one_prefix(names, data)
     if not homes or len(set(parts)) == 1:
         return ()
     meaning = {PUBLISHED_NAMES.get(part, part) for part in parts}
     if meaning <= set(PARTS) or (meaning <= set(PUBLISHED_NAMES) and "test" in meaning):
         return tuple(parts)
     got = listed(sorted({part or "files without a part" for part in parts}))
+    alone = f"Name one part, as in {one_part}" if one_part else "Name the files of one part with a pattern in quotes"
     msg = (
-        f"file names of {data} must tell the parts train, test and validation, or none: got {got}. Name the files of "
-        "one part with a pattern in quotes, such as 'DIR/train*', or a column of parts with --split."
+        f"file names of {data} must tell the parts train, test and validation, or none: got {got}. {alone}, or a "
+        "column of parts with --split, or a file of parts with --split-file."
     )
     raise DataError(msg)
+
+
+def _check_one_prefix(names: Sequence[ShardName], data: str) -> None:
+    """Raise `DataError` if numbered sets of one part differ in what stands before the part."""
+    prefixes: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for name in names:
+        if name.part in PART_NAMES and name.total >= 0 and not name.prefix.startswith("/"):
+            prefixes[name.home, name.part].add(name.prefix)
+    for (_, part), several in prefixes.items():
+        if len(several) > 1:
+            got = sorted(f"{prefix}{part}" for prefix in several)
+            msg = (
+                f"{data} must hold one data set: got numbered sets {listed(got)} for the part {part}. Name the files "
+                f"of one set with a pattern in quotes, such as 'DIR/{max(several)}*', or move each set into a folder "
+                "of its own."
+            )
+            raise DataError(msg)

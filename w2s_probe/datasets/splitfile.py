@@ -58,7 +58,7 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
     ]
     frame = pl.concat(frames)
     tables: dict[str, Callable[[io.BytesIO], object]] = {".csv": frame.write_csv, ".parquet": frame.write_parquet}
-    write = tables.get(path.suffix, frame.write_ndjson)
+    write = tables.get(path.suffix.lower(), frame.write_ndjson)
     buffer = io.BytesIO()
     write(buffer)
     with file_errors(path, flag=FLAG):
@@ -67,7 +67,7 @@ def write_split_file(path: Path, splits: Sequence[Split], ids: NDArray[np.str_])
 
 def check_split_path(path: Path) -> None:
     """Raise `DataError` if the suffix of `path` is none of a table, or `ConfigError` if it cannot be written."""
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         msg = f"a split file must end in .csv, .parquet or .ndjson: got {path.name!r}. Use one of these suffixes."
         raise DataError(msg)
     check_file(path, flag=FLAG)
@@ -168,12 +168,18 @@ def _check_seeds(frame: pl.DataFrame, name: str) -> None:
 def parts_of_column(column: Sequence[object], *, name: str) -> dict[Part, NDArray[np.bool_]]:
     """Return the rows of each part, as a mask of shape (n,), from a column of part names.
 
-    None, NaN and blank texts mean no part. Raises `SplitError`, with the `name` of the data, if another value is not
-    labeled, unlabeled or test.
+    None, NaN and blank texts mean no part; blanks at the ends of texts are removed. Raises `SplitError`, with the
+    `name` of the data, if another value is not labeled, unlabeled or test.
     """
-    parts = Column.of(column).renamed(lambda value: None if value != value or not str(value).strip() else value)  # noqa: PLR0124  # NaN
+    parts = Column.of(column).renamed(_part)
     unknown = [value for value in parts.values if value is not None and value not in PARTS]
     if unknown:
         msg = f"the split of {name} must be {', '.join(PARTS)} or empty: got {unknown[0]!r}. Rename such values."
         raise SplitError(msg)
     return {part: parts.where(partial(eq, part)) for part in PARTS}
+
+
+def _part(value: object) -> object:
+    if value != value or not str(value).strip():  # noqa: PLR0124  # NaN
+        return None
+    return value.strip() if isinstance(value, str) else value

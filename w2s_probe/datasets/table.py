@@ -44,6 +44,8 @@ class Origin:
         Column that holds images; empty without one.
     label : str
         Source of the labels where it is no column of that name: members of an archive; else empty.
+    one_part : str
+        What to name in place of the data for the rows of its first part only; empty without parts.
     """
 
     kind: str
@@ -54,6 +56,7 @@ class Origin:
     classes: tuple[str, ...] = ()
     image: str = ""
     label: str = ""
+    one_part: str = ""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -142,7 +145,8 @@ class Table:
             distinct, counts = np.unique(self.ids, return_counts=True)
             msg = (
                 f"ids of {self.name} must be distinct: {str(distinct[counts.argmax()])!r} occurs {counts.max()} times. "
-                "Name another column with --id, or remove the repeated rows."
+                "Name another column with --id, leave --id out if ids start again in each file, or remove the repeated "
+                "rows."
             )
             raise DataError(msg)
         object.__setattr__(self, "checked", True)
@@ -250,6 +254,24 @@ def missing_column(column: str, columns: Sequence[str], *, flag: str, name: str)
     """
     near = did_you_mean(column, columns) or " Use one of these columns."
     return DataError(f"{flag} must name a column of {name}: got {column!r}, not one of {listed(columns)}.{near}")
+
+
+def missing_label(column: str, table: Table) -> DataError:
+    """Return the error for data without labels.
+
+    Parameters
+    ----------
+    column : str
+        Column that the user named, or the default.
+    table : Table
+        The data.
+    """
+    if table.origin is not None and table.origin.kind == "tar" and table.columns == ("key",):
+        return DataError(
+            f"{table.name} must hold labels: it has images only, and folders in an archive are no labels. Unpack it "
+            "with tar -xf and name the folder, or pack a member .cls beside each image."
+        )
+    return missing_column(column, table.columns, flag="--label", name=table.name)
 
 
 def _ascending(ids: NDArray[np.str_]) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from w2s_probe.core.files import reason
 from w2s_probe.core.images import SUFFIXES, ImageRanges
 from w2s_probe.datasets.data_files import DataFiles
 from w2s_probe.datasets.delimited import with_numbers
+from w2s_probe.datasets.formats import bare_name
 from w2s_probe.datasets.frames import check_file
 from w2s_probe.datasets.readers import part_column, table_from_frame
 from w2s_probe.datasets.table import Origin, Table
@@ -41,8 +42,8 @@ def read_tars(files: DataFiles, config: DataConfig) -> Table:
 
     Columns are ``cls`` and ``txt``, the texts of members with these suffixes, and the keys of ``json`` members. Where
     no column has the name of the labels' default, labels are ``cls``, else ``txt``. With several archives an id begins
-    with the name of its archive, and archives stand in the order of their numbers (``s2`` before ``s10``). Members of
-    other suffixes are left out and counted in a note.
+    with the name of its archive (and its folders, where names repeat), and archives stand in the order of their numbers
+    (``s2`` before ``s10``). Members of other suffixes are left out and counted in a note.
 
     Parameters
     ----------
@@ -62,20 +63,34 @@ def read_tars(files: DataFiles, config: DataConfig) -> Table:
     samples: dict[str, _Sample] = {}
     counts: list[int] = []
     others: Counter[str] = Counter()
-    for shard, path in enumerate(files.paths):
-        prefix = f"{path.stem}/" if len(files.paths) > 1 else ""
-        before = len(samples)
+    for shard, (path, prefix) in enumerate(zip(files.paths, _prefixes(files), strict=True)):
+        own: dict[str, _Sample] = {}
         with _whole_archive(path):
             check_file(path)
         with _whole_archive(path), tarfile.open(path, "r:") as archive:
             for key, suffix, place in _members(archive, path, shard):
-                sample = samples.setdefault(prefix + key, _Sample())
+                sample = own.setdefault(prefix + key, _Sample())
                 _add(sample, suffix, place, archive, others, path.name)
-        counts.append(len(samples) - before)
+        twice = next((name for name in own if name in samples), None)
+        if twice is not None:
+            msg = f"rows of {files.name} must have distinct names: two archives have {twice!r:.60}. Rename an archive."
+            raise DataError(msg)
+        samples |= own
+        counts.append(len(own))
     places = [
         _image(key, sample, config.image, files.name) for key, sample in _with_images(samples, others, files.name)
     ]
     return _table(files, config, samples, places, counts, others)
+
+
+def _prefixes(files: DataFiles) -> list[str]:
+    """Return what ids of each archive begin with: its name, with its folders where names repeat; nothing for one."""
+    if len(files.paths) == 1:
+        return [""]
+    stems = [path.stem for path in files.paths]
+    if len(set(stems)) < len(stems):
+        stems = [bare_name(PurePosixPath(name)).as_posix() for name in files.short_names]
+    return [f"{stem}/" for stem in stems]
 
 
 def _members(archive: tarfile.TarFile, path: Path, shard: int) -> Iterator[tuple[str, str, tuple[int, int, int]]]:
@@ -202,7 +217,9 @@ def _table(
     if config.id is None:
         table = replace(table, ids=np.array(keys, dtype=np.str_), has_ids=True, checked=False)
     left_out = listed([f"{count:,} {suffix}" for suffix, count in others.most_common()])
-    origin = Origin(kind="tar", files=len(files.paths), label=label if label != config.label else "")
+    origin = Origin(
+        kind="tar", files=len(files.paths), label=label if label != config.label else "", one_part=files.one_part
+    )
     table = replace(
         table,
         origin=origin,

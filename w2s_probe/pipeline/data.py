@@ -23,16 +23,23 @@ from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.features import FeatureSet
 from w2s_probe.core.groups import Groups, read_groups
 from w2s_probe.core.images import Images
-from w2s_probe.core.labels import Labels, is_missing, placeholder_notes, read_labels
+from w2s_probe.core.labels import Labels, label_notes, name_notes, read_labels
 from w2s_probe.core.predictions import Predictions
 from w2s_probe.core.splits import PARTS, Part, Split, draw_splits
 from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.core.text_settings import kinds_reading
 from w2s_probe.core.types import Rows
-from w2s_probe.datasets import Table, missing_column, open_data, read_split_file
+from w2s_probe.datasets import Table, missing_label, open_data, read_split_file
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.pipeline.arrays import ArrayData
-from w2s_probe.pipeline.parts import check_sources, shared_item_notes, source_keys, source_notes, tie_notes
+from w2s_probe.pipeline.parts import (
+    check_labeled,
+    check_sources,
+    shared_item_notes,
+    source_keys,
+    source_notes,
+    tie_notes,
+)
 from w2s_probe.pipeline.reading import Reading, Roles, reading_of, role_keys, with_groups, with_splits
 from w2s_probe.pipeline.sources import (
     EmbeddedSource,
@@ -60,7 +67,7 @@ class Opened:
     def label_column(self) -> Column:
         """The labels as the table has them; an error if there is no such column."""
         if self.table.label is None:
-            raise missing_column(self.data.label, self.table.columns, flag="--label", name=self.table.name)
+            raise missing_label(self.data.label, self.table)
         return cast("Column", self.table.label)
 
     @property
@@ -185,25 +192,12 @@ def open_labeled(
     """Return a fully labeled table with its groups; strategies are checked before any file of features is read."""
     table = open_table(data, store)
     column = Opened(data=data, table=table, sources={}).label_column
-    _check_labeled(table, column, data.label)
+    check_labeled(table, column, data.label)
     labels = read_labels(column, name=data.label, task=config.label_task)
-    table = replace(table, notes=(*table.notes, *placeholder_notes(labels.class_counts())))
+    table = replace(table, notes=(*table.notes, *label_notes(column, labels, name=data.label)))
     check_strategies(config.strategies, config.settings)
     opened = open_sources(data, table, names, store, options).labeled(labels, groups_of(table, labels, data, config))
     return opened.with_classes(labels, np.arange(len(table)))
-
-
-def _check_labeled(table: Table, column: Column, name: str) -> None:
-    """Raise `DataError` if some rows have no label; if no row has one, `read_labels` says so."""
-    missing = np.flatnonzero(column.where(is_missing)).tolist()
-    if 0 < len(missing) < len(column):
-        first = min(map(table.row_number, missing))
-        msg = (
-            f"run and sweep need a label in every row of column {name!r}: {len(missing)} of {len(column)} rows have "
-            f"none, the first is row {first}. Use forecast, which takes rows without a label as its pool, or "
-            "label these rows."
-        )
-        raise DataError(msg)
 
 
 def open_sources(
@@ -221,7 +215,8 @@ def open_sources(
         named, kinds = ", ".join(sources), kinds_reading(unread[0])
         msg = f"`{unread[0]}` applies to {kinds} models only: got {named:.120}. Leave it out, or use such a model."
         raise ConfigError(msg)
-    notes = (*table.notes, *(note for source in sources.values() for note in source.notes))
+    groups = name_notes(table.group, name=str(data.group), what="group values") if table.group is not None else ()
+    notes = (*table.notes, *groups, *(note for source in sources.values() for note in source.notes))
     return Opened(data=data, table=replace(table, notes=tuple(dict.fromkeys(notes))), sources=sources)
 
 

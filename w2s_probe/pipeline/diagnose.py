@@ -12,7 +12,7 @@ from w2s_probe.cache import FeatureStore
 from w2s_probe.core.columns import Column
 from w2s_probe.core.config import DataConfig, DiagnoseConfig, Task, W2SConfig, label_task
 from w2s_probe.core.errors import ConfigError
-from w2s_probe.core.labels import Labels, is_missing, read_labels
+from w2s_probe.core.labels import Labels, is_missing, name_notes, read_labels
 from w2s_probe.core.shown import ShownByResult
 from w2s_probe.core.types import Progress, Rows
 from w2s_probe.diagnostics import Diagnosis
@@ -90,6 +90,8 @@ def diagnose(
     echoed = {key: echoed[key] for key in ("data", "teacher", "student", "pool", *options.given) if key in echoed}
     shown = {**echoed, "label": data.label, "task": task, **diagnosis.config}
     read = with_dims(reading.read, roles, features)
+    if labels is not None and labels.classes is not None:
+        notes = (*notes, *name_notes(opened.label_column, name=data.label, what="labels"))
     notes = (*notes, *cut_notes(fetched), *_duplicate_notes(diagnosis), *diagnosis.notes)
     result = replace(diagnosis, config=shown, read=read, notes=notes)
     return Diagnosed(result=result, fetched=fetched)

@@ -43,8 +43,8 @@ class FeatureFiles:
 
     @property
     def suffix(self) -> str:
-        """Suffix of all files."""
-        return self.paths[0].suffix
+        """Suffix of all files, in lower case."""
+        return self.paths[0].suffix.lower()
 
     @property
     def shards(self) -> bool:
@@ -67,7 +67,7 @@ def parse_address(text: str) -> tuple[Path, str | None]:
     if not ends or Path(text).exists():
         return Path(text), None
     files = [end for end in reversed(ends) if Path(text[:end]).is_file()]
-    files += [end for end in ends if Path(text[:end]).suffix in SUFFIXES or is_pattern(Path(text[:end]))]
+    files += [end for end in ends if Path(text[:end]).suffix.lower() in SUFFIXES or is_pattern(Path(text[:end]))]
     files += [end for end in ends if end and Path(text[:end]).is_dir()]
     return (Path(text[: files[0]]), text[files[0] + 1 :]) if files else (Path(text), None)
 
@@ -107,7 +107,7 @@ def files_of(path: Path) -> FeatureFiles:
 
 def check_suffix(path: Path, name: str) -> None:
     """Raise `DataError` if a file, called `name` in the message, has a suffix of no format."""
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         msg = f"{name} must end in {', '.join(SUFFIXES)}: got {path.suffix or 'no suffix'!r}. Convert or rename it."
         raise DataError(msg)
 
@@ -115,10 +115,12 @@ def check_suffix(path: Path, name: str) -> None:
 def _in_folder(folder: Path, name: str) -> list[Path]:
     """Return the files of features in a folder."""
     inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    files = [path for path in inside if path.suffix in SUFFIXES and not is_folder(path)]
+    files = [path for path in inside if path.suffix.lower() in SUFFIXES and not is_folder(path)]
     if files:
         return files
-    below = [path for path in inside if is_folder(path) and any(file.suffix in SUFFIXES for file in path.iterdir())]
+    below = [
+        path for path in inside if is_folder(path) and any(file.suffix.lower() in SUFFIXES for file in path.iterdir())
+    ]
     content = listed([path.name for path in inside]) or "nothing"
     advice = f"Name one of its folders, as in features:{below[0]}." if below else "Check the path."
     msg = f"{name} must hold files that end in {', '.join(SUFFIXES)}: it holds {content}. {advice}"
@@ -140,7 +142,7 @@ def _matching(pattern: Path, name: str) -> list[Path]:
 
 def _shards(files: Sequence[Path], path: Path, name: str) -> FeatureFiles:
     """Return files in the order of their numbers; of names that are no series, in alphabetical order."""
-    kinds = {file.suffix: file for file in reversed(files)}
+    kinds = {file.suffix.lower(): file for file in reversed(files)}
     if len(kinds) > 1:
         typed = path if is_pattern(path) else path / "*"
         got = " and ".join(sorted(file.name for file in kinds.values()))

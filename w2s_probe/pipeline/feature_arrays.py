@@ -6,11 +6,11 @@ import json
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,9 @@ from w2s_probe.pipeline.feature_content import (
     readable,
 )
 
+if TYPE_CHECKING:
+    import polars as pl
+
 MOST_MAPS = 128  # files that stay open as memory maps; features of more shards are copied into one temporary file
 BFLOAT = "bfloat16"
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "BOOL": "|b1"}
@@ -67,7 +70,13 @@ def read_arrays(
     parts: list[Part] = []
     opened = _opened(files, chosen, data, parts)
     X = _together(list(opened)) if len(files.paths) <= MOST_MAPS else gathered(_blocks(opened), temporary)
-    return FeatureFile(X=X, ids=joined_ids(files, [part.ids for part in parts]), files=files, facts=parts[0].facts)
+    return FeatureFile(
+        X=X,
+        ids=joined_ids(files, [part.ids for part in parts]),
+        files=files,
+        facts=parts[0].facts,
+        possible_ids=partial(_possible_ids, files, parts[0].facts),
+    )
 
 
 def _together(parts: Sequence[Part]) -> Features:
@@ -147,10 +156,102 @@ def _npz(path: Path, *, chosen: str | None, data: DataConfig | None, example: st
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         read = partial(read_member, path, archive, label=f"features:{path.name}")
         twice = next((name for name, times in Counter(names).items() if times > 1), "")
-        facts = _chosen(path.name, dict.fromkeys(names, ""), chosen, data, example=example, twice=twice)
+        facts = _chosen(path.name, _npz_problems(archive, names), chosen, data, example=example, twice=twice)
         X = read(facts.columns[0])
-        ids = None if facts.id_column is None else _ids(read(facts.id_column))
+        ids = None
+        if facts.id_column is not None:
+            _check_no_objects(path.name, facts.id_column, _header(archive, facts.id_column))
+            ids = _ids(read(facts.id_column), path.name, facts.id_column)
     return Part(X=X, facts=replace(facts, dtype=X.dtype.name), ids=ids)
+
+
+def _npz_problems(archive: zipfile.ZipFile, names: Sequence[str]) -> dict[str, str]:
+    """Return why each array cannot be the features, or nothing; headers are read only where no array is called X."""
+    headers = {} if "X" in names else {name: _header(archive, name) for name in names}
+    return {name: _problem(headers.get(name)) for name in names}
+
+
+def _problem(header: tuple[tuple[int, ...], np.dtype[Any]] | None) -> str:
+    if header is None or (len(header[0]) == 2 and header[1].kind in "fiubV"):
+        return ""
+    return f"shape {header[0]}" if header[1].kind in "fiubV" else f"{header[1]!s:.20}, shape {header[0]}"
+
+
+def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
+    """Return shape and type of an array of an .npz file; None if they cannot be read, which its reader will say."""
+    try:
+        entry = archive.getinfo(f"{name}.npy")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack without a limit
+            return None
+        with archive.open(entry) as handle:
+            version = np.lib.format.read_magic(handle)
+            first = version == (1, 0)
+            read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(handle)
+    except Exception:  # on crafted bytes, readers raise whatever their innermost line does
+        return None
+    return shape, dtype
+
+
+def _check_no_objects(file: str, name: str, header: tuple[tuple[int, ...], np.dtype[Any]] | None) -> None:
+    """Raise `DataError` if an array that may be the ids holds objects of Python."""
+    if header is not None and header[1].hasobject:
+        msg = (
+            f"features:{file} must hold its ids as texts or whole numbers: its array {name!r:.60} holds objects of "
+            f"Python, which are never loaded. Save it as id={name:.60}.astype(str), or leave it out."
+        )
+        raise DataError(msg)
+
+
+def _possible_ids(files: FeatureFiles, facts: Facts, names: Collection[str] | None) -> Iterator[pl.Series]:
+    """Yield each other array (of these names) of one text or whole number for each row, of all files as texts.
+
+    Raises `DataError` for objects of Python among all arrays: they may be the ids.
+    """
+    import polars as pl
+
+    read: dict[str, Callable[..., NDArray[Any] | None]] = {".npz": _npz_column, ".safetensors": _tensor_column}
+    for name in facts.left_out if facts.id_column is None else ():
+        if names is not None and name not in names:
+            continue
+        columns: list[pl.Series] = []
+        for path in files.paths:
+            with readable(path, files.name_of(path)):
+                column = read[files.suffix](path, name, refuse=names is None)
+            if column is not None:
+                columns.append(pl.Series(name, _texts(column, errors="replace"), dtype=pl.String))
+        if len(columns) == len(files.paths):
+            yield pl.concat(columns)
+
+
+def _npz_column(path: Path, name: str, *, refuse: bool) -> NDArray[Any] | None:
+    """Return an array of texts or whole numbers of one dimension; `refuse` says that objects are an error."""
+    with zipfile.ZipFile(path) as archive:
+        header = _header(archive, name)
+        if header is None or not _is_column(header[0]):
+            return None
+        if refuse:
+            _check_no_objects(path.name, name, header)
+        if header[1].kind not in "USiu":
+            return None
+        return read_member(path, archive, name, label=f"features:{path.name}").reshape(-1)
+
+
+def _tensor_column(path: Path, name: str, *, refuse: bool) -> NDArray[Any] | None:  # it holds no objects
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as arrays:
+        if name not in list(arrays.keys()):
+            return None
+        one = arrays.get_slice(name)
+        if not _is_column(tuple(one.get_shape())) or one.get_dtype()[0] not in "IU":
+            return None
+        column: NDArray[Any] = arrays.get_tensor(name)
+        return column.reshape(-1)
+
+
+def _is_column(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
 
 
 def _safetensors(path: Path, *, chosen: str | None, data: DataConfig | None, example: str) -> Part:
@@ -170,7 +271,8 @@ def _safetensors(path: Path, *, chosen: str | None, data: DataConfig | None, exa
                 f"({kind}). Save it as float32, with {name:.60}.float() in PyTorch."
             )
             raise DataError(msg)
-        ids = None if facts.id_column is None else _ids(arrays.get_tensor(facts.id_column))
+        column = facts.id_column
+        ids = None if column is None else _ids(arrays.get_tensor(column), path.name, column)
     X = _tensor(path, name, dtype=TYPES[dtype], shape=shapes[name])
     return Part(X=X, facts=replace(facts, dtype=BFLOAT if dtype == "BF16" else X.dtype.name), ids=ids)
 
@@ -251,8 +353,18 @@ def _no_single_array(file: str, problems: Mapping[str, str], usual: Sequence[str
     return DataError(f"features:{file} must hold one array named X, or one matrix: it holds {content}.{near} {advice}")
 
 
-def _ids(column: NDArray[Any]) -> list[str]:
+def _ids(column: NDArray[Any], file: str, name: str) -> list[str]:
     if column.ndim != 1 or column.dtype.kind not in "USiu":
-        msg = f"its ids have dtype {column.dtype} and shape {column.shape}, not one text or integer for each row"
-        raise TypeError(msg)
-    return [str(value) for value in (np.char.decode(column, "utf-8") if column.dtype.kind == "S" else column).tolist()]
+        advice = f"Save {name:.60}.astype(int)" if column.ndim == 1 else "Save an array of one dimension"
+        msg = (
+            f"features:{file} must hold one text or whole number for each row as its ids: its array {name!r:.60} has "
+            f"type {column.dtype!s:.60} and shape {column.shape}. {advice}, or leave it out."
+        )
+        raise DataError(msg)
+    return _texts(column)
+
+
+def _texts(column: NDArray[Any], *, errors: str = "strict") -> list[str]:
+    """Return texts, bytes of UTF-8 or whole numbers as texts."""
+    decoded = np.char.decode(column, "utf-8", errors) if column.dtype.kind == "S" else column
+    return [str(value) for value in decoded.tolist()]

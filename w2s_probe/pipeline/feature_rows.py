@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,11 @@ from w2s_probe.pipeline.feature_content import FeatureFile
 
 if TYPE_CHECKING:
     import polars as pl
+
+INDEX = re.compile(
+    r"__index_level_\d+__|unnamed: ?\d+|level_\d+|index|idx|order|row_?(nr|number|num|index)?|(.*_)?ids?_?\d*",
+    re.IGNORECASE,
+)
 
 
 def for_rows_of(table: Table, file: FeatureFile, data: DataConfig) -> FeatureSet:
@@ -60,16 +66,40 @@ def _content_hash(X: Features) -> str:
 
 def _check_order(file: FeatureFile, X: Features, table: Table) -> None:
     """Raise an error if the rows of a file without ids cannot be the rows of the table in its order."""
+    kind = "column" if file.files.suffix == ".parquet" else "array"
     ids = set(table.ids.tolist()) if table.has_ids else set()
     for column in file.possible_ids(None) if ids else ():
         if column.n_unique() >= len(ids) and ids.issubset(column.to_list()):
             msg = (
-                f"{file.name} must have its ids in a column called id, or called what --id names: got the ids of "
-                f"{table.name} in {column.name!r:.60}. Rename this column to id."
+                f"{file.name} must have its ids in a{'n' * (kind == 'array')} {kind} called id, or called what --id "
+                f"names: got the ids of {table.name} in {column.name!r:.60}. Rename this {kind} to id."
             )
             raise DataError(msg)
     check_not_transposed(file.name, X.shape, table.name, len(table))
     check_same_rows(file.name, len(X), table.name, len(table))
+    _check_index(file, table)
+
+
+def _check_index(file: FeatureFile, table: Table) -> None:
+    """Raise `DataError` if an index numbers the rows of a file in another order than theirs.
+
+    An index that the table has too is compared with it, see `_check_shared_columns`.
+    """
+    import polars as pl
+
+    of_pandas = "call df.sort_index() before saving, or remove the index"
+    advice = of_pandas if file.files.suffix == ".parquet" else "sort the rows by it before saving, or leave it out"
+    names = [name for name in file.facts.left_out if INDEX.fullmatch(name) and name not in table.columns]
+    for column in file.possible_ids(names) if names else ():
+        numbers = column.cast(pl.Int64, strict=False).to_numpy()
+        order = np.arange(len(numbers))
+        if (numbers != order).any() and np.array_equal(np.sort(numbers), order):
+            msg = (
+                f"{file.name} must have its rows in the order of {table.name}, or ids: its index {column.name!r:.60} "
+                f"numbers them in another order. Save the ids of the table as id, {advice} if the rows are in the "
+                f"order of {table.name}."
+            )
+            raise DataError(msg)
 
 
 def _check_shared_columns(file: FeatureFile, table: Table, data: DataConfig) -> None:

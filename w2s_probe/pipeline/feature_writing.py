@@ -50,7 +50,7 @@ def write_features(path: Path, X: Features, ids: Sequence[str] | None, *, force:
         raise DataError(msg)
     write = {".npy": _write_npy, ".npz": _write_npz, ".safetensors": _write_safetensors, ".parquet": _write_parquet}
     try:
-        write_file(path, partial(write[path.suffix], X=X, ids=ids))
+        write_file(path, partial(write[path.suffix.lower()], X=X, ids=ids))
     except OSError as error:
         msg = f"{path.name} must be writable: {path.parent} said {error.strerror or error}. Choose another place."
         raise DataError(msg) from error
@@ -58,8 +58,8 @@ def write_features(path: Path, X: Features, ids: Sequence[str] | None, *, force:
 
 def holds_ids(path: Path, ids: Sequence[str]) -> bool:
     """Return whether a file of this suffix can hold these ids: .npy none, .safetensors whole numbers."""
-    whole = path.suffix == ".safetensors" and all(WHOLE.fullmatch(name) for name in ids)
-    return whole or path.suffix in (".npz", ".parquet")
+    whole = path.suffix.lower() == ".safetensors" and all(WHOLE.fullmatch(name) for name in ids)
+    return whole or path.suffix.lower() in (".npz", ".parquet")
 
 
 def _write_npy(handle: IO[bytes], X: NDArray[Any], ids: Sequence[str] | None) -> None:

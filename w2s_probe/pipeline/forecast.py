@@ -35,7 +35,7 @@ from w2s_probe.pipeline.embed import Fetched, cut_notes, fetch
 from w2s_probe.pipeline.flags import result_with_flags
 from w2s_probe.pipeline.forecast_rows import ForecastRows, forecast_rows, pair_rows
 from w2s_probe.pipeline.parts import near_pool_notes
-from w2s_probe.pipeline.preference import check_no_pairs, open_pairs, resolved
+from w2s_probe.pipeline.preference import check_no_pairs, open_pairs, resolved, without_file_parts
 from w2s_probe.pipeline.progress import part_of
 from w2s_probe.pipeline.reading import OnRead, Reading, with_dims, with_pool, with_sizes
 from w2s_probe.pipeline.sources import check_two_tables
@@ -162,6 +162,7 @@ def _tables(
     split_file: Path | None,
 ) -> tuple[Sequence[Opened], ForecastRows]:
     """Return DATA and the second table, if there is one, with their labeled rows and pools."""
+    data = without_file_parts(data, split_file)
     if config.task == "preference":
         opened = open_pairs(data, names, replace(config, seeds=1), store, options, split_file=split_file)
         return [opened], pair_rows(opened, config, split_file)

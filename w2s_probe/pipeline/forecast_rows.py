@@ -13,12 +13,20 @@ from w2s_probe.core.columns import Column
 from w2s_probe.core.config import W2SConfig
 from w2s_probe.core.errors import ConfigError, DataError
 from w2s_probe.core.folds import stratified_part
-from w2s_probe.core.labels import Labels, class_name, is_missing, placeholder_note, placeholder_notes, read_labels
+from w2s_probe.core.labels import (
+    Labels,
+    class_name,
+    is_missing,
+    name_notes,
+    placeholder_note,
+    placeholder_notes,
+    read_labels,
+)
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table
 from w2s_probe.datasets.splitfile import parts_of_column
 from w2s_probe.pipeline.data import LabeledData, Opened, groups_of, shared_notes, split_notes, split_rows
-from w2s_probe.pipeline.parts import divided_source_notes
+from w2s_probe.pipeline.parts import check_test_labels, divided_source_notes
 
 EXPECTED_TEST = 2000  # rows of the test set that the observed interval assumes, if the data have none
 
@@ -60,6 +68,7 @@ def _parts(opened: Opened, config: W2SConfig, split_file: Path | None, *, second
     rows = np.flatnonzero(has_label & (marked["labeled"] if marked["labeled"].any() else free))
     pool = np.flatnonzero(marked["unlabeled"] if marked["unlabeled"].any() else ~has_label & free)
     if not len(rows) or not (second or len(pool)):
+        check_test_labels(table, ~has_label)
         msg = (
             f"{table.name} must have labeled rows and a pool: got {len(rows)} labels and {len(pool)} rows without. "
             "Leave the label of pool rows empty, or name a second table with --pool."
@@ -205,12 +214,13 @@ def _class_notes(opened: Opened, rows: Rows, config: W2SConfig, *, more_pool: in
     column = opened.label_column
     labels = column[rows[~column[rows].where(is_missing)]]
     counts = Column.of(labels).renamed(class_name).counts()
+    names = name_notes(labels, name=opened.data.label, what="labels")
     name, largest = counts.most_common(1)[0]
     unlabeled = len(rows) - len(labels) + more_pool
     few = unlabeled < (config.n_unlabeled or largest) and not opened.data.data.startswith("builtin:")
     if not few or 2 * largest <= len(column) or len(counts) == 2:
-        return placeholder_notes(counts)
+        return (*placeholder_notes(counts), *names)
     others = {other: count for other, count in counts.items() if other != name}
     question = placeholder_note(name, largest, len(labels))
     note = f"{question} It has more than half of the rows of {opened.table.name}; {unlabeled:,} rows have no label."
-    return (note, *placeholder_notes(others))
+    return (note, *placeholder_notes(others), *names)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.core.columns import Column
-from w2s_probe.core.errors import SplitError, listed
-from w2s_probe.core.labels import Labels
+from w2s_probe.core.errors import DataError, SplitError, listed
+from w2s_probe.core.labels import Labels, is_missing
 from w2s_probe.core.near_copies import TOLERANCE, near_copies
 from w2s_probe.core.splits import PARTS, Part, Split
 from w2s_probe.core.types import Features, Rows
@@ -20,6 +20,36 @@ from w2s_probe.datasets import Table
 MOST_SEARCHED = 100_000  # rows among which near-copies are searched: the search holds a few numbers of each row
 LOSS = 0.02  # share of the rows, or change of a class's share, from which ties are worth a note
 TITLES = {"labeled": "labeled rows", "unlabeled": "rows of the pool", "test": "test rows"}
+
+
+def check_labeled(table: Table, column: Column, name: str) -> None:
+    """Raise `DataError` if some rows have no label; if no row has one, `read_labels` says so."""
+    missing = column.where(is_missing)
+    check_test_labels(table, missing)
+    rows = np.flatnonzero(missing).tolist()
+    if 0 < len(rows) < len(column):
+        first = min(map(table.row_number, rows))
+        msg = (
+            f"run and sweep need a label in every row of column {name!r}: {len(rows)} of {len(column)} rows have "
+            f"none, the first is row {first}. Use forecast, which takes rows without a label as its pool, or "
+            "label these rows."
+        )
+        raise DataError(msg)
+
+
+def check_test_labels(table: Table, missing: NDArray[np.bool_]) -> None:
+    """Raise `DataError` if no test row has a label, but other rows have: published sets hide those of test rows."""
+    none = np.zeros(len(table), dtype=np.bool_)
+    test = none if table.split is None else Column.of(table.split).where(lambda value: value == "test")
+    if not test.any() or not missing[test].all() or missing.all():
+        return
+    alone = "" if table.origin is None else table.origin.one_part
+    advice = f"Name a part with labels, as in {alone}" if alone else "Leave these rows out, or the column of parts"
+    msg = (
+        f"the test part of {table.name} must have labels: none of its {test.sum():,} rows has one (-1 or empty). "
+        f"{advice}, so that test rows are drawn from labeled rows."
+    )
+    raise DataError(msg)
 
 
 def source_keys(column: Sequence[Any]) -> tuple[Rows, list[str]]:

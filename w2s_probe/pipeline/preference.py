@@ -134,11 +134,20 @@ def open_experiment(
     *,
     split_file: Path | None = None,
 ) -> LabeledData:
-    """Return the user's labeled rows: preference pairs, or the rows of a table."""
+    """Return the user's labeled rows: preference pairs, or the rows of a table.
+
+    Beside a split file, names of files tell no parts.
+    """
+    data = without_file_parts(data, split_file)
     if config.task == "preference":
         return open_pairs(data, names, config, store, options, split_file=split_file)
     check_no_pairs(data, config.task)
     return open_labeled(data, names, config, store, options)
+
+
+def without_file_parts(data: DataConfig, split_file: Path | None) -> DataConfig:
+    """Return the data without the parts that names of files tell, if a split file tells them."""
+    return data if split_file is None else replace(data, file_parts=False)
 
 
 def check_no_pairs(data: DataConfig, task: str) -> None:

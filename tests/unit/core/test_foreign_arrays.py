@@ -27,6 +27,25 @@ class Frame:
         self.index = list(index)
 
 
+def test_a_masked_array_is_an_array_unless_a_value_is_masked() -> None:
+    plain = as_matrix(np.ma.masked_array(X), "X")
+    assert type(plain) is np.ndarray
+    np.testing.assert_array_equal(plain, X)
+    masked = np.ma.masked_array(X, mask=X > 2)
+    for given in (masked, list(masked)):
+        with pytest.raises(
+            ShapeError, match=r"X must have a number in every place: got 3 masked values\. Fill them in"
+        ):
+            as_matrix(given, "X")
+
+
+def test_a_sparse_array_is_told_how_to_become_dense() -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    for given in (sparse.csr_matrix(X), sparse.coo_array(X)):
+        with pytest.raises(ShapeError, match=r"X must be a dense array: got \w+ of shape \(4, 3\), .* \.toarray\(\)"):
+            as_matrix(given, "X")
+
+
 @pytest.mark.parametrize(
     "changed",
     [

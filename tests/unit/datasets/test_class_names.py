@@ -68,6 +68,33 @@ def read(folder: Path, labels: list[int], names: tuple[str, ...]) -> Table:
     return open_data(DataConfig(data=str(path)))
 
 
+@pytest.mark.parametrize("kind", [pl.UInt8, pl.UInt32, pl.UInt64, pl.Int8])
+def test_numbers_of_any_type_become_names(tmp_path: Path, kind: type[pl.DataType]) -> None:
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"label": pl.Series([1, None, 0], dtype=kind)}).write_parquet(path, metadata=metadata())
+    assert open_data(DataConfig(data=str(path))).label == ["pos", None, "neg"]
+    largest = int(pl.select(kind.max()).item())  # type: ignore[attr-defined]
+    pl.DataFrame({"label": pl.Series([1, largest], dtype=kind)}).write_parquet(path, metadata=metadata())
+    with pytest.raises(DataError, match=f"must hold numbers of its 2 named classes, or -1 for none: got {largest}"):
+        open_data(DataConfig(data=str(path)))
+
+
+def test_names_in_a_file_that_differ_from_those_beside_it_are_noted(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    pl.DataFrame({"label": [1, 0], "text": ["a", "b"]}).write_parquet(
+        tmp_path / "d" / "t.parquet", metadata=metadata("label", ("no", "yes"))
+    )
+    (tmp_path / "d" / "README.md").write_text(README)
+    table = open_data(DataConfig(data=str(tmp_path / "d")))
+    assert table.label == ["yes", "no"]
+    assert table.notes == (
+        "The names of classes of column 'label' differ in t.parquet (no, yes) and in the metadata beside it (World, "
+        "no, Sci/Tech): those in the files of d are used.",
+    )
+    (tmp_path / "d" / "README.md").write_text(README.replace("label", "other"))
+    assert open_data(DataConfig(data=str(tmp_path / "d"))).notes == ()
+
+
 def test_numbers_become_names_and_the_table_says_so(tmp_path: Path) -> None:
     table = read(tmp_path, [1, 0, -1, 1], ("no", "yes"))
     assert table.label == ["yes", "no", None, "yes"]

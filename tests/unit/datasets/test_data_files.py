@@ -45,7 +45,29 @@ def test_a_folder_is_read_in_numeric_order_without_hidden_files_and_documents(tm
     (tmp_path / "d" / "a.docx").touch()
     files_of_d = files(tmp_path / "d")
     assert [path.name for path in files_of_d.paths] == ["p-9.csv", "p-10.csv"]
-    assert files_of_d.notes == ("Files of d that are no tables are left out: 1 .docx.",)
+    assert files_of_d.notes == ("Files of d that are no tables by their names are left out: 1 .docx.",)
+
+
+def test_suffixes_in_capitals_are_suffixes_and_files_without_one_are_named(tmp_path: Path) -> None:
+    at(tmp_path, "d/p0.csv", "d/p1.CSV", "d/LICENSE", "d/readme.txt", "d/part-00002", "d/more.txt")
+    files_of_d = files(tmp_path / "d")
+    assert [path.name for path in files_of_d.paths] == ["p0.csv", "p1.CSV"]
+    assert len(table(tmp_path / "d")) == 4
+    said = "Files of d that are no tables by their names are left out: 1 without a suffix, 1 .txt."
+    assert files_of_d.notes == (said,)
+    text_layout(tmp_path / "e", ".csv.gz").rename(tmp_path / "e" / "T.CSV.GZ")
+    assert len(table(tmp_path / "e" / "T.CSV.GZ")) == 240
+    at(tmp_path, "t.parquet").joinpath("t.parquet").rename(tmp_path / "T.Parquet")
+    assert len(table(tmp_path / "T.Parquet")) == 2
+
+
+def test_folders_behind_links_are_read_once(tmp_path: Path) -> None:
+    at(tmp_path, "far/p2.csv", "d/p1.csv", "d/old/p0.csv")
+    for link, target in {"more": "far", "loop": "d", "again": "d/old"}.items():
+        (tmp_path / "d" / link).symlink_to(tmp_path / target)
+    (tmp_path / "far" / "back").symlink_to(tmp_path / "far")
+    read = [path.relative_to(tmp_path / "d").as_posix() for path in files(tmp_path / "d").paths]
+    assert read == ["more/p2.csv", "old/p0.csv", "p1.csv"]
 
 
 def test_images_beside_a_table_are_data_and_images_beside_shards_are_not(tmp_path: Path) -> None:
@@ -61,7 +83,7 @@ def test_images_beside_a_table_are_data_and_images_beside_shards_are_not(tmp_pat
     at(tmp_path, "hub/data/train-00000-of-00001.parquet")
     (tmp_path / "hub" / "logo.png").write_bytes((folder / "palace" / "000.png").read_bytes())
     assert files(tmp_path / "hub").kind == "Parquet"
-    assert files(tmp_path / "hub").notes == ("Files of hub that are no tables are left out: 1 .png.",)
+    assert files(tmp_path / "hub").notes == ("Files of hub that are no tables by their names are left out: 1 .png.",)
 
 
 def table_of_images(folder: Path) -> int:
@@ -109,6 +131,11 @@ def test_names_with_words_of_parts_are_no_shards_unless_a_pattern_or_a_column_sa
     (folder / "sms_train.csv").rename(folder / "train.csv")
     (folder / "sms_test.csv").rename(folder / "test.csv")
     assert files(folder).parts == ("train", "test")
+    for i in range(2):
+        at(tmp_path / "f", f"train_{i}.csv")
+    at(tmp_path / "f", "test_0.csv")
+    with pytest.raises(DataError, match="Move the files of each part into a folder called train, validation or test,"):
+        find_files(str(tmp_path / "f"))
     below = at(tmp_path / "e", "x/my_train.csv", "my_dev.csv.gz")
     with pytest.raises(DataError, match=re.escape(r"/e/**/*.csv*'.")) as refusal:
         find_files(str(below))
@@ -174,6 +201,39 @@ def test_a_saved_dataset_has_names_of_classes_and_an_order_of_files(tmp_path: Pa
     (folder / "data-00001-of-00002.arrow").unlink()
     with pytest.raises(DataError, match=r"'data-00001-of-00002\.arrow' is missing\. Save the data set again\."):
         find_files(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("names", "alone"),
+    [
+        (("train.csv", "validation.csv"), "d/train.csv"),
+        (("data/train-0-of-2.csv", "data/train-1-of-2.csv", "data/dev-0-of-1.csv"), "'d/data/train-*'"),
+        (("train/0.csv", "train/1.csv", "dev/0.csv"), "'d/train/*'"),
+        (("train.csv", "test.csv", "unsupervised-0-of-1.csv"), "d/train.csv"),
+    ],
+)
+def test_other_parts_are_refused_with_what_names_one_and_a_split_file_switches_them_off(
+    tmp_path: Path, names: tuple[str, ...], alone: str
+) -> None:
+    at(tmp_path / "d", *names)
+    with pytest.raises(DataError, match=r"Name one part, as in .* or a file of parts with --split-file") as refusal:
+        find_files(str(tmp_path / "d"))
+    advised = re.search(r"as in '?(.*?)'?, or a column", str(refusal.value))
+    assert advised is not None
+    assert advised[1] == f"{tmp_path}/{alone}".replace("'", "")
+    chosen = files(advised[1])
+    assert (chosen.parts, len(chosen.paths)) == ((), sum("train" in name for name in names))
+    assert len(table(tmp_path / "d", file_parts=False)) == 2 * len(names)  # type: ignore[arg-type]
+
+
+def test_parts_of_a_saved_dict_are_named_by_their_folders(tmp_path: Path) -> None:
+    for part in ("train", "validation"):
+        write_saved(tmp_path / "s" / part, [text_table(2)])
+    (tmp_path / "s" / "dataset_dict.json").write_text(json.dumps({"splits": ["validation", "train"]}))
+    with pytest.raises(DataError, match=re.escape(f"Name one part, as in {tmp_path}/s/train, or")):
+        find_files(str(tmp_path / "s"))
+    assert len(table(tmp_path / "s" / "train")) == 2
+    assert len(table(tmp_path / "s", file_parts=False)) == 4  # type: ignore[arg-type]
 
 
 def test_a_saved_dict_has_parts(tmp_path: Path) -> None:

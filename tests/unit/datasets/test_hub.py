@@ -71,6 +71,26 @@ def test_parts_and_names_of_classes_come_along(tmp_path: Path, datasets: Any) ->
 
 
 @pytest.mark.usefixtures("datasets")
+def test_parts_are_named_behind_a_sharp(tmp_path: Path) -> None:
+    frame = text_table(30)
+    (tmp_path / "d").mkdir()
+    for part, rows in {"train": frame[:10], "validation": frame[10:30], "test": frame[:4]}.items():
+        rows.write_parquet(tmp_path / "d" / f"{part}.parquet")
+    data = f"hf:{tmp_path / 'd'}"
+    assert opened(f"{data}#test,train", text="text").split == [None] * 10 + ["test"] * 4
+    with pytest.raises(DataError, match=rf"must tell the parts .* Name one part, as in {data}#train.*, or"):
+        opened(f"{data}#train,validation", text="text")
+    table = opened(f"{data}#validation", text="text")
+    assert (list(table.items or ()), table.name) == (frame["text"].to_list()[10:], "d#validation")
+    with pytest.raises(
+        DataError, match=r"must name parts of the data set: it has .*, not 'trian'\. Did you mean train"
+    ):
+        opened(f"{data}#trian", text="text")
+    with pytest.raises(DataError, match="hf: must be followed by"):
+        opened(f"{data}#", text="text")
+
+
+@pytest.mark.usefixtures("datasets")
 def test_what_datasets_saves_is_read_without_it(tmp_path: Path, datasets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     features = datasets.Features(text=datasets.Value("string"), label=datasets.ClassLabel(names=["no", "yes"]))
     rows = datasets.Dataset.from_dict({"text": list("abcd"), "label": [0, 1, 1, -1]}, features=features)
@@ -105,7 +125,7 @@ def test_errors_that_nobody_foresaw_are_one_sentence() -> None:
 
 def test_a_name_and_the_package_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     for data in ("hf:", "hf:@x", "hf:a/b@"):
-        with pytest.raises(DataError, match="hf: must be followed by ORG/NAME or ORG/NAME@CONFIG"):
+        with pytest.raises(DataError, match="hf: must be followed by ORG/NAME, ORG/NAME@CONFIG or ORG/NAME#PART"):
             opened(data)
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtraError, match=r"needs the package datasets.* pip install .*\[hf\]"):

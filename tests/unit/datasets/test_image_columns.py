@@ -11,12 +11,13 @@ import pytest
 
 from tests.images import image_folder
 from tests.layouts import STRUCT
-from w2s_probe.cache import item_digests
+from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.images import ImageFiles, Images
 from w2s_probe.datasets import Table, open_data
 from w2s_probe.datasets.image_columns import ColumnImages, ImageColumn
+from w2s_probe.pipeline.data import open_table
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_only_one_column_of_structures_is_a_guess(tmp_path: Path, contents: list
     [
         ({5: (None, "a.png")}, "column 'picture' of t.parquet must hold an image in every row: row 5 has none."),
         ({0: (None, "photos/daisy/000.png")}, "must hold an image in every row: row 0 has none."),
-        ({0: (None, None)}, "must hold an image in every row: row 0 has none. Remove such rows, or add their images."),
+        ({0: (None, None)}, "must hold an image in every row: row 0 has none. Remove such rows, add their images, or"),
         (dict.fromkeys(range(7), (None, None)), "must hold an image in every row: row 0 has none."),
         (
             {0: (None, "photos/daisy/000.png"), **{row: (None, f"{row}.png") for row in range(1, 12)}},
@@ -145,6 +146,36 @@ def test_rows_without_an_image_are_refused(
     path = write(tmp_path / "t.parquet", "parquet", structs([row[0] for row in rows], [row[1] for row in rows]))
     with pytest.raises(DataError, match=re.escape(said)):
         item_digests(opened(path).items or [])
+
+
+def test_rows_without_an_image_are_damaged_images_if_those_are_left_out(tmp_path: Path, contents: list[bytes]) -> None:
+    rows = [None if row in (2, 7) else content for row, content in enumerate(contents)]
+    path = write(tmp_path / "t.parquet", "parquet", structs([*rows]))
+    table = open_table(DataConfig(data=str(path), skip_damaged=True), FeatureStore(tmp_path / "cache"))
+    assert (len(table), table.left_out) == (10, {"damaged image": 2})
+    assert table.label == [0, 1, 3, 4, 5, 6, 8, 9, 10, 11]
+    assert "2 of 12 images cannot be decoded and are left out: row 2 of t.parquet" in table.notes[0]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "structures"])
+def test_rows_without_a_path_are_damaged_images_if_those_are_left_out(
+    tmp_path: Path, contents: list[bytes], form: str
+) -> None:
+    assert contents
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in (tmp_path / "photos").rglob("*.*"))
+    names = [None if row in (2, 7) else name for row, name in enumerate(files)]
+    path = tmp_path / f"t.{'csv' if form == 'csv' else 'parquet'}"
+    frame = pl.DataFrame({"picture": names, "label": range(12)})
+    if form == "csv":
+        frame.write_csv(path)
+    else:
+        write(path, "parquet", structs([None] * 12, [*names]) if form == "structures" else frame)
+    config = DataConfig(data=str(path), image="picture", skip_damaged=True)
+    table = open_table(config, FeatureStore(tmp_path / "cache"))
+    assert (len(table), table.left_out, table.label) == (10, {"damaged image": 2}, [0, 1, 3, 4, 5, 6, 8, 9, 10, 11])
+    assert "2 of 12 images cannot be decoded and are left out: row 2 (" in table.notes[0]
+    with pytest.raises(DataError, match=r"row (2 has none|2\. Fill in or remove)"):
+        item_digests(opened(path, image="picture").items or [])
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path, contents: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:

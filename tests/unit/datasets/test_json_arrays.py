@@ -45,6 +45,15 @@ def test_arrays_and_lines_give_the_same_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [("t.json", '[{"text": "a"}]'), ("t.json", '{"text": "a"}\n{"text": "b"}'), ("t.jsonl", '{"text": "a"}')],
+)
+def test_a_byte_order_mark_is_no_content(tmp_path: Path, name: str, content: str) -> None:
+    table = read(tmp_path / name, "\ufeff" + content)
+    assert (table.columns, (table.items or ())[0]) == (("text",), "a")
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         ('{"text": ["a"], "label": [1]}', "must be an array of objects, one for each row: got one object. Write"),

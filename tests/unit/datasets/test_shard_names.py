@@ -30,11 +30,12 @@ def test_names_ascend_by_their_numbers(numbers: list[int], stem: str) -> None:
     [
         ("data/train-00000-of-00002", ShardName("data", "train", 0, 2)),
         ("train-00001-of-00002", ShardName(".", "train", 1, 2)),
-        ("c4-train.00007-of-01024", ShardName(".", "train", 7, 1024)),
-        ("imdb-test-00000-of-00001", ShardName(".", "test", 0, 1)),
+        ("c4-train.00007-of-01024", ShardName(".", "train", 7, 1024, "c4-")),
+        ("imdb-test-00000-of-00001", ShardName(".", "test", 0, 1, "imdb-")),
         ("plain_text/validation-00000-of-00001", ShardName("plain_text", "validation", 0, 1)),
         ("unsupervised-00000-of-00001", ShardName(".", "unsupervised", 0, 1)),
         ("data-00000-of-00001", ShardName(".", "data", 0, 1)),
+        ("train/en-0-of-2", ShardName(".", "train", 0, 2, "/en")),
         ("default/train/0000", ShardName("default", "train")),
         ("Test", ShardName(".", "test")),
         ("my-train", ShardName(".", "")),
@@ -62,6 +63,20 @@ def test_a_numbered_set_must_be_complete_unless_its_files_were_chosen() -> None:
 def test_two_numbered_sets_of_one_part_are_refused() -> None:
     with pytest.raises(DataError, match="one numbered set of files for train: got sets of 1, 2 files"):
         complete("train-00000-of-00001", "train-00000-of-00002", "train-00001-of-00002")
+
+
+def test_sets_of_two_prefixes_are_two_sets() -> None:
+    for paths in (("en-train-0-of-2", "de-train-1-of-2"), ("train/en-0-of-2", "train/de-1-of-2")):
+        with pytest.raises(
+            DataError, match=r"d must have all 2 files.*: en-1-of-2 is missing|en-train-1-of-2 is missing"
+        ):
+            complete(*paths)
+    complete("en-train-0-of-1", "de-train-0-of-1", "de-train-0-of-1")
+    with pytest.raises(DataError, match=r"must hold one data set: got numbered sets de-train, en-train for") as refusal:
+        parts("en-train-0-of-1", "de-train-0-of-1")
+    assert "such as 'DIR/en-*'" in str(refusal.value)
+    assert parts("en-train-0-of-1", "en-test-0-of-1") == ("train", "test")
+    assert parts("train/en-0-of-1", "train/de-0-of-1") == ()
 
 
 def parts(*paths: str) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from w2s_probe.datasets import Table
+from w2s_probe.core.errors import DataError, did_you_mean, listed
+from w2s_probe.datasets import Table, missing_column
 
 
 def table(ids: list[str], *, has_ids: bool = True) -> Table:
@@ -45,3 +46,16 @@ def test_features_in_the_order_of_the_data_follow_the_rows() -> None:
     assert fewer.matching_rows(X[[0, 1, 4]]).tolist() == X[[4, 1, 0]].tolist()  # a file of the same three rows
     assert fewer.rows_among(4) is None
     assert fewer.matching_rows(X[:4]) is not None
+
+
+def test_repeated_ids_may_start_again_in_each_file() -> None:
+    with pytest.raises(DataError, match="leave --id out if ids start again in each file, or remove the repeated rows"):
+        table(["0", "1", "0"])
+
+
+def test_names_with_blanks_at_their_ends_stand_in_quotes() -> None:
+    assert str(missing_column("label", ["text", " label"], flag="--label", name="t.csv")) == (
+        "--label must name a column of t.csv: got 'label', not one of text, ' label'. Did you mean ' label'?"
+    )
+    assert listed(["a b", "a\t"]) == r"a b, 'a\t'"
+    assert did_you_mean("ab", ["ab "]) == " Did you mean 'ab '?"

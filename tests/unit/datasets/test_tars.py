@@ -17,7 +17,7 @@ from w2s_probe.backbones.decoding import undecodable
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.images import ImageRanges
-from w2s_probe.datasets import Table, open_data
+from w2s_probe.datasets import Table, missing_label, open_data
 
 
 def png(number: int) -> bytes:
@@ -80,6 +80,36 @@ def test_several_archives_have_parts_and_ids_of_their_own(tmp_path: Path) -> Non
     assert (table.split, table.published) == ([None] * 4 + ["test"] * 2, True)
     assert table.origin is not None
     assert table.origin.parts == {"test": 2, "train": 4}
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_archives_of_one_name_in_two_folders_share_no_row(tmp_path: Path, suffix: str) -> None:
+    for part, members in {"train": {"0.png": A, "1.png": B}, "test": {f"0.{suffix}": C}}.items():
+        (tmp_path / "d" / part).mkdir(parents=True)
+        write_tar(tmp_path / "d" / part / "00000.tar", members)
+    table = open_data(DataConfig(data=str(tmp_path / "d")))
+    assert table.ids.tolist() == ["train/00000/0", "train/00000/1", "test/00000/0"]
+    assert table.split == [None, None, "test"]
+
+
+def test_archives_whose_ids_would_be_equal_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "d" / "x").mkdir(parents=True)
+    write_tar(tmp_path / "d" / "a.tar", {"b/0.png": A})
+    write_tar(tmp_path / "d" / "x" / "a.tar", {"0.png": A})
+    assert open_data(DataConfig(data=str(tmp_path / "d"))).ids.tolist() == ["a/b/0", "x/a/0"]
+    (tmp_path / "d" / "x").rename(tmp_path / "d" / "a")
+    (tmp_path / "d" / "a" / "a.tar").rename(tmp_path / "d" / "a" / "b.tar")
+    write_tar(tmp_path / "d" / "b.tar", {"1.png": A})
+    with pytest.raises(DataError, match=r"two archives have 'a/b/0'\. Rename an archive"):
+        open_data(DataConfig(data=str(tmp_path / "d")))
+
+
+def test_folders_of_an_archive_are_no_labels(tmp_path: Path) -> None:
+    table = read(tmp_path / "t.tar", {"cat/0.png": A, "dog/0.png": B})
+    error = missing_label("label", table)
+    assert "t.tar must hold labels: it has images only, and folders in an archive are no labels. Unpack it" in str(
+        error
+    )
 
 
 def test_rows_of_archives_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:

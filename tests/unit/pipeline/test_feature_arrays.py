@@ -104,6 +104,10 @@ def test_several_matrices_are_refused_with_their_names(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", a=X, b=2 * X)
     with pytest.raises(DataError, match=r"it holds a, b\. Name one, as in features:x\.npz#a\."):
         read_features(tmp_path / "x.npz")
+    np.savez(tmp_path / "y.npz", a=X[0], b=X[:, 0], c=np.array(["x"]))
+    with pytest.raises(DataError, match=r"a \(shape \(3,\)\), b \(shape \(6,\)\), c \(<U1, shape \(1,\)\)\. Save"):
+        read_features(tmp_path / "y.npz")
+    (tmp_path / "y.npz").unlink()
     with pytest.raises(DataError, match=rf"as in features:{tmp_path}/\*\.npz#a\."):
         read_features(f"{tmp_path}/*.npz")
 
@@ -141,7 +145,7 @@ def test_a_tensor_of_tokens_is_told_how_to_become_a_matrix(tmp_path: Path) -> No
 def test_the_only_matrix_is_read_as_a_guess(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"x.{suffix}"
     if suffix == "npz":
-        np.savez(path, emb=X, ids=np.array(list("abcdef")))
+        np.savez(path, label=X[:, 0], emb=X, names=np.array(list("ghijkl")), ids=np.array(list("abcdef")))
     else:
         save_file({"emb": X, "bias": X[0], "ids": np.arange(6)}, path)
     guess, named = read_features(path), read_features(f"{path}#emb")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from safetensors.numpy import save_file
 
+from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError
 from w2s_probe.datasets.load import open_data
-from w2s_probe.pipeline.exchange import from_file
+from w2s_probe.pipeline.exchange import from_file, import_features
 from w2s_probe.pipeline.feature_addresses import parse_address
 from w2s_probe.pipeline.feature_files import read_features
 from w2s_probe.pipeline.sources import without_folders
@@ -169,3 +172,82 @@ def test_rows_never_go_by_order_beside_a_column_of_ids(tmp_path: Path, extra: li
     assert "\n" not in str(refusal.value)
     other = written(tmp_path, {"file": ["x"] * 6, "e": X.tolist()}, "y.parquet")
     assert "rows in the file's order" in from_file(open_data(data), other, data)[1][0]
+
+
+@pytest.mark.parametrize("name", ["names", "ids2", "row_ids"])
+@pytest.mark.parametrize("suffix", ["npz", "safetensors"])
+def test_rows_never_go_by_order_beside_an_array_of_ids(tmp_path: Path, suffix: str, name: str) -> None:
+    pl.DataFrame({"key": WHOLE, "label": [0, 1] * 3}).write_csv(tmp_path / "d.csv")
+    data = DataConfig(data=str(tmp_path / "d.csv"), id="key")
+    path = tmp_path / f"x.{suffix}"
+    for ids in (np.array(WHOLE)[SHUFFLED], np.array(WHOLE)[SHUFFLED][:, None]):
+        arrays = {"X": X[SHUFFLED].copy(), name: ids}
+        np.savez(path, **arrays) if suffix == "npz" else save_file(arrays, path)  # type: ignore[arg-type]
+        with pytest.raises(DataError, match=rf"in an array called id, .* in '{name}'\. Rename this array to id\."):
+            from_file(open_data(data), path, data)
+        with pytest.raises(DataError, match=rf"got the ids of d\.csv in '{name}'"):
+            import_features(path, name="x", store=FeatureStore(tmp_path / "cache"), data=replace(data, text="key"))
+    other = {"X": X, name: np.zeros(6, dtype=np.int64)}
+    np.savez(path, **other) if suffix == "npz" else save_file(other, path)  # type: ignore[arg-type]
+    assert "rows in the file's order" in from_file(open_data(data), path, data)[1][0]
+
+
+def test_arrays_of_ids_in_shards_and_as_bytes_are_found_too(tmp_path: Path) -> None:
+    data = table_with_ids(tmp_path)
+    order = np.array([IDS[i] for i in SHUFFLED])
+    for number, rows in enumerate((slice(0, 2), slice(2, 6))):
+        np.savez(tmp_path / f"s_{number}.npz", X=X[SHUFFLED][rows], names=order[rows].astype(np.bytes_))
+    with pytest.raises(DataError, match=r"got the ids of d\.csv in 'names'"):
+        from_file(open_data(data), tmp_path / "s_*.npz", data)
+
+
+@pytest.mark.parametrize("name", ["id", "names"])
+def test_ids_that_are_objects_are_told_how_to_become_texts(tmp_path: Path, name: str) -> None:
+    data = table_with_ids(tmp_path)
+    np.savez(tmp_path / "x.npz", X=X, **{name: np.array(IDS, dtype=object)})  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=rf"its array '{name}' holds objects of Python.* id={name}\.astype\(str\)"):
+        from_file(open_data(data), tmp_path / "x.npz", data)
+
+
+@pytest.mark.parametrize("ids", [np.arange(6.0), np.array([[1, 2]] * 6)])
+def test_ids_that_are_no_column_of_names_are_told_how_to_become_one(tmp_path: Path, ids: np.ndarray) -> None:
+    np.savez(tmp_path / "x.npz", X=X, ids=ids)
+    advice = r"Save ids\.astype\(int\)" if ids.ndim == 1 else "Save an array of one dimension"
+    with pytest.raises(DataError, match=rf"its array 'ids' has type (float64|int64) and shape .* {advice}, or leave"):
+        read_features(tmp_path / "x.npz")
+
+
+def test_an_array_of_ids_that_number_the_rows_in_another_order_is_refused(tmp_path: Path) -> None:
+    data = table_with_ids(tmp_path)
+    save_file({"X": X[::-1].copy(), "ids2": WHOLE[::-1].copy()}, tmp_path / "x.safetensors")
+    with pytest.raises(DataError, match=r"its index 'ids2' numbers them in another order.* sort the rows by it before"):
+        from_file(open_data(data), tmp_path / "x.safetensors", data)
+
+
+def test_suffixes_of_features_may_be_in_capitals(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", X=X)
+    (tmp_path / "x.npz").rename(tmp_path / "X.NPZ")
+    np.testing.assert_array_equal(read_features(tmp_path / "X.NPZ").X, X)
+    for number in range(2):
+        with (tmp_path / f"s_{number}.NPY").open("wb") as handle:
+            np.save(handle, X)
+    assert len(read_features(tmp_path / "s_*").X) == 12
+
+
+@pytest.mark.parametrize("name", ["__index_level_0__", "index"])
+def test_an_index_in_another_order_is_refused(tmp_path: Path, name: str) -> None:
+    pl.DataFrame({"label": [0, 1] * 3, "n": WHOLE}).write_csv(tmp_path / "d.csv")
+    data = DataConfig(data=str(tmp_path / "d.csv"))
+    path = written(tmp_path, {"e": X[SHUFFLED].tolist(), name: SHUFFLED})
+    with pytest.raises(DataError, match=rf"its index '{name}' numbers them in another order.*df\.sort_index\(\)"):
+        from_file(open_data(data), path, data)
+    for index in (range(6), [7, 0, 5, 1, 4, 2]):  # in order, and the rows of some larger table
+        other = written(tmp_path, {"e": X.tolist(), name: list(index)}, "y.parquet")
+        np.testing.assert_array_equal(from_file(open_data(data), other, data)[0].X, X)
+
+
+def test_an_index_that_the_table_has_too_is_compared_with_it(tmp_path: Path) -> None:
+    pl.DataFrame({"label": [0, 1] * 3, "index": SHUFFLED}).write_csv(tmp_path / "d.csv")
+    data = DataConfig(data=str(tmp_path / "d.csv"))
+    path = written(tmp_path, {"e": X.tolist(), "index": SHUFFLED})
+    np.testing.assert_array_equal(from_file(open_data(data), path, data)[0].X, X)

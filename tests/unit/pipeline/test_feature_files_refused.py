@@ -124,8 +124,8 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         central(npz({"X.npy": npy("(300, 4)", data=bytes(4800))}), 24, b"\xb0\0\0\0"),
         "cannot be read",
     ),
-    "ids2d.npz": (npz({"X.npy": npy(), "ids.npy": npy()}), "one text or integer for each row"),
-    "ids0d.npz": (npz({"X.npy": npy(), "ids.npy": npy("()", data=bytes(4))}), "one text or integer for each row"),
+    "ids2d.npz": (npz({"X.npy": npy(), "ids.npy": npy()}), "one text or whole number for each row"),
+    "ids0d.npz": (npz({"X.npy": npy(), "ids.npy": npy("()", data=bytes(4))}), "one text or whole number for each row"),
     "characters.npz": (
         npz({"X.npy": npy(), "ids.npy": npy("(3,)", dtype="'<U1'", data=b"\xff" * 12)}),
         "cannot be read",

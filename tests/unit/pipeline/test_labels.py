@@ -15,7 +15,8 @@ from w2s_probe.backbones import BackboneOptions
 from w2s_probe.cache import FeatureStore
 from w2s_probe.core.config import DataConfig, DiagnoseConfig, W2SConfig
 from w2s_probe.core.errors import DataError
-from w2s_probe.core.labels import is_missing, placeholder_notes, read_labels
+from w2s_probe.core.groups import read_groups
+from w2s_probe.core.labels import is_missing, name_notes, placeholder_notes, read_labels
 from w2s_probe.core.sweep_config import SweepConfig
 from w2s_probe.datasets import open_data, read_table
 from w2s_probe.pipeline.data import open_labeled
@@ -218,3 +219,41 @@ def test_blanks_and_nan_are_missing(value: object) -> None:
 @pytest.mark.parametrize("value", [0, 0.0, False, "0", "nan", "a"])
 def test_values_are_not_missing(value: object) -> None:
     assert not is_missing(value)
+
+
+@pytest.mark.parametrize(("name", "blank"), list(zip(FORMATS, [" ", "\t", "\u00a0", "  "], strict=True)))
+def test_blanks_at_the_ends_of_labels_make_no_classes(tmp_path: Path, truth: list[str], name: str, blank: str) -> None:
+    padded = [f"{label}{blank}" if row % 3 else label for row, label in enumerate(truth)]
+    plain, other = (measured(write(tmp_path / name, {"label": labels})).to_dict() for labels in (truth, padded))
+    assert {**other, "notes": []} == {**plain, "notes": []}
+    (note,) = set(other["notes"]) - set(plain["notes"])
+    assert note.startswith("160 of 240 labels in column 'label' have blanks at their ends, which are removed: ")
+    half = write(tmp_path / name, {"label": [*padded[:120], *[""] * 120]})
+    assert any("80 of 120 labels in column" in one for one in forecasted(half).best.notes)
+
+
+def test_blanks_at_the_ends_of_group_values_make_no_groups() -> None:
+    labels = read_labels(["a", "b"] * 4, name="y", task="classification")
+    groups = read_groups(["u", "v ", " u", "v"] * 2, labels, name="g")
+    assert groups.value_names == ("u", "v")
+    assert name_notes(["u", "v ", " u", None], name="g", what="group values") == (
+        "2 of 4 group values in column 'g' have blanks at their ends, which are removed: 'v ' is 'v'.",
+    )
+
+
+def test_names_that_differ_in_case_are_named() -> None:
+    assert name_notes(["Yes", "yes", "no", "YES ", 1, None, " "], name="y", what="labels")[1:] == (
+        "Labels 'YES' and 'Yes' and 'yes' of column 'y' differ in case only and are different classes. Write them in "
+        "one way if they mean the same.",
+    )
+    (note,) = name_notes(["A", "a", "B", "b"], name="g", what="group values")
+    assert "'A' and 'a' of column 'g' differ in case only (and 1 more such names) and are different groups." in note
+    assert name_notes(["a", "b", 1, True], name="y", what="labels") == ()
+
+
+def test_a_forecast_of_a_test_part_without_labels_says_so(tmp_path: Path, truth: list[str]) -> None:
+    parts = ["train"] * 160 + ["test"] * 80
+    path = write(tmp_path / "t.parquet", {"label": [*truth[:160], *[None] * 80], "part": parts})
+    names: dict[str, Any] = {"teachers": [f"features:{tmp_path}/t.npy"], "students": [f"features:{tmp_path}/s.npy"]}
+    with pytest.raises(DataError, match=r"the test part of t\.parquet must have labels: none of its 80 rows has one"):
+        forecast(DataConfig(data=str(path), split="part"), W2SConfig(), **names, **arguments(path))

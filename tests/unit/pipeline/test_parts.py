@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from w2s_probe.core.blocks import same_item_blocks
-from w2s_probe.core.errors import SplitError
+from w2s_probe.core.columns import Column
+from w2s_probe.core.errors import DataError, SplitError
 from w2s_probe.core.labels import Labels
 from w2s_probe.core.splits import PARTS, Split, draw_splits
 from w2s_probe.datasets import Table
+from w2s_probe.datasets.table import Origin
 from w2s_probe.pipeline.parts import (
     MOST_SEARCHED,
+    check_labeled,
     check_sources,
     near_copy_notes,
     near_pool_notes,
@@ -26,6 +29,23 @@ from w2s_probe.pipeline.parts import (
 
 Y = Labels(values=np.arange(1000) % 2, classes=("a", "b"))
 KEYS = np.arange(1000).astype("S8")
+
+
+@pytest.mark.parametrize("lacking", [0, 3])
+def test_a_test_part_without_labels_is_named_with_what_has_labels(lacking: int) -> None:
+    split = ["test"] * 400 + [None] * 600
+    label = [None] * 400 + ["a", "b"] * 300
+    label[400 : 400 + lacking] = [None] * lacking
+    origin = Origin(kind="Arrow", files=2, one_part="s/train")
+    data = replace(table(), split=split, label=label, origin=origin)
+    assert data.label is not None
+    with pytest.raises(
+        DataError, match=r"the test part of t\.csv must have labels: none of its 400 rows .* in s/train"
+    ):
+        check_labeled(data, Column.of(data.label), "label")
+    other = Column.of([*["a"] * 399, *[None] * 601])
+    with pytest.raises(DataError, match="601 of 1000 rows have none"):
+        check_labeled(data, other, "label")
 
 
 def table(source: list[object] | None = None) -> Table:
