@@ -29,6 +29,8 @@ class Plan:
     ----------
     epochs : int
         Passes over the rows; 0 leaves the weights as they are.
+    updates : int, optional
+        Number of steps instead of `epochs`; the last epoch then ends after the last step.
     lr : float
         Largest learning rate.
     batch_size : int
@@ -43,7 +45,8 @@ class Plan:
         Largest norm of the gradient.
     """
 
-    epochs: int
+    epochs: int = 1
+    updates: int | None = None
     lr: float
     batch_size: int = 32
     seed: int = 0
@@ -72,13 +75,13 @@ class Plan:
         batches = [alike[start : start + self.batch_size] for start in range(0, len(alike), self.batch_size)]
         return [batches[place] for place in rng.permutation(len(batches))]
 
-    def steps(self, lengths: Rows, *, first: int) -> Iterator[tuple[int, Rows]]:
-        """Yield number and rows of each step from `first` on."""
+    def steps(self, lengths: Rows, *, first: int, total: int) -> Iterator[tuple[int, Rows]]:
+        """Yield number and rows of each of `total` steps from `first` on."""
         each = math.ceil(len(lengths) / self.batch_size)
-        for epoch in range(first // each, self.epochs):
-            for place, rows in enumerate(self.batches(lengths, epoch)):
-                if epoch * each + place >= first:
-                    yield epoch * each + place, rows
+        for epoch in range(first // each, math.ceil(total / each)):
+            for step, rows in enumerate(self.batches(lengths, epoch), start=epoch * each):
+                if first <= step < total:
+                    yield step, rows
 
 
 def train(
@@ -102,10 +105,10 @@ def train(
     trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     device = trained[0].device
     each = math.ceil(len(lengths) / plan.batch_size)
-    total = plan.epochs * each
+    total = plan.epochs * each if plan.updates is None else plan.updates
     done, records = checkpoint.restore(model, optimizer) if checkpoint else (0, [])
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # the caller keeps its numbers
-        for step, rows in plan.steps(lengths, first=done):
+        for step, rows in plan.steps(lengths, first=done, total=total):
             if stop and step and step % each == 0 and stop(records[-1]):
                 break
             _set_mode(model)
@@ -119,7 +122,7 @@ def train(
                 group["lr"] = plan.rate(step, total)
             optimizer.step()
             done = step + 1
-            if done % each == 0:
+            if done % each == 0 or done == total:
                 model.eval()
                 records.append(evaluate())
             if checkpoint and checkpoint.is_due(done) and done < total:

@@ -11,9 +11,10 @@ import pytest
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.datasets.arithmetic import right_solution
+from w2s_probe.finetune import lab as lab_module
 from w2s_probe.finetune import mutual_reasoning, pretraining, reasoning
 from w2s_probe.finetune.chains import answer_text, prompt_of, trace_text
-from w2s_probe.finetune.decoder import encode
+from w2s_probe.finetune.decoder import encode, new_decoder
 from w2s_probe.finetune.lab import Lab, Problems
 from w2s_probe.finetune.pretraining import pretrained
 from w2s_probe.finetune.reason import run_reason
@@ -112,6 +113,22 @@ def test_copied_characters_stand_where_a_trace_needs_them() -> None:
     assert 0.3 < float(places[:, start:].float().mean()) < 0.7
     for row, place in places.nonzero().tolist():
         assert rows.tokens[row, place] == rows.labels[row, place] == rows.tokens[row, place - distance]
+
+
+@pytest.mark.parametrize("updates", [1, 3, 100])
+@pytest.mark.parametrize("rows", [20, 40])
+def test_every_decoder_does_exactly_its_updates(rows: int, updates: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[tuple[int, int]] = []
+    own = lab_module.train
+
+    def spied(*args: Any, **kwargs: Any) -> Any:
+        return own(*args, **kwargs, on_step=lambda *step: done.append(step))
+
+    monkeypatch.setattr(lab_module, "train", spied)
+    lab = Lab(config=TINY, seed=0)
+    pool, texts = lab.problems.pool[:rows], [trace_text(solution) for solution in lab.problems.truth[:rows]]
+    lab.tuned(new_decoder(6_000, seed=0), pool, texts, updates=updates)
+    assert done == [(k, updates) for k in range(1, updates + 1)]
 
 
 def test_a_result_is_a_function_of_the_settings(brief: None) -> None:
