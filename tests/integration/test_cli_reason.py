@@ -71,6 +71,15 @@ def test_a_person_reads_tables_of_80_columns(cli: Cli) -> None:
     [
         (("--steps", "9"), "--steps must be at most 8: got 9."),
         (("--weak", "2"), "--weak must be left out for w2sr, which has one teacher: got 2. Remove it, or use --method"),
+        (
+            ("--rounds", "7"),
+            "--rounds must be left out for w2sr, which has no rounds: got 7. Remove it, or use --method",
+        ),
+        (("--temperature", "1e-300"), "--temperature must be between 0.01 and 10: got 1e-300."),
+        (
+            ("--teacher-size", "100k,110k"),
+            "--teacher-size must be sizes of different decoders, but 100,000 and 110,000",
+        ),
         (("--teacher-size", "big"), "--teacher-size must be a number of parameters: got 'big'. Write it as"),
         (("--student-size", "1k,"), "--student-size must have a value before and after each comma"),
         (("--student-size", "10k,20k"), "--student-size takes one value"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from w2s_probe.core.decoder_sizes import parameters_of, width_of
 from w2s_probe.finetune.decoder import (
     END,
     IGNORED,
@@ -12,9 +13,7 @@ from w2s_probe.finetune.decoder import (
     encode,
     generate,
     new_decoder,
-    parameters_of,
     texts_of,
-    width_of,
 )
 
 

@@ -11,7 +11,6 @@ import pytest
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.datasets.arithmetic import right_solution
-from w2s_probe.finetune import lab as lab_module
 from w2s_probe.finetune import mutual_reasoning, pretraining, reasoning
 from w2s_probe.finetune.chains import answer_text, prompt_of, trace_text
 from w2s_probe.finetune.decoder import encode, new_decoder
@@ -19,6 +18,7 @@ from w2s_probe.finetune.lab import Lab, Problems
 from w2s_probe.finetune.pretraining import pretrained
 from w2s_probe.finetune.reason import run_reason
 from w2s_probe.finetune.reasoning import self_consistent, tasks_of, training_sets
+from w2s_probe.finetune.training import train
 
 TINY = ReasonConfig(
     n_labeled=20,
@@ -119,12 +119,11 @@ def test_copied_characters_stand_where_a_trace_needs_them() -> None:
 @pytest.mark.parametrize("rows", [20, 40])
 def test_every_decoder_does_exactly_its_updates(rows: int, updates: int, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[tuple[int, int]] = []
-    own = lab_module.train
 
     def spied(*args: Any, **kwargs: Any) -> Any:
-        return own(*args, **kwargs, on_step=lambda *step: done.append(step))
+        return train(*args, **kwargs, on_step=lambda *step: done.append(step))
 
-    monkeypatch.setattr(lab_module, "train", spied)
+    monkeypatch.setattr("w2s_probe.finetune.lab.train", spied)
     lab = Lab(config=TINY, seed=0)
     pool, texts = lab.problems.pool[:rows], [trace_text(solution) for solution in lab.problems.truth[:rows]]
     lab.tuned(new_decoder(6_000, seed=0), pool, texts, updates=updates)
