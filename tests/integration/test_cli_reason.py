@@ -39,8 +39,11 @@ def test_one_object_is_printed_and_can_be_reported_again(cli: Cli, tmp_path: Pat
     assert set(printed["students"]) == {"traces", "answers", "self_consistent", "random", "oracle_P", "oracle_N"}
     assert printed["task"] == {"steps": 2, "modulus": 3, "facts": 27}
     assert printed["config"]["student_size"] == 25_000
-    assert [point["value"] for point in printed["curve"]] == [12_000]
+    assert [(point["value"], point["parameters"]) for point in printed["curve"]] == [(12_000, 6_464)]
     assert "rounds" not in printed
+    assert printed["device"] in ("cpu", "cuda", "mps")
+    assert printed["pretraining"]["student"]["parameters"] == 25_280
+    assert printed["students"]["traces"]["accuracy"]["value"] is not None
     assert "note: The ceiling is below 0.9" in done.stderr
     table = pl.read_parquet(tmp_path / "out" / "results.parquet")
     row = table.filter(what="traces", metric="accuracy").row(0, named=True)

@@ -68,6 +68,12 @@ def copied(model: LlamaForCausalLM) -> LlamaForCausalLM:
     return copy.deepcopy(model)
 
 
+def same_weights(first: LlamaForCausalLM, second: LlamaForCausalLM) -> bool:
+    """Return whether two decoders have the same shapes and the same weights, bit for bit."""
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    return all(one.shape == other.shape and torch.equal(one, other) for one, other in pairs)
+
+
 def encode(text: str) -> list[int]:
     """Return the tokens of a text."""
     return [CHARACTERS.index(character) for character in text]

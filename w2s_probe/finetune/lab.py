@@ -71,8 +71,6 @@ class Lab:
         self, model: LlamaForCausalLM, chains: Sequence[Chain], texts: Sequence[str], *, updates: int | None = None
     ) -> LlamaForCausalLM:
         """Return a copy of a decoder, trained to write these texts in exactly so many updates."""
-        if not chains:
-            return model
         model = copied(model)
         rows = texts_of([prompt_of(chain) for chain in chains], texts, device=self.device)
         updates = updates or self.config.updates
