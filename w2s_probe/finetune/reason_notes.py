@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.finetune.pretraining import COPYING, Pretraining
 from w2s_probe.finetune.reason_marks import Point, SeedMarks
 
@@ -21,7 +20,7 @@ EMPTY = {  # why a student may have no traces
 }
 
 
-def reason_notes(config: ReasonConfig, seeds: Sequence[SeedMarks], *, ceiling: float) -> Iterator[str]:
+def reason_notes(seeds: Sequence[SeedMarks], *, ceiling: float) -> Iterator[str]:
     """Yield what makes a result hard to read; `ceiling` is the ceiling's accuracy."""
     if len(seeds) == 1:
         yield (
@@ -77,7 +76,7 @@ def _point_notes(points: Sequence[Point]) -> Iterator[str]:
     axis, value = points[0].axis, points[0].value
     label = axis.replace("_", "-")
     if axis != "teacher_updates":
-        name = f"teacher of --{label} {value:g}" if axis == "teacher_size" else "teacher"
+        name = f"teacher of --{label} {value:.0f}" if axis == "teacher_size" else "teacher"
         yield from _pretraining_notes(name, "teacher", [point.pretraining for point in points])
     for other in sorted({point.same_as for point in points if point.same_as is not None}):
         count = sum(point.same_as == other for point in points)

@@ -50,7 +50,7 @@ def reason_result(config: ReasonConfig, seeds: Sequence[SeedMarks], *, device: s
         rows={name: float(np.mean([seed.rows[name] for seed in seeds])) for name in seeds[0].rows},
         curve=tuple(scores.point(k) for k in range(len(seeds[0].curve))),
         rounds=tuple(scores.round(k) for k in range(len(seeds[0].rounds))) or None,
-        notes=tuple(reason_notes(config, seeds, ceiling=scores.of("ceiling").accuracy.value)),
+        notes=tuple(reason_notes(seeds, ceiling=scores.of("ceiling").accuracy.value)),
     )
 
 
