@@ -27,9 +27,11 @@ def reason_notes(seeds: Sequence[SeedMarks], *, ceiling: float) -> Iterator[str]
             "One seed: the intervals cover the choice of test problems only, not the choice of training problems and "
             "the training."
         )
-    for side in ("student", "teacher"):
-        every = [each for seed in seeds for name, each in seed.pretraining.items() if name.startswith(side)]
-        yield from _pretraining_notes(side, side, every)
+    for name in seeds[0].pretraining:
+        side, _, number = name.partition(" ")
+        yield from _pretraining_notes(
+            name if number else f"the {name}", side, [seed.pretraining[name] for seed in seeds]
+        )
     for k in range(len(seeds[0].curve)):
         yield from _point_notes([seed.curve[k] for seed in seeds])
     for name in seeds[0].rows:
@@ -60,13 +62,13 @@ def _pretraining_notes(name: str, side: str, every: Sequence[Pretraining]) -> It
     if short:
         facts, copying = (np.mean([getattr(one, key) for one in short]) for key in ("facts", "copying"))
         yield (
-            f"{len(short)} of {len(every)} pre-trainings of the {name} ended below {flag} on facts or below "
+            f"{len(short)} of {len(every)} pre-trainings of {name} ended below {flag} on facts or below "
             f"{COPYING:g} on copying: at {facts:.2f} on facts and {copying:.2f} on copying. Use a larger --{side}-size."
         )
     beyond = [one.facts for one in every if one.is_done and one.beyond]
     if beyond:
         yield (
-            f"{len(beyond)} of {len(every)} pre-trainings of the {name} continued beyond {flag} on facts, to "
+            f"{len(beyond)} of {len(every)} pre-trainings of {name} continued beyond {flag} on facts, to "
             f"{np.mean(beyond):.2f}, until copying had {COPYING:g}."
         )
 
@@ -76,7 +78,7 @@ def _point_notes(points: Sequence[Point]) -> Iterator[str]:
     axis, value = points[0].axis, points[0].value
     label = axis.replace("_", "-")
     if axis != "teacher_updates":
-        name = f"teacher of --{label} {value:.0f}" if axis == "teacher_size" else "teacher"
+        name = f"the teacher of --{label} {value:.0f}" if axis == "teacher_size" else "the teacher"
         yield from _pretraining_notes(name, "teacher", [point.pretraining for point in points])
     for other in sorted({point.same_as for point in points if point.same_as is not None}):
         count = sum(point.same_as == other for point in points)

@@ -182,9 +182,9 @@ def test_two_accuracies_of_one_decoder_are_one_point(brief: None) -> None:
 def test_a_note_counts_the_pre_trainings_that_continued_beyond_the_requested_accuracy() -> None:
     each = Pretraining(asked=0.3, facts=0.332, copying=0.99, beyond=True, steps=105, parameters=25_280)
     near = replace(each, beyond=False)
-    notes = list(_pretraining_notes("teacher", "teacher", [each, near]))
+    notes = list(_pretraining_notes("teacher 2", "teacher", [each, near]))
     assert notes == [
-        "1 of 2 pre-trainings of the teacher continued beyond --teacher-accuracy 0.3 on facts, to 0.33, until copying "
+        "1 of 2 pre-trainings of teacher 2 continued beyond --teacher-accuracy 0.3 on facts, to 0.33, until copying "
         "had 0.99."
     ]
 
