@@ -37,7 +37,7 @@ def reason_notes(seeds: Sequence[SeedMarks], *, ceiling: float) -> Iterator[str]
     for name in seeds[0].rows:
         yield from _empty_notes(name, [seed.rows[name] for seed in seeds])
     if ceiling < LEAST_CEILING:
-        yield "The ceiling is below 0.9: the student cannot do the task yet. Use more --updates, or a larger -N."
+        yield "The ceiling is below 0.9: the student cannot do the task yet. Use more --updates, another --lr, or a larger -N."
 
 
 def learned(every: Sequence[Pretraining]) -> dict[str, Any]:
