@@ -37,7 +37,8 @@ def reason_notes(seeds: Sequence[SeedMarks], *, ceiling: float) -> Iterator[str]
     for name in seeds[0].rows:
         yield from _empty_notes(name, [seed.rows[name] for seed in seeds])
     if ceiling < LEAST_CEILING:
-        yield "The ceiling is below 0.9: the student cannot do the task yet. Use more --updates, another --lr, or a larger -N."
+        advice = "Use more --updates, another --lr, or a larger -N."
+        yield f"The ceiling is below {LEAST_CEILING:g}: the student cannot do the task yet. {advice}"
 
 
 def learned(every: Sequence[Pretraining]) -> dict[str, Any]:
