@@ -59,8 +59,7 @@ class Plan:
 
         Examples
         --------
-        >>> plan = Plan(epochs=1, lr=1.0, warmup=0.2)
-        >>> [round(plan.rate(step, 10), 3) for step in (0, 1, 2, 9)]
+        >>> [round(Plan(lr=1.0, warmup=0.2).rate(step, 10), 3) for step in (0, 1, 2, 9)]
         [0.5, 1.0, 1.0, 0.125]
         """
         rising = math.ceil(self.warmup * total)
@@ -79,9 +78,8 @@ class Plan:
         """Yield number and rows of each of `total` steps from `first` on."""
         each = math.ceil(len(lengths) / self.batch_size)
         for epoch in range(first // each, math.ceil(total / each)):
-            for step, rows in enumerate(self.batches(lengths, epoch), start=epoch * each):
-                if first <= step < total:
-                    yield step, rows
+            numbered = enumerate(self.batches(lengths, epoch), start=epoch * each)
+            yield from ((step, rows) for step, rows in numbered if first <= step < total)
 
 
 def train(
@@ -137,8 +135,7 @@ def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]
     """Return the trained parameters: matrices with decay, and vectors without."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     matrices, vectors = ([p for p in trained if (p.ndim > 1) is large] for large in (True, False))
-    parts = ((matrices, weight_decay), (vectors, 0.0))
-    return [{"params": part, "weight_decay": decay} for part, decay in parts if part]
+    return [{"params": p, "weight_decay": decay} for p, decay in ((matrices, weight_decay), (vectors, 0.0)) if p]
 
 
 def _set_mode(model: torch.nn.Module) -> None:
