@@ -39,8 +39,11 @@ def test_one_object_is_printed_and_can_be_reported_again(cli: Cli, tmp_path: Pat
     assert set(printed["students"]) == {"traces", "answers", "self_consistent", "random", "oracle_P", "oracle_N"}
     assert printed["task"] == {"steps": 2, "modulus": 3, "facts": 27}
     assert printed["config"]["student_size"] == 25_000
-    assert [point["value"] for point in printed["curve"]] == [12_000]
+    assert [(point["value"], point["parameters"]) for point in printed["curve"]] == [(12_000, 6_464)]
     assert "rounds" not in printed
+    assert printed["device"] in ("cpu", "cuda", "mps")
+    assert printed["pretraining"]["student"]["parameters"] == 25_280
+    assert printed["students"]["traces"]["accuracy"]["value"] is not None
     assert "note: The ceiling is below 0.9" in done.stderr
     table = pl.read_parquet(tmp_path / "out" / "results.parquet")
     row = table.filter(what="traces", metric="accuracy").row(0, named=True)
@@ -71,6 +74,15 @@ def test_a_person_reads_tables_of_80_columns(cli: Cli) -> None:
     [
         (("--steps", "9"), "--steps must be at most 8: got 9."),
         (("--weak", "2"), "--weak must be left out for w2sr, which has one teacher: got 2. Remove it, or use --method"),
+        (
+            ("--rounds", "7"),
+            "--rounds must be left out for w2sr, which has no rounds: got 7. Remove it, or use --method",
+        ),
+        (("--temperature", "1e-300"), "--temperature must be between 0.01 and 10: got 1e-300."),
+        (
+            ("--teacher-size", "100k,110k"),
+            "--teacher-size must be sizes of different decoders, but 100,000 and 110,000",
+        ),
         (("--teacher-size", "big"), "--teacher-size must be a number of parameters: got 'big'. Write it as"),
         (("--student-size", "1k,"), "--student-size must have a value before and after each comma"),
         (("--student-size", "10k,20k"), "--student-size takes one value"),

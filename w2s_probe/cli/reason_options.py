@@ -83,6 +83,11 @@ reason_options = into(
     _reasoning("level", "--level", type=float, help="Level of the confidence intervals."),
 )
 torch_options = together(
-    click.option("--device", default="cpu", show_default=True, help="Torch device of the decoders."),
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        help="Torch device of the decoders; auto is the first of cuda, mps and cpu that torch can use.",
+    ),
     click.option("--threads", type=click.IntRange(1, MOST_THREADS), help="Threads of torch (default: all)."),
 )

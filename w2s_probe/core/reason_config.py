@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from w2s_probe.core.decoder_sizes import parameters_of, sizes_near, width_of
 from w2s_probe.core.errors import require_setting
 from w2s_probe.core.limits import COUNTS, MOST_ROWS, require_count
 from w2s_probe.core.setting_types import check_types
@@ -15,11 +16,12 @@ LEAST_SIZE, MOST_SIZE = 4_000, 4_000_000  # parameters of a decoder
 MOST_STEPS, MOST_MODULUS = 8, 10  # one digit for each number
 AXES = ("teacher_size", "teacher_accuracy", "teacher_updates")
 MOST_UPDATES = 100_000
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 10.0  # logits divided by less overflow
+MUTUAL_ONLY = {"weak": "one teacher", "rounds": "no rounds", "beta": "no pairs", "sft": "no pairs"}  # what w2sr has
 RANGES = {
     "teacher_accuracy": (0.0, 1.0),
     "student_accuracy": (0.0, 1.0),
     "lr": (0.0, 1.0),
-    "temperature": (0.0, 10.0),
     "beta": (0.0, 100.0),
     "sft": (0.0, 100.0),
 }
@@ -42,7 +44,7 @@ class ReasonConfig:
     steps, modulus : int
         Operations of a problem, and the modulus of its arithmetic.
     teacher_size : tuple of int
-        Parameters of the teacher; further values are points of the curve.
+        Parameters of the teacher, about; further values are points of the curve, each with another width.
     student_size : int
         Parameters of the student.
     teacher_accuracy : tuple of float
@@ -58,7 +60,7 @@ class ReasonConfig:
     samples : int
         Sampled traces of a problem, for self-consistent traces and for pairs of ``mutual``.
     temperature : float
-        Temperature of sampled traces.
+        Temperature of sampled traces, from 0.01 to 10.
     beta, sft : float
         Strength of DPO, and weight of the likelihood of the preferred trace in ``mutual``.
     seed, seeds : int
@@ -108,6 +110,7 @@ class ReasonConfig:
             _require_distinct(name, getattr(self, name))
         for size in self.teacher_size:
             require_count(size, "teacher_size", least=LEAST_SIZE, most=MOST_SIZE)
+        _require_sizes(self.teacher_size)
         for updates in self.teacher_updates:
             require_count(updates, "teacher_updates", least=1, most=MOST_UPDATES)
         self._check_numbers()
@@ -120,6 +123,9 @@ class ReasonConfig:
             for number in value if isinstance(value, tuple) else (value,):
                 expected = f"above {low:g} and at most {high:g}"
                 require_setting(low < number <= high, name, expected, number, "Leave it out to use the default.")
+        right = LEAST_TEMPERATURE <= self.temperature <= MOST_TEMPERATURE
+        expected = f"between {LEAST_TEMPERATURE:g} and {MOST_TEMPERATURE:g}"
+        require_setting(right, "temperature", expected, self.temperature, "Leave it out to use the default.")
         right, advice = 0 < self.level < 1, "Use 0.95 for 95 % intervals."
         require_setting(right, "level", "a number between 0 and 1", self.level, advice)
 
@@ -140,8 +146,10 @@ class ReasonConfig:
             expected = f"at least {2 * (self.rounds + 1)} for {self.rounds} rounds, which have a part each"
             require_setting(right, "n_unlabeled", expected, self.n_unlabeled, "Use fewer `rounds`.")
         else:
-            advice = "Remove it, or use `method` mutual."
-            require_setting(self.weak == 1, "weak", "left out for w2sr, which has one teacher", self.weak, advice)
+            defaults = {field.name: field.default for field in fields(self)}
+            for name, reason in MUTUAL_ONLY.items():
+                value, expected = getattr(self, name), f"left out for w2sr, which has {reason}"
+                require_setting(value == defaults[name], name, expected, value, "Remove it, or use `method` mutual.")
 
     @property
     def all_seeds(self) -> Sequence[int]:
@@ -156,3 +164,18 @@ class ReasonConfig:
 def _require_distinct(name: str, values: Sequence[object]) -> None:
     distinct = bool(values) and len(set(values)) == len(values)
     require_setting(distinct, name, "distinct values, at least one", list(values), "Name each value once.")
+
+
+def _require_sizes(sizes: Sequence[int]) -> None:
+    """Raise `ConfigError` if two sizes are those of one decoder."""
+    given: dict[int, int] = {}
+    for size in sizes:
+        other = given.setdefault(width_of(size), size)
+        if other != size:
+            near = [f"{possible:,}" for possible in sizes_near(size)]
+            expected = (
+                f"sizes of different decoders, but {other:,} and {size:,} both have "
+                f"{parameters_of(width_of(size)):,} parameters"
+            )
+            advice = f"Sizes nearby are {', '.join(near[:-1])} and {near[-1]}."
+            require_setting(False, "teacher_size", expected, list(sizes), advice)  # noqa: FBT003  # it is refused

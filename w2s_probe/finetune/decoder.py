@@ -10,12 +10,10 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from w2s_probe.core.decoder_sizes import CHARACTERS, HEAD, LAYERS, width_of
 from w2s_probe.core.types import Rows
 
-CHARACTERS = "\n 0123456789+-*=;:#"  # "\n" ends a text and pads it
 END = CHARACTERS.index("\n")
-HEAD = 16  # dimensions of an attention head
-LAYERS = 2
 SPREAD = 0.1  # standard deviation of random weights: facts are learned several times faster than with 0.02
 IGNORED = -100  # label of a token that does not count in a loss
 
@@ -65,26 +63,15 @@ def new_decoder(size: int, *, seed: int, device: torch.device | str = "cpu") -> 
     return model
 
 
-def width_of(size: int) -> int:
-    """Return the width, a multiple of `HEAD`, whose decoder is nearest to `size` parameters.
-
-    Examples
-    --------
-    >>> [width_of(size) for size in (25_000, 100_000, 400_000, 2_000_000)]
-    [32, 64, 128, 288]
-    """
-    return min(range(HEAD, 32 * HEAD, HEAD), key=lambda width: abs(parameters_of(width) - size))
-
-
-def parameters_of(width: int) -> int:
-    """Return the number of parameters of a decoder."""
-    layer = 4 * width**2 + 3 * width * (8 * width // 3) + 2 * width
-    return LAYERS * layer + width * (len(CHARACTERS) + 1)
-
-
 def copied(model: LlamaForCausalLM) -> LlamaForCausalLM:
     """Return a copy that can be trained apart."""
     return copy.deepcopy(model)
+
+
+def same_weights(first: LlamaForCausalLM, second: LlamaForCausalLM) -> bool:
+    """Return whether two decoders have the same shapes and the same weights, bit for bit."""
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    return all(one.shape == other.shape and torch.equal(one, other) for one, other in pairs)
 
 
 def encode(text: str) -> list[int]:

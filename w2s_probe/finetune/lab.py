@@ -70,14 +70,11 @@ class Lab:
     def tuned(
         self, model: LlamaForCausalLM, chains: Sequence[Chain], texts: Sequence[str], *, updates: int | None = None
     ) -> LlamaForCausalLM:
-        """Return a copy of a decoder, trained to write these texts; the number of updates is rounded to epochs."""
-        if not chains:
-            return model
+        """Return a copy of a decoder, trained to write these texts in exactly so many updates."""
         model = copied(model)
         rows = texts_of([prompt_of(chain) for chain in chains], texts, device=self.device)
-        each = -(-len(chains) // BATCH)
-        epochs = max(round((updates or self.config.updates) / each), 1)
-        plan = Plan(epochs=epochs, lr=self.config.lr, batch_size=BATCH, seed=self.seed)
+        updates = updates or self.config.updates
+        plan = Plan(updates=updates, lr=self.config.lr, batch_size=BATCH, seed=self.seed)
         train(model, lambda batch: token_loss(model, rows, batch), lengths=rows.lengths, plan=plan)
         return model
 

@@ -55,7 +55,7 @@ def mutual_of_seed(config: ReasonConfig, *, seed: int, on_step: Step, device: st
         marks=marks,
         pool=marks_of(pool, traces),
         rows={"traces": len(pool), "mutual": sum(len(part) for part in parts)},
-        pretraining={"student": strong, **weak},
+        pretraining={name: each.pretraining for name, each in {"student": strong, **weak}.items()},
         rounds=rounds,
     )
 

@@ -18,6 +18,7 @@ from w2s_probe.core.types import Rows
 from w2s_probe.datasets.arithmetic import all_facts
 from w2s_probe.finetune.chains import STEP, fact_text
 from w2s_probe.finetune.decoder import IGNORED, Texts, encode, new_decoder
+from w2s_probe.finetune.parameters import count_parameters
 from w2s_probe.finetune.sequences import token_loss
 from w2s_probe.finetune.training import Plan, train
 
@@ -35,6 +36,37 @@ RATE = 2e-3
 PLAIN = " 0123456789+-*"  # characters of lines
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pretraining:
+    """Requested and reached accuracies of one pre-training.
+
+    Parameters
+    ----------
+    asked : float
+        Requested accuracy on facts.
+    facts, copying : float
+        Accuracy on all facts, and on the characters of held-out lines.
+    beyond : bool
+        Whether facts had their accuracy at an earlier measurement, where copying had not: the training continued.
+    steps : int
+        Steps of training, of all attempts.
+    parameters : int
+        Parameters of the decoder.
+    """
+
+    asked: float
+    facts: float
+    copying: float
+    beyond: bool
+    steps: int
+    parameters: int
+
+    @property
+    def is_done(self) -> bool:
+        """Whether facts and copying both have their accuracy."""
+        return self.facts >= self.asked and self.copying >= COPYING
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Pretrained:
     """A decoder after pre-training.
@@ -43,16 +75,12 @@ class Pretrained:
     ----------
     model : LlamaForCausalLM
         The decoder.
-    facts, copying : float
-        Accuracy on all facts, and on the characters of held-out lines.
-    steps : int
-        Steps of training, of all attempts.
+    pretraining : Pretraining
+        Its accuracies and its training.
     """
 
     model: LlamaForCausalLM
-    facts: float
-    copying: float
-    steps: int
+    pretraining: Pretraining
 
 
 def pretrained(
@@ -64,15 +92,12 @@ def pretrained(
     the number of steps of a problem, which decides how far a copy stands behind its line.
     """
     attempts: list[Pretrained] = []
-    while len(attempts) < ATTEMPTS and not (attempts and _is_done(attempts[-1], accuracy)):
+    while len(attempts) < ATTEMPTS and not (attempts and attempts[-1].pretraining.is_done):
         own = int(np.random.SeedSequence([seed, len(attempts)]).generate_state(1)[0])
         attempts.append(_attempt(size, accuracy=accuracy, steps=steps, modulus=modulus, seed=own, device=device))
-    best = max(attempts, key=lambda done: (done.copying >= COPYING, done.facts))
-    return replace(best, steps=sum(done.steps for done in attempts))
-
-
-def _is_done(decoder: Pretrained, accuracy: float) -> bool:
-    return decoder.facts >= accuracy and decoder.copying >= COPYING
+    best = max(attempts, key=lambda done: (done.pretraining.copying >= COPYING, done.pretraining.facts))
+    steps_of_all = sum(done.pretraining.steps for done in attempts)
+    return replace(best, pretraining=replace(best.pretraining, steps=steps_of_all))
 
 
 def _attempt(
@@ -103,8 +128,16 @@ def _attempt(
         evaluate=evaluate,
         stop=lambda record: bool((record["accuracy"] >= (accuracy, COPYING)).all()),
     )
-    reached = records[-1]["accuracy"]
-    return Pretrained(model=model, facts=float(reached[0]), copying=float(reached[1]), steps=CHECK * len(records))
+    *before, (facts_right, copied_right) = (record["accuracy"].tolist() for record in records)
+    reached = Pretraining(
+        asked=accuracy,
+        facts=facts_right,
+        copying=copied_right,
+        beyond=bool(before) and min(before[-1][0], facts_right) >= accuracy,
+        steps=CHECK * len(records),
+        parameters=count_parameters(model)[1],
+    )
+    return Pretrained(model=model, pretraining=reached)
 
 
 @torch.no_grad()

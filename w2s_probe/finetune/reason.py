@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from w2s_probe.backbones.base import usable_device
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.core.types import Progress
@@ -16,7 +17,7 @@ from w2s_probe.results.reason import ReasonResult
 
 
 def run_reason(
-    config: ReasonConfig, *, device: str = "cpu", threads: int | None = None, on_progress: Progress | None = None
+    config: ReasonConfig, *, device: str = "auto", threads: int | None = None, on_progress: Progress | None = None
 ) -> ReasonResult:
     """Return the result of all seeds; on one CPU thread, numbers are a function of the settings.
 
@@ -25,7 +26,7 @@ def run_reason(
     config : ReasonConfig
         The experiment.
     device : str
-        Torch device.
+        Torch device; ``auto`` is the first of cuda, mps and cpu that torch can use.
     threads : int, optional
         Threads of torch; by default, all.
     on_progress : callable, optional
@@ -34,8 +35,9 @@ def run_reason(
     Raises
     ------
     ConfigError
-        If there is no such device, or its memory is too small.
+        If there is no such device, its memory is too small, or a training diverges.
     """
+    device = usable_device() if device == "auto" else device
     check_device(device)
     if threads:
         torch.set_num_threads(threads)
@@ -44,7 +46,7 @@ def run_reason(
     except torch.OutOfMemoryError as error:
         msg = "the decoders must fit into the memory of `device`: got too little memory. Use a smaller `student_size`."
         raise ConfigError(msg) from error
-    return reason_result(config, seeds)
+    return reason_result(config, seeds, device=device)
 
 
 def _of_seed(config: ReasonConfig, number: int, *, device: str, on_progress: Progress | None) -> SeedMarks:

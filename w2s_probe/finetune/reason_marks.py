@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from w2s_probe.datasets.arithmetic import Chain
 from w2s_probe.finetune.chains import Marks
-from w2s_probe.finetune.pretraining import Pretrained
+from w2s_probe.finetune.pretraining import Pretraining
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -19,15 +19,18 @@ class Point:
         Setting that differs from the first teacher's.
     value : float
         Value of the setting.
-    facts : float
-        Accuracy on facts after pre-training.
+    same_as : float or None
+        An earlier value of the setting whose teacher has the same weights.
+    pretraining : Pretraining
+        Pre-training of the teacher.
     pool, teacher, traces : Marks
         The teacher on the pool and on test problems, and the student of its traces on test problems.
     """
 
     axis: str
     value: float
-    facts: float
+    same_as: float | None
+    pretraining: Pretraining
     pool: Marks
     teacher: Marks
     traces: Marks
@@ -61,13 +64,13 @@ class SeedMarks:
     test : list of Chain
         Test problems.
     marks : dict of system or student to Marks
-        Marks on the test problems.
+        Marks on the test problems; a student without traces has none.
     pool : Marks
         Marks of the teacher's traces of the pool.
     rows : dict of student to int
         Traces on which each student was trained.
-    pretraining : dict of side to Pretrained
-        Student and teachers after pre-training.
+    pretraining : dict of side to Pretraining
+        Pre-training of student and teachers.
     curve : list of Point
         Further teachers.
     rounds : list of Round
@@ -78,6 +81,6 @@ class SeedMarks:
     marks: dict[str, Marks]
     pool: Marks
     rows: dict[str, int]
-    pretraining: dict[str, Pretrained]
+    pretraining: dict[str, Pretraining]
     curve: list[Point] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,7 @@ from w2s_probe.datasets.arithmetic import Chain, all_facts
 from w2s_probe.finetune.chains import Marks
 from w2s_probe.finetune.lab import Problems
 from w2s_probe.finetune.reason_marks import SeedMarks
+from w2s_probe.finetune.reason_notes import learned, reason_notes
 from w2s_probe.metrics import Draws, RowScore
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.reason import (
@@ -28,26 +29,28 @@ from w2s_probe.results.reason import (
     TeacherPoint,
 )
 
-LEAST_CEILING = 0.9
+UNDEFINED = Estimate(value=np.nan, low=np.nan, high=np.nan)  # of a student without traces
 
 
-def reason_result(config: ReasonConfig, seeds: Sequence[SeedMarks]) -> ReasonResult:
+def reason_result(config: ReasonConfig, seeds: Sequence[SeedMarks], *, device: str) -> ReasonResult:
     """Return the result of all seeds."""
     scores = _Scores(config=config, seeds=seeds)
-    names = list(seeds[0].marks)
     return ReasonResult(
         config=config.to_dict(),
         task=Task(steps=config.steps, modulus=config.modulus, facts=len(all_facts(modulus=config.modulus))),
+        device=device,
         level=config.level,
         seeds=tuple(config.all_seeds),
-        pretraining={side: _learned(seeds, side) for side in seeds[0].pretraining},
+        pretraining={
+            side: Learned(**learned([seed.pretraining[side] for seed in seeds])) for side in seeds[0].pretraining
+        },
         pool_accuracy=scores.of_pool([seed.pool for seed in seeds]),
         systems={name: scores.of(name) for name in SYSTEMS},
-        students={name: scores.of(name) for name in names if name not in SYSTEMS},
+        students={name: scores.of(name) for name in seeds[0].rows},
         rows={name: float(np.mean([seed.rows[name] for seed in seeds])) for name in seeds[0].rows},
         curve=tuple(scores.point(k) for k in range(len(seeds[0].curve))),
         rounds=tuple(scores.round(k) for k in range(len(seeds[0].rounds))) or None,
-        notes=tuple(_notes(scores)),
+        notes=tuple(reason_notes(seeds, ceiling=scores.of("ceiling").accuracy.value)),
     )
 
 
@@ -64,19 +67,32 @@ class _Scores:
         return self._draws([seed.test for seed in self.seeds])
 
     def of(self, name: str) -> ReasonScores:
-        """Return the scores of a system or student."""
-        marks = [seed.marks[name] for seed in self.seeds]
-        own = _right(marks)
+        """Return the scores of a system or student over the seeds that have it; NaN where none has."""
         return ReasonScores(
-            accuracy=self._mean(own),
-            valid_steps=self._valid(marks),
-            follows=self._mean(_rows(marks, lambda each: each.follows)),
-            rgr=self._rgr(own),
-            versus_teacher=self._versus(own, "teacher"),
-            versus_baseline=self._versus(own, "baseline"),
-            versus_answers=self._versus(own, "answers") if "answers" in self.seeds[0].marks else None,
-            versus_random=self._versus(own, "random") if "random" in self.seeds[0].marks else None,
+            **self.having(name).alone(name),
+            versus_teacher=self._versus(name, "teacher"),
+            versus_baseline=self._versus(name, "baseline"),
+            versus_answers=self._versus(name, "answers") if "answers" in self.seeds[0].rows else None,
+            versus_random=self._versus(name, "random") if "random" in self.seeds[0].rows else None,
         )
+
+    def having(self, *names: str) -> _Scores:
+        """Return the marks of the seeds that have all of these decoders."""
+        seeds = [seed for seed in self.seeds if all(name in seed.marks for name in names)]
+        return self if len(seeds) == len(self.seeds) else replace(self, seeds=seeds)
+
+    def alone(self, name: str) -> dict[str, Estimate]:
+        """Return the scores of a decoder that are no differences; NaN without seeds."""
+        marks = [seed.marks[name] for seed in self.seeds]
+        if not marks:
+            return dict.fromkeys(("accuracy", "valid_steps", "follows", "rgr"), UNDEFINED)
+        own = _right(marks)
+        return {
+            "accuracy": self._mean(own),
+            "valid_steps": self._valid(marks),
+            "follows": self._mean(_rows(marks, lambda each: each.follows)),
+            "rgr": self._rgr(own),
+        }
 
     def of_pool(self, marks: Sequence[Marks]) -> Estimate:
         """Return the accuracy of marks on the pools."""
@@ -88,10 +104,16 @@ class _Scores:
         """Return one teacher of the curve."""
         points = [seed.curve[k] for seed in self.seeds]
         teacher, student = (_right(marks) for marks in ([p.teacher for p in points], [p.traces for p in points]))
+        reached = learned([point.pretraining for point in points])
+        same = {point.same_as for point in points}
         return TeacherPoint(
             axis=points[0].axis,
             value=points[0].value,
-            facts=float(np.mean([point.facts for point in points])),
+            parameters=reached["parameters"],
+            facts=reached["facts"],
+            short=reached["short"],
+            beyond=reached["beyond"],
+            same_as=same.pop() if len(same) == 1 else None,
             pool_accuracy=self.of_pool([point.pool for point in points]),
             teacher=self._mean(teacher),
             traces=self._mean(student),
@@ -124,8 +146,12 @@ class _Scores:
         untrained, ceiling = (_right([seed.marks[name] for seed in self.seeds]) for name in ("untrained", "ceiling"))
         return metrics.reasoning_gap_recovered(untrained=untrained, student=own, ceiling=ceiling, draws=self.draws)
 
-    def _versus(self, own: RowScore, name: str) -> Estimate:
-        return metrics.difference(own, _right([seed.marks[name] for seed in self.seeds]), self.draws)
+    def _versus(self, name: str, other: str) -> Estimate:
+        both = self.having(name, other)
+        if not both.seeds:
+            return UNDEFINED
+        own, others = (_right([seed.marks[each] for seed in both.seeds]) for each in (name, other))
+        return metrics.difference(own, others, both.draws)
 
     def _mean(self, row: RowScore) -> Estimate:
         return metrics.ratio_of_means(row.numerator, row.denominator, self.draws, bounds=row.bounds)
@@ -150,26 +176,3 @@ def _rows(marks: Sequence[Marks], get: Callable[[Marks], Float]) -> RowScore:
     """Return a share of the problems of all seeds, row by row."""
     values = np.concatenate([get(each) for each in marks])
     return RowScore(numerator=values, denominator=np.ones(len(values)), bounds=(0.0, 1.0))
-
-
-def _learned(seeds: Sequence[SeedMarks], side: str) -> Learned:
-    each = [seed.pretraining[side] for seed in seeds]
-    facts, copying, steps = (
-        float(np.mean([getattr(one, name) for one in each])) for name in ("facts", "copying", "steps")
-    )
-    return Learned(facts=facts, copying=copying, steps=steps)
-
-
-def _notes(scores: _Scores) -> Iterator[str]:
-    """Yield what makes a comparison hard to read."""
-    config = scores.config
-    for side, wanted in (("student", config.student_accuracy), ("teacher", config.teacher_accuracy[0])):
-        names = [name for name in scores.seeds[0].pretraining if name.startswith(side)]
-        short = sum(seed.pretraining[name].facts < wanted for seed in scores.seeds for name in names)
-        if short:
-            yield (
-                f"{short} of {len(names) * len(scores.seeds)} pre-trained {side}s did not reach an accuracy of "
-                f"{wanted:g} on facts. Use a larger --{side}-size."
-            )
-    if scores.of("ceiling").accuracy.value < LEAST_CEILING:
-        yield "The ceiling is below 0.9: the student cannot do the task yet. Use more --updates, or a larger -N."

@@ -19,8 +19,8 @@ from transformers import LlamaForCausalLM
 from w2s_probe.core.reason_config import AXES, ReasonConfig
 from w2s_probe.core.types import Rows
 from w2s_probe.finetune.chains import Marks, answer_text, marks_of, read_trace, trace_text
+from w2s_probe.finetune.decoder import same_weights
 from w2s_probe.finetune.lab import Lab
-from w2s_probe.finetune.pretraining import Pretrained
 from w2s_probe.finetune.reason_marks import Point, SeedMarks
 
 Step = Callable[[str], None]  # told what is done next
@@ -28,7 +28,7 @@ Taught = tuple[Rows, Sequence[str]]  # problems of the pool, and a text for each
 
 
 def w2sr_of_seed(config: ReasonConfig, *, seed: int, on_step: Step, device: str = "cpu") -> SeedMarks:
-    """Return the marks of all systems and students of one seed."""
+    """Return the marks of all systems of one seed, and of the students that have traces."""
     lab = Lab(config=config, seed=seed, device=device)
     on_step("pre-training of the student")
     strong = lab.strong()
@@ -41,14 +41,15 @@ def w2sr_of_seed(config: ReasonConfig, *, seed: int, on_step: Step, device: str 
     sets = training_sets(lab, traces, lab.sampled(teacher, lab.problems.pool))
     for name, (rows, texts) in sets.items():
         on_step(f"student of {name}")
-        marks[name] = lab.marks(lab.tuned(strong.model, [lab.problems.pool[row] for row in rows], texts))
+        if len(rows):
+            marks[name] = lab.marks(lab.tuned(strong.model, [lab.problems.pool[row] for row in rows], texts))
     return SeedMarks(
         test=lab.problems.test,
         marks=marks,
         pool=marks_of(lab.problems.pool, traces),
         rows={name: len(rows) for name, (rows, _) in sets.items()},
-        pretraining={"student": strong, "teacher": weak},
-        curve=_curve(lab, strong, on_step=on_step),
+        pretraining={"student": strong.pretraining, "teacher": weak.pretraining},
+        curve=_curve(lab, strong.model, teacher, on_step=on_step),
     )
 
 
@@ -126,10 +127,11 @@ def _answers(traces: Sequence[str], modulus: int) -> Taught:
     return np.array(list(texts), dtype=np.intp), list(texts.values())
 
 
-def _curve(lab: Lab, strong: Pretrained, *, on_step: Step) -> list[Point]:
+def _curve(lab: Lab, strong: LlamaForCausalLM, first: LlamaForCausalLM, *, on_step: Step) -> list[Point]:
     """Return the further teachers of each axis, all else as in the first one, and the students of their traces."""
     points, pool = [], lab.problems.pool
     for axis in AXES:
+        others = {float(getattr(lab.config, axis)[0]): first}
         for value in getattr(lab.config, axis)[1:]:
             on_step(f"teacher with {axis.replace('_', ' ')} {value:g}")
             settings: dict[str, Any] = {axis: (value,)}
@@ -138,15 +140,17 @@ def _curve(lab: Lab, strong: Pretrained, *, on_step: Step) -> list[Point]:
             teacher = own.taught(weak.model, updates=own.config.teacher_updates[0])
             traces = own.written(teacher, pool)
             on_step("its student")
-            student = lab.tuned(strong.model, pool, traces)
+            student = lab.tuned(strong, pool, traces)
             points.append(
                 Point(
                     axis=axis,
                     value=float(value),
-                    facts=weak.facts,
+                    same_as=next((other for other, model in others.items() if same_weights(model, teacher)), None),
+                    pretraining=weak.pretraining,
                     pool=marks_of(pool, traces),
                     teacher=lab.marks(teacher),
                     traces=lab.marks(student),
                 )
             )
+            others[float(value)] = teacher
     return points

@@ -30,6 +30,8 @@ class Plan:
     ----------
     epochs : int
         Passes over the rows; 0 leaves the weights as they are.
+    updates : int, optional
+        Number of steps instead of `epochs`; the last epoch then ends after the last step.
     lr : float
         Largest learning rate.
     batch_size : int
@@ -44,7 +46,8 @@ class Plan:
         Largest norm of the gradient.
     """
 
-    epochs: int
+    epochs: int = 1
+    updates: int | None = None
     lr: float
     batch_size: int = 32
     seed: int = 0
@@ -57,8 +60,7 @@ class Plan:
 
         Examples
         --------
-        >>> plan = Plan(epochs=1, lr=1.0, warmup=0.2)
-        >>> [round(plan.rate(step, 10), 3) for step in (0, 1, 2, 9)]
+        >>> [round(Plan(lr=1.0, warmup=0.2).rate(step, 10), 3) for step in (0, 1, 2, 9)]
         [0.5, 1.0, 1.0, 0.125]
         """
         rising = math.ceil(self.warmup * total)
@@ -73,13 +75,12 @@ class Plan:
         batches = [alike[start : start + self.batch_size] for start in range(0, len(alike), self.batch_size)]
         return [batches[place] for place in rng.permutation(len(batches))]
 
-    def steps(self, lengths: Rows, *, first: int) -> Iterator[tuple[int, Rows]]:
-        """Yield number and rows of each step from `first` on."""
+    def steps(self, lengths: Rows, *, first: int, total: int) -> Iterator[tuple[int, Rows]]:
+        """Yield number and rows of each of `total` steps from `first` on."""
         each = math.ceil(len(lengths) / self.batch_size)
-        for epoch in range(first // each, self.epochs):
-            for place, rows in enumerate(self.batches(lengths, epoch)):
-                if epoch * each + place >= first:
-                    yield epoch * each + place, rows
+        for epoch in range(first // each, math.ceil(total / each)):
+            numbered = enumerate(self.batches(lengths, epoch), start=epoch * each)
+            yield from ((step, rows) for step, rows in numbered if first <= step < total)
 
 
 def train(
@@ -104,10 +105,10 @@ def train(
     trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     device = trained[0].device
     each = math.ceil(len(lengths) / plan.batch_size)
-    total = plan.epochs * each
+    total = plan.epochs * each if plan.updates is None else plan.updates
     done, records = checkpoint.restore(model, optimizer) if checkpoint else (0, [])
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # the caller keeps its numbers
-        for step, rows in plan.steps(lengths, first=done):
+        for step, rows in plan.steps(lengths, first=done, total=total):
             if stop and step and step % each == 0 and stop(records[-1]):
                 break
             _set_mode(model)
@@ -121,7 +122,7 @@ def train(
                 group["lr"] = plan.rate(step, total)
             optimizer.step()
             done = step + 1
-            if done % each == 0:
+            if done % each == 0 or done == total:
                 model.eval()
                 check_finite(trained, plan.lr)
                 records.append(evaluate())
@@ -137,8 +138,7 @@ def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]
     """Return the trained parameters: matrices with decay, and vectors without."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     matrices, vectors = ([p for p in trained if (p.ndim > 1) is large] for large in (True, False))
-    parts = ((matrices, weight_decay), (vectors, 0.0))
-    return [{"params": part, "weight_decay": decay} for part, decay in parts if part]
+    return [{"params": p, "weight_decay": decay} for p, decay in ((matrices, weight_decay), (vectors, 0.0)) if p]
 
 
 def _set_mode(model: torch.nn.Module) -> None:

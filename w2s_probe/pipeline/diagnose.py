@@ -90,7 +90,7 @@ def diagnose(
     echoed = {key: echoed[key] for key in ("data", "teacher", "student", "pool", *options.given) if key in echoed}
     shown = {**echoed, "label": data.label, "task": task, **diagnosis.config}
     read = with_dims(reading.read, roles, features)
-    if labels is not None and labels.classes is not None:
+    if opened.table.label is not None and labels is not None and labels.classes is not None:
         notes = (*notes, *name_notes(opened.label_column, name=data.label, what="labels"))
     notes = (*notes, *cut_notes(fetched), *_duplicate_notes(diagnosis), *diagnosis.notes)
     result = replace(diagnosis, config=shown, read=read, notes=notes)

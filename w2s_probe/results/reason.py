@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -45,6 +46,8 @@ class Task:
 class ReasonScores:
     """One decoder on the test problems, and its differences to others, paired by problem.
 
+    A student without traces in some seeds is scored over the other ones; without traces in all seeds, all is NaN.
+
     Parameters
     ----------
     accuracy : Estimate
@@ -86,11 +89,20 @@ class Learned:
         Accuracy of copying.
     steps : float
         Updates of the pre-training.
+    parameters : int
+        Parameters of the decoder.
+    short : int
+        Seeds in which it ended below the accuracy on facts, or below 0.99 on copying.
+    beyond : int
+        Seeds in which it continued beyond the accuracy on facts until copying had 0.99.
     """
 
     facts: float
     copying: float
     steps: float
+    parameters: int
+    short: int
+    beyond: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +115,14 @@ class TeacherPoint:
         Setting in which the teacher differs from the first one: teacher_size, teacher_accuracy or teacher_updates.
     value : float
         Value of the setting.
+    parameters : int
+        Parameters of the teacher.
     facts : float
         The teacher's accuracy on facts after pre-training, mean over seeds.
+    short : int
+        Seeds in which its pre-training ended below the accuracy on facts, or below 0.99 on copying.
+    beyond : int
+        Seeds in which its pre-training continued beyond the accuracy on facts until copying had 0.99.
     pool_accuracy : Estimate
         Share of the teacher's traces of the pool whose answer is right.
     teacher, traces : Estimate
@@ -115,17 +133,23 @@ class TeacherPoint:
         Accuracy of the student minus the teacher's, paired by problem.
     rgr : Estimate
         Reasoning gap recovered by the student.
+    same_as : float or None
+        An earlier value of the setting that gave the same teacher in every seed: both are one point; else None.
     """
 
     axis: str
     value: float
+    parameters: int
     facts: float
+    short: int
+    beyond: int
     pool_accuracy: Estimate
     teacher: Estimate
     traces: Estimate
     valid_steps: Estimate
     versus_teacher: Estimate
     rgr: Estimate
+    same_as: Annotated[float | None, Mark.UNLESS_NONE, Mark.AS_GIVEN] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +204,8 @@ class ReasonResult(Printed):
         Every setting.
     task : Task
         The generated task.
+    device : str
+        Torch device of the decoders.
     level : float
         Level of the intervals.
     seeds : tuple of int
@@ -193,7 +219,7 @@ class ReasonResult(Printed):
     students : mapping of student to ReasonScores
         Students of the teacher's traces, or of a selection of them.
     rows : mapping of student to float
-        Traces on which each student was trained, mean over seeds.
+        Traces on which each student was trained, mean over seeds; a student without traces has no scores.
     curve : tuple of TeacherPoint
         Teachers of other sizes, accuracies or numbers of updates; empty for single values.
     rounds : tuple of MutualRound, or None
@@ -204,6 +230,7 @@ class ReasonResult(Printed):
 
     config: Annotated[Mapping[str, Any], Mark.AS_GIVEN, Keys(ReasonConfig)]
     task: Task
+    device: str
     level: float
     seeds: tuple[int, ...]
     pretraining: Mapping[str, Learned]
@@ -217,8 +244,9 @@ class ReasonResult(Printed):
 
     def decisive(self) -> Iterator[str]:
         """Yield the accuracy of all systems and students."""
-        systems = {**self.systems, **self.students}
-        yield f"accuracy: {', '.join(f'{name} {in_brief(one.accuracy.value)}' for name, one in systems.items())}"
+        every = {name: one.accuracy.value for name, one in (*self.systems.items(), *self.students.items())}
+        shown = [f"{name} {in_brief(value)}" for name, value in every.items() if not math.isnan(value)]
+        yield f"accuracy: {', '.join(shown)}"
 
     def to_record(self) -> Iterator[dict[str, Any]]:
         """Yield tidy rows: every estimate of every decoder."""

@@ -22,6 +22,18 @@ from w2s_probe.core.reason_config import ReasonConfig
         ({"teacher_accuracy": ()}, "`teacher_accuracy` must be distinct values, at least one"),
         ({"lr": float("nan")}, "`lr` must be above 0 and at most 1: got nan."),
         ({"level": 1.0}, "`level` must be a number between 0 and 1"),
+        ({"temperature": 1e-300}, "`temperature` must be between 0.01 and 10: got 1e-300."),
+        ({"temperature": 0.0}, "`temperature` must be between 0.01 and 10: got 0.0."),
+        ({"temperature": 11.0}, "`temperature` must be between 0.01 and 10: got 11.0."),
+        ({"temperature": float("nan")}, "`temperature` must be between 0.01 and 10: got nan."),
+        (
+            {"teacher_size": (100_000, 25_000, 110_000)},
+            "`teacher_size` must be sizes of different decoders, but 100,000 and 110,000 both have 99,584 parameters: "
+            "got [100000, 25000, 110000]. Sizes nearby are 56,448, 99,584 and 155,360.",
+        ),
+        ({"rounds": 7}, "`rounds` must be left out for w2sr, which has no rounds: got 7. Remove it, or use `method`"),
+        ({"beta": 5.0}, "`beta` must be left out for w2sr, which has no pairs: got 5.0. Remove it, or use `method`"),
+        ({"sft": 3.0}, "`sft` must be left out for w2sr, which has no pairs: got 3.0. Remove it, or use `method`"),
         ({"weak": 2}, "`weak` must be left out for w2sr, which has one teacher: got 2."),
         ({"weak": 4, "method": "mutual"}, "`weak` must be at most 3"),
         ({"method": "mutual", "n_unlabeled": 7}, "`n_unlabeled` must be at least 8 for 3 rounds"),

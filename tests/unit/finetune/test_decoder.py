@@ -5,17 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from w2s_probe.finetune.decoder import (
-    END,
-    IGNORED,
-    decode,
-    encode,
-    generate,
-    new_decoder,
-    parameters_of,
-    texts_of,
-    width_of,
-)
+from w2s_probe.core.decoder_sizes import parameters_of, width_of
+from w2s_probe.core.reason_config import LEAST_TEMPERATURE
+from w2s_probe.finetune.decoder import END, IGNORED, decode, encode, generate, new_decoder, texts_of
 
 
 @pytest.mark.parametrize("size", [25_000, 100_000, 400_000])
@@ -69,3 +61,12 @@ def test_samples_are_a_function_of_the_seed_and_other_random_numbers_stay() -> N
     assert generate(model, ["1+2="] * 20, longest=6, temperature=1.0, seed=5) == first
     assert generate(model, ["1+2="] * 20, longest=6, temperature=1.0, seed=6) != first
     assert len(set(first)) > 1
+
+
+def test_samples_at_the_least_temperature_are_the_greedy_texts_also_where_logits_are_large() -> None:
+    model = new_decoder(25_000, seed=0)
+    with torch.no_grad():
+        model.model.norm.weight.mul_(1e6)
+    prompts = ["1+2=", "3*3=", "0-1="]
+    greedy = generate(model, prompts, longest=6)
+    assert generate(model, prompts, longest=6, temperature=LEAST_TEMPERATURE, seed=5) == greedy

@@ -45,7 +45,7 @@ def trained(plan: Plan, checkpoint: Checkpoint | None = None, *, stop_at: int | 
 
     lengths = np.arange(ROWS) % 7
     records = train(model, loss, lengths=lengths, plan=plan, checkpoint=checkpoint, on_step=on_step)
-    assert len(records) == plan.epochs
+    assert len(records) == (plan.epochs if plan.updates is None else -(-plan.updates // -(-ROWS // plan.batch_size)))
     return model
 
 
@@ -99,6 +99,42 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_random_numbers_alone() 
     assert torch.equal(torch.rand(3), expected)
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, first[name])
+
+
+@pytest.mark.parametrize("updates", [1, 5, 6, 7, 12, 20])
+def test_a_training_ends_after_its_updates_and_its_rate_falls_over_exactly_these(updates: int) -> None:
+    X, P = data()
+    model, batches, told = network(), [], []
+
+    def loss(rows: np.ndarray[tuple[int], np.dtype[np.intp]]) -> torch.Tensor:
+        batches.append(rows.tolist())
+        return loss_rows(model(X[rows]), P[rows], FitOptions()).mean()
+
+    plan = Plan(updates=updates, lr=0.05, batch_size=4)  # 6 steps are an epoch
+    records = train(
+        model, loss, lengths=np.zeros(ROWS, dtype=np.intp), plan=plan, on_step=lambda *each: told.append(each)
+    )
+    assert told == [(done, updates) for done in range(1, updates + 1)]
+    assert len(records) == -(-updates // 6)
+    epochs = [plan.batches(np.zeros(ROWS, dtype=np.intp), epoch) for epoch in range(4)]
+    assert batches == [rows.tolist() for epoch in epochs for rows in epoch][:updates]
+
+
+def test_whole_epochs_as_updates_give_the_same_bits() -> None:
+    whole = trained(Plan(epochs=2, lr=0.05, batch_size=4, seed=2)).state_dict()
+    for name, tensor in trained(Plan(updates=12, lr=0.05, batch_size=4, seed=2)).state_dict().items():
+        assert torch.equal(tensor, whole[name])
+
+
+@pytest.mark.parametrize("stop_at", [1, 6, 9, 13])
+def test_a_training_of_so_many_updates_is_resumed_with_the_same_bits(stop_at: int, tmp_path: Path) -> None:
+    plan = Plan(updates=14, lr=0.05, batch_size=4, seed=2)
+    whole = trained(plan).state_dict()
+    checkpoint = Checkpoint(path=tmp_path / "c.safetensors", key="k", steps=1 + stop_at % 5)
+    with pytest.raises(KeyboardInterrupt):
+        trained(plan, checkpoint, stop_at=stop_at)
+    for name, tensor in trained(plan, checkpoint).state_dict().items():
+        assert torch.equal(tensor, whole[name])
 
 
 @pytest.mark.parametrize("stop_at", range(1, 18))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from w2s_probe.report.numbers import estimate_text
 from w2s_probe.report.page import Grid
 from w2s_probe.results.estimate import Estimate
-from w2s_probe.results.reason import ReasonResult, Side
+from w2s_probe.results.reason import ReasonResult, Side, TeacherPoint
 
 NAMES = {
     "traces": "traces",
@@ -28,7 +28,7 @@ def score_grid(result: ReasonResult) -> Grid:
         [
             NAMES.get(name, name),
             _count(result, name),
-            estimate_text(scores.accuracy),
+            _defined(scores.accuracy),
             share_text(scores.valid_steps),
             share_text(scores.follows),
             share_text(scores.rgr),
@@ -57,7 +57,7 @@ def curve_grid(result: ReasonResult) -> Grid:
     """Return the teachers of other sizes, accuracies or updates, and the students of their traces."""
     rows = [
         [
-            f"{point.axis.replace('_', ' ')} {point.value:,g}",
+            _label(point),
             f"{point.facts:.2f}",
             f"{point.teacher.value:.3f}",
             f"{point.traces.value:.3f}",
@@ -76,18 +76,18 @@ def round_grid(result: ReasonResult) -> Grid:
 
 
 def meaning(result: ReasonResult) -> Iterator[str]:
-    """Yield in sentences how the student of traces compares with teacher, answers only and baseline."""
+    """Yield in sentences how the student of traces compares with teacher, answers only and baseline, where defined."""
     traces = result.students["traces"]
     for estimate, name in (
         (traces.versus_teacher, "its teacher"),
         (traces.versus_answers, "the student of answers only"),
         (traces.versus_baseline, "the student of the labeled problems' true traces"),
     ):
-        if estimate is not None:
+        if estimate is not None and not math.isnan(estimate.value):
             yield f"The student of traces {_comparison(estimate)} {name}: {estimate_text(estimate, signed=True)}."
     yield f"Of the teacher's traces of the pool, {estimate_text(result.pool_accuracy)} have a right answer."
     right = result.students.get("oracle_P")
-    if right is not None and right.versus_random is not None:
+    if right is not None and right.versus_random is not None and not math.isnan(right.versus_random.value):
         difference = estimate_text(right.versus_random, signed=True)
         yield f"Right traces only (oracle P), minus as many random traces: {difference}."
     if result.rounds:
@@ -107,6 +107,17 @@ def _comparison(estimate: Estimate) -> str:
     if estimate.low > 0:
         return "is better than"
     return "is worse than" if estimate.high < 0 else "is not distinguishable from"
+
+
+def _defined(estimate: Estimate) -> str:
+    return "–" if math.isnan(estimate.value) else estimate_text(estimate)
+
+
+def _label(point: TeacherPoint) -> str:
+    """Return the setting of a point: a size as it is, and a value that gave an earlier teacher with that one."""
+    value = f"{point.parameters:,}" if point.axis == "teacher_size" else f"{point.value:,g}"
+    same = "" if point.same_as is None else f" = {point.same_as:,g}"
+    return f"{point.axis.replace('_', ' ')} {value}{same}"
 
 
 def _difference(estimate: Estimate | None) -> str:

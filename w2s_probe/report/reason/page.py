@@ -51,7 +51,13 @@ def _sections(result: ReasonResult) -> Iterator[Section]:
 
 def _pretraining(result: ReasonResult) -> Grid:
     rows = [
-        [side, f"{learned.facts:.3f}", f"{learned.copying:.3f}", f"{learned.steps:,.0f}"]
+        [
+            side,
+            f"{learned.parameters:,}",
+            f"{learned.facts:.3f}",
+            f"{learned.copying:.3f}",
+            f"{learned.steps:,.0f}",
+        ]
         for side, learned in result.pretraining.items()
     ]
-    return Grid(header=["decoder", "facts", "copying", "updates"], rows=rows)
+    return Grid(header=["decoder", "parameters", "facts", "copying", "updates"], rows=rows)

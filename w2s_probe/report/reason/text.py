@@ -25,13 +25,15 @@ def reason_text(result: ReasonResult) -> str:
 
 
 def headline(result: ReasonResult) -> list[str]:
-    """Return task, sizes and intervals, a line each."""
+    """Return task, sizes, intervals and decoders, a line each."""
     config, task = result.config, result.task
     seeds = f"{len(result.seeds)} seed{'s' if len(result.seeds) > 1 else ''}"
+    student, teacher, *_ = (learned.parameters for learned in result.pretraining.values())
     return [
         f"{task.steps} steps modulo {task.modulus} ({task.facts} facts), {config['n_labeled']:,} true traces, "
         f"{config['n_unlabeled']:,} pool problems",
         f"{config['n_test']:,} test problems, {seeds}, intervals at {result.level:.0%}",
+        f"student of {student:,} and teacher of {teacher:,} parameters, on {result.device}",
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.schemas import check_schema
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.report.kinds import KINDS, kind_in, kind_of
@@ -53,7 +54,11 @@ def result_of(**changed: Any) -> ReasonResult:
     point = TeacherPoint(
         axis="teacher_size",
         value=2_000_000.0,
+        parameters=1_981_440,
         facts=0.61,
+        short=0,
+        beyond=1,
+        same_as=25_000.0,
         pool_accuracy=near(0.5),
         teacher=near(0.5),
         traces=near(0.6),
@@ -64,9 +69,13 @@ def result_of(**changed: Any) -> ReasonResult:
     fields: dict[str, Any] = {
         "config": config.to_dict(),
         "task": Task(steps=4, modulus=5, facts=75),
+        "device": "cpu",
         "level": 0.95,
         "seeds": (0, 1),
-        "pretraining": {name: Learned(facts=0.99, copying=1.0, steps=400.0) for name in ("student", "teacher")},
+        "pretraining": dict.fromkeys(
+            ("student", "teacher"),
+            Learned(facts=0.99, copying=1.0, steps=400.0, parameters=99_584, short=0, beyond=2),
+        ),
         "pool_accuracy": near(0.5),
         "systems": {name: scores(valid_steps=NOTHING) for name in SYSTEMS},
         "students": {name: scores() for name in W2SR},
@@ -97,7 +106,8 @@ def test_text_and_page_hold_every_decoder_in_80_columns(result: ReasonResult) ->
     for name in (*SYSTEMS, "traces", "Pre-training"):
         assert name in page
     assert ("teacher 3" in text) == bool(result.rounds)
-    assert ("teacher size 2e+06" in text or "2,000,000" in text) == bool(result.curve)
+    assert "student of 99,584 and teacher of 99,584 parameters, on cpu" in text
+    assert ("1,981,440 = 25,000" in page) == bool(result.curve)
 
 
 @pytest.mark.parametrize("result", [result_of(), mutual()], ids=["w2sr", "mutual"])
@@ -123,6 +133,25 @@ def test_content_without_a_key_of_a_kind_is_a_run() -> None:
 def test_a_comparison_is_worded_by_its_interval(value: float, words: str) -> None:
     students = {**result_of().students, "traces": scores(versus_teacher=near(value))}
     assert next(meaning(result_of(students=students))).startswith(f"The student of traces {words} its teacher: ")
+
+
+def test_a_student_without_traces_has_no_scores_and_no_sentence() -> None:
+    own = ("accuracy", "valid_steps", "follows", "rgr", "versus_teacher", "versus_baseline")
+    nothing = scores(**dict.fromkeys((*own, "versus_answers", "versus_random"), NOTHING))
+    names = ("oracle_P", "random", "answers")
+    result = result_of(students={**result_of().students, **dict.fromkeys(names, nothing)})
+    result = replace(result, students={**result.students, "traces": scores(versus_answers=NOTHING)})
+    sentences = " ".join(meaning(result))
+    assert "answers only" not in sentences
+    assert "oracle P" not in sentences
+    text = reason_text(result)
+    assert "nan" not in text
+    assert "unresolved" not in text
+    assert "nan" not in repr(result)
+    content = json.loads(result.to_json())
+    check_schema("reason", content)
+    assert content["students"]["oracle_P"]["accuracy"]["value"] is None
+    assert ReasonResult.from_dict(content).to_json() == result.to_json()
 
 
 def test_rows_of_other_students_are_refused() -> None:
