@@ -47,7 +47,7 @@ _HOME = {
     "ridge_path": "w2s_probe.linalg",
     "run": "w2s_probe.pipeline.calls",
     "run_finetune": "w2s_probe.finetune.run",
-    "run_reason": "w2s_probe.finetune.reason",
+    "run_reason": "w2s_probe.finetune.reasoning.run",
     "run_sweep": "w2s_probe.experiments.sweep.grid",
     "run_w2s": "w2s_probe.experiments.run.protocol",
     "sweep": "w2s_probe.pipeline.calls",

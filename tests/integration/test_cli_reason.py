@@ -23,7 +23,7 @@ SMALL = (
 @pytest.fixture(autouse=True)
 def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pre-training of ten steps: no test here looks at an accuracy."""
-    from w2s_probe.finetune import pretraining
+    from w2s_probe.finetune.reasoning import pretraining
 
     monkeypatch.setattr(pretraining, "MOST_STEPS", 10)
     monkeypatch.setattr(pretraining, "ATTEMPTS", 1)

@@ -35,7 +35,7 @@ def reason(
 
     for package in ("torch", "transformers"):
         require(package, extra="finetune", backbone="reason")
-    from w2s_probe.finetune.reason import run_reason
+    from w2s_probe.finetune.reasoning.run import run_reason
 
     with progress_display(quiet=quiet) as on_progress:
         result = run_reason(config, device=device, threads=threads, on_progress=on_progress)

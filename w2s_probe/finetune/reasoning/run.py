@@ -9,10 +9,10 @@ from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.core.types import Progress
 from w2s_probe.finetune.device import check_device
-from w2s_probe.finetune.mutual_reasoning import mutual_of_seed, mutual_tasks
-from w2s_probe.finetune.reason_marks import SeedMarks
-from w2s_probe.finetune.reason_scores import reason_result
-from w2s_probe.finetune.reasoning import tasks_of, w2sr_of_seed
+from w2s_probe.finetune.reasoning.marks import SeedMarks
+from w2s_probe.finetune.reasoning.mutual import mutual_of_seed, mutual_tasks
+from w2s_probe.finetune.reasoning.scores import reason_result
+from w2s_probe.finetune.reasoning.w2sr import tasks_of, w2sr_of_seed
 from w2s_probe.results.reason import ReasonResult
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from w2s_probe.finetune.pretraining import COPYING, Pretraining
-from w2s_probe.finetune.reason_marks import Point, SeedMarks
+from w2s_probe.finetune.reasoning.marks import Point, SeedMarks
+from w2s_probe.finetune.reasoning.pretraining import COPYING, Pretraining
 
 LEAST_CEILING = 0.9
 EMPTY = {  # why a student may have no traces

@@ -7,7 +7,7 @@ import torch
 
 from w2s_probe.core.decoder_sizes import parameters_of, width_of
 from w2s_probe.core.reason_config import LEAST_TEMPERATURE
-from w2s_probe.finetune.decoder import END, IGNORED, decode, encode, generate, new_decoder, texts_of
+from w2s_probe.finetune.reasoning.decoder import END, IGNORED, decode, encode, generate, new_decoder, texts_of
 
 
 @pytest.mark.parametrize("size", [25_000, 100_000, 400_000])

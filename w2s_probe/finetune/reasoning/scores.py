@@ -12,10 +12,10 @@ from w2s_probe import metrics
 from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.core.types import Float, Rows
 from w2s_probe.datasets.arithmetic import Chain, all_facts
-from w2s_probe.finetune.chains import Marks
-from w2s_probe.finetune.lab import Problems
-from w2s_probe.finetune.reason_marks import SeedMarks
-from w2s_probe.finetune.reason_notes import learned, reason_notes
+from w2s_probe.finetune.reasoning.chains import Marks
+from w2s_probe.finetune.reasoning.lab import Problems
+from w2s_probe.finetune.reasoning.marks import SeedMarks
+from w2s_probe.finetune.reasoning.notes import learned, reason_notes
 from w2s_probe.metrics import Draws, RowScore
 from w2s_probe.results.estimate import Estimate
 from w2s_probe.results.reason import (

@@ -8,7 +8,7 @@ from torch.nn import functional
 from transformers import LlamaForCausalLM
 
 from w2s_probe.core.types import Rows
-from w2s_probe.finetune.decoder import IGNORED, Texts
+from w2s_probe.finetune.reasoning.decoder import IGNORED, Texts
 
 BATCH = 256
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from w2s_probe.datasets.arithmetic import Chain
-from w2s_probe.finetune.chains import Marks
-from w2s_probe.finetune.pretraining import Pretraining
+from w2s_probe.finetune.reasoning.chains import Marks
+from w2s_probe.finetune.reasoning.pretraining import Pretraining
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from w2s_probe.datasets.arithmetic import Chain, draw_chains, right_solution, wrong_places, wrong_solution
-from w2s_probe.finetune.chains import (
+from w2s_probe.finetune.reasoning.chains import (
     STEP,
     Marks,
     answer_text,

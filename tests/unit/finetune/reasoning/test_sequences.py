@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from w2s_probe.datasets.arithmetic import draw_chains, right_solution
-from w2s_probe.finetune import preferences
-from w2s_probe.finetune.chains import prompt_of, trace_text
-from w2s_probe.finetune.decoder import IGNORED, Texts, copied, new_decoder, texts_of
-from w2s_probe.finetune.preferences import Pair, pair_loss, pairs_of, train_on_pairs
-from w2s_probe.finetune.sequences import all_log_likelihoods, dpo_rows, log_likelihoods, token_loss
+from w2s_probe.finetune.reasoning import preferences
+from w2s_probe.finetune.reasoning.chains import prompt_of, trace_text
+from w2s_probe.finetune.reasoning.decoder import IGNORED, Texts, copied, new_decoder, texts_of
+from w2s_probe.finetune.reasoning.preferences import Pair, pair_loss, pairs_of, train_on_pairs
+from w2s_probe.finetune.reasoning.sequences import all_log_likelihoods, dpo_rows, log_likelihoods, token_loss
 from w2s_probe.finetune.training import Plan
 
 ROWS, LENGTH, KINDS = 5, 7, 11

@@ -17,12 +17,12 @@ from transformers import LlamaForCausalLM
 
 from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.datasets.arithmetic import Chain
-from w2s_probe.finetune.chains import marks_of
-from w2s_probe.finetune.decoder import copied
-from w2s_probe.finetune.lab import BATCH, Lab
-from w2s_probe.finetune.preferences import Samples, pairs_of, train_on_pairs
-from w2s_probe.finetune.reason_marks import Round, SeedMarks
-from w2s_probe.finetune.reasoning import Step, systems_of
+from w2s_probe.finetune.reasoning.chains import marks_of
+from w2s_probe.finetune.reasoning.decoder import copied
+from w2s_probe.finetune.reasoning.lab import BATCH, Lab
+from w2s_probe.finetune.reasoning.marks import Round, SeedMarks
+from w2s_probe.finetune.reasoning.preferences import Samples, pairs_of, train_on_pairs
+from w2s_probe.finetune.reasoning.w2sr import Step, systems_of
 from w2s_probe.finetune.training import Plan
 
 RATE = 0.1  # learning rate on pairs, as a share of the one on traces: with 0.3 both sides got worse

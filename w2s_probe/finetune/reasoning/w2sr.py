@@ -18,10 +18,10 @@ from transformers import LlamaForCausalLM
 
 from w2s_probe.core.reason_config import AXES, ReasonConfig
 from w2s_probe.core.types import Rows
-from w2s_probe.finetune.chains import Marks, answer_text, marks_of, read_trace, trace_text
-from w2s_probe.finetune.decoder import same_weights
-from w2s_probe.finetune.lab import Lab
-from w2s_probe.finetune.reason_marks import Point, SeedMarks
+from w2s_probe.finetune.reasoning.chains import Marks, answer_text, marks_of, read_trace, trace_text
+from w2s_probe.finetune.reasoning.decoder import same_weights
+from w2s_probe.finetune.reasoning.lab import Lab
+from w2s_probe.finetune.reasoning.marks import Point, SeedMarks
 
 Step = Callable[[str], None]  # told what is done next
 Taught = tuple[Rows, Sequence[str]]  # problems of the pool, and a text for each

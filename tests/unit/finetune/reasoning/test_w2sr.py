@@ -11,16 +11,16 @@ import pytest
 from w2s_probe.core.errors import ConfigError
 from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.datasets.arithmetic import right_solution
-from w2s_probe.finetune import mutual_reasoning, pretraining, reasoning
-from w2s_probe.finetune.chains import Marks, answer_text, prompt_of, trace_text
-from w2s_probe.finetune.decoder import encode, new_decoder
-from w2s_probe.finetune.lab import Lab, Problems
-from w2s_probe.finetune.pretraining import Pretraining, pretrained
-from w2s_probe.finetune.reason import run_reason
-from w2s_probe.finetune.reason_marks import SeedMarks
-from w2s_probe.finetune.reason_notes import _pretraining_notes
-from w2s_probe.finetune.reason_scores import reason_result
-from w2s_probe.finetune.reasoning import self_consistent, tasks_of, training_sets
+from w2s_probe.finetune.reasoning import mutual, pretraining, w2sr
+from w2s_probe.finetune.reasoning.chains import Marks, answer_text, prompt_of, trace_text
+from w2s_probe.finetune.reasoning.decoder import encode, new_decoder
+from w2s_probe.finetune.reasoning.lab import Lab, Problems
+from w2s_probe.finetune.reasoning.marks import SeedMarks
+from w2s_probe.finetune.reasoning.notes import _pretraining_notes
+from w2s_probe.finetune.reasoning.pretraining import Pretraining, pretrained
+from w2s_probe.finetune.reasoning.run import run_reason
+from w2s_probe.finetune.reasoning.scores import reason_result
+from w2s_probe.finetune.reasoning.w2sr import self_consistent, tasks_of, training_sets
 from w2s_probe.finetune.training import train
 
 TINY = ReasonConfig(
@@ -138,7 +138,7 @@ def test_every_decoder_does_exactly_its_updates(rows: int, updates: int, monkeyp
     def spied(*args: Any, **kwargs: Any) -> Any:
         return train(*args, **kwargs, on_step=lambda *step: done.append(step))
 
-    monkeypatch.setattr("w2s_probe.finetune.lab.train", spied)
+    monkeypatch.setattr("w2s_probe.finetune.reasoning.lab.train", spied)
     lab = Lab(config=TINY, seed=0)
     pool, texts = lab.problems.pool[:rows], [trace_text(solution) for solution in lab.problems.truth[:rows]]
     lab.tuned(new_decoder(6_000, seed=0), pool, texts, updates=updates)
@@ -241,13 +241,13 @@ def test_a_learning_rate_that_is_far_too_large_ends_in_one_line_if_at_all(brief:
 @pytest.mark.parametrize("weak", [1, 3])
 def test_rounds_report_both_sides(brief: None, weak: int, monkeypatch: pytest.MonkeyPatch) -> None:
     parts: list[set[Any]] = []
-    own = mutual_reasoning._round
+    own = mutual._round
 
     def spied(lab: Any, sides: Any, part: Any, *, number: int) -> Any:
         parts.append(set(part))
         return own(lab, sides, part, number=number)
 
-    monkeypatch.setattr(mutual_reasoning, "_round", spied)
+    monkeypatch.setattr(mutual, "_round", spied)
     config = replace(TINY, method="mutual", weak=weak, rounds=2, seeds=1)
     result = run_reason(config)
     assert result.rounds is not None
@@ -273,7 +273,7 @@ def test_the_default_task_separates_untrained_teacher_and_ceiling() -> None:
     lab = Lab(config=config, seed=100)
     strong, weak = lab.strong(), lab.weak()
     teacher = lab.taught(weak.model, updates=config.teacher_updates[0])
-    marks, _ = reasoning.systems_of(lab, strong.model, teacher, on_step=lambda name: None)
+    marks, _ = w2sr.systems_of(lab, strong.model, teacher, on_step=lambda name: None)
     accuracy = {name: float(each.right.mean()) for name, each in marks.items()}
     assert strong.pretraining.facts >= 0.99
     assert accuracy["untrained"] <= 0.02

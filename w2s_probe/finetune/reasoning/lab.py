@@ -11,10 +11,10 @@ from transformers import LlamaForCausalLM
 
 from w2s_probe.core.reason_config import ReasonConfig
 from w2s_probe.datasets.arithmetic import Chain, Solution, draw_chains, right_solution
-from w2s_probe.finetune.chains import Marks, longest_trace, marks_of, prompt_of, trace_text
-from w2s_probe.finetune.decoder import copied, generate, texts_of
-from w2s_probe.finetune.pretraining import Pretrained, pretrained
-from w2s_probe.finetune.sequences import token_loss
+from w2s_probe.finetune.reasoning.chains import Marks, longest_trace, marks_of, prompt_of, trace_text
+from w2s_probe.finetune.reasoning.decoder import copied, generate, texts_of
+from w2s_probe.finetune.reasoning.pretraining import Pretrained, pretrained
+from w2s_probe.finetune.reasoning.sequences import token_loss
 from w2s_probe.finetune.training import Plan, train
 
 BATCH = 32  # texts of an update

@@ -16,10 +16,10 @@ from transformers import LlamaForCausalLM
 
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets.arithmetic import all_facts
-from w2s_probe.finetune.chains import STEP, fact_text
-from w2s_probe.finetune.decoder import IGNORED, Texts, encode, new_decoder
 from w2s_probe.finetune.parameters import count_parameters
-from w2s_probe.finetune.sequences import token_loss
+from w2s_probe.finetune.reasoning.chains import STEP, fact_text
+from w2s_probe.finetune.reasoning.decoder import IGNORED, Texts, encode, new_decoder
+from w2s_probe.finetune.reasoning.sequences import token_loss
 from w2s_probe.finetune.training import Plan, train
 
 COPIES = 0.4  # share of rows that are copied lines

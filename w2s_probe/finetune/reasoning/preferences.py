@@ -12,9 +12,9 @@ from transformers import LlamaForCausalLM
 
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets.arithmetic import Chain
-from w2s_probe.finetune.chains import prompt_of, read_trace
-from w2s_probe.finetune.decoder import IGNORED, Texts, texts_of
-from w2s_probe.finetune.sequences import all_log_likelihoods, dpo_rows, log_likelihoods
+from w2s_probe.finetune.reasoning.chains import prompt_of, read_trace
+from w2s_probe.finetune.reasoning.decoder import IGNORED, Texts, texts_of
+from w2s_probe.finetune.reasoning.sequences import all_log_likelihoods, dpo_rows, log_likelihoods
 from w2s_probe.finetune.training import Plan, train
 
 Samples = Sequence[Sequence[str]]  # texts of each problem

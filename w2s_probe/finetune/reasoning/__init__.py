@@ -1,0 +1,1 @@
+"""Weak-to-strong reasoning of small decoders, for the verb ``reason``."""
