@@ -97,7 +97,7 @@ def shard_name(path: str) -> ShardName:
     Examples
     --------
     >>> shard_name("data/train-00000-of-00002")
-    ShardName(home='data', part='train', number=0, total=2)
+    ShardName(home='data', part='train', number=0, total=2, prefix='')
     >>> shard_name("default/test/0000").part, shard_name("val").part, shard_name("reviews").part
     ('test', 'val', '')
     """
