@@ -32,7 +32,6 @@ from w2s_probe.pipeline.shipped import shipped_backbone
 from w2s_probe.pipeline.teachers import is_given, open_predictions
 from w2s_probe.results.read import FeaturesRead
 
-
 BEFORE_PARTS = re.compile(r"[/\\]+(?=[@:][^/\\]*$)")  # separators between a folder and its layer or pooling
 
 
