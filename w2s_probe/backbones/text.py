@@ -70,7 +70,7 @@ class SentenceTransformerBackbone(Backbone):
         if not self.has_vocabulary:
             check_words(self.loaded, name=self.name)  # features may be stored that nobody checked
         fields = self.resolved.changed(self.options, name=self.name).fields()
-        if has_other_types(self.files):  # before version 0.2, features were computed in these types
+        if has_other_types(self.files):  # features without these words may be stored, in the types of the files
             fields["preprocessing"] += "; computed in float32"
         return EmbeddingSpec(backbone=self.identity, revision=self.files.revision, **fields)
 
@@ -199,15 +199,23 @@ class SentenceTransformerBackbone(Backbone):
         a text without tokens are those in any other batch, such as zeros for a mean over tokens.
         """
         with self.computing():
-            sentences, rows = texts(items), self.slices(items)
-            batches = [[sentences[i] for i in batch] for batch in rows]
-            empty = [not self.has_token(batch) for batch in batches]
-            if not any(empty):
-                return self.encoded(sentences, size=self.options.batch_size)
-            parts = [[*batch, *TEXTS] if alone else batch for batch, alone in zip(batches, empty, strict=True)]
-            blocks = [self.encoded(part, size=len(part)) for part in parts]
-            X = np.concatenate([block[: len(batch)] for block, batch in zip(blocks, batches, strict=True)])
-            return X[np.argsort(np.concatenate(rows))]
+            sentences = texts(items)
+            X = self.encoded_beside_tokens(sentences)
+            empty = [] if np.isfinite(X).all() else [text for text in sentences if not self.has_token([text])]
+            if empty:
+                self.check_empty(empty[0], count=len(empty))  # raises: its features are not finite
+            return X
+
+    def encoded_beside_tokens(self, sentences: list[str]) -> NDArray[np.float32]:
+        """Return the features of texts, none of which stands in a batch without tokens."""
+        rows = self.slices(sentences)
+        batches = [[sentences[i] for i in batch] for batch in rows]
+        empty = [not self.has_token(batch) for batch in batches]
+        if not any(empty):
+            return self.encoded(sentences, size=self.options.batch_size)
+        parts = [[*batch, *TEXTS] if alone else batch for batch, alone in zip(batches, empty, strict=True)]
+        blocks = [self.encoded(part, size=len(part))[: len(batch)] for part, batch in zip(parts, batches, strict=True)]
+        return np.concatenate(blocks)[np.argsort(np.concatenate(rows))]
 
     def encoded(self, sentences: list[str], *, size: int) -> NDArray[np.float32]:
         """Return the features that the library computes for texts in batches of a size, shape (n, d)."""
@@ -298,8 +306,8 @@ def sentence_transformers(name: str, options: BackboneOptions) -> SentenceTransf
 
 def tokenizers_of(model: SentenceTransformer) -> list[Any]:
     """Return the tokenizers of all modules of a model, such as the routes of a Router."""
-    found = [getattr(module, "tokenizer", None) for module in model.modules()]
-    return [tokenizer for tokenizer in found if tokenizer is not None]
+    tokenizers = (getattr(module, "tokenizer", None) for module in model.modules())
+    return [tokenizer for tokenizer in tokenizers if tokenizer is not None]
 
 
 def check_words(model: SentenceTransformer, *, name: str) -> None:

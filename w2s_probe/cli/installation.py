@@ -179,9 +179,9 @@ def _cache(root: Path) -> Check:
     folders = [existing, *(path for name in ("features", "tmp") if (path := root / name).exists())]
     closed = next((path for path in folders if not os.access(path, os.W_OK | os.X_OK)), None)
     if closed:
-        found = f"{root} can be read only" if root.exists() else f"{root} cannot be made"
-        mend = f"check the permissions of {closed}, or choose another --cache"
-        return Check(name="cache", ok=False, found=found, mend=mend)
+        state = f"{root} can be read only" if root.exists() else f"{root} cannot be made"
+        advice = f"check the permissions of {closed}, or choose another --cache"
+        return Check(name="cache", ok=False, found=state, mend=advice)
     return Check(
         name="cache",
         ok=free > LOW_SPACE,
