@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -155,6 +156,11 @@ def test_a_cache_that_may_only_be_read_is_read_and_not_written(cli: Cli, tmp_pat
         code, output, errors = run_limited(tmp_path, embedding(tmp_path, rows=24, dim=4), obey_permissions)
         assert (code, output) == (1, "")
         assert_one_line(errors, "Permission denied")
+        assert "Check the permissions of the folder" in errors
+        assert "Free some space" not in errors
+        code, output, _ = run_limited(tmp_path, ["doctor", "--cache", "cache"], obey_permissions)
+        assert code == 1
+        assert re.search(r"BROKEN  cache +cache can be read only\n +check the permissions of cache, or", output)
         assert tree(cache) == before
     finally:
         for path in [cache, *cache.rglob("*")]:

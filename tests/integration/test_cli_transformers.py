@@ -53,6 +53,26 @@ def test_defaults_are_printed_as_guesses_and_stand_in_the_result(place: Path, cl
     assert "texts were longer than transformers:llama reads and were cut" in done.stderr
 
 
+@pytest.mark.parametrize(("teacher", "student"), [("gpt2/", "llama/"), ("gpt2/@-1", "llama/:last"), ("gpt2", "llama")])
+def test_a_slash_at_the_end_of_a_folder_leaves_the_name(teacher: str, student: str, place: Path, cli: Cli) -> None:
+    pair = ("--teacher", f"transformers:models/{teacher}", "--student", f"transformers:models/{student}")
+    done = cli("run", "t.csv", *COLUMNS, *pair, *SIZES, "--json")
+    assert done.returncode == 0, done.stderr
+    config = json.loads(done.stdout)["config"]
+    assert (config["teacher"], config["student"]) == ("transformers:gpt2@3:last", "transformers:llama@3:last")
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_folders_of_one_name_keep_what_tells_them_apart_and_all_parts(end: str, place: Path, cli: Cli) -> None:
+    names = [f"transformers:{folder}/tiny{end}" for folder in ("p1", "p2")]
+    save_gpt2(place / "p1" / "tiny")
+    save_llama(place / "p2" / "tiny")
+    done = cli("run", "t.csv", *COLUMNS, "--teacher", names[0], "--student", names[1], *SIZES, "--json")
+    assert done.returncode == 0, done.stderr
+    config = json.loads(done.stdout)["config"]
+    assert (config["teacher"], config["student"]) == ("transformers:p1/tiny@3:last", "transformers:p2/tiny@3:last")
+
+
 def test_two_poolings_are_two_entries_of_the_cache(place: Path, cli: Cli) -> None:
     names = [part for pool in ("mean", "last") for part in ("--backbone", f"transformers:models/llama:{pool}")]
     done = cli("embed", "t.csv", "--text", "text", *names, "--json")

@@ -49,6 +49,11 @@ def local_path(name: str) -> Path:
         return Path(name)
 
 
+def without_end(name: str) -> str:
+    """Return the name of a folder without the separators at its end, which a shell adds; ``/`` stays."""
+    return name.rstrip(f"{os.sep}{os.altsep or ''}") or name
+
+
 def check_readable(folder: Path, *, name: str) -> None:
     """Raise `BackboneError` if the folder of the backbone called `name` cannot be listed."""
     _entries(folder, PurePosixPath(), name)

@@ -19,7 +19,7 @@ from w2s_probe.backbones.hub import hub_copy, hub_file, hub_folder
 from w2s_probe.backbones.identity import HashedFiles, hash_files
 from w2s_probe.backbones.image import ImageModel
 from w2s_probe.backbones.loading import load_reason, loading
-from w2s_probe.backbones.model_files import hash_folder, hash_matching, links_to, local_path
+from w2s_probe.backbones.model_files import hash_folder, hash_matching, links_to, local_path, without_end
 from w2s_probe.core.errors import BackboneError, did_you_mean, listed
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_folder, is_regular_file
@@ -224,7 +224,7 @@ def open_clip_model(name: str, options: BackboneOptions) -> OpenClipModel:
     full_name = f"open_clip:{name}"
     require("open_clip", extra="image", backbone=full_name)
     if name.startswith("hf-hub:"):
-        source = _from_folder(hub_folder(name.removeprefix("hf-hub:"), kind="open_clip"), full_name)
+        source = _from_folder(hub_folder(without_end(name.removeprefix("hf-hub:")), kind="open_clip"), full_name)
     elif name.startswith(("local-dir:", "/", ".", "~")) or is_regular_file(Path(name) / CONFIG):
         source = _from_folder(local_path(name.removeprefix("local-dir:")), full_name)
     else:

@@ -44,12 +44,16 @@ KNOWN_KEYS = {"max_seq_length", "do_lower_case", "transformer_task", "modality_c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """Fields of an `EmbeddingSpec`, in words, and the most tokens of a text that are read (None: any number)."""
+    """Fields of an `EmbeddingSpec`, in words, and the most tokens of a text that are read (None: any number).
+
+    `route` is that of texts through a Router, which the files of the model decide; it is told, and in no field.
+    """
 
     pooling: str
     normalization: str
     limit: int | None
     prompt: str
+    route: str = ""
 
     @property
     def preprocessing(self) -> str:
@@ -80,7 +84,8 @@ class Resolved:
     def summary(self) -> str:
         """All fields in one line."""
         prompt = f", prompt {self.prompt!r:.60}" if self.prompt else ""
-        return f"pooling {self.pooling}, normalization {self.normalization}, {self.preprocessing}{prompt}"
+        route = f" (route {self.route!r:.40})" if self.route else ""
+        return f"pooling {self.pooling}{route}, normalization {self.normalization}, {self.preprocessing}{prompt}"
 
 
 def resolved_from_folder(folder: Path) -> Resolved | None:
@@ -108,7 +113,17 @@ def resolved_from_model(model: SentenceTransformer) -> Resolved:
         for module in model
     ]
     prompt = model.prompts.get(model.default_prompt_name) if model.default_prompt_name else None
-    return _resolved(steps, limit=model.max_seq_length or NO_LIMIT, prompt=prompt, width=model.truncate_dim)
+    resolved = _resolved(steps, limit=model.max_seq_length or NO_LIMIT, prompt=prompt, width=model.truncate_dim)
+    return replace(resolved, route=", then ".join(route for module in model if (route := _route(module))))
+
+
+def unused_prompts(folder: Path) -> dict[str, str]:
+    """Return the prompts of a model's folder by name, if it has some and none is read by default."""
+    whole = _mapping(folder / "config_sentence_transformers.json")
+    prompts = whole.get("prompts")
+    if not isinstance(prompts, dict) or whole.get("default_prompt_name"):
+        return {}
+    return {str(name): prompt for name, prompt in prompts.items() if isinstance(prompt, str) and prompt}
 
 
 def _resolved(steps: Iterable[str], *, limit: int, prompt: Any, width: Any) -> Resolved:
@@ -131,6 +146,13 @@ def _step(kind: str, config: Mapping[str, Any]) -> str:
     modes = config.get("pooling_mode") or [mode for flag, mode in MODES.items() if config.get(flag)] or ["mean"]
     name = modes if isinstance(modes, str) else "+".join(map(str, modes))
     return name if config.get("include_prompt", True) is not False else f"{name} without the prompt's tokens"
+
+
+def _route(module: Any) -> str:
+    """Return the route that a Router takes for texts without a task; empty for other modules."""
+    mappings, routes = getattr(module, "route_mappings", None) or {}, getattr(module, "sub_modules", ())
+    mapped = mappings.get((None, "text")) or mappings.get((None, None)) or ("text" if "text" in routes else None)
+    return str(mapped or getattr(module, "default_route", None) or "")
 
 
 def _limit(folder: Path, kind: str) -> int | None:

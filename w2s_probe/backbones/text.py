@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from fnmatch import fnmatch
 from functools import cached_property
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,9 +27,10 @@ from w2s_probe.backbones.base import (
 from w2s_probe.backbones.hub import hub_folder
 from w2s_probe.backbones.identity import HashedFiles
 from w2s_probe.backbones.loading import loading, one_line
-from w2s_probe.backbones.missing_weights import load_whole
-from w2s_probe.backbones.model_files import check_readable, hash_folder, links_to, local_path
-from w2s_probe.backbones.resolved import Resolved, resolved_from_folder, resolved_from_model
+from w2s_probe.backbones.missing_weights import TEXTS, TOLERANCE, load_whole
+from w2s_probe.backbones.model_files import check_readable, hash_folder, links_to, local_path, without_end
+from w2s_probe.backbones.resolved import Resolved, resolved_from_folder, resolved_from_model, unused_prompts
+from w2s_probe.backbones.weight_types import has_other_types
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_folder, is_regular_file
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 PREFIX = "prefix"  # name of the user's prompt
+BESIDE = (*TEXTS, "Two words")  # texts of different length, which may share a batch with one without tokens
+SHOWN = 4  # prompts that a note names
+# any of them holds the words of a tokenizer; tokenizer_config.json does not
+VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*vocab*.json", "*.tiktoken", "?*tokenizer_config.json")
 
 
 class SentenceTransformerBackbone(Backbone):
@@ -60,22 +67,43 @@ class SentenceTransformerBackbone(Backbone):
     @cached_property
     def spec(self) -> EmbeddingSpec:
         """Spec with the hash of all files that can change a number, with what they leave open, and with settings."""
-        resolved = self.resolved.changed(self.options, name=self.name)
-        return EmbeddingSpec(backbone=self.identity, revision=self.files.revision, **resolved.fields())
+        if not self.has_vocabulary:
+            check_words(self.loaded, name=self.name)  # features may be stored that nobody checked
+        fields = self.resolved.changed(self.options, name=self.name).fields()
+        if has_other_types(self.files):  # features without these words may be stored, in the types of the files
+            fields["preprocessing"] += "; computed in float32"
+        return EmbeddingSpec(backbone=self.identity, revision=self.files.revision, **fields)
 
     @cached_property
     def resolved(self) -> Resolved:
         """The model's own pooling, normalization, longest text and prompt; read from its files if they decide them."""
+        prompts = unused_prompts(self.folder)
+        if prompts and not self.options.prefix:
+            named = ", ".join(f"{prompt!r:.40} ({name:.40})" for name, prompt in [*prompts.items()][:SHOWN])
+            self.note(
+                f"{self.name} has prompts, and texts are read without one, since none is its default: {named}. Use "
+                "`prefix` to read texts with one of them."
+            )
         written = resolved_from_folder(self.folder)
         if written is not None:
             return written
         resolved = resolved_from_model(self.loaded)
-        if self.options.on_note:
-            self.options.on_note(
-                f"{self.name} leaves its pooling or its longest text open; sentence-transformers "
-                f"{version('sentence-transformers')} decides: {resolved.summary}"
-            )
+        self.note(
+            f"{self.name} leaves its pooling or its longest text open; sentence-transformers "
+            f"{version('sentence-transformers')} decides: {resolved.summary}"
+        )
         return resolved
+
+    @property
+    def has_vocabulary(self) -> bool:
+        """Whether a file is there for the words of a tokenizer; those that read bytes have none."""
+        names = {PurePosixPath(inner).name for inner in self.files.files}
+        return any(fnmatch(name, pattern) for name in names for pattern in VOCABULARIES)
+
+    def note(self, sentence: str) -> None:
+        """Tell the user something, if the options say how."""
+        if self.options.on_note:
+            self.options.on_note(sentence)
 
     @cached_property
     def model(self) -> SentenceTransformer:
@@ -118,7 +146,23 @@ class SentenceTransformerBackbone(Backbone):
             torch.set_num_threads(self.options.threads)
         with self.one_line("load with sentence-transformers"), links_to(self.files) as view, loading(self.files):
             model = load_whole(lambda: self.load(view), name=self.name)
+        self.check_padding(model)
         return self.checked(model)
+
+    def check_padding(self, model: SentenceTransformer) -> None:
+        """Raise if padding on the left moves the positions of a text's tokens, which other texts would then decide."""
+        if all(getattr(tokenizer, "padding_side", "right") == "right" for tokenizer in tokenizers_of(model)):
+            return
+        with self.one_line("compute features"):
+            together = model.encode([*BESIDE], show_progress_bar=False)
+            alone = np.concatenate([model.encode([text], show_progress_bar=False) for text in BESIDE])
+        if not (np.linalg.norm(together - alone, axis=1) <= TOLERANCE * np.linalg.norm(alone, axis=1)).all():
+            msg = (
+                f"{self.name} must give a text the same features alone and beside a longer one: its tokenizer pads on "
+                'the left, which its positions count. Write "padding_side": "right" into its tokenizer_config.json, or '
+                "use transformers:, which pads on the right."
+            )
+            raise BackboneError(msg)
 
     def checked(self, model: SentenceTransformer) -> SentenceTransformer:
         """Return a loaded model; raise if the library resolved it otherwise than its files, which decided the spec."""
@@ -132,30 +176,99 @@ class SentenceTransformerBackbone(Backbone):
         return model
 
     def load(self, folder: Path) -> SentenceTransformer:
-        """Return the model in `folder` on its device; `model` turns errors into messages."""
+        """Return the model in `folder` on its device, in float32; `model` turns errors into messages."""
+        import torch
         from sentence_transformers import SentenceTransformer
 
-        return SentenceTransformer(str(folder), device=self.options.torch_device, local_files_only=True)
+        how: dict[str, Any] = {"device": self.options.torch_device, "local_files_only": True}
+        try:
+            model = SentenceTransformer(str(folder), model_kwargs={"dtype": torch.float32}, **how)
+        except Exception as error:
+            if self.has_vocabulary or not re.search("tokenizer", str(error), re.IGNORECASE):
+                raise
+            raise no_words(self.name, "the folder has none") from error
+        check_words(model, name=self.name)
+        for tokenizer in tokenizers_of(model):
+            set_padding(tokenizer)
+        return model.float()  # static vectors have the type of their file
 
     def encode(self, items: Items) -> NDArray[np.float32]:
-        """Return the features of `SentenceTransformer.encode`, shape (n, d), as float32."""
+        """Return the features of `SentenceTransformer.encode`, shape (n, d), as float32.
+
+        A batch whose texts all have no tokens, which most models cannot take, gets a text that has some: features of
+        a text without tokens are those in any other batch, such as zeros for a mean over tokens.
+        """
         with self.computing():
-            X = self.model.encode(texts(items), batch_size=self.options.batch_size, show_progress_bar=False)
-            return np.asarray(X, dtype=np.float32)
+            sentences = texts(items)
+            X = self.encoded_beside_tokens(sentences)
+            empty = [] if np.isfinite(X).all() else [text for text in sentences if not self.has_token([text])]
+            if empty:
+                self.check_empty(empty[0], count=len(empty))  # raises: its features are not finite
+            return X
+
+    def encoded_beside_tokens(self, sentences: list[str]) -> NDArray[np.float32]:
+        """Return the features of texts, none of which stands in a batch without tokens."""
+        rows = self.slices(sentences)
+        batches = [[sentences[i] for i in batch] for batch in rows]
+        empty = [not self.has_token(batch) for batch in batches]
+        if not any(empty):
+            return self.encoded(sentences, size=self.options.batch_size)
+        parts = [[*batch, *TEXTS] if alone else batch for batch, alone in zip(batches, empty, strict=True)]
+        blocks = [self.encoded(part, size=len(part))[: len(batch)] for part, batch in zip(parts, batches, strict=True)]
+        return np.concatenate(blocks)[np.argsort(np.concatenate(rows))]
+
+    def encoded(self, sentences: list[str], *, size: int) -> NDArray[np.float32]:
+        """Return the features that the library computes for texts in batches of a size, shape (n, d)."""
+        return np.asarray(self.model.encode(sentences, batch_size=size, show_progress_bar=False), dtype=np.float32)
+
+    def has_token(self, sentences: list[str]) -> bool:
+        """Return whether a text has a token; static models need none."""
+        return not self.has_limit or any(row for text in sentences for row in self.token_rows([text]))
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether the tokenizer can have a longest text, as those of transformers."""
+        return hasattr(self.model.tokenizer, "model_max_length")
+
+    def token_rows(self, sentences: list[str]) -> list[list[int]]:
+        """Return all tokens of each text after its prompt."""
+        whole = [f"{self.prompt}{text}" for text in sentences]
+        rows: list[list[int]] = self.model.tokenizer(whole, truncation=False, padding=False, verbose=False)["input_ids"]
+        return rows
 
     def slices(self, items: Items) -> list[Rows]:
         """Return the batches that `SentenceTransformer.encode` would make of all texts, in its own order."""
         return sliced(np.argsort([-len(text) for text in texts(items)]), self.options.batch_size)
 
     def truncated(self, items: Items) -> list[int]:
-        """Return positions of texts with more tokens than the model reads."""
+        """Return positions of texts with more tokens than the model reads; a note counts texts without any.
+
+        Raises
+        ------
+        BackboneError
+            If features of a text without tokens depend on the other texts of its batch.
+        """
         with self.computing():
             limit = self.model.max_seq_length
-            if limit is None or not hasattr(self.model.tokenizer, "model_max_length"):
+            if limit is None or not self.has_limit:
                 return []
-            whole = [f"{self.prompt}{text}" for text in texts(items)]
-            tokens = self.model.tokenizer(whole, truncation=False, padding=False, verbose=False)["input_ids"]
-            return [i for i, row in enumerate(tokens) if len(row) > limit]
+            lengths = [len(row) for row in self.token_rows(texts(items))]
+            if 0 in lengths:
+                self.check_empty(texts(items)[lengths.index(0)], count=lengths.count(0))
+        return [i for i, length in enumerate(lengths) if length > limit]
+
+    def check_empty(self, text: str, *, count: int) -> None:
+        """Note that so many texts have no token; raise unless `text`, one of them, has features of its own."""
+        X = np.array([self.encoded([text, other], size=2)[0] for other in BESIDE])
+        texts_have = "1 text has" if count == 1 else f"{count:,} texts have"
+        if not np.isfinite(X).all() or not np.allclose(X[0], X[1], atol=TOLERANCE):
+            msg = (
+                f"{self.name} must give each text features of its own: {texts_have} no token, and features come from "
+                "the padding. Leave empty texts out, or use transformers:, which reads them as one beginning token."
+            )
+            raise BackboneError(msg)
+        what = "features of zeros" if not X.any() else "the same features as every such text"
+        self.note(f"{texts_have} no token for {self.name}, and {what}.")
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -179,7 +292,8 @@ def sentence_transformers(name: str, options: BackboneOptions) -> SentenceTransf
     require("sentence_transformers", extra="text", backbone=full_name)
     folder = local_path(name)
     if not is_folder(folder):
-        folder = hub_folder(name if "/" in name else f"sentence-transformers/{name}", kind="sentence-transformers")
+        repository = without_end(name) if "/" in name else f"sentence-transformers/{name}"
+        folder = hub_folder(repository, kind="sentence-transformers")
     check_readable(folder, name=full_name)
     if not is_regular_file(folder / "modules.json") and not is_regular_file(folder / "config.json"):
         msg = (
@@ -188,6 +302,50 @@ def sentence_transformers(name: str, options: BackboneOptions) -> SentenceTransf
         )
         raise BackboneError(msg)
     return SentenceTransformerBackbone(folder, name=full_name, identity="sentence-transformers", options=options)
+
+
+def tokenizers_of(model: SentenceTransformer) -> list[Any]:
+    """Return the tokenizers of all modules of a model, such as the routes of a Router."""
+    tokenizers = (getattr(module, "tokenizer", None) for module in model.modules())
+    return [tokenizer for tokenizer in tokenizers if tokenizer is not None]
+
+
+def check_words(model: SentenceTransformer, *, name: str) -> None:
+    """Raise `BackboneError` if a tokenizer of a model knows no word: all texts would get the same features.
+
+    Without its file, transformers makes a tokenizer of special tokens alone. `name` is the backbone's name.
+    """
+    for tokenizer in tokenizers_of(model):
+        words = tokenizer.get_vocab() if hasattr(tokenizer, "get_vocab") else ()
+        if len(words) <= len(special_tokens(tokenizer)):
+            raise no_words(name, f"it makes {len(words)} tokens, none of which stands for text")
+
+
+def no_words(name: str, got: str) -> BackboneError:
+    """Return the error for a model without a tokenizer that knows words; `name` is the backbone's."""
+    return BackboneError(
+        f"{name} must hold the tokenizer of its model: {got}. Save it into the folder with tokenizer.save_pretrained, "
+        "or save the whole model with SentenceTransformer.save."
+    )
+
+
+def special_tokens(tokenizer: Any) -> set[int]:
+    """Return the tokens of a tokenizer of transformers or tokenizers that stand for no text."""
+    if hasattr(tokenizer, "get_added_tokens_decoder"):  # of a static model
+        added = tokenizer.get_added_tokens_decoder()
+    else:
+        added = getattr(tokenizer, "added_tokens_decoder", {})
+    return {*getattr(tokenizer, "all_special_ids", ()), *(i for i, token in added.items() if token.special)}
+
+
+def set_padding(tokenizer: Any) -> None:
+    """Let a tokenizer of transformers pad texts on the right if it cannot pad; a mask leaves the padding out.
+
+    The token is its end, else its first one, as for ``transformers:``.
+    """
+    if hasattr(tokenizer, "pad_token_id") and tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+        tokenizer.padding_side = "right"
 
 
 def quiet_transformers() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from w2s_probe.backbones.hidden_states import POOLS
-from w2s_probe.backbones.model_files import local_path
+from w2s_probe.backbones.model_files import local_path, without_end
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.files import is_folder
 
@@ -45,12 +45,12 @@ def parts_of(name: str) -> Parts:
     Parts(model='models/a@b/tiny', layer=None, pool=None)
     """
     if is_folder(local_path(name)):
-        return Parts(name)
+        return Parts(without_end(name))
     model, pool = _cut(name, ":")
     if is_folder(local_path(model)):
-        return Parts(model, None, _known_pool(pool, name))
+        return Parts(without_end(model), None, _known_pool(pool, name))
     model, layer = _cut(model, "@")
-    return Parts(model, layer, _known_pool(pool, name))
+    return Parts(without_end(model), layer, _known_pool(pool, name))
 
 
 def layer_of(text: str, last: int, *, name: str) -> int:

@@ -22,7 +22,7 @@ class Contents:
     spec : EmbeddingSpec
         Embedding that computed the features.
     rows : int
-        Rows in all shards.
+        Distinct items: processes that embed at the same time may write one into several shards.
     dim : int
         Features in each row.
     shards : int
@@ -30,7 +30,7 @@ class Contents:
     bytes : int
         Size of the shards and their sidecars.
     truncated : int
-        Items that were too long for the backbone and were cut.
+        Distinct items that were too long for the backbone and were cut.
     recorded : mapping
         Facts recorded with the first shard: device, threads, versions.
     shipped : bool
@@ -59,9 +59,9 @@ def contents_of(sidecars: Sequence[Sidecar], *, below: Path | None) -> Contents:
         shipped=below is not None and all(sidecar.path.is_relative_to(below) for sidecar in sidecars),
         spec=sidecars[0].spec,
         shards=len(sidecars),
-        rows=sum(len(sidecar.digests) for sidecar in sidecars),
+        rows=len({digest for sidecar in sidecars for digest in sidecar.digests.tolist()}),
         dim=sidecars[0].dim,
         bytes=size_of([file for sidecar in sidecars for file in (sidecar.path, sidecar.path.with_suffix(".npy"))]),
-        truncated=sum(len(sidecar.recorded.get("truncated", [])) for sidecar in sidecars),
+        truncated=len({sidecar.digests[row] for sidecar in sidecars for row in sidecar.recorded.get("truncated", [])}),
         recorded=sidecars[0].recorded,
     )

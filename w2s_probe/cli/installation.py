@@ -176,6 +176,12 @@ def _cache(root: Path) -> Check:
         return Check(name="cache", ok=False, found=f"{root} cannot be used", mend=str(error))
     existing = next(path for path in (root, *root.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free
+    folders = [existing, *(path for name in ("features", "tmp") if (path := root / name).exists())]
+    closed = next((path for path in folders if not os.access(path, os.W_OK | os.X_OK)), None)
+    if closed:
+        state = f"{root} can be read only" if root.exists() else f"{root} cannot be made"
+        advice = f"check the permissions of {closed}, or choose another --cache"
+        return Check(name="cache", ok=False, found=state, mend=advice)
     return Check(
         name="cache",
         ok=free > LOW_SPACE,

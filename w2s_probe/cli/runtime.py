@@ -95,9 +95,11 @@ def open_existing(cache: str | None) -> FeatureStore:
 
 def _say_note(note: str) -> None:
     """Print a note on stderr if the verb succeeds, at its end: progress may be on the terminal until then."""
+    from w2s_probe.pipeline.flags import with_flags
+
     context = click.get_current_context(silent=True)
     if context is not None:
-        context.call_on_close(partial(_say_now, note))
+        context.call_on_close(partial(_say_now, *with_flags([note])))
 
 
 def _say_notes(store: FeatureStore) -> None:

@@ -47,6 +47,7 @@ from w2s_probe.pipeline.sources import (
     item_keys,
     names_without_folders,
     open_source,
+    whole_names,
     without_folders,
 )
 from w2s_probe.pipeline.teachers import LabelsSource, seen_rows
@@ -137,9 +138,9 @@ class Opened:
         Names that would be equal, such as those of two files in different folders, keep what tells them apart.
         """
         short = {name: source.title for name, source in self.sources.items()}
-        apart = names_without_folders(list(self.sources))
-        times = Counter(short.values())
-        return [short[name] if times[short[name]] == 1 else apart[name] for name in names]
+        whole = whole_names(self.sources)
+        apart, times = names_without_folders(list(whole.values())), Counter(short.values())
+        return [short[name] if times[short[name]] == 1 else apart[whole[name]] for name in names]
 
     def labeled(self, labels: Labels, groups: Groups | None = None) -> LabeledData:
         """Return the same table with labels and groups of all its rows."""

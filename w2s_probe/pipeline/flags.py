@@ -14,7 +14,7 @@ from w2s_probe.results.run import W2SResult
 Result = TypeVar("Result", FinetuneResult, W2SResult, Forecast)
 SETTINGS = (
     *("teacher", "student", "label", "task", "group", "head", "pseudolabels", "scale"),
-    *("teacher_alpha", "student_alpha", "n_labeled", "n_unlabeled", "n_test", "strategies", "settings"),
+    *("teacher_alpha", "student_alpha", "n_labeled", "n_unlabeled", "n_test", "strategies", "settings", "prefix"),
 )
 TRAINING = ("epochs", "lr", "layers", "lora", "batch_size")  # of weights
 # flags that are not called like their setting

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2s_probe.backbones import Backbone, BackboneOptions, get_backbone
+from w2s_probe.backbones.model_files import without_end
 from w2s_probe.cache import FeatureStore, item_digests
 from w2s_probe.core.arrays import row_blocks
 from w2s_probe.core.config import DataConfig
@@ -29,6 +32,8 @@ from w2s_probe.pipeline.shipped import shipped_backbone
 from w2s_probe.pipeline.teachers import is_given, open_predictions
 from w2s_probe.results.read import FeaturesRead
 
+BEFORE_PARTS = re.compile(r"[/\\]+(?=[@:][^/\\]*$)")  # separators between a folder and its layer or pooling
+
 
 def without_folders(name: str, *, keep: int = 0) -> str:
     """Return a data or backbone name with the folders of a path left out, but for the last `keep` folders."""
@@ -44,18 +49,27 @@ def without_folders(name: str, *, keep: int = 0) -> str:
     if kind == "timm":
         model, at, weights = rest.partition("@")
         return f"{kind}:{model}{at}{ending(Path(weights), keep)}"
-    if kind == "open_clip" and not rest.startswith("hf-hub:"):
-        model, slash, weights = rest.partition("/")
-        folder = rest.startswith(("local-dir:", "/", ".", "~"))
-        return f"{kind}:{'' if folder else model + slash}{ending(Path(weights or rest), keep)}"
+    if kind == "open_clip":
+        return f"{kind}:{_open_clip(without_end(rest), keep)}"
     return name
+
+
+def _open_clip(name: str, keep: int) -> str:
+    """Return the name of a model of open_clip without its kind and without folders."""
+    if name.startswith("hf-hub:"):
+        return name
+    model, slash, weights = name.partition("/")
+    folder = not slash or name.startswith(("local-dir:", "/", ".", "~"))
+    return f"{'' if folder else model + slash}{ending(Path(weights or name), keep)}"
 
 
 def _address(kind: str, rest: str) -> tuple[Path, str | None] | None:
     """Return the path in a name, and what follows ``#``; None for other kinds, and for columns of predictions."""
     if kind in ("features", "labels"):
         return parse_address(rest) if kind == "features" else parse_file(rest)
-    return (Path(rest), None) if kind in ("sentence-transformers", "transformers") else None
+    if kind == "transformers":
+        return Path(BEFORE_PARTS.sub("", rest)), None
+    return (Path(rest), None) if kind == "sentence-transformers" else None
 
 
 def names_without_folders(names: Sequence[str]) -> dict[str, str]:
@@ -255,6 +269,19 @@ class EmbeddedSource:
         """Return a row of features for each row of the table."""
         X = self.store.read(self.spec, item_digests([] if table.items is None else table.items))
         return FeatureSet(ids=table.ids, X=X, spec=self.spec, name=self.name)
+
+
+def whole_names(sources: Mapping[str, Source]) -> dict[str, str]:
+    """Return the names of backbones with all their parts, by the name as typed; other names stay.
+
+    So do two names of one backbone, which nothing but their parts tells apart.
+    """
+    whole = {
+        name: source.backbone.full_name if isinstance(source, EmbeddedSource) else name
+        for name, source in sources.items()
+    }
+    times = Counter(whole.values())
+    return {name: full if times[full] == 1 else name for name, full in whole.items()}
 
 
 def open_source(table: Table, name: str, options: BackboneOptions, store: FeatureStore, data: DataConfig) -> Source:

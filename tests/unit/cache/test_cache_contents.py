@@ -7,12 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from w2s_probe.cache import FeatureStore, item_digests, names_in
 from w2s_probe.cache.faults import FaultyFileError
 from w2s_probe.core.features import EmbeddingSpec
+from w2s_probe.core.types import Rows
 
 SPECS = [EmbeddingSpec(backbone=f"test:{name}", revision="1") for name in "ab"]
+
+
+def all_cut(rows: Rows) -> list[tuple[NDArray[np.float64], dict[str, list[int]]]]:
+    return [(np.ones((len(rows), 3)), {"truncated": [*range(len(rows))]})]
 
 
 def test_a_spec_without_features_has_no_items(tmp_path: Path) -> None:
@@ -29,6 +35,17 @@ def test_items_are_counted_once_with_the_facts_of_each_shard(tmp_path: Path) -> 
     items, recorded = store.items(SPECS[0])
     assert items.tolist() == sorted(digests[:3].tolist())
     assert sorted(fact["call"] for fact in recorded) == [1, 2]
+
+
+def test_an_item_that_two_processes_stored_at_the_same_time_is_counted_once(tmp_path: Path) -> None:
+    digests = item_digests(["x", "y", "z", "w", "v"])
+    stores = [FeatureStore(tmp_path, shard_rows=rows) for rows in (2, 3)]
+    lacking = [store.missing(SPECS[0], digests) for store in stores]  # each sees the cache without rows of the other
+    for store, positions in zip(stores, lacking, strict=True):
+        for _ in store.add(SPECS[:1], digests, all_cut, positions=positions):
+            pass
+    (contents,) = FeatureStore(tmp_path).contents()
+    assert (contents.shards, contents.rows, contents.truncated) == (5, 5, 5)
 
 
 def test_an_encoder_must_return_a_pair_for_each_spec(tmp_path: Path) -> None:
