@@ -28,6 +28,7 @@ from w2s_probe.backbones.loading import loading, one_line
 from w2s_probe.backbones.missing_weights import load_whole
 from w2s_probe.backbones.model_files import check_readable, hash_folder, links_to, local_path
 from w2s_probe.backbones.resolved import Resolved, resolved_from_folder, resolved_from_model
+from w2s_probe.backbones.vocabularies import check_vocabulary
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_folder, is_regular_file
@@ -122,6 +123,7 @@ class SentenceTransformerBackbone(Backbone):
 
     def checked(self, model: SentenceTransformer) -> SentenceTransformer:
         """Return a loaded model; raise if the library resolved it otherwise than its files, which decided the spec."""
+        check_vocabulary(getattr(model, "tokenizer", None), name=self.name)
         written, loaded = resolved_from_folder(self.folder), resolved_from_model(model)
         if written is not None and written != loaded:
             msg = (
