@@ -9,6 +9,7 @@ from pathlib import Path
 
 from w2s_probe.backbones.hub import repair_advice
 from w2s_probe.backbones.identity import short
+from w2s_probe.core.install import INSTALL, NEWER_TRANSFORMERS, OTHER_TOKENIZERS
 
 OWN_CODE = "it needs code that comes with the model, which is never run"
 OTHER_SHAPES = "its weights have other shapes than its config.json says"
@@ -22,18 +23,18 @@ ADVICE = (
     (rf"^{OWN_CODE}", "Use a model that transformers knows, or compute its features yourself and use features:FILE."),
     (r"state_dict", "Name weights of this model."),
     (rf"^{OTHER_SHAPES}", "Use the config.json that belongs to its weights."),
-    (r"does not recognize this architecture", "Run pip install --upgrade transformers, or use another model."),
+    (r"does not recognize this architecture", f"Run {NEWER_TRANSFORMERS}, or use another model."),
     (
         r"have a `model_type` key",
         "Save the model with save_pretrained of transformers, or use timm: or open_clip: for images.",
     ),
     (
         rf"^{OTHER_TOKENIZER}|(SentencePiece|protobuf) library",
-        "Run pip install sentencepiece protobuf tiktoken, or save the tokenizer as tokenizer.json where they are.",
+        f"Run {OTHER_TOKENIZERS}, or save the tokenizer as tokenizer.json where they are.",
     ),
-    (r"pip install", ""),
+    (INSTALL, ""),
     (r"No module named '([\w.]+)'", r"Install the package that has the module \1."),
-    (r"github\.com/", "Install that package."),
+    (r"need to install|not found in your environment|github\.com/", "Install that package."),
     (r"\bGPU\b.*\b(required|only)\b|\b(requires?|only)\b.*\bGPU\b", "Use a model that is not quantized, or a GPU."),
     (r"out of memory", "Use a smaller --batch-size, or --device cpu."),
 )
@@ -57,8 +58,8 @@ def explained(text: str, place: Path, *, duty: str, device: str) -> str:
     if pointer is not None and "quantiz" not in text and OWN_CODE not in text:
         return pointer_problem(pointer)
     for pattern, advice in ADVICE:
-        if found := re.search(pattern, text):
-            return f"{text}. {found.expand(advice)}".rstrip()
+        if match := re.search(pattern, text):
+            return f"{text}. {match.expand(advice)}".rstrip()
     if device != "cpu" and re.search(DEVICE, text):
         return f"{text}. Check --device."
     return f"{text}. {OTHER_MODEL if duty.startswith('compute') else repair_advice(place)}"

@@ -169,6 +169,7 @@ def test_the_advice_fits_the_error(tmp_path: Path) -> None:
     ("error", "end"),
     [
         (ImportError("it requires optimum (`pip install optimum`)"), "requires optimum (`pip install optimum`)."),
+        (ImportError("You need to install sacremoses to use it"), "to use it. Install that package."),
         (ModuleNotFoundError("No module named 'x.y'"), "'x.y'. Install the package that has the module x.y."),
         (
             ValueError("run with trust_remote_code=True"),
