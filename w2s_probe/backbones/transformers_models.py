@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from w2s_probe.backbones.bare_names import ADAPTER
 from w2s_probe.backbones.base import BackboneOptions, require
 from w2s_probe.backbones.chat_templates import TODAY, chat_template_of
 from w2s_probe.backbones.hidden_states import POOLS, Exit, HiddenStates, Tokens, alike
@@ -39,7 +40,6 @@ LATER_POSITIONS = (
     *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
 )
 PADDING_POSITION = {"mpnet": 1}  # of models that do not ask their configuration for it
-ADAPTER = "adapter_config.json"  # the file of peft, which saves an adapter without its model
 NO_LIMIT = 10**9  # tokenizers without a limit have a larger one
 CHECKED = ("A text of eight words, two of them numbers: 12 and 7.", "Two words")
 LETTER = "a"  # a text of one token
