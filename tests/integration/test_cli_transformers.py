@@ -99,7 +99,7 @@ MISTAKES = {
     ),
     "no template": (
         ("--chat-template",),
-        "--chat-template needs a tokenizer with a chat template: transformers:models/",
+        "--chat-template applies to transformers: models with a chat template only: got classic:hashing-64, transf",
     ),
     "no model": (
         ("--student", "classic:hashing-32", "--prefix", "a"),
@@ -108,7 +108,7 @@ MISTAKES = {
     "no room": (("--prefix", "a word " * 40), "--prefix must leave room for the texts: 'a word a word a word"),
     "no language model": (
         ("--student", "packaged:minilm-l6", "--prefix", "a", "--chat-template"),
-        "--chat-template applies to transformers: models only",
+        "--chat-template applies to transformers: models with a chat template only",
     ),
     "bare folder": (("--student", "models/gpt2"), "Did you mean sentence-transformers:models/gpt2?"),
 }
@@ -123,6 +123,18 @@ def test_a_mistake_is_one_line(mistake: str, place: Path, cli: Cli) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert expected in done.stderr
+
+
+def test_a_chat_template_is_used_where_there_is_one(place: Path, cli: Cli) -> None:
+    template = "{% for m in messages %}<s> {{ m.content }} </s>{% endfor %}"
+    save_llama(place / "models" / "chat", chat_template=template)
+    pair = ("--teacher", "transformers:models/gpt2@1:mean", "--student", "transformers:models/chat@2:last")
+    done = cli("run", "t.csv", *COLUMNS, *pair, *SIZES, "--chat-template", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "transformers:gpt2 has no chat template: it reads the plain texts." in done.stderr
+    assert "transformers:chat has no" not in done.stderr
+    specs = [entry["spec"]["preprocessing"] for entry in json.loads(cli("cache", "ls", "--json").stdout)["features"]]
+    assert sorted("in the chat template" in spec for spec in specs) == [False, True]
 
 
 def test_images_are_refused(place: Path, cli: Cli) -> None:

@@ -104,6 +104,8 @@ class Backbone(ABC):
         Which of the settings of texts in `BackboneOptions` apply to it.
     guessed : bool
         Whether a part of its name was left out and has a default.
+    notes : tuple of str
+        Sentences on settings that do not apply to it, without folders; the same one for all layers of a model.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Backbone(ABC):
     dtype: Literal["float32", "float16"] | None = None
     text_settings: frozenset[str] = frozenset()
     guessed: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:

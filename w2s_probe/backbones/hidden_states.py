@@ -61,11 +61,11 @@ class HiddenStates:
     def __init__(self, body: Any) -> None:
         self.body, self.last = body, int(body.config.num_hidden_layers)
         self.stack, self._owner, self._attribute = _stack(body, self.last)
+        self._widths: dict[int, int] = {}  # of layers that `every` has read
 
-    @property
-    def width(self) -> int:
-        """Dimensions of a state."""
-        return int(self.body.config.hidden_size)
+    def width(self, layer: int) -> int:
+        """Return the dimensions of a layer's states; the last one of some models is projected to another number."""
+        return self._widths.get(layer, int(self.body.config.hidden_size))
 
     def pooled(self, inputs: Mapping[str, torch.Tensor], exits: Sequence[Exit]) -> list[torch.Tensor]:
         """Return for each exit its pooled states (m, d) in float32; layers above the deepest exit do not run.
@@ -115,12 +115,18 @@ class HiddenStates:
             setattr(self._owner, self._attribute, layers[: max(layer, 1)])
 
     def every(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Return the states of all layers in all poolings, shape (m, layers x poolings, d), without gradients."""
+        """Return the states of all layers in all poolings, shape (m, layers x poolings, d), without gradients.
+
+        Layers that are narrower than the widest have zeros at their end.
+        """
         import torch
 
         exits = [(layer, pool) for layer in range(self.last + 1) for pool in POOLS.values()]
         with torch.inference_mode():
-            return torch.stack(self.pooled(inputs, exits), dim=1)
+            parts = self.pooled(inputs, exits)
+            self._widths = {layer: part.shape[1] for (layer, _), part in zip(exits, parts, strict=True)}
+            widest = max(self._widths.values())
+            return torch.stack([torch.nn.functional.pad(part, (0, widest - part.shape[1])) for part in parts], dim=1)
 
     def trust_hooks(self, inputs: Mapping[str, torch.Tensor]) -> None:
         """Go on with hooks only if they give what `output_hidden_states` gives for these inputs."""
@@ -169,7 +175,7 @@ def pooled_rows(
     """
     import torch
 
-    pooled = [np.empty((len(lengths), states.width), dtype=np.float32) for _ in exits]
+    pooled = [np.empty((len(lengths), states.width(layer)), dtype=np.float32) for layer, _ in exits]
     for rows in batches(lengths, batch_size):
         with torch.inference_mode():
             batch = states.pooled(inputs(rows.tolist()), exits)

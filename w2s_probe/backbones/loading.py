@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from w2s_probe.backbones.hub import repair_advice
 from w2s_probe.backbones.identity import HashedFiles, short
 from w2s_probe.backbones.model_files import VIEW
+from w2s_probe.backbones.repairs import OTHER_SHAPES, OTHER_TOKENIZER, OWN_CODE, explained, is_pointer, pointer_problem
 from w2s_probe.core.errors import BackboneError, W2SProbeError
 from w2s_probe.core.text import visible
 
@@ -50,8 +50,13 @@ def loading(*parts: HashedFiles, also: Iterable[Path] = ()) -> Iterator[None]:
     for part in parts:
         part.check("loaded")
     hashed = {path for part in parts for path in (*part.files.values(), *part.copies)}
-    for path in sorted({Path(os.path.realpath(path)) for path in paths} - hashed):
-        if _is_of_a_model(path) and not any(path.is_relative_to(place) for place in also):
+    opened = sorted({Path(os.path.realpath(path)) for path in paths})
+    for path in opened:
+        if path in hashed and is_pointer(path):  # a vocabulary of lines can be read from it
+            msg = f"{parts[0].name} must hold its files: {pointer_problem(path)}"
+            raise BackboneError(msg)
+    for path in opened:
+        if path not in hashed and _is_of_a_model(path) and not any(path.is_relative_to(place) for place in also):
             msg = (
                 f"{parts[0].name} must consist of its own files: loading opened {short(str(path))}, which its hash "
                 "does not cover. Save the whole model into one folder; merge an adapter into its model first."
@@ -81,10 +86,8 @@ def one_line(name: str, duty: str, *, device: str, place: Path) -> Iterator[None
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of code in Rust
             raise
-        text = load_reason(error, place)
-        advice = "Name weights of this model." if "state_dict" in text else repair_advice(place)
-        check = "" if device == "cpu" else "Check --device. "
-        msg = f"{name} must {duty} on device {device!r}: {text}. {check}{advice}"
+        problem = explained(load_reason(error, place), place, duty=duty, device=device)
+        msg = f"{name} must {duty} on device {device!r}: {problem}"
         raise BackboneError(msg) from error
 
 
@@ -94,7 +97,11 @@ def load_reason(error: BaseException, place: Path | None = None) -> str:
     if _is_pickle(error):  # torch's message advises to load the file nevertheless
         return "the file holds objects other than tensors, which are never loaded"
     if "trust_remote_code" in text:  # so do the messages on code
-        return "it needs code that comes with the model, which is never run"
+        return OWN_CODE
+    if "`tiktoken` is required" in text:  # of a file of sentencepiece, too, where that is not installed
+        return OTHER_TOKENIZER
+    if "ignore_mismatched_sizes" in text:  # it advises to draw those weights at random
+        return OTHER_SHAPES
     if isinstance(error, KeyError):
         return f"there is no {text:.{_LONGEST}}"
     if len(text) > _LONGEST:

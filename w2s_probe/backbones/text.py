@@ -30,6 +30,7 @@ from w2s_probe.backbones.loading import loading, one_line
 from w2s_probe.backbones.missing_weights import TEXTS, TOLERANCE, load_whole
 from w2s_probe.backbones.model_files import check_readable, hash_folder, links_to, local_path, without_end
 from w2s_probe.backbones.resolved import Resolved, resolved_from_folder, resolved_from_model, unused_prompts
+from w2s_probe.backbones.vocabularies import check_vocabulary, no_tokenizer
 from w2s_probe.backbones.weight_types import has_other_types
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
@@ -68,7 +69,7 @@ class SentenceTransformerBackbone(Backbone):
     def spec(self) -> EmbeddingSpec:
         """Spec with the hash of all files that can change a number, with what they leave open, and with settings."""
         if not self.has_vocabulary:
-            check_words(self.loaded, name=self.name)  # features may be stored that nobody checked
+            check_vocabularies(self.loaded, name=self.name)  # features may be stored that nobody checked
         fields = self.resolved.changed(self.options, name=self.name).fields()
         if has_other_types(self.files):  # features without these words may be stored, in the types of the files
             fields["preprocessing"] += "; computed in float32"
@@ -186,8 +187,8 @@ class SentenceTransformerBackbone(Backbone):
         except Exception as error:
             if self.has_vocabulary or not re.search("tokenizer", str(error), re.IGNORECASE):
                 raise
-            raise no_words(self.name, "the folder has none") from error
-        check_words(model, name=self.name)
+            raise no_tokenizer(self.name, "the folder has none") from error
+        check_vocabularies(model, name=self.name)
         for tokenizer in tokenizers_of(model):
             set_padding(tokenizer)
         return model.float()  # static vectors have the type of their file
@@ -310,32 +311,10 @@ def tokenizers_of(model: SentenceTransformer) -> list[Any]:
     return [tokenizer for tokenizer in tokenizers if tokenizer is not None]
 
 
-def check_words(model: SentenceTransformer, *, name: str) -> None:
-    """Raise `BackboneError` if a tokenizer of a model knows no word: all texts would get the same features.
-
-    Without its file, transformers makes a tokenizer of special tokens alone. `name` is the backbone's name.
-    """
+def check_vocabularies(model: SentenceTransformer, *, name: str) -> None:
+    """Raise `BackboneError` if a tokenizer of a model knows no word; `name` is the backbone's name."""
     for tokenizer in tokenizers_of(model):
-        words = tokenizer.get_vocab() if hasattr(tokenizer, "get_vocab") else ()
-        if len(words) <= len(special_tokens(tokenizer)):
-            raise no_words(name, f"it makes {len(words)} tokens, none of which stands for text")
-
-
-def no_words(name: str, got: str) -> BackboneError:
-    """Return the error for a model without a tokenizer that knows words; `name` is the backbone's."""
-    return BackboneError(
-        f"{name} must hold the tokenizer of its model: {got}. Save it into the folder with tokenizer.save_pretrained, "
-        "or save the whole model with SentenceTransformer.save."
-    )
-
-
-def special_tokens(tokenizer: Any) -> set[int]:
-    """Return the tokens of a tokenizer of transformers or tokenizers that stand for no text."""
-    if hasattr(tokenizer, "get_added_tokens_decoder"):  # of a static model
-        added = tokenizer.get_added_tokens_decoder()
-    else:
-        added = getattr(tokenizer, "added_tokens_decoder", {})
-    return {*getattr(tokenizer, "all_special_ids", ()), *(i for i, token in added.items() if token.special)}
+        check_vocabulary(tokenizer, name=name)
 
 
 def set_padding(tokenizer: Any) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from w2s_probe.backbones.bare_names import ADAPTER
 from w2s_probe.backbones.base import BackboneOptions, require
-from w2s_probe.backbones.chat_templates import TODAY, without_clock
+from w2s_probe.backbones.chat_templates import TODAY, chat_template_of
 from w2s_probe.backbones.hidden_states import POOLS, Exit, HiddenStates, Tokens, alike
 from w2s_probe.backbones.hub import hub_folder
 from w2s_probe.backbones.identity import HashedFiles
@@ -20,6 +21,7 @@ from w2s_probe.backbones.loading import loading
 from w2s_probe.backbones.missing_weights import changed_weights, random_weights
 from w2s_probe.backbones.model_files import check_readable, hash_folder, local_path
 from w2s_probe.backbones.transformers_names import KIND, Parts, ladder, layer_of, parts_of
+from w2s_probe.backbones.vocabularies import check_vocabulary, no_tokenizer
 from w2s_probe.core.errors import BackboneError
 from w2s_probe.core.features import EmbeddingSpec
 from w2s_probe.core.files import is_folder, is_regular_file
@@ -34,12 +36,15 @@ if TYPE_CHECKING:
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.*", "*.model", "*vocab*.json", "*.tiktoken")
 # models whose first position is one after that of the padding: they read fewer tokens than they have positions
 LATER_POSITIONS = (
-    *("camembert", "data2vec-text", "ibert", "longformer", "luke", "mpnet", "roberta", "roberta-prelayernorm"),
-    *("xlm-roberta", "xlm-roberta-xl", "xmod"),
+    *("camembert", "data2vec-text", "esm", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "mpnet"),
+    *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
 )
+PADDING_POSITION = {"mpnet": 1}  # of models that do not ask their configuration for it
 NO_LIMIT = 10**9  # tokenizers without a limit have a larger one
 CHECKED = ("A text of eight words, two of them numbers: 12 and 7.", "Two words")
+LETTER = "a"  # a text of one token
 TOLERANCES = {"float32": 1e-4, "bfloat16": 0.1}  # of the norm of a row
+SIZES = ("num_hidden_layers", "vocab_size")  # of a configuration of one model of texts
 PARTS = ("input_ids", "token_type_ids")
 _settings: dict[str, Settings] = {}  # by revision: the layers of one model share them
 
@@ -71,8 +76,9 @@ class Settings:
     def most_tokens(self) -> int | None:
         """Tokens that the model reads by its own settings; None if there is no limit."""
         positions = getattr(self.config, "max_position_embeddings", None) or 0
-        if self.config.model_type in LATER_POSITIONS:
-            positions -= (self.config.pad_token_id or 0) + 1
+        kind = self.config.model_type
+        if kind in LATER_POSITIONS and getattr(self.config, "position_embedding_type", "absolute") == "absolute":
+            positions -= PADDING_POSITION.get(kind, self.config.pad_token_id or 0) + 1
         limits = [limit for limit in (positions, self.tokenizer.model_max_length) if 0 < limit < NO_LIMIT]
         return min(limits, default=None)
 
@@ -89,22 +95,21 @@ class TransformersModel(LanguageModel):
     def __init__(self, parts: Parts, folder: Path, *, name: str, options: BackboneOptions) -> None:
         self.name, self.folder, self.options = name, folder, options
         self.settings = settings_of(self.files, folder, options)
+        self.template = chat_template_of(self.settings.tokenizer, name=name) if options.chat_template else None
+        if options.chat_template and self.template is None:
+            self.options = replace(options, chat_template=False)
+            self.text_settings = self.text_settings - {"chat_template"}
+            model = folder.name if is_folder(local_path(parts.model)) else parts.model
+            self.notes = (f"{KIND}:{model} has no chat template: it reads the plain texts.",)
         last = self.settings.last
         self.layer = last if parts.layer is None else layer_of(parts.layer, last, name=f"{KIND}:{parts.model}")
         self.pool = parts.pool or ("last" if self.settings.is_decoder else "mean")
         self.guessed = parts.layer is None or parts.pool is None
         self._parts = parts
         most = self.most_tokens  # raises for a limit that the model cannot have
-        if options.chat_template and not self.settings.tokenizer.chat_template:
-            msg = f"`chat_template` needs a tokenizer with a chat template: {name} has none. Leave it out."
-            raise BackboneError(msg)
-        if options.prefix and most is not None:
+        if most is not None and (self.template or self.options.prefix):
             with self.computing():
-                tokens = len(self.uncut([""])[0]["input_ids"])
-            if tokens >= most:
-                raise BackboneError(
-                    no_room(options.prefix, tokens=tokens, limit=most, name=name, asked=options.max_length)
-                )
+                self._check_room(most)
 
     @property
     def place(self) -> Path:
@@ -143,6 +148,7 @@ class TransformersModel(LanguageModel):
         reading = [most, "an empty text is one beginning token"]
         if self.options.chat_template:
             reading.append(f"the message of a user in the chat template with the prompt of an answer, on {TODAY}")
+            reading += [] if self.most_tokens is None else ["of a longer text the message alone is cut"]
         if self.options.precision != "float32":
             reading.append(f"computed in {self.options.precision}")
         return EmbeddingSpec(
@@ -174,6 +180,8 @@ class TransformersModel(LanguageModel):
         import torch
 
         model, _, missing = self._loaded
+        if "input_ids" not in self._taken:
+            raise _no_text_model(self.settings.config, self.name)
         if "attention_mask" not in self._taken:
             msg = f"{self.name} must be a model that leaves padding out: it takes no attention mask. Use another model."
             raise BackboneError(msg)
@@ -225,16 +233,14 @@ class TransformersModel(LanguageModel):
 
     def uncut(self, sentences: Sequence[str]) -> list[Tokens]:
         """Return all tokens of each text, after its prefix and in its chat template."""
-        return self._encoded(self._written(sentences))
+        return self._encoded([self._written(text) for text in sentences])
 
     def tokens(self, sentences: Sequence[str]) -> list[Tokens]:
         """Return the tokens of each text that the model reads."""
-        written, most = self._written(sentences), self.most_tokens
-        rows = self._encoded(written)
+        rows, most = self.uncut(sentences), self.most_tokens
         if most is not None:
             long = [i for i, row in enumerate(rows) if len(row["input_ids"]) > most]
-            cut = self._encoded([written[i] for i in long], truncation=True, max_length=most)
-            for i, row in zip(long, cut, strict=True):
+            for i, row in zip(long, self._cut([sentences[i] for i in long], most), strict=True):
                 rows[i] = row
         lone: Tokens = {name: [0] for name in (rows[0] if rows else ())}
         lone = {**lone, "input_ids": [lone_token(self.settings.tokenizer)]}
@@ -248,19 +254,43 @@ class TransformersModel(LanguageModel):
             raise BackboneError(msg)
         return rows
 
-    def _written(self, sentences: Sequence[str]) -> list[str]:
-        texts = [f"{self.options.prefix}{text}" for text in sentences]
-        if not self.options.chat_template:
-            return texts
-        tokenizer: Any = self.settings.tokenizer
-        how: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True}
-        how["chat_template"] = without_clock(tokenizer.get_chat_template())
-        return [tokenizer.apply_chat_template([{"role": "user", "content": text}], **how) for text in texts]
+    def _written(self, text: str) -> str:
+        whole = f"{self.options.prefix}{text}"
+        return whole if self.template is None else self.template.written(whole)
+
+    def _cut(self, sentences: Sequence[str], most: int) -> list[Tokens]:
+        """Return the tokens of texts that are too long: the tokenizer cuts a text, but not the template around it."""
+        if self.template is None:
+            return self._encoded([self._written(text) for text in sentences], truncation=True, max_length=most)
+        return self.uncut([self.template.shortened(text, lambda part: self._size(part) <= most) for text in sentences])
+
+    def _size(self, text: str) -> int:
+        """Return the number of tokens of a text with all around it."""
+        return len(self.uncut([text])[0]["input_ids"])
+
+    def _check_room(self, most: int) -> None:
+        """Raise `BackboneError` if what stands around each text fills the `most` tokens that the model reads."""
+        prefix, asked = self.options.prefix, self.options.max_length
+        if self.template is not None:
+            around = len(self._encoded([self.template.written(LETTER)])[0]["input_ids"]) - 1
+            if around >= most:
+                own = self.settings.most_tokens
+                larger = "Use a larger `max_length`" if own is None or around < own else "Use a model that reads more"
+                msg = (
+                    f"`chat_template` must leave room for the texts: the template of {self.name} has {around:,} "
+                    f"tokens, and the model reads {most:,}. {larger}, or leave `chat_template` out."
+                )
+                raise BackboneError(msg)
+        if not prefix:
+            return
+        tokens = self._size("") if self.template is None else self._size(LETTER) - 1
+        if tokens >= most:
+            raise BackboneError(no_room(prefix, tokens=tokens, limit=most, name=self.name, asked=asked))
 
     def _encoded(self, written: Sequence[str], **how: Any) -> list[Tokens]:
         if not written:
             return []
-        special = not self.options.chat_template  # a template writes its own
+        special = self.template is None  # a template writes its own
         shared: dict[str, Any] = {"padding": False, "verbose": False, "add_special_tokens": special}
         encoded = self.settings.tokenizer(list(written), **{"truncation": False, **shared, **how})
         columns = {name: encoded[name] for name in PARTS if name in encoded}
@@ -297,30 +327,38 @@ def settings_of(files: HashedFiles, folder: Path, options: BackboneOptions) -> S
                 config = AutoConfig.from_pretrained(str(view), **LOCAL)
             _check_config(config, files.name)
             if not any(fnmatch(inner, pattern) for inner in files.files for pattern in TOKENIZERS):
-                msg = (
-                    f"{files.name} must hold the tokenizer of its model: the folder has none. Save it there with "
-                    "tokenizer.save_pretrained."
-                )
-                raise BackboneError(msg)
+                raise no_tokenizer(files.name, "the folder has none")
             with loading(files):
                 tokenizer = AutoTokenizer.from_pretrained(str(view), **LOCAL)
+            check_vocabulary(tokenizer, name=files.name)
         _settings[files.revision] = Settings(config, tokenizer)
     return _settings[files.revision]
 
 
 def _check_config(config: PreTrainedConfig, name: str) -> None:
     """Raise `BackboneError` unless a configuration is that of one encoder or one decoder of texts."""
-    kind = f"model type {visible(str(config.model_type)):.40}"
-    if config.is_encoder_decoder:
-        msg = f"{name} must be an encoder or a decoder: {kind} is both. Use sentence-transformers:, or another model."
-    elif config.get_text_config() is not config or not isinstance(getattr(config, "num_hidden_layers", None), int):
+    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES as BOTH
+
+    single = config.get_text_config() is config
+    if config.is_encoder_decoder or (single and config.model_type in BOTH):  # saved alone, AutoModel makes it whole
         msg = (
-            f"{name} must be one model of texts with hidden layers: {kind} is not. Use timm: or open_clip: for images, "
-            "or save the language model alone."
+            f"{name} must be an encoder or a decoder: {_kind(config)} is both. Use sentence-transformers:, or another "
+            "model."
         )
-    else:
-        return
-    raise BackboneError(msg)
+        raise BackboneError(msg)
+    if not single or not all(isinstance(getattr(config, size, None), int) for size in SIZES):
+        raise _no_text_model(config, name)
+
+
+def _no_text_model(config: PreTrainedConfig, name: str) -> BackboneError:
+    return BackboneError(
+        f"{name} must be one model of texts with a vocabulary and hidden layers: {_kind(config)} is not. Use timm: or "
+        "open_clip: for images, sentence-transformers: for texts, or save the language model alone."
+    )
+
+
+def _kind(config: PreTrainedConfig) -> str:
+    return f"model type {visible(str(config.model_type)):.40}"
 
 
 def _folder(model: str) -> Path:
@@ -332,6 +370,16 @@ def _folder(model: str) -> Path:
         folder = hub_folder(model, kind=KIND)
     check_readable(folder, name=name)
     if not is_regular_file(folder / "config.json"):
-        msg = f"{name} must name a model folder: {folder} holds no config.json. Name the folder of save_pretrained."
+        msg = f"{name} must name a model folder: {_without_config(folder)}"
         raise BackboneError(msg)
     return folder
+
+
+def _without_config(folder: Path) -> str:
+    """Return what a folder without config.json holds, and what to do."""
+    if is_regular_file(folder / ADAPTER):
+        return (
+            f"{folder} holds an adapter only. Merge it into its model with merge_and_unload, save model and tokenizer "
+            "with save_pretrained, and name their folder."
+        )
+    return f"{folder} holds no config.json. Name the folder of save_pretrained."

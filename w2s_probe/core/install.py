@@ -10,7 +10,9 @@ from pathlib import Path
 from w2s_probe.core.location import checkout
 
 CPU_TORCH = "pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu"
-
+INSTALL = "pip install"  # how the commands in messages of other packages begin
+NEWER_TRANSFORMERS = "pip install --upgrade transformers"
+OTHER_TOKENIZERS = "pip install sentencepiece protobuf tiktoken"  # what reads tokenizers without tokenizer.json
 SIZES = "PyTorch takes 0.7 GB instead of 5.3 GB"  # 2.13.0+cpu unpacked; 2.14.1 with its CUDA libraries and Triton
 
 

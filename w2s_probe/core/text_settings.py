@@ -16,9 +16,11 @@ def kinds_reading(setting: str) -> str:
     setting : str
         A field of `TextSettings`.
     """
+    if setting == "chat_template":
+        return "transformers: models with a chat template"
     if setting in LANGUAGE_MODELS_ONLY:
-        return "transformers:"
-    return "sentence-transformers:, transformers: and packaged:minilm-l6"
+        return "transformers: models"
+    return "sentence-transformers:, transformers: and packaged:minilm-l6 models"
 
 
 def no_room(prefix: str, *, tokens: int, limit: int, name: str, asked: int | None) -> str:

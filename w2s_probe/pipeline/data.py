@@ -214,7 +214,7 @@ def open_sources(
     unread = [name for name in options.given if name not in read]
     if unread and sources:
         named, kinds = ", ".join(sources), kinds_reading(unread[0])
-        msg = f"`{unread[0]}` applies to {kinds} models only: got {named:.120}. Leave it out, or use such a model."
+        msg = f"`{unread[0]}` applies to {kinds} only: got {named:.120}. Leave it out, or use such a model."
         raise ConfigError(msg)
     groups = name_notes(table.group, name=str(data.group), what="group values") if table.group is not None else ()
     notes = (*table.notes, *groups, *(note for source in sources.values() for note in source.notes))

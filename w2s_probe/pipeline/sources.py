@@ -241,8 +241,8 @@ class EmbeddedSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences on what was read: none."""
-        return ()
+        """Sentences on what was read."""
+        return self.backbone.notes
 
     @property
     def guessed(self) -> bool:

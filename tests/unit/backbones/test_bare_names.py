@@ -64,6 +64,7 @@ def test_a_bare_name_leads_to_its_kind(name: str) -> None:
         ({"config.json": json.dumps({"architectures": ["GPT2LMHeadModel"]})}, "transformers:folder"),
         ({"config.json": json.dumps({"architectures": ["LlamaForCausalLM"]})}, "transformers:folder"),
         ({"config.json": json.dumps({"architectures": [7]})}, "sentence-transformers:folder"),
+        ({"adapter_config.json": "{}", "adapter_model.safetensors": ""}, "transformers:folder"),
         ({"open_clip_config.json": "{}"}, "open_clip:folder"),
         ({"shard_0.npy": "", "shard_1.npy": ""}, "features:folder"),
         ({"model.safetensors": "", "config.json": "{}"}, "sentence-transformers:folder"),

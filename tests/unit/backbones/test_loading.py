@@ -121,11 +121,9 @@ def message(error: BaseException, *, device: str = "cpu", place: Path) -> str:
     [
         (raising(KeyError("types")), "there is no 'types'"),
         (raising(AttributeError("'list' object has no attribute 'get'")), "'list' object has no attribute 'get'"),
-        (raising(ModuleNotFoundError("No module named 'x'")), "No module named 'x'"),
         (raising(PanicException("index out of bounds")), "index out of bounds"),
         (raising(AssertionError()), "AssertionError"),
         (raising(ValueError("two\nlines \x1b[31m and \u202e")), r"two lines \\x1b\[31m and \\u202e"),
-        (raising(ValueError("run with trust_remote_code=True")), "it needs code that comes with the model"),
         (raising(ValueError("One. " * 100)), r"(One. ){39}One"),
         (raising(ValueError("1" * 1000)), "1{200}…"),
         (
@@ -158,9 +156,73 @@ def test_the_advice_fits_the_error(tmp_path: Path) -> None:
         f"header too small. Remove {tmp_path}/models--org--name and run again, which downloads the model."
     )
     no_device = AssertionError("Torch not compiled with CUDA enabled")
-    assert "enabled. Check --device. Save the model again" in message(no_device, device="cuda", place=tmp_path)
+    assert message(no_device, device="cuda", place=tmp_path).endswith("enabled. Check --device.")
+    damaged = OSError("header too small")
+    assert message(damaged, device="cuda", place=tmp_path).endswith(
+        "small. Save the model again, or replace the damaged file."
+    )
     other_weights = RuntimeError("Error(s) in loading state_dict for X: Missing key(s)")
     assert message(other_weights, place=tmp_path).endswith("Missing key(s). Name weights of this model.")
+
+
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [
+        (ImportError("it requires optimum (`pip install optimum`)"), "requires optimum (`pip install optimum`)."),
+        (ImportError("You need to install sacremoses to use it"), "to use it. Install that package."),
+        (ModuleNotFoundError("No module named 'x.y'"), "'x.y'. Install the package that has the module x.y."),
+        (
+            ValueError("run with trust_remote_code=True"),
+            "never run. Use a model that transformers knows, or compute its",
+        ),
+        (
+            ValueError("`tiktoken` is required to read a file. Install it with `pip install tiktoken`."),
+            "where they are.",
+        ),
+        (
+            ImportError("T5Tokenizer requires the SentencePiece library"),
+            "Run pip install sentencepiece protobuf tiktoken",
+        ),
+        (
+            RuntimeError("You set `ignore_mismatched_sizes` to `False`"),
+            "Use the config.json that belongs to its weights.",
+        ),
+        (
+            ValueError("Transformers does not recognize this architecture. This"),
+            "Run pip install --upgrade transformers",
+        ),
+        (ImportError("Using fp8 requires a GPU or XPU"), "XPU. Use a model that is not quantized, or a GPU."),
+        (ValueError("Should have a `model_type` key in its config.json."), "use timm: or open_clip: for images."),
+    ],
+)
+def test_only_damaged_files_are_to_be_replaced(error: Exception, end: str, tmp_path: Path) -> None:
+    text = message(error, place=tmp_path)
+    assert end in text
+    assert text.endswith(".")
+    assert "damaged" not in text
+    assert text.count("pip install") <= 1
+
+
+def test_a_model_that_loads_and_does_not_compute_is_not_damaged(tmp_path: Path) -> None:
+    error = IndexError("index out of range in self")
+    with pytest.raises(BackboneError) as raised, one_line("it", "compute features", device="cpu", place=tmp_path):
+        raise error
+    assert str(raised.value).endswith(
+        "in self. Use another model, or compute its features yourself and use features:FILE."
+    )
+
+
+def test_a_pointer_that_a_loader_reads_as_lines_is_refused(files: HashedFiles, tmp_path: Path) -> None:
+    pointer = tmp_path / "model" / "vocab.txt"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\n", encoding="utf-8")
+    whole = hash_folder(tmp_path / "model", name="the model")
+    with loading(whole):
+        (tmp_path / "model" / "config.json").read_text()
+    with pytest.raises(BackboneError, match=r"vocab\.txt is a Git LFS pointer.* Run git lfs pull in "), loading(whole):
+        pointer.read_text()
+    assert "vocab.txt is a Git LFS pointer" in message(ValueError("no token"), place=tmp_path / "model")
+    assert "vocab.txt is a Git LFS pointer" in message(ValueError("no token"), place=pointer)
+    assert files.files.keys() == {"config.json"}
 
 
 def test_messages_name_the_folder_and_not_the_links_to_it(files: HashedFiles) -> None:

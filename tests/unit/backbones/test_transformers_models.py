@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.decoders import WORDS, save_gpt2, save_llama, save_model
+from tests.decoders import WORDS, save_gpt2, save_llama, save_model, word_tokenizer
 from tests.hidden_states import LONGEST_DISTANCE, by_hand, relative_distance
 from w2s_probe.backbones import Backbone, BackboneOptions, check_backbone, get_backbone
 from w2s_probe.backbones.base import usable_device
 from w2s_probe.backbones.hidden_states import POOLS
 from w2s_probe.backbones.registry import layers_of
-from w2s_probe.backbones.transformers_models import TransformersModel
+from w2s_probe.backbones.transformers_models import LATER_POSITIONS, Settings, TransformersModel
 from w2s_probe.core.errors import BackboneError
 
 pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="bare wheel: no transformers")
@@ -184,9 +185,93 @@ def test_a_chat_template_wraps_a_text_and_does_not_depend_on_the_day(tmp_path: P
     np.testing.assert_array_equal(model(folder, chat_template=True, prefix="a ").encode(["good film"]), expected)
     dated = "\n{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% endif %} " + TEMPLATE
     days = save_llama(tmp_path / "days", chat_template=dated)
-    assert model(days, chat_template=True)._written(["good"]) == ["\n01 Jan 2024 <s> good </s> a"]
-    with pytest.raises(BackboneError, match=r"`chat_template` needs a tokenizer with a chat template: .* has none"):
-        model(save_llama(tmp_path / "plain"), chat_template=True)
+    assert model(days, chat_template=True)._written("good") == "\n01 Jan 2024 <s> good </s> a"
+
+
+def test_a_model_without_chat_template_reads_plain_texts_and_says_so(folder: Path) -> None:
+    plain = model(folder, "@1", chat_template=True)
+    assert (
+        plain.notes
+        == model(folder, chat_template=True).notes
+        == ("transformers:tiny has no chat template: it reads the plain texts.",)
+    )
+    assert "chat_template" not in plain.text_settings
+    assert plain.spec == model(folder, "@1").spec
+    np.testing.assert_array_equal(plain.encode(TEXTS), model(folder, "@1").encode(TEXTS))
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_long_text_is_cut_and_its_template_is_not(
+    fast: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_llama(tmp_path / "chat", chat_template=f"not bad {TEMPLATE}")
+    short = model(folder, chat_template=True, max_length=9, prefix="a ")
+    monkeypatch.setattr(type(short.settings.tokenizer), "is_fast", fast)
+    texts = ["film good bad fine film", "film good bad", "12 12 12 12 12"]
+    assert [len(row["input_ids"]) for row in short.uncut(texts)] == [11, 9, 11]
+    assert short.truncated(texts) == [0, 2]
+    whole = ["not bad <s> a film good bad </s> a"] * 2 + ["not bad <s> a 12 12 12 </s> a"]
+    np.testing.assert_array_equal(short.encode(texts), model(folder).encode(whole))
+
+
+def test_a_tokenizer_that_cuts_on_the_left_keeps_the_end_of_a_message(tmp_path: Path) -> None:
+    folder = save_llama(tmp_path / "chat", chat_template=TEMPLATE, truncation_side="left")
+    short = model(folder, chat_template=True, max_length=5)
+    np.testing.assert_array_equal(short.encode(["film good bad"]), model(folder).encode(["<s> good bad </s> a"]))
+
+
+def test_a_last_layer_of_another_width_is_read(tmp_path: Path) -> None:
+    from transformers import OPTConfig
+
+    sizes: dict[str, Any] = {"hidden_size": 16, "word_embed_proj_dim": 8, "ffn_dim": 32, "num_attention_heads": 2}
+    more: dict[str, Any] = {"max_position_embeddings": 64, "do_layer_norm_before": False, "num_hidden_layers": 2}
+    folder = save_model(tmp_path / "opt", OPTConfig(vocab_size=len(WORDS), **sizes, **more))
+    expected = by_hand_of_widths(folder, TEXTS[0])
+    deep, middle = model(folder, "@2:last"), model(folder, "@1:last")
+    X, Y = deep.encode_together([middle], TEXTS)
+    assert (X.shape[1], Y.shape[1], deep.encode([]).shape, middle.encode([]).shape) == (8, 16, (0, 8), (0, 16))
+    np.testing.assert_allclose(X[0], expected[2], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(Y[0], expected[1], rtol=1e-5, atol=1e-6)
+
+
+def by_hand_of_widths(folder: Path, text: str) -> list[Any]:
+    """Return the states of the last token of a text in all layers, as transformers computes them."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    with torch.inference_mode():
+        batch = AutoTokenizer.from_pretrained(folder)(text, return_tensors="pt")
+        states = AutoModel.from_pretrained(folder).eval()(**batch, output_hidden_states=True).hidden_states
+    return [layer[0, -1].numpy() for layer in states]
+
+
+@pytest.mark.parametrize(
+    "kind", sorted({"bert", "esm", "gpt2", "layoutlmv3", "lilt", "markuplm", "opt", *LATER_POSITIONS})
+)
+@pytest.mark.parametrize("pad", [0, 3])
+def test_a_model_reads_as_many_tokens_as_its_limit_and_no_more(kind: str, pad: int) -> None:
+    import torch
+    from transformers import AutoModel
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    sizes: dict[str, Any] = {"entity_vocab_size": 8, "entity_emb_size": 8, "attention_window": [4], "languages": ["en"]}
+    boxes: dict[str, Any] = {"coordinate_size": 4, "shape_size": 4, "visual_embed": False, "hidden_size": 24}
+    boxes |= {"has_relative_attention_bias": False, "has_spatial_attention_bias": False}
+    own: dict[str, Any] = {**SMALL, **sizes, **boxes, "default_language": "en", "mask_token_id": 4, "max_depth": 4}
+    make: Any = CONFIG_MAPPING[kind]
+    config = make(vocab_size=len(WORDS), max_position_embeddings=20, pad_token_id=pad, **own)
+    most = Settings(config, word_tokenizer()).most_tokens
+    auto: Any = AutoModel
+    body = auto.from_config(config).eval()
+
+    def reads(tokens: int) -> bool:
+        with torch.inference_mode(), suppress(IndexError, RuntimeError):
+            return body(input_ids=torch.full((1, tokens), 7)) is not None
+        return False
+
+    assert most is not None
+    assert reads(most)
+    assert not reads(most + 1)
 
 
 def test_bfloat16_gives_float32_features_near_those_of_float32(folder: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from tests.decoders import WORDS, save_gpt2, save_llama, save_model
 from w2s_probe.backbones import BackboneOptions, get_backbone
 from w2s_probe.backbones.transformers_names import Parts, parts_of
+from w2s_probe.backbones.vocabularies import check_vocabulary
 from w2s_probe.core.errors import BackboneError
 
 needs_transformers = pytest.mark.skipif(find_spec("transformers") is None, reason="bare wheel: no transformers")
@@ -77,6 +78,78 @@ def test_a_folder_without_configuration_or_tokenizer_is_refused(tmp_path: Path) 
 
 
 @needs_transformers
+@pytest.mark.parametrize(
+    "kind", ["GPT2Tokenizer", "LlamaTokenizer", "Qwen2Tokenizer", "RobertaTokenizer", "T5Tokenizer"]
+)
+def test_a_tokenizer_without_its_vocabulary_is_refused(kind: str, tmp_path: Path) -> None:
+    folder = save_llama(tmp_path / "m", extra_special_tokens=["<|end|>"])
+    (folder / "tokenizer.json").unlink()
+    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    added = {"11": {"content": "<think>", "special": False}}  # no word, as in chat models
+    changed = {**settings, "tokenizer_class": kind, "added_tokens_decoder": added}
+    (folder / "tokenizer_config.json").write_text(json.dumps(changed), encoding="utf-8")
+    expected = (
+        "must hold the tokenizer of its model: the vocabulary of its tokenizer is missing or empty. Save it there"
+    )
+    assert expected in refused(folder)
+
+
+@needs_transformers
+@pytest.mark.parametrize("kind", ["ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer", "DiaTokenizer"])
+def test_tokenizers_of_bytes_and_characters_need_no_file(kind: str) -> None:
+    import transformers
+
+    check_vocabulary(getattr(transformers, kind)(), name="it")
+
+
+@needs_transformers
+def test_an_adapter_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    assert "FOLDER holds an adapter only. Merge it into its model with merge_and_unload" in refused(
+        tmp_path / "adapter"
+    )
+
+
+@needs_transformers
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_file_that_git_lfs_has_not_fetched_is_named(file: str, tmp_path: Path) -> None:
+    folder = save_gpt2(tmp_path / "m")
+    (folder / file).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", encoding="utf-8")
+    assert refused(folder).endswith(f"{file} is a Git LFS pointer, not the file itself. Run git lfs pull in FOLDER.")
+
+
+@needs_transformers
+@pytest.mark.parametrize(
+    ("template", "problem"),
+    [
+        ("{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}", "it leaves the"),
+        ("{{ raise_exception('a system prompt is missing') }}", "a system prompt is missing. Save the tokenizer with"),
+        ("{{ messages[0].content[:5] }}", "it leaves the message out"),
+        ({"rag": "{{ messages[0].content }}", "tool": "x"}, "has only templates named rag, tool. Set tokenizer."),
+    ],
+)
+def test_a_template_that_does_not_write_the_text_is_refused(template: Any, problem: str, tmp_path: Path) -> None:
+    line = refused(save_llama(tmp_path / "m", chat_template=template), chat_template=True)
+    assert problem in line
+    assert line.endswith("or leave `chat_template` out.")
+
+
+@needs_transformers
+def test_a_template_must_leave_room_for_the_text(tmp_path: Path) -> None:
+    template = "a good film <s> {{ messages[0].content }} </s>{% if add_generation_prompt %} fine{% endif %}"
+    folder = save_llama(tmp_path / "m", chat_template=template)
+    asked = refused(folder, chat_template=True, max_length=6)
+    assert (
+        "the template of transformers:FOLDER has 6 tokens, and the model reads 6. Use a larger `max_length`, or"
+        in asked
+    )
+    assert "`prefix` must leave room" in refused(folder, chat_template=True, max_length=8, prefix="not bad ")
+    setting(folder, max_position_embeddings=5)
+    assert "the model reads 5. Use a model that reads more, or leave" in refused(folder, chat_template=True)
+
+
+@needs_transformers
 def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
     from transformers import BertConfig
 
@@ -85,14 +158,19 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
 
 
 @needs_transformers
-@pytest.mark.parametrize("kind", ["t5", "clip", "vit"])
+@pytest.mark.parametrize("kind", ["t5", "clip", "vit", "t5 alone", "mt5 alone"])
 def test_models_that_are_no_single_encoder_or_decoder_of_texts_are_refused(kind: str, tmp_path: Path) -> None:
-    from transformers import CLIPConfig, T5Config, ViTConfig
+    from transformers import CLIPConfig, MT5Config, T5Config, ViTConfig
 
     kinds: dict[str, tuple[Any, str]] = {
         "t5": (T5Config(), "must be an encoder or a decoder: model type t5 is both"),
-        "clip": (CLIPConfig(), "must be one model of texts with hidden layers: model type clip is not"),
-        "vit": (ViTConfig(), "must hold the tokenizer of its model"),
+        "clip": (
+            CLIPConfig(),
+            "must be one model of texts with a vocabulary and hidden layers: model type clip is not",
+        ),
+        "vit": (ViTConfig(), "model type vit is not. Use timm: or open_clip: for images"),
+        "t5 alone": (T5Config(is_encoder_decoder=False), "is both. Use sentence-transformers:"),
+        "mt5 alone": (MT5Config(is_encoder_decoder=False), "model type mt5 is both"),
     }
     config, expected = kinds[kind]
     config.save_pretrained(tmp_path / "m")
@@ -100,11 +178,30 @@ def test_models_that_are_no_single_encoder_or_decoder_of_texts_are_refused(kind:
 
 
 @needs_transformers
+def test_a_model_of_sounds_with_a_vocabulary_is_refused(tmp_path: Path) -> None:
+    from transformers import HubertConfig
+
+    sizes: dict[str, Any] = {"num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2, **SMALL}
+    layers: dict[str, Any] = {"conv_dim": (8,), "conv_stride": (5,), "conv_kernel": (10,)}
+    folder = save_model(tmp_path / "m", HubertConfig(vocab_size=len(WORDS), **layers, **sizes))
+    assert "must be one model of texts with a vocabulary and hidden layers: model type hubert is not" in refused(folder)
+
+
+@needs_transformers
 def test_code_of_a_model_is_never_run(tmp_path: Path) -> None:
     folder = save_llama(tmp_path / "m")
     (folder / "own.py").write_text("raise SystemExit('run')")
     setting(folder, model_type="odd", auto_map={"AutoConfig": "own.Config", "AutoModel": "own.Model"})
-    assert "which is never run" in refused(folder)
+    assert "which is never run. Use a model that transformers knows, or compute its features" in refused(folder)
+
+
+@needs_transformers
+def test_a_quantized_model_whose_package_is_missing_has_its_install_command_only(tmp_path: Path) -> None:
+    folder = save_llama(tmp_path / "m")
+    setting(folder, quantization_config={"quant_method": "vptq"})
+    line = refused(folder)
+    assert "`pip install -U vptq`" in line
+    assert "again" not in line
 
 
 @needs_transformers
