@@ -26,17 +26,13 @@ from w2s_probe.datasets.arrow import column_of
 from w2s_probe.datasets.delimited import read_rows, with_numbers
 from w2s_probe.datasets.parquet import read_parquet
 from w2s_probe.pipeline.feature_columns import id_column
+from w2s_probe.pipeline.prediction_order import check_order
 
 if TYPE_CHECKING:
     import polars as pl
 
 SUFFIXES = (".csv", ".parquet", ".npy", ".npz")
 UNNAMED = re.compile(r"arr_\d+")  # names that NumPy gives to arrays without one
-INDEX = re.compile(
-    r"|__index_level_\d+__|unnamed: ?\d+|level_\d+|index|idx|row|row_?(nr|number|num|index|id)", re.IGNORECASE
-)  # names that the index of a frame has in a file
-LONGEST = 18  # digits of a number of a row
-
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class PredictionFile:
@@ -65,15 +61,17 @@ class PredictionFile:
     others: Mapping[str, Column] = field(default_factory=dict)
     like_labels: bool = False
 
-    def for_rows_of(self, table: Table) -> dict[str, Column]:
+    def for_rows_of(self, table: Table, data: DataConfig) -> dict[str, Column]:
         """Return the columns for the rows of a table; raise `DataError` for missing ids, `ShapeError` for other rows.
 
         Parameters
         ----------
         table : Table
             The data.
+        data : DataConfig
+            Where the data is.
         """
-        rows = self._rows(table)
+        rows = self._rows(table, data)
         return {name: values[rows] for name, values in self.columns.items()}
 
     def unused(self, table: Table) -> int | None:
@@ -83,11 +81,10 @@ class PredictionFile:
         every = table.ids if table.all_ids is None else np.concatenate([table.ids, table.all_ids])
         return len(set(self.ids).difference(every.tolist())) or None
 
-    def _rows(self, table: Table) -> Rows:
+    def _rows(self, table: Table, data: DataConfig) -> Rows:
         title, count = f"labels:{self.name}", len(next(iter(self.columns.values())))
         if self.ids is None:
-            self._check_no_ids(table)
-            self._check_no_index(table)
+            check_order({**self.columns, **self.others}, table, data, file=title)
             rows = table.rows_among(count)
             if rows is None:
                 check_same_rows(title, count, table.name, len(table))
@@ -111,35 +108,6 @@ class PredictionFile:
             )
             raise DataError(msg)
         return np.array([place[name] for name in wanted], dtype=np.intp)
-
-    def _check_no_ids(self, table: Table) -> None:
-        """Raise `DataError` if a column holds the ids of the data under another name: rows may be in any order."""
-        wanted = set(table.ids.tolist()) if table.has_ids else set()
-        for name, values in {**self.columns, **self.others}.items():
-            if wanted and len(values.values) >= len(wanted) and wanted <= {str(value) for value in values.values}:
-                msg = (
-                    f"labels:{self.name} must have its ids in a column id, or in the column that --id names: got the "
-                    f"ids of {table.name} in column {name!r:.60}. Rename this column, or remove it if the rows are in "
-                    f"the order of {table.name}."
-                )
-                raise DataError(msg)
-
-    def _check_no_index(self, table: Table) -> None:
-        """Raise `DataError` if the index that pandas saved says that the rows are in another order."""
-        for name, values in {**self.columns, **self.others}.items():
-            texts = [str(value) for value in values.values] if INDEX.fullmatch(name) else []
-            if not texts or not all(text.isdecimal() and text.isascii() and len(text) < LONGEST for text in texts):
-                continue
-            numbers = np.array([int(text) for text in texts])[values.codes]
-            ordered = np.arange(len(numbers))
-            if not np.array_equal(numbers, ordered) and np.array_equal(np.sort(numbers), ordered):
-                own = f"Add --id {name}, or save" if name and name in table.columns else "Save"
-                msg = (
-                    f"labels:{self.name} must have its rows in the order of {table.name}, or ids: its index, column "
-                    f"{name!r:.60}, has the numbers of {len(numbers):,} rows in another order. {own} df.sort_index(); "
-                    f"or df.reset_index(drop=True), if the rows are in the order of {table.name}."
-                )
-                raise DataError(msg)
 
 
 def parse_file(text: str) -> tuple[Path, str | None] | None:

@@ -216,7 +216,7 @@ def open_predictions(table: Table, name: str, data: DataConfig) -> LabelsSource:
         file = read_predictions(path, data, chosen)
         title = f"{KIND}{path.name}" + ("" if chosen is None else f"#{chosen}")
         whole = f"{KIND}{path}" if chosen is None else ""
-        return LabelsSource(name, title, file.for_rows_of(table), file, whole)
+        return LabelsSource(name, title, file.for_rows_of(table, data), file, whole)
     columns = columns_named(name)
     for column in columns:
         if column not in table.others:
