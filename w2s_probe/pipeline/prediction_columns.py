@@ -13,6 +13,7 @@ from w2s_probe.core.columns import Column
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.labels import is_missing, is_placeholder
 from w2s_probe.core.types import Float
+from w2s_probe.pipeline.prediction_doubts import ROUNDED, check_one_class, check_one_meaning
 from w2s_probe.pipeline.prediction_errors import check_classes, check_inside, wrong_width
 from w2s_probe.pipeline.prediction_names import UNNAMED, class_told, columns_of_classes
 from w2s_probe.pipeline.prediction_values import (
@@ -26,7 +27,6 @@ from w2s_probe.pipeline.prediction_values import (
 )
 
 Meaning = Literal["classes", "probabilities", "votes"]
-ROUNDED = 0.02  # largest distance of a row's sum of probabilities from 1
 ENOUGH = 20  # rows whose values are no chance
 
 
@@ -157,7 +157,9 @@ def _of_names(
         if not one_hot(P) and not any(names.unknown(values) for values in columns.values()):
             return None
         own, in_order = list(columns), list(of_class.values())
-        shares = probabilities(P[:, [own.index(column) for column in in_order]], in_order, name=name)
+        P = P[:, [own.index(column) for column in in_order]]
+        check_one_meaning(of_class, classes, order, sums=P.sum(axis=1), name=name, numbered=numbered)
+        shares = probabilities(P, in_order, name=name)
         class_of = {column: label for label, column in of_class.items()}
         return replace(shares, of=tuple(class_of[column] for column in columns), numbered=numbered)
     if P.shape[1] == len(classes) and len(P) >= ENOUGH and one_hot(P):
@@ -217,12 +219,8 @@ def _one_class(
         raise DataError(msg)
     own, sure, numbered = (None, False, False) if unnamed else class_told(column, classes, order)
     first, second = classes
-    if own == first and UNNAMED.fullmatch(column):
-        msg = (
-            f"{name} must say whose probabilities column {column!r:.60} holds: {own} may be the class, or the place of "
-            f"a column without a name. Rename the column to p_{first} or to p_{second}."
-        )
-        raise DataError(msg)
+    if not unnamed:
+        check_one_class(column, own, classes, order, name=name)
     check_inside(numbers, name=name, column=column)
     speaks = np.asarray(~np.isnan(numbers))
     if not sure and speaks.sum() >= ENOUGH and numbers[speaks].min() >= 1 / 2:  # a model's confidence looks like this
