@@ -15,8 +15,10 @@ from w2s_probe.core.labels import is_missing, is_placeholder
 from w2s_probe.core.types import Float
 from w2s_probe.pipeline.prediction_doubts import ROUNDED, check_one_class, check_one_meaning
 from w2s_probe.pipeline.prediction_errors import check_classes, check_inside, wrong_width
-from w2s_probe.pipeline.prediction_names import UNNAMED, class_told, columns_of_classes
+from w2s_probe.pipeline.prediction_names import UNNAMED, class_named, class_told, columns_of_classes
 from w2s_probe.pipeline.prediction_values import (
+    BITS,
+    TRUTH,
     Coding,
     coding_of,
     fractional,
@@ -48,6 +50,8 @@ class Shares:
         Whether neither the name of a column nor the data's metadata tells these classes.
     numbered : bool
         Whether places of columns, or whole numbers, mean the classes with these numbers in the data's metadata.
+    truth : bool
+        Whether 0 and 1 mean the classes false and true, or false and true the classes 0 and 1.
     """
 
     X: Float
@@ -56,6 +60,7 @@ class Shares:
     of: tuple[str, ...] = ()
     guessed: bool = False
     numbered: bool = False
+    truth: bool = False
 
     @property
     def ties(self) -> int:
@@ -74,8 +79,9 @@ def shares_of(
 ) -> Shares:
     """Return what columns of n rows predict; a missing value is an abstention.
 
-    One column holds classes; with a value strictly between 0 and 1 it holds the probability of one of two classes:
-    of the one that its name tells (see `class_named`), else of the second one. Several columns are probabilities if
+    One column holds classes; with a value strictly between 0 and 1, or if 0 and 1 are its values, neither means a
+    class and its name tells one, it holds the probability of one of two classes: of the one that its name tells (see
+    `class_named`), else of the second one. Several columns are probabilities if
     each class has exactly one that is named after it; if all values are names of classes, too, one of each row must
     be 1 and the others 0. Columns of an array are probabilities by their place, unless they hold classes. Otherwise
     each column is an annotator, and the shares are those of their votes.
@@ -106,6 +112,8 @@ def shares_of(
         if numbers is not None and fractional(numbers).any():
             return _one_class(numbers, classes, order, name=name, column=column, unnamed=unnamed)
         coding = coding_of(columns, classes, order, name=name)
+        if numbers is not None and not unnamed and _is_named(column, values, classes, coding):
+            return _one_class(numbers, classes, order, name=name, column=column, unnamed=unnamed)
         if not unnamed:
             _check_not_inverted(column, values, classes, order, coding, name=name)
         check_classes(columns, classes, coding, name=name, file=file, unnamed=unnamed)
@@ -244,12 +252,19 @@ def _one_class(
     return Shares(X=X, speaks=speaks, meaning="probabilities", of=(own,), guessed=not sure, numbered=numbered)
 
 
+def _is_named(column: str, values: Column, classes: Sequence[str], coding: Coding) -> bool:
+    """Return whether 0 and 1 mean no class, and the name of their column tells one of two classes."""
+    texts = {label_of(value) for value in values.values if not is_missing(value)}
+    bits = bool(texts) and texts <= {*BITS, *TRUTH} and not texts & set(coding.codes)
+    return bits and len(classes) == 2 and class_named(column, classes)[1]
+
+
 def _check_not_inverted(
     column: str, values: Column, classes: Sequence[str], order: Sequence[str], coding: Coding, *, name: str
 ) -> None:
     """Raise `DataError` if 0 and 1 may be classes, or probabilities of the class that 0 would mean."""
     texts = {label_of(value) for value in values.values if not is_missing(value)}
-    zero, one = ("false", "true") if texts <= {"false", "true"} else ("0", "1")
+    zero, one = TRUTH if texts <= set(TRUTH) else BITS
     if len(classes) != 2 or not texts or not texts <= {zero, one} or zero not in coding.codes:
         return
     if UNNAMED.fullmatch(column):  # the place of a column without a name
@@ -277,4 +292,4 @@ def _voted(columns: Mapping[str, Column], K: int, coding: Coding, *, meaning: Me
     speaks = total > 0
     X = np.full(votes.shape, 1 / K)
     X[speaks] = votes[speaks] / total[speaks, None]
-    return Shares(X=X, speaks=speaks, meaning=meaning, numbered=coding.numbered)
+    return Shares(X=X, speaks=speaks, meaning=meaning, numbered=coding.numbered, truth=coding.truth)

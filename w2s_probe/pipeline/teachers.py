@@ -157,6 +157,7 @@ class LabelsSource:
             classes=None if shares is None or not shares.of else shares.of,
             guessed=None if shares is None or not shares.of else shares.guessed,
             numbered=True if shares is not None and shares.numbered else None,
+            truth=True if shares is not None and shares.truth else None,
             unused=None if self.file is None else self.file.unused(table),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -256,6 +257,55 @@ def test_numbers_of_models_are_not_told_to_be_divided_by_their_sum() -> None:
     assert shares(("0", "1"), out_0=[0.25, 0.5], out_1=[0.75, 0.5]).X.tolist() == [[0.25, 0.75], [0.5, 0.5]]
     with pytest.raises(DataError, match="Divide each row by its sum"):
         shares(("0", "1"), p_0=[0.25, 0.5], p_1=[0.3, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("classes", "values", "codes"),
+    [
+        (("False", "Mixed", "True"), [True, False, None], [2, 0, -1]),
+        (("false", "true"), ["True", "FALSE"], [1, 0]),
+        (("FALSE", "TRUE", "maybe"), ["true", False, "maybe"], [1, 0, 2]),
+        (("false", "true"), [1, 0.0, None], [1, 0, -1]),
+        (("False", "True"), ["1", "0"], [1, 0]),
+        (("0", "1"), [True, False], [1, 0]),
+        (("0", "1"), ["TRUE", "0", "false"], [1, 0, 0]),
+    ],
+)
+def test_truth_values_mean_the_classes_that_they_name(
+    classes: Sequence[str], values: list[Any], codes: list[int]
+) -> None:
+    for own in (shares(classes, old=values), shares(classes, ann=values, bob=[None] * len(values))):
+        assert [row.argmax() if spoken else -1 for row, spoken in zip(own.X, own.speaks, strict=True)] == codes
+        assert own.truth == (set(classes) == {"0", "1"} or values[0] in (1, "1") and values[0] is not True)
+    assert not shares(classes, old=[classes[0]]).truth
+
+
+@pytest.mark.parametrize(
+    ("classes", "order", "values", "part"),
+    [
+        (("TRUE", "True"), (), [True], "got 'true'"),
+        (("0", "1", "2"), (), [True], "got 'true'"),
+        (("0", "1"), ("1", "0"), [True], "got 'true'"),
+        (("neg", "pos"), (), ["POS"], "Did you mean pos?"),
+        (("no", "yes"), (), [0, 1], "got '0' in row 0 of column 'old'"),
+    ],
+)
+def test_truth_values_of_other_classes_are_refused(
+    classes: Sequence[str], order: Sequence[str], values: list[Any], part: str
+) -> None:
+    with pytest.raises(DataError, match=re.escape(part)):
+        shares(classes, order, old=values)
+
+
+@pytest.mark.parametrize("values", [[1, 0, None], [1.0, 0.0, None], [True, False, None]])
+def test_zeros_and_ones_of_a_column_named_after_a_class_are_probabilities(values: list[Any]) -> None:
+    for column, of in (("p_pos", "pos"), ("neg", "neg"), ("is_pos", "pos")):
+        own = shares(TWO, **{column: values})
+        assert (own.meaning, own.of, own.guessed) == ("probabilities", (of,), False)
+        assert own.X[:2, TWO.index(of)].tolist() == [1, 0]
+    for column in ("old", "neg_or_pos"):
+        with pytest.raises(DataError, match="in row 0 of column"):
+            shares(TWO, **{column: values})
 
 
 @pytest.mark.parametrize("one", [1, 1.0, True])
