@@ -16,6 +16,7 @@ from w2s_probe.datasets import Table
 from w2s_probe.pipeline.feature_content import FeatureFile
 from w2s_probe.pipeline.row_order import INDEX, by_shared, numbers_another_order, order_of_shared
 
+
 def for_rows_of(table: Table, file: FeatureFile, data: DataConfig) -> FeatureSet:
     """Return the features of a file for the rows of the table of `data`, by ids if the file has any.
 

@@ -116,7 +116,7 @@ def shares_of(
             return _one_class(numbers, classes, order, name=name, column=column, unnamed=unnamed)
         if not unnamed:
             _check_not_inverted(column, values, classes, order, coding, name=name)
-        check_classes(columns, classes, coding, name=name, file=file, unnamed=unnamed)
+        check_classes(columns, classes, coding, order=order, name=name, file=file, unnamed=unnamed)
         return _voted(columns, len(classes), coding, meaning="classes")
     P, coding = matrix_of(columns.values()), coding_of(columns, classes, order, name=name)
     if P is not None and unnamed and _by_place(P, columns, len(classes), coding):
@@ -125,7 +125,7 @@ def shares_of(
         own = _of_names(P, columns, classes, order, coding, name=name)
         if own is not None:
             return own
-    check_classes(columns, classes, coding, name=name, file=file, unnamed=unnamed)
+    check_classes(columns, classes, coding, order=order, name=name, file=file, unnamed=unnamed)
     shares = _voted(columns, len(classes), coding, meaning="votes")
     if shares.ties == shares.speaks.sum() >= ENOUGH:
         msg = (

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".parquet", ".npy", ".npz")
 UNNAMED = re.compile(r"arr_\d+")  # names that NumPy gives to arrays without one
 
+
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class PredictionFile:
     """Columns of a file of predictions.
@@ -125,10 +126,15 @@ def parse_file(text: str) -> tuple[Path, str | None] | None:
     ('old.csv', 'a,b', None)
     """
     ends = [place for place, character in enumerate(text) if character == "#"]
-    files = [end for end in ends if Path(text[:end]).suffix in SUFFIXES]
+    files = [end for end in ends if _suffix(Path(text[:end])) in SUFFIXES]
     if files and not is_regular_file(Path(text)):
         return Path(text[: files[0]]), text[files[0] + 1 :]
-    return (Path(text), None) if Path(text).suffix in SUFFIXES else None
+    return (Path(text), None) if _suffix(Path(text)) in SUFFIXES else None
+
+
+def _suffix(path: Path) -> str:
+    """Return the suffix of a name, in lower case."""
+    return path.suffix.lower()
 
 
 def read_predictions(path: Path, data: DataConfig, chosen: str | None = None) -> PredictionFile:
@@ -167,15 +173,15 @@ def read_predictions(path: Path, data: DataConfig, chosen: str | None = None) ->
 
 
 def _read(path: Path, data: DataConfig, chosen: str | None) -> PredictionFile:
-    if path.suffix == ".npy":
+    if _suffix(path) == ".npy":
         if chosen is not None:
             msg = f"labels:{path}#{chosen:.60} must name a column: an array has none. Write labels:{path}."
             raise DataError(msg)
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         return _of_array(path.name, array, None)
-    if path.suffix == ".npz":
+    if _suffix(path) == ".npz":
         return _of_archive(path, data, chosen)
-    if path.suffix == ".parquet":
+    if _suffix(path) == ".parquet":
         frame = read_parquet(path, name=f"labels:{path.name}")
     else:
         frame, _ = read_rows(path, ",")
@@ -186,7 +192,7 @@ def _read(path: Path, data: DataConfig, chosen: str | None) -> PredictionFile:
         raise DataError(msg)
     own = names if chosen is None else _chosen(names, chosen, path)
     _check_not_label(own, data, path)
-    if path.suffix == ".csv":
+    if _suffix(path) == ".csv":
         frame = with_numbers(frame, own)
     return PredictionFile(
         name=path.name,

@@ -276,7 +276,7 @@ def test_truth_values_mean_the_classes_that_they_name(
 ) -> None:
     for own in (shares(classes, old=values), shares(classes, ann=values, bob=[None] * len(values))):
         assert [row.argmax() if spoken else -1 for row, spoken in zip(own.X, own.speaks, strict=True)] == codes
-        assert own.truth == (set(classes) == {"0", "1"} or values[0] in (1, "1") and values[0] is not True)
+        assert own.truth == (set(classes) == {"0", "1"} or (values[0] in (1, "1") and values[0] is not True))
     assert not shares(classes, old=[classes[0]]).truth
 
 

@@ -12,8 +12,10 @@ import pytest
 from w2s_probe.core.columns import Column
 from w2s_probe.core.config import DataConfig
 from w2s_probe.core.errors import DataError
+from w2s_probe.core.labels import read_labels
 from w2s_probe.datasets import Table, open_data
 from w2s_probe.pipeline.prediction_files import parse_file, read_predictions
+from w2s_probe.pipeline.teachers import check_pool, open_predictions
 
 N = 24
 OLD = ["neg", "pos", "pos"] * 8
@@ -79,3 +81,75 @@ def test_a_shared_column_is_compared_with_the_rows_that_are_read(data: DataConfi
     assert list(rows(save(data, "p.csv", key=keys, old=OLD[::2]), data, table=some)["old"]) == OLD[::2]
     with pytest.raises(DataError, match="in another order"):
         rows(save(data, "p.csv", key=keys[::-1], old=OLD[::2]), data, table=some)
+
+
+def refusal(path: Path, data: DataConfig) -> str:
+    """Return the error for all columns of a file as predictions of all classes of the data."""
+    table = open_data(data)
+    labels = read_labels(table.label or [], name="label", task="classification")
+    with pytest.raises(DataError) as raised:
+        open_predictions(table, f"labels:{path}", data).with_classes(table, labels, np.arange(N), None)
+    assert "\n" not in str(raised.value)
+    return str(raised.value).replace(f"{path.parent}/", "")
+
+
+HALF = [0.25, 0.75] * (N // 2)
+
+
+@pytest.mark.parametrize(
+    ("columns", "advice"),
+    [
+        ({"": range(N), "p_neg": HALF, "p_pos": HALF[::-1]}, "as in labels:p.csv#p_neg,p_pos."),
+        ({"pos": HALF, "neg": HALF[::-1], "pred": OLD}, "as in labels:p.csv#pos,neg."),
+        ({"0": HALF, "1": HALF[::-1]}, "Rename the columns 0, 1 to p_neg, p_pos, in the order"),
+        ({"Unnamed: 0": range(N), "0": HALF, "1": HALF[::-1]}, "Rename the columns 0, 1 to p_neg, p_pos, in the order"),
+        ({"who": [f"w{n}" for n in range(N)], "a": OLD, "b": OLD}, "as in labels:p.csv#a,b; a column of ids must"),
+        ({"who": [f"w{n}" for n in range(N)], "a": ["x"] * N}, "Correct these values"),
+        ({"x": HALF, "y": HALF}, "rename them to p_neg, p_pos, or give the mean of several models as one column p_pos"),
+        ({"ann": ["neg", "pos"] * (N // 2), "bob": OLD}, "#bob; or name all columns if it is an annotator's, labels:p"),
+        (
+            {"a,b": ["neg", "pos"] * (N // 2), "bob": OLD},
+            "#bob; or name all columns if it is an annotator's.",
+        ),
+    ],
+)
+def test_columns_that_can_be_named_are_advised(data: DataConfig, columns: dict[str, Any], advice: str) -> None:
+    path = save(data, "p.csv", **{name: list(values) for name, values in columns.items()})
+    assert advice in refusal(path, data)
+
+
+@pytest.mark.parametrize(("separator", "word"), [(";", ";"), ("\t", "tabs"), ("|", "|")])
+def test_another_separator_is_named(data: DataConfig, separator: str, word: str) -> None:
+    path = save(data, "p.csv", p_neg=HALF, p_pos=HALF)
+    text = path.read_text().replace(",", separator)
+    path.write_text(text.replace(".", ","))
+    assert f"is separated by {word}. Export the table with , as separator." in refusal(path, data)
+    path.write_text(f"sep={separator}\n{text}")
+    assert f"'sep={separator}', a line for Excel. Remove it, and export".replace("\t", "\\t") in refusal(path, data)
+
+
+def test_suffixes_may_be_in_capitals(data: DataConfig) -> None:
+    for name in ("OLD.CSV", "Old.Parquet"):
+        path = save(data, "p.csv" if name == "OLD.CSV" else "p.parquet", old=OLD).rename(
+            Path(data.data).with_name(name)
+        )
+        assert parse_file(f"{path}#old") == (path, "old")
+        assert list(rows(path, data)["old"]) == OLD
+    for name in ("old.NPY", "old.NPZ"):
+        with (path := Path(data.data).with_name(name)).open("wb") as handle:
+            np.save(handle, OLD) if name == "old.NPY" else np.savez(handle, old=OLD)
+        assert list(next(iter(rows(path, data, None).values()))) == OLD
+
+
+def test_a_file_without_the_rows_of_a_pool_is_told_to_have_them(data: DataConfig) -> None:
+    own = DataConfig(data=data.data, id="key")
+    source = open_predictions(
+        open_data(own), f"labels:{save(data, 'p.csv', key=pl.read_csv(data.data)['key'], old=OLD)}", own
+    )
+    pl.DataFrame({"key": [f"more{n}" for n in range(5)]}).write_csv(pool := Path(data.data).with_name("pool.csv"))
+    with pytest.raises(
+        DataError, match=r"the 5 ids of pool.csv are missing, the first is 'more0'. Add the rows of pool"
+    ):
+        check_pool(open_data(DataConfig(data=str(pool), id="key")), [source])
+    pl.DataFrame({"key": ["K1", "K2"]}).write_csv(pool)  # an error of its own says how the ids differ
+    check_pool(open_data(DataConfig(data=str(pool), id="key")), [source])
