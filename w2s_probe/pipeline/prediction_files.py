@@ -22,7 +22,7 @@ from w2s_probe.core.files import check_memory, is_regular_file, read_member, rea
 from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table
-from w2s_probe.datasets.arrow import column_of
+from w2s_probe.datasets.arrow import A_COLUMN_EACH, column_of
 from w2s_probe.datasets.delimited import read_rows, with_numbers
 from w2s_probe.datasets.parquet import read_parquet
 from w2s_probe.pipeline.feature_columns import id_column
@@ -192,13 +192,14 @@ def _read(path: Path, data: DataConfig, chosen: str | None) -> PredictionFile:
         raise DataError(msg)
     own = names if chosen is None else _chosen(names, chosen, path)
     _check_not_label(own, data, path)
+    others = [name for name in names if name not in own]
     if _suffix(path) == ".csv":
         frame = with_numbers(frame, own)
     return PredictionFile(
         name=path.name,
-        columns={name: column_of(frame[name]) for name in own},
+        columns={name: column_of(frame[name], advice=A_COLUMN_EACH) for name in own},
         ids=None if ids is None else [str(value) for value in frame[ids].to_list()],
-        others={} if ids else {name: column_of(frame[name]) for name in names if name not in own},
+        others={} if ids else {name: column_of(frame[name]) for name in others if not frame.schema[name].is_nested()},
         like_labels=own == [data.label],
     )
 

@@ -230,7 +230,7 @@ def test_a_column_for_each_class_whose_last_word_is_another_class(classes: Seque
 
 @pytest.mark.parametrize(("order", "column"), [(("1", "2"), "LABEL_1"), (("1", "0"), "prob_1"), (("1", "0"), "p_0")])
 def test_a_number_that_names_one_class_and_numbers_another_is_refused(order: tuple[str, ...], column: str) -> None:
-    with pytest.raises(DataError, match="may be the name of the class .*, or the number of the class"):
+    with pytest.raises(DataError, match=r"may be the name of the class .*, or the number of the class"):
         shares(sorted(order), order, **{column: [0.25, 0.5]})
     assert array(sorted(order), [[0.25, 0.75]], order).X[0, sorted(order).index("1")] == 0.25  # what the error advises
 
@@ -245,7 +245,7 @@ def test_numbers_of_all_columns_decide_between_names_and_numbers_of_classes() ->
 
 @pytest.mark.parametrize("column", ["seed_0", "fold-0", "score_0", "model 0", "bert.0", "label_model_0", "0_shot"])
 def test_a_number_that_may_be_that_of_a_model_is_no_first_class(column: str) -> None:
-    with pytest.raises(DataError, match="0 may be the class, or the number of a model. Rename the column to p_0"):
+    with pytest.raises(DataError, match=r"0 may be the class, or the number of a model\. Rename the column to p_0"):
         shares(("0", "1"), **{column: [0.25, 0.5]})
     assert shares(("0", "1"), **{column.replace("0", "1"): [0.25, 0.5]}).of == ("1",)
     assert shares(("0", "1"), **{column.replace("0", "0_p1"): [0.25, 0.5]}).of == ("1",)

@@ -153,3 +153,15 @@ def test_a_file_without_the_rows_of_a_pool_is_told_to_have_them(data: DataConfig
         check_pool(open_data(DataConfig(data=str(pool), id="key")), [source])
     pl.DataFrame({"key": ["K1", "K2"]}).write_csv(pool)  # an error of its own says how the ids differ
     check_pool(open_data(DataConfig(data=str(pool), id="key")), [source])
+
+
+def test_lists_of_probabilities_are_told_to_be_columns(data: DataConfig) -> None:
+    path = save(data, "p.parquet", probs=[[0.25, 0.75]] * N, old=[[value] for value in OLD])
+    with pytest.raises(DataError, match=r"got \[0.25, 0.75\] in row 0. Save a column for each class"):
+        rows(path, data, "probs")
+    assert list(rows(path, data)["old"]) == OLD
+    pl.read_csv(data.data).with_columns(probs=pl.Series([[0.25, 0.75]] * N)).write_parquet(path)
+    with pytest.raises(DataError, match=r"got \[0.25, 0.75\] in row 0. Save a column for each class"):
+        open_data(DataConfig(data=str(path), predictions=("probs",)))
+    with pytest.raises(DataError, match="Save one value in each row, or name another column with --label"):
+        open_data(DataConfig(data=str(path), label="probs"))
