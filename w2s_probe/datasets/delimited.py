@@ -122,9 +122,9 @@ def _check_header(path: Path, separator: str, columns: Collection[str]) -> list[
         raise DataError(msg)
     missing, single = set(columns) - set(names), len(names) == 1 and not columns
     for other, word in SEPARATORS.items():
-        found = bool({name.strip('"') for name in header.split(other)} & missing)
-        found = found or (single and 0 < header.count(other) == separator.join(first).count(other))
-        if other != separator and found:
+        names_columns = {name.strip('"') for name in header.split(other)} & missing
+        divides_rows = single and 0 < header.count(other) == separator.join(first).count(other)
+        if other != separator and (names_columns or divides_rows):
             msg = (
                 f"fields of {path.name} must be separated by {expected}: the header {header[:60]!r} is separated by "
                 f"{word}. Export the table with {expected} as separator."
