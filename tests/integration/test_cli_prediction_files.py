@@ -27,7 +27,7 @@ def test_true_labels_under_another_name_are_refused_or_noted(cli: Cli, table: Pa
     both = labels_file(table, "both.csv", y_true="label", y_pred="old")
     error = cli(*arguments(verb, both)).stderr
     assert f"column 'y_true' equals the labels of DATA in all {80 if verb == 'forecast' else N} rows" in error
-    assert f"as in {both}#y_pred." in error
+    assert f"as in {both}#y_pred; or name all columns if it is an annotator's, {both}#y_true,y_pred." in error
     pl.read_csv(table / "d.csv").with_columns(gold="label").write_csv(table / "d.csv")
     note = "equal the labels of DATA in all"
     alone = labels_file(table, "alone.parquet", truth="label")
@@ -67,6 +67,17 @@ def test_rows_in_another_order_are_refused(cli: Cli, table: Path) -> None:
         frame = frame.sort(column)
         frame.write_parquet(table / name) if name == "i.parquet" else frame.write_csv(table / name)
         assert result(cli, "run", f"labels:{name}#pred", "--seeds", "1")["systems"]
+
+
+def test_zero_and_one_for_false_and_true_are_said(cli: Cli, table: Path) -> None:
+    data = pl.read_csv(table / "d.csv")
+    truth = data.with_columns((pl.col("label") == "pos").alias("label"), (pl.col("old") == "pos").alias("old"))
+    truth.with_columns(bit=pl.col("old").cast(pl.Int8)).write_csv(table / "d.csv")
+    assert "classes of column bit, 0 and 1 as false and true, by row" in cli(*arguments("run", "labels:bit")).stderr
+    own, same = (result(cli, "run", name, "--seeds", "1") for name in ("labels:bit", "labels:old"))
+    assert own["systems"] == same["systems"]
+    assert own["read"]["features"]["teacher"]["truth"] is True
+    assert "truth" not in same["read"]["features"]["teacher"]
 
 
 def test_numbers_mean_the_classes_of_the_metadata(cli: Cli, table: Path) -> None:

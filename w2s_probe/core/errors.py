@@ -82,9 +82,13 @@ class CacheError(W2SProbeError, OSError):
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:
-    """Return ``" Did you mean A or B?"`` for names close to `name`, else an empty string."""
+    """Return ``" Did you mean A or B?"`` for names close to `name`, else an empty string.
+
+    The only one that differs in case only stands alone.
+    """
     short = [option for option in options if len(option) <= LONGEST][:MOST_COMPARED]
-    near = difflib.get_close_matches(name[:LONGEST], short, n=3, cutoff=0.5)
+    same = [option for option in short if option.casefold() == name.casefold()]
+    near = same if len(same) == 1 else difflib.get_close_matches(name[:LONGEST], short, n=3, cutoff=0.5)
     return f" Did you mean {' or '.join(map(_shown, near))}?" if near else ""
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 FEW = 10_000  # distinct values that are Python objects; more stay an Arrow column
+A_COLUMN_EACH = "Save a column for each class, or the predicted classes."  # advice for lists of probabilities
 ROWS = 65_536  # rows that are Python objects at the same time
 
 
@@ -59,19 +60,20 @@ class Texts(Sequence[str]):
     __hash__ = None  # type: ignore[assignment]  # equal to lists
 
 
-def column_of(series: pl.Series) -> Column:
+def column_of(series: pl.Series, *, advice: str = "Save one value in each row, or name another column.") -> Column:
     """Return a column of labels or other names, in which texts of blanks are missing, as empty CSV fields are.
 
-    Decimals become floats, so that 1.00 is the class 1, and bytes become texts. Raises `DataError` for bytes that are
-    not UTF-8.
+    Decimals become floats, so that 1.00 is the class 1, bytes become texts, and lists of one value this value. Raises
+    `DataError` for bytes that are not UTF-8, longer lists and structs; `advice` says what to do about these.
     """
     import polars as pl
 
+    series = _single(series, advice)
     if series.dtype.is_decimal():
         series = series.cast(pl.Float64)
     elif series.dtype == pl.Binary:
         series = _decoded(series)
-    if series.dtype.is_nested() or series.dtype == pl.Object:
+    if series.dtype == pl.Object:
         return Column.of([None if is_missing(value) else value for value in series.to_list()])
     distinct = series.unique(maintain_order=True)
     positions = pl.DataFrame({"value": distinct, "code": np.arange(len(distinct), dtype=np.int32)})
@@ -82,6 +84,26 @@ def column_of(series: pl.Series) -> Column:
     if len(distinct) > FEW and not any(is_missing(value) for value in _blockwise(distinct)):
         return Column(codes, _array_of(distinct))
     return Column(codes, [None if is_missing(value) else value for value in distinct.to_list()])
+
+
+def _single(series: pl.Series, advice: str) -> pl.Series:
+    """Return the only value of each list; empty lists are missing values."""
+    import polars as pl
+
+    while isinstance(series.dtype, (pl.List, pl.Array)):
+        lists = series.arr.to_list() if isinstance(series.dtype, pl.Array) else series
+        longer = np.flatnonzero((lists.list.len() > 1).fill_null(value=False).to_numpy())
+        if len(longer):
+            raise _several(series.name, lists[int(longer[0])].to_list(), int(longer[0]), advice)
+        series = lists.list.get(0, null_on_oob=True)
+    if isinstance(series.dtype, pl.Struct):
+        row = next((row for row, value in enumerate(series) if value is not None), 0)
+        raise _several(series.name, series[row], row, advice)
+    return series
+
+
+def _several(column: str, value: object, row: int, advice: str) -> DataError:
+    return DataError(f"column {column!r:.60} must hold one value in each row: got {value!s:.60} in row {row}. {advice}")
 
 
 def _decoded(series: pl.Series) -> pl.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SEPARATORS = {",": ",", ";": ";", "\t": "tabs", "|": "|"}  # and how a message calls them
+SEPARATOR_LINE = re.compile(r"sep=.?", re.IGNORECASE)  # tells Excel the separator
 LONGEST_FIELD = 2**31 - 1  # characters; the limit of `csv` is 131,072
 CELLS_AT_ONCE = 1_000_000  # fields that are Python objects at the same time
 WHOLE = r"0|-?[1-9][0-9]{0,17}"
@@ -37,8 +39,8 @@ def read_rows(path: Path, separator: str, *, columns: Collection[str] = ()) -> t
     polars reads the file. It also accepts quotes that RFC 4180 does not allow, and then joins or divides rows
     without an error. A file with quotes, or with carriage returns inside a line, is therefore read by `csv` in
     strict mode too; where the two differ, the rows of `csv` are returned. Raises `DataError`, which names the row,
-    if `csv` refuses a row, if a row has more fields than the header, if a short row lacks one of `columns`, or if the
-    header lacks one of them because another character separates the fields.
+    if `csv` refuses a row, if a row has more fields than the header, if a short row lacks one of `columns`, or if
+    another character separates the fields: the header then lacks one of `columns`, or without any is one field.
     """
     content = _Content.of(path, separator)
     names = _check_header(path, separator, columns)
@@ -105,17 +107,24 @@ def _check_header(path: Path, separator: str, columns: Collection[str]) -> list[
     """Return the names of the columns, read without the rest of the file."""
     with _rows(path, separator, strict=False) as rows:
         names: list[str] = next((row for row in rows if row), [])
+        first: list[str] = next((row for row in rows if row), [])
     if not names:
         msg = "empty CSV"
         raise ValueError(msg)
+    header, expected = separator.join(names), SEPARATORS[separator]
+    if SEPARATOR_LINE.fullmatch(header):
+        again = "" if header.endswith(separator) else f", and export the table with {expected} as separator"
+        msg = f"the first line of {path.name} must be the header: got {header!r}, a line for Excel. Remove it{again}."
+        raise DataError(msg)
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
         msg = f"columns of {path.name} must have distinct names: got repeated {listed(repeated)}. Rename these columns."
         raise DataError(msg)
-    header = separator.join(names)
+    missing, single = set(columns) - set(names), len(names) == 1 and not columns
     for other, word in SEPARATORS.items():
-        if other != separator and {name.strip('"') for name in header.split(other)} & (set(columns) - set(names)):
-            expected = SEPARATORS[separator]
+        names_columns = {name.strip('"') for name in header.split(other)} & missing
+        divides_rows = single and 0 < header.count(other) == separator.join(first).count(other)
+        if other != separator and (names_columns or divides_rows):
             msg = (
                 f"fields of {path.name} must be separated by {expected}: the header {header[:60]!r} is separated by "
                 f"{word}. Export the table with {expected} as separator."

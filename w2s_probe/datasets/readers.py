@@ -16,7 +16,7 @@ from w2s_probe.core.errors import DataError, listed
 from w2s_probe.core.files import ALWAYS_READ, check_expansion, is_regular_file
 from w2s_probe.core.images import ImageFiles, Images
 from w2s_probe.core.input_files import check_no_pipe
-from w2s_probe.datasets.arrow import Texts, column_of, first_missing, ids_of, row_numbers
+from w2s_probe.datasets.arrow import A_COLUMN_EACH, Texts, column_of, first_missing, ids_of, row_numbers
 from w2s_probe.datasets.data_files import DataFiles, find_files
 from w2s_probe.datasets.delimited import with_numbers
 from w2s_probe.datasets.formats import KINDS
@@ -251,13 +251,15 @@ def _other_flags(config: DataConfig, columns: Sequence[str]) -> dict[str, str]:
 def _others(frame: pl.DataFrame, config: DataConfig, name: str) -> dict[str, Column]:
     """Return the columns of teachers that are predictions, and of the rows that they were trained on."""
     flags = _other_flags(config, frame.columns)
-    columns = {column: _names(frame, column, flag, name) for column, flag in flags.items()}
+    columns = {column: _names(frame, column, flag, name, advice=A_COLUMN_EACH) for column, flag in flags.items()}
     return {column: values for column, values in columns.items() if values is not None}
 
 
-def _names(frame: pl.DataFrame, column: str | None, flag: str, name: str) -> Column | None:
+def _names(frame: pl.DataFrame, column: str | None, flag: str, name: str, *, advice: str = "") -> Column | None:
     values = _column(frame, column, flag, name)
-    return None if values is None else column_of(values)
+    if values is None:
+        return None
+    return column_of(values, advice=advice or f"Save one value in each row, or name another column with {flag}.")
 
 
 def _check_ids(ids: pl.Series, name: str) -> None:

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from w2s_probe.core.errors import DataError, listed
@@ -118,7 +119,7 @@ def shard_name(path: str) -> ShardName:
 def check_complete(
     paths: Sequence[str], names: Sequence[ShardName], *, data: str, expected: Callable[[str], bool]
 ) -> None:
-    """Raise `DataError` if a file of a numbered set is missing.
+    """Raise `DataError` if a file of a numbered set is missing; the first number is 0, or 1 if the last is the total.
 
     Parameters
     ----------
@@ -140,12 +141,14 @@ def check_complete(
     for (home, part, prefix), totals in sets.items():
         for total, numbers in totals.items():
             written = example[home, part, prefix, total]
-            absent = next((number for number in range(total) if number not in numbers), None)
-            if absent is not None and expected(missing := _with_number(written, absent)):
+            first = int(total in numbers and 0 not in numbers)
+            absent = [number for number in range(first, first + total) if number not in numbers]
+            if absent and expected(missing := _with_number(written, absent[0])):
+                chosen = _digits(sorted(numbers), absent, written)
                 msg = (
                     f"{data} must have all {total} files of its numbered set: {Path(missing).name} is missing. "
                     "Add this file, or name the files you have with a pattern in quotes, such as "
-                    f"'{_with_number(Path(written).name, -1)}'."
+                    f"'{_with_number(Path(written).name, chosen)}'."
                 )
                 raise DataError(msg)
         if len(totals) > 1:
@@ -197,12 +200,31 @@ def _words_of_parts(path: str) -> frozenset[str]:
     return frozenset(WORDS[bare] for word in words for bare in (word, ENDINGS.sub("", word)) if bare in WORDS)
 
 
-def _with_number(path: str, number: int) -> str:
-    """Return a path with another number; -1 stands for a pattern of this number's digits."""
+def _digits(present: Sequence[int], absent: Sequence[int], path: str) -> str:
+    """Return a pattern of the digits of numbers, as a path writes them: of those that stand there, and no others.
+
+    Where the digits of all of them also make up a number that is absent, it is that of the first numbers that differ
+    in their last digit only.
+    """
+    match = re.search(r"(\d+)-of-\d+", path)
+    width = len(match[1]) if match else 1
+    written = [f"{number:0{width}d}" for number in present]
+    if any(fnmatchcase(f"{number:0{width}d}", _pattern(written)) for number in absent):
+        written = [number for number in written if number[:-1] == written[0][:-1]]
+    return _pattern(written)
+
+
+def _pattern(numbers: Sequence[str]) -> str:
+    """Return a pattern with the digits that numbers of one length have at each place."""
+    places = ["".join(sorted(set(digits))) for digits in zip(*numbers, strict=False)]
+    return "".join(digits if len(digits) == 1 else f"[{digits}]" for digits in places)
+
+
+def _with_number(path: str, number: int | str) -> str:
+    """Return a path with another number, as wide as its own, or with a pattern of it."""
 
     def other(match: re.Match[str]) -> str:
-        width = len(match[1])
-        return ("[0-9]" * width if number < 0 else f"{number:0{width}d}") + match[2]
+        return (number if isinstance(number, str) else f"{number:0{len(match[1])}d}") + match[2]
 
     return re.sub(r"(\d+)(-of-\d+)", other, path)
 

@@ -206,7 +206,8 @@ def _named(one: Several, role: str, name: Names | None) -> dict[str, Given]:
     if isinstance(one, Mapping):
         return {str(key): features for key, features in one.items()}
     own = one.name if isinstance(one, FeatureSet) and one.name != "features" else role
-    if name is not None and not isinstance(name, str):
-        msg = f"one {role} has one name: got {len(name)} names. Give several as a mapping of name to features."
+    names = [name] if isinstance(name, str) else [own] if name is None else list(name)
+    if len(names) != 1:
+        msg = f"one {role} has one name: got {len(names)} names. Give several as a mapping of name to features."
         raise ConfigError(msg)
-    return {name or own: one}
+    return {names[0] or own: one}

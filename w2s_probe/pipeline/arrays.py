@@ -124,7 +124,12 @@ def _column_of(values: Any, what: str) -> Column:
         msg = f"{what} must be one value for each row: got {got}. Give a list, an array of one dimension or a Series."
         raise DataError(msg)
     to_list = getattr(values, "tolist", None) or getattr(values, "to_list", None)
-    return Column.of([_plain(value) for value in (to_list() if to_list else values)])
+    column = Column.of([_plain(value) for value in (to_list() if to_list else values)])
+    wrong = next((value for value in column.values if isinstance(value, (list, tuple, dict, set, np.ndarray))), None)
+    if wrong is not None:
+        msg = f"{what} must be one value for each row: got {wrong!s:.60}. Give a text, a number or None for each row."
+        raise DataError(msg)
+    return column
 
 
 def _plain(value: Any) -> Any:

@@ -13,9 +13,12 @@ from w2s_probe.core.columns import Column
 from w2s_probe.core.errors import DataError
 from w2s_probe.core.labels import is_missing, is_placeholder
 from w2s_probe.core.types import Float
+from w2s_probe.pipeline.prediction_doubts import ROUNDED, check_one_class, check_one_meaning
 from w2s_probe.pipeline.prediction_errors import check_classes, check_inside, wrong_width
-from w2s_probe.pipeline.prediction_names import UNNAMED, class_told, columns_of_classes
+from w2s_probe.pipeline.prediction_names import UNNAMED, class_named, class_told, columns_of_classes
 from w2s_probe.pipeline.prediction_values import (
+    BITS,
+    TRUTH,
     Coding,
     coding_of,
     fractional,
@@ -26,7 +29,6 @@ from w2s_probe.pipeline.prediction_values import (
 )
 
 Meaning = Literal["classes", "probabilities", "votes"]
-ROUNDED = 0.02  # largest distance of a row's sum of probabilities from 1
 ENOUGH = 20  # rows whose values are no chance
 
 
@@ -48,6 +50,8 @@ class Shares:
         Whether neither the name of a column nor the data's metadata tells these classes.
     numbered : bool
         Whether places of columns, or whole numbers, mean the classes with these numbers in the data's metadata.
+    truth : bool
+        Whether 0 and 1 mean the classes false and true, or false and true the classes 0 and 1.
     """
 
     X: Float
@@ -56,6 +60,7 @@ class Shares:
     of: tuple[str, ...] = ()
     guessed: bool = False
     numbered: bool = False
+    truth: bool = False
 
     @property
     def ties(self) -> int:
@@ -74,8 +79,9 @@ def shares_of(
 ) -> Shares:
     """Return what columns of n rows predict; a missing value is an abstention.
 
-    One column holds classes; with a value strictly between 0 and 1 it holds the probability of one of two classes:
-    of the one that its name tells (see `class_named`), else of the second one. Several columns are probabilities if
+    One column holds classes; with a value strictly between 0 and 1, or if 0 and 1 are its values, neither means a
+    class and its name tells one, it holds the probability of one of two classes: of the one that its name tells (see
+    `class_named`), else of the second one. Several columns are probabilities if
     each class has exactly one that is named after it; if all values are names of classes, too, one of each row must
     be 1 and the others 0. Columns of an array are probabilities by their place, unless they hold classes. Otherwise
     each column is an annotator, and the shares are those of their votes.
@@ -106,9 +112,11 @@ def shares_of(
         if numbers is not None and fractional(numbers).any():
             return _one_class(numbers, classes, order, name=name, column=column, unnamed=unnamed)
         coding = coding_of(columns, classes, order, name=name)
+        if numbers is not None and not unnamed and _is_named(column, values, classes, coding):
+            return _one_class(numbers, classes, order, name=name, column=column, unnamed=unnamed)
         if not unnamed:
             _check_not_inverted(column, values, classes, order, coding, name=name)
-        check_classes(columns, classes, coding, name=name, file=file, unnamed=unnamed)
+        check_classes(columns, classes, coding, order=order, name=name, file=file, unnamed=unnamed)
         return _voted(columns, len(classes), coding, meaning="classes")
     P, coding = matrix_of(columns.values()), coding_of(columns, classes, order, name=name)
     if P is not None and unnamed and _by_place(P, columns, len(classes), coding):
@@ -117,7 +125,7 @@ def shares_of(
         own = _of_names(P, columns, classes, order, coding, name=name)
         if own is not None:
             return own
-    check_classes(columns, classes, coding, name=name, file=file, unnamed=unnamed)
+    check_classes(columns, classes, coding, order=order, name=name, file=file, unnamed=unnamed)
     shares = _voted(columns, len(classes), coding, meaning="votes")
     if shares.ties == shares.speaks.sum() >= ENOUGH:
         msg = (
@@ -157,7 +165,9 @@ def _of_names(
         if not one_hot(P) and not any(names.unknown(values) for values in columns.values()):
             return None
         own, in_order = list(columns), list(of_class.values())
-        shares = probabilities(P[:, [own.index(column) for column in in_order]], in_order, name=name)
+        P = P[:, [own.index(column) for column in in_order]]
+        check_one_meaning(of_class, classes, order, sums=P.sum(axis=1), name=name, numbered=numbered)
+        shares = probabilities(P, in_order, name=name)
         class_of = {column: label for label, column in of_class.items()}
         return replace(shares, of=tuple(class_of[column] for column in columns), numbered=numbered)
     if P.shape[1] == len(classes) and len(P) >= ENOUGH and one_hot(P):
@@ -217,12 +227,8 @@ def _one_class(
         raise DataError(msg)
     own, sure, numbered = (None, False, False) if unnamed else class_told(column, classes, order)
     first, second = classes
-    if own == first and UNNAMED.fullmatch(column):
-        msg = (
-            f"{name} must say whose probabilities column {column!r:.60} holds: {own} may be the class, or the place of "
-            f"a column without a name. Rename the column to p_{first} or to p_{second}."
-        )
-        raise DataError(msg)
+    if not unnamed:
+        check_one_class(column, own, classes, order, name=name)
     check_inside(numbers, name=name, column=column)
     speaks = np.asarray(~np.isnan(numbers))
     if not sure and speaks.sum() >= ENOUGH and numbers[speaks].min() >= 1 / 2:  # a model's confidence looks like this
@@ -246,12 +252,19 @@ def _one_class(
     return Shares(X=X, speaks=speaks, meaning="probabilities", of=(own,), guessed=not sure, numbered=numbered)
 
 
+def _is_named(column: str, values: Column, classes: Sequence[str], coding: Coding) -> bool:
+    """Return whether 0 and 1 mean no class, and the name of their column tells one of two classes."""
+    texts = {label_of(value) for value in values.values if not is_missing(value)}
+    bits = bool(texts) and texts <= {*BITS, *TRUTH} and not texts & set(coding.codes)
+    return bits and len(classes) == 2 and class_named(column, classes)[1]
+
+
 def _check_not_inverted(
     column: str, values: Column, classes: Sequence[str], order: Sequence[str], coding: Coding, *, name: str
 ) -> None:
     """Raise `DataError` if 0 and 1 may be classes, or probabilities of the class that 0 would mean."""
     texts = {label_of(value) for value in values.values if not is_missing(value)}
-    zero, one = ("false", "true") if texts <= {"false", "true"} else ("0", "1")
+    zero, one = TRUTH if texts <= set(TRUTH) else BITS
     if len(classes) != 2 or not texts or not texts <= {zero, one} or zero not in coding.codes:
         return
     if UNNAMED.fullmatch(column):  # the place of a column without a name
@@ -279,4 +292,4 @@ def _voted(columns: Mapping[str, Column], K: int, coding: Coding, *, meaning: Me
     speaks = total > 0
     X = np.full(votes.shape, 1 / K)
     X[speaks] = votes[speaks] / total[speaks, None]
-    return Shares(X=X, speaks=speaks, meaning=meaning, numbered=coding.numbered)
+    return Shares(X=X, speaks=speaks, meaning=meaning, numbered=coding.numbered, truth=coding.truth)

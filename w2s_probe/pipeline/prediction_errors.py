@@ -10,8 +10,8 @@ from w2s_probe.core.columns import Column
 from w2s_probe.core.errors import DataError, did_you_mean, listed
 from w2s_probe.core.labels import is_missing, is_placeholder, read_number
 from w2s_probe.core.types import Float
-from w2s_probe.pipeline.prediction_names import class_named
-from w2s_probe.pipeline.prediction_values import Coding, label_of
+from w2s_probe.pipeline.prediction_names import UNNAMED, class_named, class_told, columns_of_classes
+from w2s_probe.pipeline.prediction_values import Coding, fractional, label_of, numbers_of
 
 NO_LOGITS = "Give probabilities, not logits or percent, or the predicted class."
 IN_ARRAYS = ': NaN in an array of floats, "" in one of texts'
@@ -22,6 +22,7 @@ def check_classes(
     classes: Sequence[str],
     coding: Coding,
     *,
+    order: Sequence[str],
     name: str,
     file: str,
     unnamed: bool,
@@ -36,6 +37,8 @@ def check_classes(
         Classes of the data, in their order.
     coding : Coding
         What values mean.
+    order : sequence of str
+        Names of the classes in the order of their numbers in the metadata; empty without such names.
     name : str
         Name of the teacher.
     file : str
@@ -52,12 +55,8 @@ def check_classes(
     if advice:
         advice = f"{advice.removesuffix('.')}{IN_ARRAYS}." if unnamed else advice
     elif len(columns) > 1 and file and not unnamed and 2 * len(places) > _filled(values):
-        usable = [other for other, places in wrong.items() if not places and "," not in other]
-        advice = (
-            f"Name the columns of predictions, as in {file}#{','.join(usable[:3]) or 'COLUMN'}; a column of ids must "
-            "be called id, or as --id says."
-        )
-    else:
+        advice = _columns_to_name(columns, wrong, classes, order, file=file)
+    if not advice:
         advice = _advice(values.values[at], column, classes, several=len(columns) > 1, unnamed=unnamed)
     numbers = f" or their numbers in the metadata, 0 to {max(map(int, coding.codes))}" if coding.numbered else ""
     msg = (
@@ -126,12 +125,36 @@ def _abstention(values: Column, places: Sequence[int]) -> tuple[int, str]:
     return empty[0], f"Leave them empty to abstain{then}."
 
 
+def _columns_to_name(
+    columns: Mapping[str, Column],
+    wrong: Mapping[str, Sequence[int]],
+    classes: Sequence[str],
+    order: Sequence[str],
+    *,
+    file: str,
+) -> str:
+    """Return which columns of a file to name: one for each class, else those of classes; empty without such columns."""
+    told = [column for column in columns if class_told(column, classes, order)[0] is not None and "," not in column]
+    if len(told) < len(columns) and columns_of_classes(told, classes, order)[0]:
+        return f"Name the columns of predictions, as in {file}#{','.join(told)}."
+    numbers = {column: numbers_of(values) for column, values in columns.items() if UNNAMED.fullmatch(column)}
+    nameless = [column for column, own in numbers.items() if own is not None and fractional(own).any()]
+    if len(nameless) == len(classes):
+        names = listed([f"p_{label}" for label in order or classes])
+        return f"Rename the columns {listed(nameless)} to {names}, in the order of the classes of your old model."
+    usable = [other for other, places in wrong.items() if not places and "," not in other]
+    ids = "a column of ids must be called id, or as --id says"
+    return f"Name the columns of predictions, as in {file}#{','.join(usable[:3])}; {ids}." if usable else ""
+
+
 def _advice(value: object, column: str, classes: Sequence[str], *, several: bool, unnamed: bool) -> str:
     """Return what to do about one value that is no class."""
     number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if several and number and 0 < float(str(value)) < 1 and not unnamed:
         named = ", ".join(f"p_{one}" for one in classes[:3])
-        return f"A column of probabilities must end in _CLASS, and every class must have one: rename them to {named}."
+        mean = f", or give the mean of several models as one column p_{classes[1]}" if len(classes) == 2 else ""
+        advice = "A column of probabilities must end in _CLASS, and every class must have one: rename them to"
+        return f"{advice} {named}{mean}."
     if number and not unnamed and class_named(column, classes)[0] is not None:
         return NO_LOGITS
     if is_placeholder(label_of(value)):

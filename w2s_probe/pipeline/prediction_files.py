@@ -22,20 +22,17 @@ from w2s_probe.core.files import check_memory, is_regular_file, read_member, rea
 from w2s_probe.core.input_files import check_no_pipe, check_not_packed
 from w2s_probe.core.types import Rows
 from w2s_probe.datasets import Table
-from w2s_probe.datasets.arrow import column_of
+from w2s_probe.datasets.arrow import A_COLUMN_EACH, column_of
 from w2s_probe.datasets.delimited import read_rows, with_numbers
 from w2s_probe.datasets.parquet import read_parquet
 from w2s_probe.pipeline.feature_columns import id_column
+from w2s_probe.pipeline.prediction_order import check_order
 
 if TYPE_CHECKING:
     import polars as pl
 
 SUFFIXES = (".csv", ".parquet", ".npy", ".npz")
 UNNAMED = re.compile(r"arr_\d+")  # names that NumPy gives to arrays without one
-INDEX = re.compile(
-    r"|__index_level_\d+__|unnamed: ?\d+|level_\d+|index|idx|row|row_?(nr|number|num|index|id)", re.IGNORECASE
-)  # names that the index of a frame has in a file
-LONGEST = 18  # digits of a number of a row
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -65,15 +62,17 @@ class PredictionFile:
     others: Mapping[str, Column] = field(default_factory=dict)
     like_labels: bool = False
 
-    def for_rows_of(self, table: Table) -> dict[str, Column]:
+    def for_rows_of(self, table: Table, data: DataConfig) -> dict[str, Column]:
         """Return the columns for the rows of a table; raise `DataError` for missing ids, `ShapeError` for other rows.
 
         Parameters
         ----------
         table : Table
             The data.
+        data : DataConfig
+            Where the data is.
         """
-        rows = self._rows(table)
+        rows = self._rows(table, data)
         return {name: values[rows] for name, values in self.columns.items()}
 
     def unused(self, table: Table) -> int | None:
@@ -83,11 +82,10 @@ class PredictionFile:
         every = table.ids if table.all_ids is None else np.concatenate([table.ids, table.all_ids])
         return len(set(self.ids).difference(every.tolist())) or None
 
-    def _rows(self, table: Table) -> Rows:
+    def _rows(self, table: Table, data: DataConfig) -> Rows:
         title, count = f"labels:{self.name}", len(next(iter(self.columns.values())))
         if self.ids is None:
-            self._check_no_ids(table)
-            self._check_no_index(table)
+            check_order({**self.columns, **self.others}, table, data, file=title)
             rows = table.rows_among(count)
             if rows is None:
                 check_same_rows(title, count, table.name, len(table))
@@ -112,35 +110,6 @@ class PredictionFile:
             raise DataError(msg)
         return np.array([place[name] for name in wanted], dtype=np.intp)
 
-    def _check_no_ids(self, table: Table) -> None:
-        """Raise `DataError` if a column holds the ids of the data under another name: rows may be in any order."""
-        wanted = set(table.ids.tolist()) if table.has_ids else set()
-        for name, values in {**self.columns, **self.others}.items():
-            if wanted and len(values.values) >= len(wanted) and wanted <= {str(value) for value in values.values}:
-                msg = (
-                    f"labels:{self.name} must have its ids in a column id, or in the column that --id names: got the "
-                    f"ids of {table.name} in column {name!r:.60}. Rename this column, or remove it if the rows are in "
-                    f"the order of {table.name}."
-                )
-                raise DataError(msg)
-
-    def _check_no_index(self, table: Table) -> None:
-        """Raise `DataError` if the index that pandas saved says that the rows are in another order."""
-        for name, values in {**self.columns, **self.others}.items():
-            texts = [str(value) for value in values.values] if INDEX.fullmatch(name) else []
-            if not texts or not all(text.isdecimal() and text.isascii() and len(text) < LONGEST for text in texts):
-                continue
-            numbers = np.array([int(text) for text in texts])[values.codes]
-            ordered = np.arange(len(numbers))
-            if not np.array_equal(numbers, ordered) and np.array_equal(np.sort(numbers), ordered):
-                own = f"Add --id {name}, or save" if name and name in table.columns else "Save"
-                msg = (
-                    f"labels:{self.name} must have its rows in the order of {table.name}, or ids: its index, column "
-                    f"{name!r:.60}, has the numbers of {len(numbers):,} rows in another order. {own} df.sort_index(); "
-                    f"or df.reset_index(drop=True), if the rows are in the order of {table.name}."
-                )
-                raise DataError(msg)
-
 
 def parse_file(text: str) -> tuple[Path, str | None] | None:
     """Return the file that follows ``labels:``, and what follows ``#``; None for columns of the data.
@@ -157,10 +126,15 @@ def parse_file(text: str) -> tuple[Path, str | None] | None:
     ('old.csv', 'a,b', None)
     """
     ends = [place for place, character in enumerate(text) if character == "#"]
-    files = [end for end in ends if Path(text[:end]).suffix in SUFFIXES]
+    files = [end for end in ends if _suffix(Path(text[:end])) in SUFFIXES]
     if files and not is_regular_file(Path(text)):
         return Path(text[: files[0]]), text[files[0] + 1 :]
-    return (Path(text), None) if Path(text).suffix in SUFFIXES else None
+    return (Path(text), None) if _suffix(Path(text)) in SUFFIXES else None
+
+
+def _suffix(path: Path) -> str:
+    """Return the suffix of a name, in lower case."""
+    return path.suffix.lower()
 
 
 def read_predictions(path: Path, data: DataConfig, chosen: str | None = None) -> PredictionFile:
@@ -199,15 +173,15 @@ def read_predictions(path: Path, data: DataConfig, chosen: str | None = None) ->
 
 
 def _read(path: Path, data: DataConfig, chosen: str | None) -> PredictionFile:
-    if path.suffix == ".npy":
+    if _suffix(path) == ".npy":
         if chosen is not None:
             msg = f"labels:{path}#{chosen:.60} must name a column: an array has none. Write labels:{path}."
             raise DataError(msg)
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         return _of_array(path.name, array, None)
-    if path.suffix == ".npz":
+    if _suffix(path) == ".npz":
         return _of_archive(path, data, chosen)
-    if path.suffix == ".parquet":
+    if _suffix(path) == ".parquet":
         frame = read_parquet(path, name=f"labels:{path.name}")
     else:
         frame, _ = read_rows(path, ",")
@@ -218,13 +192,14 @@ def _read(path: Path, data: DataConfig, chosen: str | None) -> PredictionFile:
         raise DataError(msg)
     own = names if chosen is None else _chosen(names, chosen, path)
     _check_not_label(own, data, path)
-    if path.suffix == ".csv":
+    others = [name for name in names if name not in own]
+    if _suffix(path) == ".csv":
         frame = with_numbers(frame, own)
     return PredictionFile(
         name=path.name,
-        columns={name: column_of(frame[name]) for name in own},
+        columns={name: column_of(frame[name], advice=A_COLUMN_EACH) for name in own},
         ids=None if ids is None else [str(value) for value in frame[ids].to_list()],
-        others={} if ids else {name: column_of(frame[name]) for name in names if name not in own},
+        others={} if ids else {name: column_of(frame[name]) for name in others if not frame.schema[name].is_nested()},
         like_labels=own == [data.label],
     )
 

@@ -12,15 +12,16 @@ UNNAMED = re.compile(
 )  # names that pandas and polars give to nameless columns
 WORD = re.compile(r"[^\W_]+")
 OF_CLASS = ("p", "prob", "proba", "probability", "class", "label")  # words before the number of a class
+POINT_ZERO = re.compile(r"(?<=\d)\.0$")  # of a class that was a float
 GLUED = re.compile(rf"({'|'.join(OF_CLASS)})(\d+)")
 
 
 def class_named(column: str, classes: Sequence[str]) -> tuple[str | None, bool]:
     """Return the class that a column is named after, and whether the name tells no other class.
 
-    It is the class that the column is called or ends in, after an underscore; else the only one whose words occur
-    among the column's, in any case. None without such a class, or if several occur. A number counts where it stands
-    first or last, or after a word such as p.
+    It is the class that the column is called or ends in, after an underscore or as words in any case: of two such
+    classes the one with more words. Else it is the only one whose words occur among the column's. None without such a
+    class, or if several occur. A number counts where it stands first or last, or after a word such as p.
 
     Parameters
     ----------
@@ -33,22 +34,24 @@ def class_named(column: str, classes: Sequence[str]) -> tuple[str | None, bool]:
     --------
     >>> class_named("neg_prob", ["neg", "pos"]), class_named("prob", ["neg", "pos"])
     (('neg', True), (None, False))
+    >>> class_named("p_not_spam", ["not spam", "spam"])
+    ('not spam', True)
     """
     exact = [label for label in classes if column == label or column.endswith(f"_{label}")]
     words = {label: _words(label) for label in classes}
     usable = [label for label in classes if words[label] and list(words.values()).count(words[label]) == 1]
-    own = _words(column)
-    ends = exact or [label for label in usable if own[-len(words[label]) :] == words[label]]
+    own = _words(column if exact else POINT_ZERO.sub("", column))
+    ends = [*exact, *(label for label in usable if own[-len(words[label]) :] == words[label])]
     among = [label for label in usable if _occurs(words[label], own, number=NUMBER.fullmatch(label) is not None)]
     among = [label for label in among if not any(_inside(words[label], words[other]) for other in among)]
     if ends:
-        label = max(ends, key=len)
+        label = max(ends, key=lambda label: (len(words[label]), len(label)))
         return label, set(among) <= {label}
     return (among[0], True) if len(among) == 1 else (None, False)
 
 
 def class_told(column: str, classes: Sequence[str], order: Sequence[str]) -> tuple[str | None, bool, bool]:
-    """Return `class_named`, else the class whose number in the metadata the name tells, and whether it is a number.
+    """Return `class_named`, else `class_numbered`, and whether it is a number.
 
     Parameters
     ----------
@@ -65,11 +68,46 @@ def class_told(column: str, classes: Sequence[str], order: Sequence[str]) -> tup
     (('pos', True, True), (None, False, False))
     """
     label, sure = class_named(column, classes)
+    numbered = class_numbered(column, classes, order)
+    return (label, sure, False) if label is not None or numbered is None else (numbered, True, True)
+
+
+def class_numbered(column: str, classes: Sequence[str], order: Sequence[str]) -> str | None:
+    """Return the class whose number in the metadata stands after a word such as p in the name of a column; else None.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+    classes, order : sequence of str
+        As in `class_told`.
+    """
     words = _words(column)
     numbers = [words[at + 1] for at in range(len(words) - 1) if words[at] in OF_CLASS and words[at + 1].isdecimal()]
-    if label is None and len(numbers) == 1 and int(numbers[0]) < len(order) and order[int(numbers[0])] in classes:
-        return order[int(numbers[0])], True, True
-    return label, sure, False
+    label = order[int(numbers[0])] if len(numbers) == 1 and int(numbers[0]) < len(order) else None
+    return label if label in classes else None
+
+
+def is_bare_number(column: str, label: str) -> bool:
+    """Return whether a class that is a number stands in a name where the number of a model may stand.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+    label : str
+        The class that `class_named` returns for it.
+
+    Examples
+    --------
+    >>> [is_bare_number(column, "0") for column in ("seed_0", "p_0", "0")]
+    [True, False, False]
+    """
+    if NUMBER.fullmatch(label) is None or column.strip() == label:
+        return False
+    own, number = _words(POINT_ZERO.sub("", column)), _words(label)
+    places = [at for at in range(1, len(own)) if own[at : at + len(number)] == number]
+    return not any(own[at - 1] in OF_CLASS for at in places)
 
 
 def columns_of_classes(
@@ -77,7 +115,7 @@ def columns_of_classes(
 ) -> tuple[dict[str, str], bool]:
     """Return the column of each class, by class, and whether numbers in the metadata tell the classes.
 
-    Empty unless each class has exactly one and no column is left.
+    Empty unless each class has exactly one and no column is left. Names of classes go before numbers.
 
     Parameters
     ----------
@@ -86,12 +124,29 @@ def columns_of_classes(
     classes, order : sequence of str
         As in `class_told`.
     """
-    told = [class_told(column, classes, order) for column in columns]
-    columns_by_class = {label: column for column, (label, *_) in zip(columns, told, strict=True) if label is not None}
-    numbered = {number for *_, number in told}
-    if len(columns_by_class) != len(columns) or len(columns_by_class) != len(classes) or len(numbered) > 1:
-        return {}, False
-    return {label: columns_by_class[label] for label in classes}, True in numbered
+    own = _one_each([class_named(column, classes)[0] for column in columns], columns, classes)
+    by_number = {} if own else columns_by_number(columns, classes, order)
+    return own or by_number, bool(by_number)
+
+
+def columns_by_number(columns: Sequence[str], classes: Sequence[str], order: Sequence[str]) -> dict[str, str]:
+    """Return the column of each class by its number in the metadata; empty unless each class has exactly one.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Names of columns.
+    classes, order : sequence of str
+        As in `class_told`.
+    """
+    return _one_each([class_numbered(column, classes, order) for column in columns], columns, classes)
+
+
+def _one_each(told: Sequence[str | None], columns: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
+    """Return the column of each class; empty unless each class has exactly one and no column is left."""
+    by_class = {label: column for label, column in zip(told, columns, strict=True) if label is not None}
+    whole = len(by_class) == len(columns) == len(classes)
+    return {label: by_class[label] for label in classes} if whole else {}
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -75,10 +75,12 @@ def truth_among(true: Mapping[str, int], columns: Sequence[str], *, name: str, f
     others = [other for other in columns if other not in true]
     plain = bool(others) and len(others) <= MOST_NAMED and not any("," in other for other in others)
     example = ",".join(others) if plain else listed([other for other in others if "," not in other][:1]) or "COLUMN"
+    whole = len(columns) <= MOST_NAMED and not any("," in name or not name.strip() for name in columns)
+    every = "or name all columns if it is an annotator's" + (f", {file}#{','.join(columns)}" if whole else "")
     advice = (
         "Save the columns of predictions only"
         if unnamed
-        else f"Name the columns of predictions, as in {file}#{example}"
+        else f"Name the columns of predictions, as in {file}#{example}; {every}"
     )
     return DataError(
         f"{name} must hold predictions only: column {column!r:.60} equals the labels of DATA in all {rows:,} rows that "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from w2s_probe.core.labels import class_name, is_missing, is_placeholder
 from w2s_probe.core.types import Float, Rows
 
 Bools = NDArray[np.bool_]
+TRUTH, BITS = ("false", "true"), ("0", "1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,13 @@ class Coding:
         Position of the class that a value means.
     numbered : bool
         Whether the values are numbers of the classes in the metadata of the data, not names.
+    truth : bool
+        Whether 0 and 1 mean the classes false and true, or false and true the classes 0 and 1.
     """
 
     codes: Mapping[str, int]
     numbered: bool = False
+    truth: bool = False
 
     def of(self, column: Column) -> Rows:
         """Return the class of each row, shape (n,); -1 for values that are missing or no class."""
@@ -45,6 +49,8 @@ class Coding:
 
 def coding_of(columns: Mapping[str, Column], classes: Sequence[str], order: Sequence[str], *, name: str) -> Coding:
     """Return how columns of predicted classes are read: whole numbers may be those that the metadata gives to classes.
+
+    True and false mean the only class of this name in another case; see also `Coding.truth`.
 
     Parameters
     ----------
@@ -63,12 +69,12 @@ def coding_of(columns: Mapping[str, Column], classes: Sequence[str], order: Sequ
         If all values are names of classes and numbers of other ones.
     """
     names = Coding({label: code for code, label in enumerate(classes)})
-    values = (value for column in columns.values() for value in column.values if not is_missing(value))
-    if not order or not all(_is_whole(value) for value in values):
-        return names
-    numbers = {str(number): names.codes[label] for number, label in enumerate(order) if label in names.codes}
-    labels = {label_of(value) for column in columns.values() for value in column.values if not is_missing(value)}
+    values = [value for column in columns.values() for value in column.values if not is_missing(value)]
+    labels = {label_of(value) for value in values}
     labels = {label for label in labels if label in names.codes or not is_placeholder(label)}
+    if not order or not all(_is_whole(value) for value in values):
+        return _with_truth(labels, names, order)
+    numbers = {str(number): names.codes[label] for number, label in enumerate(order) if label in names.codes}
     if not labels <= set(names.codes):
         return Coding(numbers, numbered=True)
     other = sorted(label for label in labels if numbers.get(label, names.codes[label]) != names.codes[label])
@@ -79,6 +85,25 @@ def coding_of(columns: Mapping[str, Column], classes: Sequence[str], order: Sequ
         )
         raise DataError(msg)
     return names
+
+
+def _with_truth(labels: Set[str], names: Coding, order: Sequence[str]) -> Coding:
+    """Return the names with values that mean true and false, and their classes."""
+    folded: dict[str, list[int]] = {}
+    for label, code in names.codes.items():
+        folded.setdefault(label.casefold(), []).append(code)
+    more = {}
+    for label in labels:
+        same = folded.get(label.casefold(), [])
+        if label not in names.codes and label.casefold() in TRUTH and len(same) == 1:
+            more[label] = same[0]
+    agreed = not order or tuple(order) == tuple(names.codes)  # else 1 may be the number of another class
+    coded = dict(zip(*((TRUTH, BITS) if set(folded) == set(BITS) else (BITS, TRUTH)), strict=True))
+    if agreed and len(names.codes) == len(folded) and set(folded) == set(coded.values()):
+        rest = {label: coded[label.casefold()] for label in labels - names.codes.keys() if label.casefold() in coded}
+        more.update({label: folded[meant][0] for label, meant in rest.items()})
+        return Coding({**names.codes, **more}, truth=bool(rest))
+    return Coding({**names.codes, **more})
 
 
 def label_of(value: object) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from w2s_probe.core.columns import Column
 from w2s_probe.core.config import DataConfig, Task
 from w2s_probe.core.errors import BackboneError, ConfigError, DataError, did_you_mean, listed
-from w2s_probe.core.features import EmbeddingSpec, FeatureSet
+from w2s_probe.core.features import NAME_IDS, EmbeddingSpec, FeatureSet, missing_id_advice
 from w2s_probe.core.files import is_regular_file
 from w2s_probe.core.labels import Labels, is_missing
 from w2s_probe.core.predictions import Predictions
@@ -157,6 +157,7 @@ class LabelsSource:
             classes=None if shares is None or not shares.of else shares.of,
             guessed=None if shares is None or not shares.of else shares.guessed,
             numbered=True if shares is not None and shares.numbered else None,
+            truth=True if shares is not None and shares.truth else None,
             unused=None if self.file is None else self.file.unused(table),
         )
 
@@ -216,7 +217,7 @@ def open_predictions(table: Table, name: str, data: DataConfig) -> LabelsSource:
         file = read_predictions(path, data, chosen)
         title = f"{KIND}{path.name}" + ("" if chosen is None else f"#{chosen}")
         whole = f"{KIND}{path}" if chosen is None else ""
-        return LabelsSource(name, title, file.for_rows_of(table), file, whole)
+        return LabelsSource(name, title, file.for_rows_of(table, data), file, whole)
     columns = columns_named(name)
     for column in columns:
         if column not in table.others:
@@ -229,7 +230,7 @@ def _check_no_column(table: Table, name: str, path: Path) -> None:
     """Raise `DataError` if a column of the data is named like a file of predictions, and there is no such file."""
     typed = name.removeprefix(KIND)
     columns = [column for column in (typed, *(part.strip() for part in typed.split(","))) if column in table.columns]
-    like_files = [column for column in columns if Path(column).suffix in SUFFIXES]
+    like_files = [column for column in columns if Path(column).suffix.lower() in SUFFIXES]
     if like_files and not is_regular_file(path):
         msg = (
             f"{name:.60} must name a file, since it ends in {path.suffix}: there is none, but {table.name} has a "
@@ -273,6 +274,8 @@ def check_pool(pool: Table, sources: Iterable[object]) -> None:
                 "both tables, and name their column as labels:COLUMN."
             )
             raise DataError(msg)
+        if source.file is not None:
+            _check_pool_ids(pool, source.title, source.file.ids or [])
         for column in columns_named(source.name):
             if column not in pool.others:
                 msg = (
@@ -280,6 +283,18 @@ def check_pool(pool: Table, sources: Iterable[object]) -> None:
                     f"{listed(pool.columns)}, not {column!r:.60}. Add the predictions of its rows as this column."
                 )
                 raise DataError(msg)
+
+
+def _check_pool_ids(pool: Table, title: str, ids: Sequence[str]) -> None:
+    """Raise `DataError` if a file of predictions with the ids of DATA has none of a second table, in any spelling."""
+    wanted = pool.ids.tolist() if pool.has_ids else []
+    if wanted and set(ids).isdisjoint(wanted) and NAME_IDS in missing_id_advice(wanted, ids, total=len(wanted)):
+        msg = (
+            f"{title} must have a row for every id of DATA and of {pool.name}: the {len(wanted):,} ids of {pool.name} "
+            f"are missing, the first is {wanted[0]!r:.60}. Add the rows of {pool.name}, with an empty prediction to "
+            "abstain."
+        )
+        raise DataError(msg)
 
 
 def seen_rows(table: Table, data: DataConfig) -> NDArray[np.bool_] | None:

@@ -200,6 +200,7 @@ def _content(entry: FeaturesRead) -> str:
         silent = f", abstains on {_rows_text(entry.abstains)}" if entry.abstains else ""
         ties = f", ties on {_rows_text(entry.ties)}, where the first class counts" if entry.ties else ""
         named = ", numbers named by the metadata" if entry.numbered and not entry.classes else ""
+        named += ", 0 and 1 as false and true" if entry.truth else ""
         unused = f", {_unused(entry.unused)}" if entry.unused else ""
         columns = _prediction_columns(entry.columns or (), every=entry.dtype == "votes")
         return f"{_meaning(entry)} {columns}{named}, by {entry.matched_by}{unused}{silent}{ties}"

@@ -39,7 +39,9 @@ def in_brief(value: float) -> str:
 
 
 def difference_in_brief(name: str, difference: Estimate) -> str:
-    """Return ``gain +0.044 [+0.033, +0.056]``."""
+    """Return ``gain +0.044 [+0.033, +0.056]``, or ``gain unresolved`` for NaN."""
+    if math.isnan(difference.value):
+        return f"{name} unresolved"
     return f"{name} {difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
 
 

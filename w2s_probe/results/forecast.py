@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -9,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 from w2s_probe.core.config import DataConfig, W2SConfig
 from w2s_probe.core.serialize import Keys, Mark, Printed
 from w2s_probe.core.text_settings import TextSettings
-from w2s_probe.results.estimate import Estimate, in_brief
+from w2s_probe.results.estimate import Estimate, difference_in_brief, in_brief
 from w2s_probe.results.read import Read
 from w2s_probe.results.run import Verdict
 from w2s_probe.results.schema_1 import forecast_of_schema_1
@@ -287,8 +288,10 @@ class ForecastResult(Printed):
         names = ("teacher", "student", "baseline", "ceiling")
         more = f" of {len(self.pairs)}" if self.pairs else ""
         yield f"best pair{more}: {best.teacher_backbone} -> {best.student_backbone}"
-        yield f"{best.score}: {', '.join(f'{name} {in_brief(getattr(best, name).value)}' for name in names)}"
-        yield f"gain {best.gain.value:+.3f} [{best.gain.low:+.3f}, {best.gain.high:+.3f}]"
+        scores = {name: getattr(best, name).value for name in names}
+        told = (f"{name} {'unresolved' if math.isnan(value) else in_brief(value)}" for name, value in scores.items())
+        yield f"{best.score}: {', '.join(told)}"
+        yield difference_in_brief("gain", Estimate(value=best.gain.value, low=best.gain.low, high=best.gain.high))
         yield f"recommended: {best.verdict.recommend}"
 
     def to_record(self) -> Iterator[dict[str, Any]]:

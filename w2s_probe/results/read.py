@@ -44,6 +44,9 @@ class FeaturesRead:
     numbered : bool or None
         True if the places of columns, or whole numbers as predictions, mean the classes that have these numbers in the
         metadata of DATA; else None.
+    truth : bool or None
+        True if the predictions 0 and 1 mean the classes false and true, or true and false the classes 0 and 1; else
+        None.
     unused : int or None
         Rows of a file with ids that no row of DATA or of the second table has; None without such rows.
     """
@@ -60,6 +63,7 @@ class FeaturesRead:
     classes: Annotated[tuple[str, ...] | None, Mark.UNLESS_NONE] = None
     guessed: Annotated[bool | None, Mark.UNLESS_NONE] = None
     numbered: Annotated[bool | None, Mark.UNLESS_NONE] = None
+    truth: Annotated[bool | None, Mark.UNLESS_NONE] = None
     unused: Annotated[int | None, Mark.UNLESS_NONE] = None
 
 

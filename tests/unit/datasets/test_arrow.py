@@ -23,7 +23,6 @@ COLUMNS: dict[str, list[Any]] = {
     "booleans": [True, None, False, True],
     "dates": [dt.date(2020, 1, 2), None, dt.date(2020, 1, 2)],
     "decimals": [Decimal("1.5"), None, Decimal("1.5")],
-    "lists": [[1], [1], None],
     "nothing": [None, None],
 }
 
@@ -50,6 +49,33 @@ def test_decimals_are_numbers_and_bytes_are_texts() -> None:
     assert list(column_of(pl.Series([b"caf\xc3\xa9", None, b" "]))) == ["café", None, None]
     with pytest.raises(DataError, match="column 'raw' must hold texts or numbers: got bytes that are no text in UTF-8"):
         column_of(pl.Series("raw", [b"a", b"\xff"]))
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([["a"], ["b"], None, [], ["a"], [" "]], pl.List(pl.String)),
+        ([["a"], ["b"], None, None, ["a"], [None]], pl.Array(pl.String, 1)),
+        ([[["a"]], [["b"]], [], [[]], [["a"]], None], pl.List(pl.List(pl.String))),
+    ],
+)
+def test_a_list_of_one_value_is_this_value(values: list[Any], dtype: Any) -> None:
+    assert list(column_of(pl.Series(values, dtype=dtype))) == ["a", "b", None, None, "a", None]
+
+
+@pytest.mark.parametrize(
+    ("values", "got"),
+    [
+        ([[0], None, [1, 2]], "got [1, 2] in row 2. Write so."),
+        ([[[0]], [[0, 3]]], "got [0, 3] in row 1. Write so."),
+        ([None, {"a": 1}], "got {'a': 1} in row 1. Write so."),
+        ([[{"a": 2}]], "got {'a': 2} in row 0. Write so."),
+    ],
+)
+def test_longer_lists_and_structs_are_no_classes(values: list[Any], got: str) -> None:
+    with pytest.raises(DataError, match="column 'many' must hold one value in each row") as raised:
+        column_of(pl.Series("many", values), advice="Write so.")
+    assert str(raised.value).endswith(got)
 
 
 def test_float32_values_are_those_that_python_reads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatch
 
 import pytest
 from hypothesis import given
@@ -56,8 +57,31 @@ def test_a_numbered_set_must_be_complete_unless_its_files_were_chosen() -> None:
     complete("train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001", "part-7")
     with pytest.raises(DataError, match=r"d must have all 3 files.*: b-00001-of-00003 is missing") as refusal:
         complete("x/b-00000-of-00003", "x/b-00002-of-00003", "x/a-00000-of-00001")
-    assert "'b-[0-9][0-9][0-9][0-9][0-9]-of-00003'" in str(refusal.value)
+    assert "'b-0000[02]-of-00003'" in str(refusal.value)
     complete("b-00000-of-00003", "b-00002-of-00003", expected="b-0000[02].*")
+
+
+def test_a_numbered_set_may_count_from_one() -> None:
+    complete("b-1-of-2", "b-2-of-2", "a-1-of-1")
+    with pytest.raises(DataError, match=r"d must have all 3 files.*: b-2-of-3 is missing.* such as 'b-\[13\]-of-3'"):
+        complete("b-1-of-3", "b-3-of-3")
+    with pytest.raises(DataError, match="b-0-of-3 is missing"):
+        complete("b-1-of-3", "b-2-of-3")
+
+
+@pytest.mark.parametrize(
+    ("present", "pattern"), [((0, 11), "00"), ((7, 9, 10), "0[79]"), ((3,), "03"), ((10, 12, 20, 22), "[12][02]")]
+)
+def test_the_pattern_of_the_files_that_are_there_fits_none_that_is_missing(
+    present: tuple[int, ...], pattern: str
+) -> None:
+    with pytest.raises(DataError) as refusal:
+        complete(*(f"x/b.{number:02d}-of-30" for number in present))
+    advised = str(refusal.value).split("'")[1]
+    assert advised == f"b.{pattern}-of-30"
+    chosen = [number for number in range(30) if fnmatch(f"b.{number:02d}-of-30", advised)]
+    assert chosen
+    assert set(chosen) <= set(present)
 
 
 def test_two_numbered_sets_of_one_part_are_refused() -> None:

@@ -188,6 +188,15 @@ def test_the_settings_of_data_hold_no_array() -> None:
         (lambda: w2s_probe.run(W, {"a": S, "b": S}, Y), "students must be one: got 2, a, b"),
         (lambda: w2s_probe.forecast({"a": W}, {"a": S}, SOME), "must have different names: got 'a'"),
         (lambda: w2s_probe.forecast(W, S, SOME, teachers=["a", "b"]), "one teacher has one name: got 2 names"),
+        (lambda: w2s_probe.sweep(W, S, Y, students=[]), "one student has one name: got 0 names"),
+        (
+            lambda: w2s_probe.run(W, S, [["pos"], ["neg"]] * 150),
+            "labels must be one value for each row: got ['pos']. Gi",
+        ),
+        (
+            lambda: w2s_probe.run(W, S, Y, groups=[{"a": 1}] * 300),
+            "groups must be one value for each row: got {'a': 1}.",
+        ),
         (lambda: w2s_probe.forecast(W, S, SOME, pool="pool.csv"), "a pool of features must be rows without a label"),
         (lambda: w2s_probe.run(feature_set(W[:200]), S, Y, ids=range(300)), "100 of 300 ids are missing"),
         (lambda: w2s_probe.run("table.csv", S, Y), "run takes a DataConfig or features: got the text 'table.csv'"),
@@ -218,6 +227,14 @@ def test_a_mistake_is_one_line(call: Any, said: str) -> None:
     message = str(raised.value)
     assert said in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("verb", [w2s_probe.forecast, w2s_probe.sweep])
+def test_names_of_single_features_may_be_a_sequence(verb: Any) -> None:
+    one = verb(W, S, Y, teachers=["weak one"], students=("strong one",)).result
+    assert one.to_json() == verb(W, S, Y, teachers="weak one", students="strong one").result.to_json()
+    assert "weak one" in one.to_json()
+    assert "strong one" in one.to_json()
 
 
 def test_a_single_wrong_call_of_data_names_what_is_there(files: Path) -> None:

@@ -234,11 +234,11 @@ def test_suffixes_of_features_may_be_in_capitals(tmp_path: Path) -> None:
     assert len(read_features(tmp_path / "s_*").X) == 12
 
 
-@pytest.mark.parametrize("name", ["__index_level_0__", "index"])
-def test_an_index_in_another_order_is_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "start"), [("__index_level_0__", 0), ("index", 0), ("row", 1), ("", 1)])
+def test_an_index_in_another_order_is_refused(tmp_path: Path, name: str, start: int) -> None:
     pl.DataFrame({"label": [0, 1] * 3, "n": WHOLE}).write_csv(tmp_path / "d.csv")
     data = DataConfig(data=str(tmp_path / "d.csv"))
-    path = written(tmp_path, {"e": X[SHUFFLED].tolist(), name: SHUFFLED})
+    path = written(tmp_path, {"e": X[SHUFFLED].tolist(), name: [start + row for row in SHUFFLED]})
     with pytest.raises(DataError, match=rf"its index '{name}' numbers them in another order.*df\.sort_index\(\)"):
         from_file(open_data(data), path, data)
     for index in (range(6), [7, 0, 5, 1, 4, 2]):  # in order, and the rows of some larger table

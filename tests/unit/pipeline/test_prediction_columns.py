@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -196,6 +197,115 @@ def test_names_tell_numbers_of_the_metadata() -> None:
         shares(TWO, ("pos", "neg"), old=[0.25, 1])
     with pytest.raises(DataError, match="say what 0 and 1 in column 'p_0' mean"):
         shares(TWO, TWO, p_0=[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("classes", "column", "of"),
+    [
+        (("not spam", "spam"), "not_spam", "not spam"),
+        (("not spam", "spam"), "p_spam", "spam"),
+        (("non-toxic", "toxic"), "p_Non_Toxic", "non-toxic"),
+        (("entailment", "not entailment"), "prob.not-entailment", "not entailment"),
+        (("a", "A"), "p_A", "A"),
+        (("0", "1"), "p_0.0", "0"),
+        (("0", "1"), "prob_1.0", "1"),
+    ],
+)
+def test_of_classes_that_end_a_name_the_one_with_more_words_counts(
+    classes: Sequence[str], column: str, of: str
+) -> None:
+    own = shares(classes, **{column: [0.25, 0.75]})
+    assert (own.of, own.guessed) == ((of,), False)
+
+
+@pytest.mark.parametrize(
+    "classes", [("center", "center-left", "left", "right"), ("not spam", "spam", "very spam"), ("non-toxic", "toxic")]
+)
+@pytest.mark.parametrize("name", ["p_{}", "{}", "{} probability"])
+def test_a_column_for_each_class_whose_last_word_is_another_class(classes: Sequence[str], name: str) -> None:
+    row = np.arange(1, len(classes) + 1) / sum(range(len(classes) + 1))
+    columns = {name.format(c.replace("-", "_").replace(" ", "_")): [p] for c, p in zip(classes, row, strict=True)}
+    np.testing.assert_allclose(shares(classes, **columns).X, [row])
+
+
+@pytest.mark.parametrize(("order", "column"), [(("1", "2"), "LABEL_1"), (("1", "0"), "prob_1"), (("1", "0"), "p_0")])
+def test_a_number_that_names_one_class_and_numbers_another_is_refused(order: tuple[str, ...], column: str) -> None:
+    with pytest.raises(DataError, match=r"may be the name of the class .*, or the number of the class"):
+        shares(sorted(order), order, **{column: [0.25, 0.5]})
+    assert array(sorted(order), [[0.25, 0.75]], order).X[0, sorted(order).index("1")] == 0.25  # what the error advises
+
+
+def test_numbers_of_all_columns_decide_between_names_and_numbers_of_classes() -> None:
+    assert shares(("1", "2"), ("1", "2"), LABEL_0=[0.25], LABEL_1=[0.75]).X.tolist() == [[0.25, 0.75]]
+    assert shares(("1", "2"), ("1", "2"), p_1=[0.25], p_2=[0.75]).X.tolist() == [[0.25, 0.75]]
+    assert shares(("1", "2"), ("1", "2"), p_2=[0.25]).of == ("2",)
+    with pytest.raises(DataError, match="may be the name of the class"):
+        shares(("0", "1"), ("1", "0"), p_0=[0.25], p_1=[0.75])
+
+
+@pytest.mark.parametrize("column", ["seed_0", "fold-0", "score_0", "model 0", "bert.0", "label_model_0", "0_shot"])
+def test_a_number_that_may_be_that_of_a_model_is_no_first_class(column: str) -> None:
+    with pytest.raises(DataError, match=r"0 may be the class, or the number of a model\. Rename the column to p_0"):
+        shares(("0", "1"), **{column: [0.25, 0.5]})
+    assert shares(("0", "1"), **{column.replace("0", "1"): [0.25, 0.5]}).of == ("1",)
+    assert shares(("0", "1"), **{column.replace("0", "0_p1"): [0.25, 0.5]}).of == ("1",)
+
+
+def test_numbers_of_models_are_not_told_to_be_divided_by_their_sum() -> None:
+    with pytest.raises(DataError, match="numbers in seed_0, seed_1 may be classes or numbers of models"):
+        shares(("0", "1"), seed_0=[0.25, 0.5], seed_1=[0.3, 0.5])
+    assert shares(("0", "1"), out_0=[0.25, 0.5], out_1=[0.75, 0.5]).X.tolist() == [[0.25, 0.75], [0.5, 0.5]]
+    with pytest.raises(DataError, match="Divide each row by its sum"):
+        shares(("0", "1"), p_0=[0.25, 0.5], p_1=[0.3, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("classes", "values", "codes"),
+    [
+        (("False", "Mixed", "True"), [True, False, None], [2, 0, -1]),
+        (("false", "true"), ["True", "FALSE"], [1, 0]),
+        (("FALSE", "TRUE", "maybe"), ["true", False, "maybe"], [1, 0, 2]),
+        (("false", "true"), [1, 0.0, None], [1, 0, -1]),
+        (("False", "True"), ["1", "0"], [1, 0]),
+        (("0", "1"), [True, False], [1, 0]),
+        (("0", "1"), ["TRUE", "0", "false"], [1, 0, 0]),
+    ],
+)
+def test_truth_values_mean_the_classes_that_they_name(
+    classes: Sequence[str], values: list[Any], codes: list[int]
+) -> None:
+    for own in (shares(classes, old=values), shares(classes, ann=values, bob=[None] * len(values))):
+        assert [row.argmax() if spoken else -1 for row, spoken in zip(own.X, own.speaks, strict=True)] == codes
+        assert own.truth == (set(classes) == {"0", "1"} or (values[0] in (1, "1") and values[0] is not True))
+    assert not shares(classes, old=[classes[0]]).truth
+
+
+@pytest.mark.parametrize(
+    ("classes", "order", "values", "part"),
+    [
+        (("TRUE", "True"), (), [True], "got 'true'"),
+        (("0", "1", "2"), (), [True], "got 'true'"),
+        (("0", "1"), ("1", "0"), [True], "got 'true'"),
+        (("neg", "pos"), (), ["POS"], "Did you mean pos?"),
+        (("no", "yes"), (), [0, 1], "got '0' in row 0 of column 'old'"),
+    ],
+)
+def test_truth_values_of_other_classes_are_refused(
+    classes: Sequence[str], order: Sequence[str], values: list[Any], part: str
+) -> None:
+    with pytest.raises(DataError, match=re.escape(part)):
+        shares(classes, order, old=values)
+
+
+@pytest.mark.parametrize("values", [[1, 0, None], [1.0, 0.0, None], [True, False, None]])
+def test_zeros_and_ones_of_a_column_named_after_a_class_are_probabilities(values: list[Any]) -> None:
+    for column, of in (("p_pos", "pos"), ("neg", "neg"), ("is_pos", "pos")):
+        own = shares(TWO, **{column: values})
+        assert (own.meaning, own.of, own.guessed) == ("probabilities", (of,), False)
+        assert own.X[:2, TWO.index(of)].tolist() == [1, 0]
+    for column in ("old", "neg_or_pos"):
+        with pytest.raises(DataError, match="in row 0 of column"):
+            shares(TWO, **{column: values})
 
 
 @pytest.mark.parametrize("one", [1, 1.0, True])

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,17 @@ def test_one_line_has_the_decisive_numbers(shown: dict[str, Any]) -> None:
     assert f"gain {shown['forecast'].result.best.gain.value:+.3f}" in repr(shown["forecast"])
     assert "points: 1, cells: 1" in repr(shown["sweep"])
     assert "120 rows, 120 with labels" in repr(shown["diagnose"])
+
+
+def test_one_line_says_that_a_number_is_unresolved(shown: dict[str, Any]) -> None:
+    best, nan = shown["forecast"].result.best, float("nan")
+    silent = replace(
+        best, teacher=replace(best.teacher, value=nan), gain=replace(best.gain, value=nan, low=nan, high=nan)
+    )
+    line = repr(replace(shown["forecast"].result, best=silent))
+    assert "teacher unresolved, student 0." in line
+    assert "gain unresolved; recommended" in line
+    assert "nan" not in line
 
 
 @pytest.mark.parametrize("verb", ["run", "forecast", "sweep", "diagnose"])
