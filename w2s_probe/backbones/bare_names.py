@@ -7,9 +7,10 @@ import re
 from glob import has_magic
 from pathlib import Path
 
+from w2s_probe.backbones.model_files import adapter_advice
+
 FEATURES = (".npy", ".npz", ".safetensors", ".parquet")
 EXAMPLES = "Write features:FILE for features, or sentence-transformers:FOLDER for a model."
-ADAPTER = "adapter_config.json"  # the file of peft, which saves an adapter without its model
 WEIGHTS = (".pt", ".pth", ".bin", ".ckpt")
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", flags=re.ASCII)
 _CLIP = re.compile(r"(hf-hub:|ViT-|RN\d|convnext|EVA|coca_|SigLIP|MobileCLIP)", flags=re.IGNORECASE)
@@ -53,8 +54,7 @@ def _of_folder(folder: Path, name: str) -> str:
         return f"timm:{model}@{name.rstrip('/')}/{weights[0]}"
     heads = config.get("architectures") if isinstance(config, dict) else None
     causal = isinstance(heads, list) and any(str(head).endswith(("ForCausalLM", "LMHeadModel")) for head in heads)
-    adapter = (folder / ADAPTER).exists() and not (folder / "config.json").exists()  # the message says how to merge it
-    if adapter or (causal and not (folder / "modules.json").exists()):
+    if adapter_advice(folder) or (causal and not (folder / "modules.json").exists()):
         return f"transformers:{name}"
     suffixes = {file.suffix for file in folder.iterdir()}
     return f"{'features' if suffixes & set(FEATURES) and '.json' not in suffixes else 'sentence-transformers'}:{name}"

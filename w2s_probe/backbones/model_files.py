@@ -23,7 +23,24 @@ NOT_WEIGHTS = (*OTHER_FORMATS, *OTHER_RUNTIMES)
 MOST_FILES = 100_000  # links to large trees, or to each other, would be followed for hours
 _PREFIX = "w2s_probe_model_"
 VIEW = re.compile(rf"{re.escape(gettempdir())}[/\\]{_PREFIX}\w+[/\\]model")  # the folders of `links_to` in messages
+ADAPTER = "adapter_config.json"  # the file of peft, which saves an adapter without its model
 ROUTES = ("router_config.json", "config.json")  # of the module Router, which has modules below its folder
+
+
+def adapter_advice(folder: Path) -> str:
+    """Return what to do with a folder that holds an adapter of peft without its model; empty for other folders.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    """
+    if not is_regular_file(folder / ADAPTER) or is_regular_file(folder / "config.json"):
+        return ""
+    return (
+        f"{folder} holds an adapter only. Merge it into its model with merge_and_unload, save model and tokenizer with "
+        "save_pretrained, and name their folder."
+    )
 
 
 def hash_folder(folder: Path, *, name: str) -> HashedFiles:

@@ -28,7 +28,14 @@ from w2s_probe.backbones.hub import hub_folder
 from w2s_probe.backbones.identity import HashedFiles
 from w2s_probe.backbones.loading import loading, one_line
 from w2s_probe.backbones.missing_weights import TEXTS, TOLERANCE, load_whole
-from w2s_probe.backbones.model_files import check_readable, hash_folder, links_to, local_path, without_end
+from w2s_probe.backbones.model_files import (
+    adapter_advice,
+    check_readable,
+    hash_folder,
+    links_to,
+    local_path,
+    without_end,
+)
 from w2s_probe.backbones.resolved import Resolved, resolved_from_folder, resolved_from_model, unused_prompts
 from w2s_probe.backbones.vocabularies import check_vocabulary, no_tokenizer
 from w2s_probe.backbones.weight_types import has_other_types
@@ -297,10 +304,10 @@ def sentence_transformers(name: str, options: BackboneOptions) -> SentenceTransf
         folder = hub_folder(repository, kind="sentence-transformers")
     check_readable(folder, name=full_name)
     if not is_regular_file(folder / "modules.json") and not is_regular_file(folder / "config.json"):
-        msg = (
-            f"{full_name} must name a model folder: {folder} holds neither modules.json nor config.json. "
-            "Name the folder that SentenceTransformer.save wrote."
+        advice = (
+            f"{folder} holds neither modules.json nor config.json. Name the folder that SentenceTransformer.save wrote."
         )
+        msg = f"{full_name} must name a model folder: {adapter_advice(folder) or advice}"
         raise BackboneError(msg)
     return SentenceTransformerBackbone(folder, name=full_name, identity="sentence-transformers", options=options)
 

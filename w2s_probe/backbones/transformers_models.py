@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from w2s_probe.backbones.bare_names import ADAPTER
 from w2s_probe.backbones.base import BackboneOptions, require
 from w2s_probe.backbones.chat_templates import TODAY, chat_template_of
 from w2s_probe.backbones.hidden_states import POOLS, Exit, HiddenStates, Tokens, alike
@@ -19,7 +18,7 @@ from w2s_probe.backbones.identity import HashedFiles
 from w2s_probe.backbones.language_models import LOCAL, LanguageModel, folder_to_load, load_folder, lone_token
 from w2s_probe.backbones.loading import loading
 from w2s_probe.backbones.missing_weights import changed_weights, random_weights
-from w2s_probe.backbones.model_files import check_readable, hash_folder, local_path
+from w2s_probe.backbones.model_files import adapter_advice, check_readable, hash_folder, local_path
 from w2s_probe.backbones.transformers_names import KIND, Parts, ladder, layer_of, parts_of
 from w2s_probe.backbones.vocabularies import check_vocabulary, no_tokenizer
 from w2s_probe.core.errors import BackboneError
@@ -370,16 +369,7 @@ def _folder(model: str) -> Path:
         folder = hub_folder(model, kind=KIND)
     check_readable(folder, name=name)
     if not is_regular_file(folder / "config.json"):
-        msg = f"{name} must name a model folder: {_without_config(folder)}"
+        advice = f"{folder} holds no config.json. Name the folder of save_pretrained."
+        msg = f"{name} must name a model folder: {adapter_advice(folder) or advice}"
         raise BackboneError(msg)
     return folder
-
-
-def _without_config(folder: Path) -> str:
-    """Return what a folder without config.json holds, and what to do."""
-    if is_regular_file(folder / ADAPTER):
-        return (
-            f"{folder} holds an adapter only. Merge it into its model with merge_and_unload, save model and tokenizer "
-            "with save_pretrained, and name their folder."
-        )
-    return f"{folder} holds no config.json. Name the folder of save_pretrained."

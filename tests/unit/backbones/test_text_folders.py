@@ -225,3 +225,9 @@ def test_the_route_of_texts_through_a_router_is_told(asked: str | None, route: s
     assert f"pooling Router (route '{route}'), normalization none" in notes[0]
     alone = backbone(pooled(tmp_path / "alone", sources[route])).encode(TEXTS)
     assert distance(model.encode(TEXTS), alone) < ROUNDING
+
+
+def test_an_adapter_without_its_model_is_told_how_to_be_merged(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(BackboneError, match=r"must name a model folder: .* holds an adapter only\. Merge it into"):
+        get_backbone(f"sentence-transformers:{tmp_path}", BackboneOptions())
