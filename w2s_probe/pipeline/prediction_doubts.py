@@ -8,7 +8,13 @@ import numpy as np
 
 from w2s_probe.core.errors import DataError, listed
 from w2s_probe.core.types import Float
-from w2s_probe.pipeline.prediction_names import UNNAMED, class_numbered, columns_by_number, is_bare_number
+from w2s_probe.pipeline.prediction_names import (
+    UNNAMED,
+    class_numbered,
+    columns_by_number,
+    is_bare_number,
+    is_denied,
+)
 
 ROUNDED = 0.02  # largest distance of a row's sum of probabilities from 1
 
@@ -30,14 +36,20 @@ def check_one_class(column: str, own: str | None, classes: Sequence[str], order:
         Name of the teacher.
     """
     first, second = classes
-    if own == first and (UNNAMED.fullmatch(column) or is_bare_number(column, first)):
+    numbered = class_numbered(column, classes, order)
+    if own is not None and is_denied(column, own):
+        msg = (
+            f"{name} must say whose probabilities column {column!r:.60} holds: its name says not {own}. Rename the "
+            f"column to p_{first} or to p_{second}."
+        )
+        raise DataError(msg)
+    if own == first and (UNNAMED.fullmatch(column) or (own != numbered and is_bare_number(column, first))):
         other = "the place of a column without a name" if UNNAMED.fullmatch(column) else "the number of a model"
         msg = (
             f"{name} must say whose probabilities column {column!r:.60} holds: {own} may be the class, or {other}. "
             f"Rename the column to p_{first} or to p_{second}."
         )
         raise DataError(msg)
-    numbered = class_numbered(column, classes, order)
     if own is not None and numbered not in (None, own):
         raise _two_ways(column, own, str(numbered), name=name)
 

@@ -13,6 +13,7 @@ UNNAMED = re.compile(
 WORD = re.compile(r"[^\W_]+")
 OF_CLASS = ("p", "prob", "proba", "probability", "class", "label")  # words before the number of a class
 POINT_ZERO = re.compile(r"(?<=\d)\.0$")  # of a class that was a float
+DENIALS = ("not", "non")  # words before a class that the name does not mean
 GLUED = re.compile(rf"({'|'.join(OF_CLASS)})(\d+)")
 
 
@@ -108,6 +109,26 @@ def is_bare_number(column: str, label: str) -> bool:
     own, number = _words(POINT_ZERO.sub("", column)), _words(label)
     places = [at for at in range(1, len(own)) if own[at : at + len(number)] == number]
     return not any(own[at - 1] in OF_CLASS for at in places)
+
+
+def is_denied(column: str, label: str) -> bool:
+    """Return whether a class stands in a name only after the word not or non.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+    label : str
+        The class that `class_named` returns for it.
+
+    Examples
+    --------
+    >>> is_denied("p_not_spam", "spam"), is_denied("p_not_spam", "not spam")
+    (True, False)
+    """
+    own, words = _words(column), _words(label)
+    places = [at for at in range(len(own)) if words and own[at : at + len(words)] == words]
+    return bool(places) and all(at > 0 and own[at - 1] in DENIALS for at in places)
 
 
 def columns_of_classes(

@@ -239,6 +239,7 @@ def test_numbers_of_all_columns_decide_between_names_and_numbers_of_classes() ->
     assert shares(("1", "2"), ("1", "2"), LABEL_0=[0.25], LABEL_1=[0.75]).X.tolist() == [[0.25, 0.75]]
     assert shares(("1", "2"), ("1", "2"), p_1=[0.25], p_2=[0.75]).X.tolist() == [[0.25, 0.75]]
     assert shares(("1", "2"), ("1", "2"), p_2=[0.25]).of == ("2",)
+    assert shares(("1", "2"), ("1", "2"), LABEL_0=[0.25]).of == ("1",)
     with pytest.raises(DataError, match="may be the name of the class"):
         shares(("0", "1"), ("1", "0"), p_0=[0.25], p_1=[0.75])
 
@@ -249,6 +250,14 @@ def test_a_number_that_may_be_that_of_a_model_is_no_first_class(column: str) -> 
         shares(("0", "1"), **{column: [0.25, 0.5]})
     assert shares(("0", "1"), **{column.replace("0", "1"): [0.25, 0.5]}).of == ("1",)
     assert shares(("0", "1"), **{column.replace("0", "0_p1"): [0.25, 0.5]}).of == ("1",)
+
+
+@pytest.mark.parametrize("column", ["not_spam", "p_non-spam", "is not spam (score)"])
+@pytest.mark.parametrize("values", [[0.25, 0.5], [1, 0]])
+def test_a_name_that_denies_a_class_is_refused(column: str, values: list[float]) -> None:
+    with pytest.raises(DataError, match=r"its name says not spam\. Rename the column to p_ham or to p_spam"):
+        shares(("ham", "spam"), **{column: values})
+    assert shares(("not", "spam"), not_spam_or_spam=[0.25]).of == ("spam",)
 
 
 def test_numbers_of_models_are_not_told_to_be_divided_by_their_sum() -> None:
