@@ -201,3 +201,10 @@ def test_blank_rows_are_counted_after_the_header_but_not_before_it(tmp_path: Pat
         (tmp_path / "t.csv").write_text("\n" * before + "text,y\n" + "\n" * blank + '"a"b,1\n', encoding="utf-8")
         with pytest.raises(DataError, match=rf"row {blank} \(line {before + 2 + blank} of the file\)"):
             read_delimited(tmp_path / "t.csv", ",")
+
+
+@pytest.mark.parametrize(("first", "advice"), [("sep=,", "Remove it."), ("SEP=;", "Remove it, and export the table")])
+def test_the_line_that_tells_excel_the_separator_is_named(tmp_path: Path, first: str, advice: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{first}\ntext{first[-1]}y\na{first[-1]}1\nc{first[-1]}0\n")
+    with pytest.raises(DataError, match=f"t.csv must be the header: got '{first}', a line for Excel. {advice}"):
+        read_table(tmp_path / "t.csv", COLUMNS)
