@@ -23,6 +23,13 @@ def table(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("verb", ["run", "forecast"])
+def test_a_column_without_labels_is_told_how_to_be_named(cli: Cli, table: Path, verb: str) -> None:
+    refused = cli(*arguments(verb, "prob"))
+    assert "prob is a column of d.csv, not a backbone." in refused.stderr
+    assert "use labels:prob." in refused.stderr
+
+
 @pytest.mark.parametrize("targets", ["soft", "hard"])
 @pytest.mark.parametrize("scale", ["none", "standard"])
 def test_a_run_is_what_scikit_learn_computes_by_hand(cli: Cli, table: Path, targets: str, scale: str) -> None:
