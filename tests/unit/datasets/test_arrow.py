@@ -46,7 +46,7 @@ def test_decimals_are_numbers_and_bytes_are_texts() -> None:
     money = pl.Series(["1.00", "0.00", None, "0.25"]).cast(pl.Decimal(10, 2))
     assert [class_name(value) for value in column_of(money[:2])] == ["1", "0"]
     assert list(column_of(money)) == [1.0, 0.0, None, 0.25]
-    assert list(column_of(pl.Series([b"caf\xc3\xa9", None, b" "]))) == ["café", None, None]
+    assert list(column_of(pl.Series(["Müller".encode(), None, b" "]))) == ["Müller", None, None]
     with pytest.raises(DataError, match="column 'raw' must hold texts or numbers: got bytes that are no text in UTF-8"):
         column_of(pl.Series("raw", [b"a", b"\xff"]))
 

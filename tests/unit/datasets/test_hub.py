@@ -83,9 +83,9 @@ def test_parts_are_named_behind_a_sharp(tmp_path: Path) -> None:
     table = opened(f"{data}#validation", text="text")
     assert (list(table.items or ()), table.name) == (frame["text"].to_list()[10:], "d#validation")
     with pytest.raises(
-        DataError, match=r"must name parts of the data set: it has .*, not 'trian'\. Did you mean train"
+        DataError, match=r"must name parts of the data set: it has .*, not 'trains'\. Did you mean train"
     ):
-        opened(f"{data}#trian", text="text")
+        opened(f"{data}#trains", text="text")
     with pytest.raises(DataError, match="hf: must be followed by"):
         opened(f"{data}#", text="text")
 
