@@ -52,7 +52,9 @@ def class_named(column: str, classes: Sequence[str]) -> tuple[str | None, bool]:
 
 
 def class_told(column: str, classes: Sequence[str], order: Sequence[str]) -> tuple[str | None, bool, bool]:
-    """Return `class_named`, else `class_numbered`, and whether it is a number.
+    """Return `class_named`, else `class_numbered`, and whether it is a number of the metadata.
+
+    The name is not sure, the second value, where a number may be that of a model.
 
     Parameters
     ----------
@@ -70,7 +72,9 @@ def class_told(column: str, classes: Sequence[str], order: Sequence[str]) -> tup
     """
     label, sure = class_named(column, classes)
     numbered = class_numbered(column, classes, order)
-    return (label, sure, False) if label is not None or numbered is None else (numbered, True, True)
+    if label is None and numbered is not None:
+        return numbered, True, True
+    return label, sure and label is not None and not is_bare_number(column, label), False
 
 
 def class_numbered(column: str, classes: Sequence[str], order: Sequence[str]) -> str | None:

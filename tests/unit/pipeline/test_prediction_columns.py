@@ -261,6 +261,9 @@ def test_a_name_that_denies_a_class_is_refused(column: str, values: list[float])
 
 
 def test_numbers_of_models_are_not_told_to_be_divided_by_their_sum() -> None:
+    for column, guess in (("seed_1", True), ("run 1", True), ("p_1", False), ("1", False)):
+        found = shares(("0", "1"), **{column: [0.25, 0.5]})
+        assert (found.of, found.guessed) == (("1",), guess), column
     with pytest.raises(DataError, match="numbers in seed_0, seed_1 may be classes or numbers of models"):
         shares(("0", "1"), seed_0=[0.25, 0.5], seed_1=[0.3, 0.5])
     assert shares(("0", "1"), out_0=[0.25, 0.5], out_1=[0.75, 0.5]).X.tolist() == [[0.25, 0.75], [0.5, 0.5]]
