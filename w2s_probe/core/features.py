@@ -169,5 +169,5 @@ def missing_id_advice(missing: Sequence[str], present: Sequence[str], *, total: 
             pair = f"{matched[0]!r:.60} in the data, {names[spelled(matched[0])]!r:.60} in the features"
             return f"The ids differ in {difference}: {pair}. Write them the same way in both, as texts."
     if present and len(missing) == total:
-        return f"The features have ids such as {present[0]!r:.60}. {NAME_IDS}"
+        return f"The features have ids such as {present[0]!r:.60}. {NAME_IDS} Or add the features of these rows."
     return "Embed these rows too."
