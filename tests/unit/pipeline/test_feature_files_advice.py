@@ -129,7 +129,8 @@ def test_ids_that_are_really_missing_are_told_so(tmp_path: Path) -> None:
         from_file(open_data(data), tmp_path / "some.npz", data)
     np.savez(tmp_path / "none.npz", X=X, ids=np.array(list("uvwxyz")))
     with pytest.raises(
-        DataError, match=r"The features have ids such as 'u'\. Name the column of the same ids with --id\. Or add the features of these rows"
+        DataError,
+        match=r"ids such as 'u'\. Name the column of the same ids with --id\. Or add the features of these rows",
     ):
         from_file(open_data(data), tmp_path / "none.npz", data)
 
