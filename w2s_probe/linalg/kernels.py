@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 from threadpoolctl import threadpool_info
 
 CORE_TYPE = "OPENBLAS_CORETYPE"
@@ -89,8 +88,10 @@ def blas_of(library: str) -> Blas | None:
 
 
 def _owner(file: Path) -> str:
-    """Return the library whose wheel brings a file (as numpy.libs or faiss/.dylibs), or nothing."""
-    packages = Path(np.__file__).parents[1]
-    folder = file.relative_to(packages).parts[0] if file.is_relative_to(packages) else ""
-    name = folder.removesuffix(".libs").removesuffix("_cpu")
+    """Return the library whose wheel brings a file in a folder such as numpy.libs or faiss/.dylibs, or nothing.
+
+    The name of the folder tells, since an environment may be behind links, which some paths have and others have not.
+    """
+    folder = file.parent.parent if file.parent.name == ".dylibs" else file.parent
+    name = folder.name.removesuffix(".libs").removesuffix("_cpu")
     return name if name in ("numpy", "scipy", "faiss") else ""

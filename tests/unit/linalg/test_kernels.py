@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 import w2s_probe
 from w2s_probe.core.arrays import as_matrix
 from w2s_probe.diagnostics import nearest_neighbors
-from w2s_probe.linalg.kernels import CORE_TYPE, FAISS_KERNELS, Blas, blas_of, load_faiss
+from w2s_probe.linalg.kernels import CORE_TYPE, FAISS_KERNELS, Blas, _owner, blas_of, load_faiss
 
 LOADED = """
 import json, os, sys
@@ -102,3 +102,17 @@ def test_one_file_imports_faiss() -> None:
     importing = [file.name for file in package.rglob("*.py") if "import faiss" in file.read_text(encoding="utf-8")]
     assert importing == []
     assert 'import_module("faiss")' in (package / "linalg" / "kernels.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("file", "owner"),
+    [
+        ("/elsewhere/than/numpy/site-packages/numpy.libs/libscipy_openblas64_.so", "numpy"),  # behind a link
+        ("/e/site-packages/scipy/.dylibs/libscipy_openblas.dylib", "scipy"),
+        ("/e/site-packages/faiss_cpu.libs/libopenblaso.so", "faiss"),
+        ("/e/site-packages/sklearn.libs/libgomp.so", ""),
+        ("/usr/lib/x86_64-linux-gnu/libopenblas.so.0", ""),
+    ],
+)
+def test_the_folder_of_a_library_tells_whose_it_is(file: str, owner: str) -> None:
+    assert _owner(Path(file)) == owner
