@@ -28,6 +28,10 @@ def test_a_column_without_labels_is_told_how_to_be_named(cli: Cli, table: Path, 
     refused = cli(*arguments(verb, "prob"))
     assert "prob is a column of d.csv, not a backbone." in refused.stderr
     assert "use labels:prob." in refused.stderr
+    table_of = pl.read_csv(table / "d.csv")
+    table_of.with_columns(pl.Series("classic:hashing-64", [0] * len(table_of))).write_csv(table / "d.csv")
+    words = [word if word != "features:s.npy" else "classic:hashing-64" for word in arguments(verb, "labels:prob")]
+    assert "classic:hashing-64 needs items to embed" in cli(*words).stderr  # the name of a backbone stays one
 
 
 @pytest.mark.parametrize("targets", ["soft", "hard"])

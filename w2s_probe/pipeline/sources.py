@@ -297,7 +297,7 @@ def open_source(table: Table, name: str, options: BackboneOptions, store: Featur
         return FileSource(file, for_rows_of(table, file, data), parse_address(rest)[1])
     if kind == "cached":
         return ImportedSource(from_cache(table, rest, store), matched_by(resolve(store, rest)))
-    if name in table.columns:
+    if name in table.columns and ":" not in name:
         msg = (
             f"{name} is a column of {table.name}, not a backbone. For a teacher of its predictions, use labels:{name}."
         )
